@@ -1,0 +1,25 @@
+//! What an IPAM provider is: the [`Provider`] trait, the nouns it speaks of, its errors, how it reads its settings, and
+//! the [`layers`] that every provider is wrapped in.
+//!
+//! A provider crate depends on this crate and on nothing else of the project: it knows no HTTP server, no holds and no
+//! other vendor. What it must and should do is written in `providers/README.md`.
+
+mod error;
+mod group;
+pub mod layers;
+mod mac;
+mod prefix;
+mod provider;
+mod registration;
+mod requester;
+pub mod settings;
+mod subnet;
+
+pub use error::{Error, ErrorKind, Result};
+pub use group::{Group, GroupName};
+pub use mac::{Mac, MacError};
+pub use prefix::{Prefix, PrefixError};
+pub use provider::{Capabilities, FreeQuery, Probe, Provider, Released};
+pub use registration::{Plan, Registration, Surroundings};
+pub use requester::{Requester, Reservation};
+pub use subnet::{RecordId, Subnet};

@@ -1,0 +1,113 @@
+//! The contract between the proxy and one IPAM product.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+
+use crate::{Group, GroupName, Prefix, Requester, Reservation, Result, Subnet};
+
+/// An IPAM that records which addresses of which subnets are taken.
+///
+/// A provider gives *facts and writes*. Which address a host is offered is not its business, nor are holds. Absent is
+/// not an error: `Ok(None)`, `Ok(vec![])`. Implementations do not cache, retry or limit time: [`layers`](crate::layers)
+/// around them do. There are no default bodies, so that a layer cannot forget an operation.
+///
+/// Any operation may fail with [`Unavailable`](crate::ErrorKind::Unavailable),
+/// [`TimedOut`](crate::ErrorKind::TimedOut), [`Unauthenticated`](crate::ErrorKind::Unauthenticated) or
+/// [`Unexpected`](crate::ErrorKind::Unexpected); what else it may fail with is said below.
+#[async_trait]
+pub trait Provider: fmt::Debug + Send + Sync {
+    /// The name in settings and log lines, such as `netbox`.
+    fn name(&self) -> &'static str;
+
+    /// What the IPAM can do. Constant for the life of the provider.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Proves reachability, credentials and rights for `check`, changing nothing; one entry for each thing looked at.
+    async fn probe(&self) -> Vec<Probe>;
+
+    /// All groups, by name. Empty for an IPAM without groups.
+    async fn groups(&self) -> Result<Vec<Group>>;
+
+    /// The group of exactly this name (case and blanks count), or `None`.
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>>;
+
+    /// All subnets of a group by prefix; empty when there is no such group.
+    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>>;
+
+    /// All records of exactly this prefix: in that group, or in every group and outside of groups. Which of several is
+    /// meant is the caller's decision.
+    async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>>;
+
+    /// What is recorded of the address in this subnet (never in another subnet or group of the same prefix), or `None`
+    /// when it is free.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet itself is gone.
+    async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>>;
+
+    /// Free addresses, lowest first: at most `query.at_most`, none of `query.held`, none outside
+    /// [`Prefix::offerable`]; empty when the subnet is full.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet is gone, [`Rejected`](crate::ErrorKind::Rejected) when
+    /// the IPAM gives out no address of it (it contains subnets, for example).
+    async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>>;
+
+    /// Records the address as taken.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) when it is taken: the IPAM decides that, in one step with the
+    /// write. [`NotFound`](crate::ErrorKind::NotFound) when the subnet is gone.
+    /// [`Rejected`](crate::ErrorKind::Rejected) when the IPAM refuses this address.
+    async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()>;
+
+    /// Removes the record of the address in this subnet, and only there.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet is gone; an address that is not recorded is
+    /// [`Released::WasAbsent`], no error. [`Rejected`](crate::ErrorKind::Rejected) when the IPAM or the settings forbid it.
+    async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released>;
+}
+
+/// What to look for in [`Provider::free_addresses`].
+#[derive(Debug, Clone, Copy)]
+pub struct FreeQuery<'a> {
+    /// How many addresses at most; at least 1.
+    pub at_most: usize,
+    /// Addresses not to answer, because they are held.
+    pub held: &'a BTreeSet<IpAddr>,
+}
+
+/// What became of [`Provider::release`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Released {
+    /// The record was there and is gone.
+    Removed,
+    /// There was no record.
+    WasAbsent,
+}
+
+/// What an IPAM can do: chooses checks, tests and documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Subnets are in groups.
+    pub groups: bool,
+    /// IPv6 subnets are supported.
+    pub ipv6: bool,
+    /// A reservation remembers 6-byte MACs.
+    pub records_mac: bool,
+    /// A reservation remembers a host name.
+    pub records_hostname: bool,
+}
+
+/// One thing that `check` looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What was looked at, such as "the token may add addresses".
+    pub what: String,
+    /// Nothing, or what is wrong and what to do.
+    pub outcome: Result<(), String>,
+}

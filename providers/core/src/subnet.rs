@@ -1,0 +1,63 @@
+//! Subnets: the IPAM's records of prefixes.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::{GroupName, Prefix};
+
+/// The IPAM's own id of a record, opaque to everybody but the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordId(Arc<str>);
+
+impl RecordId {
+    /// An id as the IPAM writes it: a number, a UUID, a reference.
+    pub fn new(id: impl fmt::Display) -> Self {
+        Self(id.to_string().into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The IPAM's record of a prefix.
+///
+/// The group is the record's own, also when nobody asked for one: (group, prefix) is what holds are kept under, so two
+/// ways to ask for one record must give one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subnet {
+    /// The IPAM's own id.
+    pub id: RecordId,
+    /// The prefix.
+    pub prefix: Prefix,
+    /// The group it is in; `None` for an IPAM without groups and for a global table.
+    pub group: Option<GroupName>,
+    /// Free text; may be empty.
+    pub description: String,
+    /// May hosts have every address, also the first and last? (NetBox calls such a prefix a pool.)
+    pub pool: bool,
+}
+
+impl Subnet {
+    /// May a host be given this address?
+    pub fn is_offerable(&self, address: IpAddr) -> bool {
+        self.prefix.is_offerable(address, self.pool)
+    }
+}
+
+impl fmt::Display for Subnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.group {
+            Some(group) => write!(f, "{} (group {group})", self.prefix),
+            None => write!(f, "{}", self.prefix),
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! foreman-ipam-proxy
+#![allow(missing_docs)]

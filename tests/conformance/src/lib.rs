@@ -1,0 +1,1 @@
+//! The suite that every IPAM provider and every layer must pass.
