@@ -1,2 +1,52 @@
-//! foreman-ipam-proxy
-#![allow(missing_docs)]
+//! A Foreman Smart Proxy for External IPAM.
+//!
+//! Foreman asks a Smart Proxy for the next free address of a subnet, whether an address is taken, and to add or delete
+//! one. This crate is that proxy. Behind it is the IPAM that a site has, or the embedded one.
+//!
+//! # The way of a request
+//!
+//! ```text
+//! Foreman ── HTTPS ──▶ http          extractors let only valid arguments through; handlers are thin
+//!                       │
+//!                       ▼
+//!                     allocation     which address: holds, shared candidates, remembered look-ups
+//!                       │
+//!                       ▼
+//!                     layers         observation, retries of reads, time limits      (crate ipam-provider)
+//!                       │
+//!                       ▼
+//!                     a provider     facts and writes of one IPAM product            (crates in providers/)
+//! ```
+//!
+//! Each knows as little as it can: only [`http`] knows status codes, only [`allocation`] chooses addresses and keeps
+//! promises, only a provider's own crate knows its vendor's words.
+//!
+//! # Around it
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | [`app`] | the composition root: settings → provider → allocator → servers; signals, reload, shutdown |
+//! | [`cli`] | the commands |
+//! | [`registry`] | the providers of this build |
+//! | [`settings`] | reads and checks all settings, all faults in one go |
+//! | [`telemetry`] | log lines and the buffer that Foreman shows |
+//! | [`tls`] | the server's side of mutual TLS, replaceable while it runs |
+//! | [`trust`] | who may call |
+//! | [`daemon`] | systemd and signals |
+//!
+//! # What is kept where
+//!
+//! The truth is in the IPAM. The proxy itself keeps holds only: short promises of addresses, in memory and in a journal
+//! in the state directory. Everything that settings decide is one value, [`http::Serving`], which a reload replaces as a
+//! whole; [`allocation::Holds`] outlives it.
+
+pub mod allocation;
+pub mod app;
+pub mod cli;
+pub mod daemon;
+pub mod http;
+pub mod registry;
+pub mod settings;
+pub mod telemetry;
+pub mod tls;
+pub mod trust;

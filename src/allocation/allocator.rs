@@ -1,0 +1,521 @@
+//! The calls of the contract, answered from the provider's facts and the proxy's holds.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipam_provider::{Error, ErrorKind, Group, Mac, Prefix, Provider, Released, Requester, Reservation, Subnet};
+use tokio::time::{Instant, timeout_at};
+
+use super::candidates::Candidates;
+use super::hold::{Ask, Hold, HoldState, Scope};
+use super::holds::{Holds, SubnetHolds};
+use super::lookup::{GroupChoice, Lookup};
+use super::table::{Grant, HoldTable, Offer};
+use super::{Failure, Timestamp};
+use crate::telemetry::request_id;
+
+/// How long things live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// How long an address is held for a MAC.
+    pub hold: Duration,
+    /// How long it is held for a caller without one.
+    pub hold_without_mac: Duration,
+    /// How long a free address may be offered after the IPAM called it free.
+    pub candidate: Duration,
+    /// How long a found subnet or group is remembered.
+    pub lookup: Duration,
+    /// How many holds there may be at once.
+    pub holds_at_most: usize,
+    /// How long a whole request may take.
+    pub request_budget: Duration,
+    /// How long one attempt at a provider operation may take; the provider's layers see to that.
+    pub attempt: Duration,
+}
+
+/// What became of a delete. Both are successes: Foreman cannot delete a host whose address it cannot delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// The reservation was there and is gone.
+    Removed,
+    /// There was nothing to delete.
+    WasAbsent,
+}
+
+/// Answers the calls of the contract. One for each process; the holds outlive it when settings are reloaded.
+#[derive(Debug)]
+pub struct Allocator {
+    provider: Arc<dyn Provider>,
+    holds: Arc<Holds>,
+    candidates: Candidates,
+    lookup: Lookup,
+    rules: Rules,
+}
+
+impl Allocator {
+    /// An allocator over a provider that is wrapped in its layers.
+    pub fn new(provider: Arc<dyn Provider>, holds: Arc<Holds>, rules: Rules) -> Self {
+        Self { provider, holds, candidates: Candidates::new(rules.candidate), lookup: Lookup::new(rules.lookup), rules }
+    }
+
+    /// The provider in its layers.
+    pub fn provider(&self) -> &dyn Provider {
+        &*self.provider
+    }
+
+    /// All holds.
+    pub fn holds(&self) -> &Holds {
+        &self.holds
+    }
+
+    /// All groups of the IPAM.
+    ///
+    /// # Errors
+    /// [`Failure::GroupsUnsupported`], or what the provider fails with.
+    pub async fn groups(&self) -> Result<Vec<Group>, Failure> {
+        if !self.provider.capabilities().groups {
+            return Err(Failure::GroupsUnsupported);
+        }
+        self.in_time(async { Ok(self.provider.groups().await?) }).await
+    }
+
+    /// The group that is meant.
+    ///
+    /// # Errors
+    /// [`Failure::GroupNotFound`] and [`Failure::GroupsUnsupported`], or what the provider fails with.
+    pub async fn group(&self, choice: &GroupChoice) -> Result<Option<Group>, Failure> {
+        self.in_time(self.lookup.group(self.provider(), choice)).await
+    }
+
+    /// All subnets of the group that is meant.
+    ///
+    /// # Errors
+    /// As [`group`](Self::group).
+    pub async fn subnets(&self, choice: &GroupChoice) -> Result<Vec<Subnet>, Failure> {
+        self.in_time(async {
+            match self.lookup.group(self.provider(), choice).await? {
+                Some(group) => Ok(self.provider.subnets(&group.name).await?),
+                None => Ok(Vec::new()),
+            }
+        })
+        .await
+    }
+
+    /// The subnet that is meant.
+    ///
+    /// # Errors
+    /// [`Failure::SubnetNotFound`], [`Failure::GroupNotFound`], [`Failure::Ambiguous`], or what the provider fails with.
+    pub async fn subnet(&self, prefix: Prefix, group: &GroupChoice) -> Result<Subnet, Failure> {
+        self.in_time(self.lookup.subnet(self.provider(), prefix, group)).await
+    }
+
+    /// Is the address reserved? Always asks the IPAM; holds do not count.
+    ///
+    /// # Errors
+    /// As [`subnet`](Self::subnet).
+    pub async fn exists(&self, prefix: Prefix, group: &GroupChoice, address: IpAddr) -> Result<bool, Failure> {
+        self.in_time(async {
+            let subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
+            match self.provider.reservation(&subnet, address).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    let subnet = self.look_up_again(&subnet, group).await?;
+                    Ok(self.provider.reservation(&subnet, address).await?.is_some())
+                }
+                outcome => Ok(outcome?.is_some()),
+            }
+        })
+        .await
+    }
+
+    /// Offers a free address and holds it.
+    ///
+    /// `request` tells the questions of one request apart from those of another: see
+    /// [`HoldTable::offer_for`](super::table).
+    ///
+    /// # Errors
+    /// As [`subnet`](Self::subnet); [`Failure::NoFreeAddress`] and [`Failure::TooManyHolds`].
+    pub async fn next_ip(
+        &self,
+        prefix: Prefix,
+        group: &GroupChoice,
+        mac: Option<Mac>,
+        request: Option<u64>,
+    ) -> Result<IpAddr, Failure> {
+        let ask = Ask { mac, request, arrival: self.holds.tick() };
+        self.in_time(async {
+            let subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
+            match self.offer(&subnet, ask).await {
+                Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
+                    let subnet = self.look_up_again(&subnet, group).await?;
+                    self.offer(&subnet, ask).await
+                }
+                outcome => outcome,
+            }
+        })
+        .await
+    }
+
+    async fn offer(&self, subnet: &Subnet, ask: Ask) -> Result<IpAddr, Failure> {
+        let holds = self.holds_of(subnet).await;
+        loop {
+            let now = holds.now();
+            let again = holds.table().offer_for(&ask, now);
+            if let Some(offer) = again {
+                match self.offer_again(subnet, &holds, offer, ask).await? {
+                    Some(address) => return Ok(address),
+                    None => continue,
+                }
+            }
+            if self.holds.count() >= self.rules.holds_at_most {
+                self.holds.tidy();
+                if self.holds.count() >= self.rules.holds_at_most {
+                    return Err(Failure::TooManyHolds { at_most: self.rules.holds_at_most });
+                }
+            }
+            let batch = self.candidates.of(self.provider(), subnet, &holds).await?;
+            let claimed = holds.change(|table, now| table.claim(&batch.addresses, self.grant(ask, now)));
+            if let Some(address) = claimed {
+                return Ok(address);
+            }
+            if batch.is_all {
+                return self.recycle(subnet, &holds, ask).await;
+            }
+            holds.drop_candidates(batch.generation);
+        }
+    }
+
+    /// Offers a MAC its address again, unless somebody has reserved it meanwhile.
+    async fn offer_again(
+        &self,
+        subnet: &Subnet,
+        holds: &SubnetHolds,
+        offer: Offer,
+        ask: Ask,
+    ) -> Result<Option<IpAddr>, Failure> {
+        let is_fresh = holds.now().since(offer.confirmed) <= self.rules.candidate;
+        if !is_fresh && !self.is_still_free(subnet, holds, offer.address).await? {
+            return Ok(None);
+        }
+        let renew =
+            |table: &mut HoldTable, now| table.renew(offer, self.grant(ask, now), !is_fresh).map(|_| offer.address);
+        Ok(holds.change(renew))
+    }
+
+    /// Hands the oldest hold without a MAC to this caller, or says that the subnet is full.
+    async fn recycle(&self, subnet: &Subnet, holds: &SubnetHolds, ask: Ask) -> Result<IpAddr, Failure> {
+        loop {
+            let now = holds.now();
+            let oldest = holds.table().recyclable(now);
+            let Some(offer) = oldest else {
+                let held = holds.table().held(now).len();
+                return Err(Failure::NoFreeAddress { prefix: subnet.prefix, group: subnet.group.clone(), held });
+            };
+            if !self.is_still_free(subnet, holds, offer.address).await? {
+                continue;
+            }
+            let recycle =
+                |table: &mut HoldTable, now| table.recycle(offer, self.grant(ask, now)).then_some(offer.address);
+            if let Some(address) = holds.change(recycle) {
+                return Ok(address);
+            }
+        }
+    }
+
+    /// Asks the IPAM about an address that is held; one that was reserved behind our back is not offered any more.
+    async fn is_still_free(&self, subnet: &Subnet, holds: &SubnetHolds, address: IpAddr) -> Result<bool, Failure> {
+        let is_free = self.provider.reservation(subnet, address).await?.is_none();
+        if !is_free {
+            log::info!("{address} in {subnet} was held and has been reserved in the IPAM meanwhile");
+            self.keep_from_offers(holds, address);
+        }
+        Ok(is_free)
+    }
+
+    /// Reserves the address. `by` wins over what the hold knows of the host.
+    ///
+    /// The work goes on to its end even when the caller gives up, so that the IPAM and the holds stay in step.
+    ///
+    /// # Errors
+    /// As [`subnet`](Self::subnet); [`Failure::AlreadyReserved`] and [`Failure::NotOfferable`].
+    pub async fn add(
+        self: &Arc<Self>,
+        prefix: Prefix,
+        group: GroupChoice,
+        address: IpAddr,
+        by: Requester,
+    ) -> Result<(), Failure> {
+        let this = self.clone();
+        let deadline = Instant::now() + self.rules.request_budget;
+        self.to_its_end(async move {
+            let subnet = this.lookup.subnet(this.provider(), prefix, &group).await?;
+            match this.reserve(&subnet, address, &by, deadline).await {
+                Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
+                    let subnet = this.look_up_again(&subnet, &group).await?;
+                    this.reserve(&subnet, address, &by, deadline).await
+                }
+                outcome => outcome,
+            }
+        })
+        .await
+    }
+
+    async fn reserve(
+        &self,
+        subnet: &Subnet,
+        address: IpAddr,
+        by: &Requester,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        if !subnet.is_offerable(address) {
+            return Err(Failure::NotOfferable { address, prefix: subnet.prefix });
+        }
+        // A write is only begun when there is time left to look for its effect, should its answer be lost.
+        if Instant::now() + 2 * self.rules.attempt > deadline {
+            return Err(self.out_of_time());
+        }
+        let holds = self.holds_of(subnet).await;
+        let before = self.begin_adding(&holds, address);
+        let by = Requester { mac: by.mac.or(before.as_ref().and_then(|hold| hold.mac)), hostname: by.hostname.clone() };
+        let already = || Failure::AlreadyReserved { address, prefix: subnet.prefix };
+        let Err(error) = self.provider.reserve(subnet, address, &by).await else {
+            self.keep_from_offers(&holds, address);
+            return Ok(());
+        };
+        match error.kind() {
+            ErrorKind::AlreadyExists => {
+                let was_unanswered = before.as_ref().is_some_and(|hold| hold.state == HoldState::Unanswered);
+                let is_own = was_unanswered && self.is_own(subnet, address, &by, before.as_ref()).await?;
+                self.keep_from_offers(&holds, address);
+                holds.drop_candidates(holds.generation());
+                if is_own { Ok(()) } else { Err(already()) }
+            }
+            kind if kind.leaves_write_unknown() => {
+                self.look_after_reserve(subnet, &holds, address, &by, before, error).await
+            }
+            _ => {
+                self.put_back(&holds, address, before);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The answer to a reservation was lost: looks whether it took effect.
+    async fn look_after_reserve(
+        &self,
+        subnet: &Subnet,
+        holds: &SubnetHolds,
+        address: IpAddr,
+        by: &Requester,
+        before: Option<Hold>,
+        error: Error,
+    ) -> Result<(), Failure> {
+        match self.provider.reservation(subnet, address).await {
+            Ok(Some(record)) => {
+                self.keep_from_offers(holds, address);
+                if is_own(&record, by, before.as_ref()) {
+                    log::info!("{address} in {subnet} is reserved, although the IPAM's answer was lost ({error})");
+                    return Ok(());
+                }
+                Err(Failure::AlreadyReserved { address, prefix: subnet.prefix })
+            }
+            Ok(None) => {
+                self.mark_unanswered(holds, address, by);
+                Err(error.into())
+            }
+            Err(look) => {
+                log::warn!("Whether {address} in {subnet} is reserved is unknown: {error}; a look failed too: {look}");
+                self.mark_unanswered(holds, address, by);
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn is_own(
+        &self,
+        subnet: &Subnet,
+        address: IpAddr,
+        by: &Requester,
+        before: Option<&Hold>,
+    ) -> Result<bool, Failure> {
+        let record = self.provider.reservation(subnet, address).await?;
+        Ok(record.is_some_and(|record| is_own(&record, by, before)))
+    }
+
+    /// Deletes the reservation; one that is not there, or whose subnet or group is gone, is deleted.
+    ///
+    /// # Errors
+    /// [`Failure::Ambiguous`], or what the provider fails with.
+    pub async fn delete(
+        self: &Arc<Self>,
+        prefix: Prefix,
+        group: GroupChoice,
+        address: IpAddr,
+    ) -> Result<Deleted, Failure> {
+        let this = self.clone();
+        self.to_its_end(async move {
+            let outcome = match this.lookup.subnet(this.provider(), prefix, &group).await {
+                Ok(subnet) => match this.release(&subnet, address).await {
+                    Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
+                        match this.look_up_again(&subnet, &group).await {
+                            Ok(subnet) => this.release(&subnet, address).await,
+                            Err(failure) => Err(failure),
+                        }
+                    }
+                    outcome => outcome,
+                },
+                Err(failure) => Err(failure),
+            };
+            match outcome {
+                Err(gone @ (Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. })) => {
+                    log::warn!("{address} counts as deleted: {gone}");
+                    Ok(Deleted::WasAbsent)
+                }
+                Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
+                    log::warn!("{address} counts as deleted: {error}");
+                    Ok(Deleted::WasAbsent)
+                }
+                outcome => outcome,
+            }
+        })
+        .await
+    }
+
+    async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Deleted, Failure> {
+        let holds = self.holds_of(subnet).await;
+        let deleted = match self.provider.release(subnet, address).await {
+            Ok(Released::Removed) => Deleted::Removed,
+            Ok(Released::WasAbsent) => {
+                log::info!("{address} in {subnet} was not reserved; nothing to delete");
+                Deleted::WasAbsent
+            }
+            Err(error) if error.kind().leaves_write_unknown() => {
+                match self.provider.reservation(subnet, address).await {
+                    Ok(None) => {
+                        log::info!("{address} in {subnet} is deleted, although the IPAM's answer was lost ({error})");
+                        Deleted::Removed
+                    }
+                    Ok(Some(_)) | Err(_) => return Err(error.into()),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        };
+        holds.end(address);
+        Ok(deleted)
+    }
+
+    async fn holds_of(&self, subnet: &Subnet) -> Arc<SubnetHolds> {
+        self.holds.of(Scope::new(self.provider.name(), subnet)).await
+    }
+
+    fn grant(&self, ask: Ask, now: Timestamp) -> Grant {
+        let life = if ask.mac.is_some() { self.rules.hold } else { self.rules.hold_without_mac };
+        Grant { ask, life, now, sequence: self.holds.tick() }
+    }
+
+    /// Marks the address as on its way into the IPAM, and tells what was held before.
+    fn begin_adding(&self, holds: &SubnetHolds, address: IpAddr) -> Option<Hold> {
+        let mut before = None;
+        holds.change(|table, now| {
+            before = table.get(address, now).cloned();
+            let hold = before.clone().unwrap_or_else(|| self.hold_of_nobody(now));
+            // The hold must not end while the reservation is on its way.
+            let until = hold.until.max(self.settled_by(now));
+            table.put(address, Hold { state: HoldState::Adding, until, ..hold });
+            Some(address)
+        });
+        before
+    }
+
+    /// Nothing was reserved: things are as they were.
+    fn put_back(&self, holds: &SubnetHolds, address: IpAddr, before: Option<Hold>) {
+        holds.change(|table, now| {
+            match before.filter(|hold| hold.is_live(now)) {
+                Some(hold) => table.put(address, hold),
+                None => {
+                    table.remove(address);
+                }
+            }
+            Some(address)
+        });
+    }
+
+    fn mark_unanswered(&self, holds: &SubnetHolds, address: IpAddr, by: &Requester) {
+        holds.change(|table, now| {
+            let hold = table.get(address, now).cloned().unwrap_or_else(|| self.hold_of_nobody(now));
+            let until = hold.until.max(now + self.rules.hold_without_mac);
+            table.put(address, Hold { state: HoldState::Unanswered, mac: by.mac, until, ..hold });
+            Some(address)
+        });
+    }
+
+    /// The address is taken: no batch of candidates from before may offer it, and its MAC gets another.
+    fn keep_from_offers(&self, holds: &SubnetHolds, address: IpAddr) {
+        holds.change(|table, now| {
+            let hold = table.get(address, now).cloned().unwrap_or_else(|| self.hold_of_nobody(now));
+            let until = hold.until.max(self.settled_by(now));
+            table.put(address, Hold { state: HoldState::Reserved, until, ..hold });
+            Some(address)
+        });
+    }
+
+    /// When no batch of candidates and no request of now is alive any more.
+    fn settled_by(&self, now: Timestamp) -> Timestamp {
+        now + self.rules.candidate + self.rules.request_budget
+    }
+
+    /// A hold for an address that was never offered.
+    fn hold_of_nobody(&self, now: Timestamp) -> Hold {
+        Hold {
+            mac: None,
+            state: HoldState::Reserved,
+            granted: now,
+            until: self.settled_by(now),
+            request: None,
+            sequence: self.holds.tick(),
+            confirmed: now,
+        }
+    }
+
+    /// The IPAM says that a remembered subnet is gone: it may have been made anew.
+    async fn look_up_again(&self, gone: &Subnet, group: &GroupChoice) -> Result<Subnet, Failure> {
+        self.lookup.forget(gone).await;
+        self.lookup.subnet(self.provider(), gone.prefix, group).await
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let deadline = Instant::now() + self.rules.request_budget;
+        timeout_at(deadline, work).await.unwrap_or_else(|_| Err(self.out_of_time()))
+    }
+
+    /// Runs a write in a task of its own. When the budget is over the caller is told so, and the write goes on: the
+    /// IPAM's answer, or a look, still brings the holds in step.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let task = tokio::spawn(request_id::inherit(work));
+        self.in_time(async {
+            task.await.unwrap_or_else(|panic| {
+                let error = Error::new(ErrorKind::Unexpected, "The proxy failed; see its log").because(panic);
+                Err(error.into())
+            })
+        })
+        .await
+    }
+
+    fn out_of_time(&self) -> Failure {
+        Failure::OutOfTime { seconds: self.rules.request_budget.as_secs() }
+    }
+}
+
+/// Is the record that an unanswered reservation found provably the one it made?
+///
+/// Two MACs decide it. Without them the mark that only this proxy sets does, together with the hold: while it lived, the
+/// proxy offered the address to nobody else.
+fn is_own(record: &Reservation, by: &Requester, before: Option<&Hold>) -> bool {
+    match (record.mac, by.mac) {
+        (Some(recorded), Some(wanted)) => recorded == wanted,
+        _ => record.ours && before.is_some(),
+    }
+}

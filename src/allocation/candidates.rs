@@ -1,0 +1,90 @@
+//! Free addresses in batches: one provider call serves many callers.
+//!
+//! A batch is what the provider called free at one moment, with what was held then left out. It is used for at most
+//! `candidate_seconds` and belongs to a generation of its subnet: whoever finds the batch used up, or hears something
+//! from the provider that contradicts it, moves the subnet to the next generation. Callers that come while a batch is
+//! being fetched wait for that one call.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipam_provider::{FreeQuery, Provider, Subnet};
+use moka::future::Cache;
+
+use super::hold::Scope;
+use super::holds::SubnetHolds;
+use super::{Failure, Timestamp};
+
+/// How many addresses are fetched at least. A burst of host creations in one subnet needs one call in as many.
+const BATCH: usize = 64;
+
+/// How many are fetched at most: more would be stale before they are used.
+const BATCH_AT_MOST: usize = 4096;
+
+/// Addresses that were free when the provider was asked.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) addresses: Vec<IpAddr>,
+    /// These are all that were free and not held: when they are used up, the subnet is.
+    pub(super) is_all: bool,
+    pub(super) generation: u64,
+    fetched: Timestamp,
+}
+
+/// The current batches of all subnets.
+#[derive(Debug)]
+pub(super) struct Candidates {
+    batches: Cache<(Scope, u64), Arc<Batch>>,
+    life: Duration,
+}
+
+impl Candidates {
+    /// Batches that are used for at most `life`.
+    pub(super) fn new(life: Duration) -> Self {
+        // The cache's own time limit only frees memory; a batch may be too old before.
+        let kept = life.max(Duration::from_secs(1));
+        Self { batches: Cache::builder().time_to_live(kept).build(), life }
+    }
+
+    /// The current batch of a subnet; fetched when there is none.
+    pub(super) async fn of(
+        &self,
+        provider: &dyn Provider,
+        subnet: &Subnet,
+        holds: &SubnetHolds,
+    ) -> Result<Arc<Batch>, Failure> {
+        let mut generation = holds.generation();
+        let mut key = (holds.scope().clone(), generation);
+        let is_old = |batch: Arc<Batch>| holds.now().since(batch.fetched) > self.life;
+        if self.batches.get(&key).await.is_some_and(is_old) {
+            holds.drop_candidates(generation);
+            generation = holds.generation();
+            key.1 = generation;
+        }
+        let fetched = self.batches.try_get_with(key, fetch(provider, subnet, holds, generation)).await;
+        fetched.map_err(|failure: Arc<Failure>| (*failure).clone())
+    }
+}
+
+async fn fetch(
+    provider: &dyn Provider,
+    subnet: &Subnet,
+    holds: &SubnetHolds,
+    generation: u64,
+) -> Result<Arc<Batch>, Failure> {
+    let held = holds.table().held(holds.now());
+    // Many holds mean a large burst: larger batches keep the number of calls small.
+    let at_most = (held.len() / 8).clamp(BATCH, BATCH_AT_MOST);
+    let mut addresses = provider.free_addresses(subnet, FreeQuery { at_most, held: &held }).await?;
+    let is_all = addresses.len() < at_most;
+    // What a provider says is checked before it is offered.
+    addresses.retain(|address| {
+        let is_sound = subnet.is_offerable(*address) && !held.contains(address);
+        if !is_sound {
+            log::warn!("{} offers {address} in {subnet}, which cannot be given out", provider.name());
+        }
+        is_sound
+    });
+    Ok(Arc::new(Batch { is_all: is_all || addresses.is_empty(), addresses, generation, fetched: holds.now() }))
+}

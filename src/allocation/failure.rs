@@ -1,0 +1,114 @@
+//! Why a call of the contract cannot be answered, in words for the person in front of Foreman's form.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipam_provider::{Error, GroupName, Prefix};
+
+/// A call that has no answer. The texts begin as those of the Ruby plugin do, so that searches and scripts still find
+/// them, and go on with what is concerned and what to do.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Failure {
+    /// The IPAM has no record of the prefix.
+    #[error("Subnet not found in External IPAM: {prefix}{}. Create it in the IPAM, or correct prefix and group of the subnet in Foreman", in_group(.group))]
+    SubnetNotFound {
+        /// What was asked for.
+        prefix: Prefix,
+        /// Where it was looked for.
+        group: Option<GroupName>,
+    },
+    /// The IPAM has no group of that name.
+    #[error(
+        "Group not found in External IPAM: {group}. Choose one of the groups that the IPAM has; case and blanks count"
+    )]
+    GroupNotFound {
+        /// What was asked for.
+        group: GroupName,
+    },
+    /// Several records are equally meant.
+    #[error("Subnet {prefix} is in External IPAM more than once. Set the subnet's group in Foreman to one of: {}", list(.groups))]
+    Ambiguous {
+        /// What was asked for.
+        prefix: Prefix,
+        /// The groups that have it.
+        groups: Vec<GroupName>,
+    },
+    /// The IPAM has the record twice in one place, so that no choice of group tells them apart.
+    #[error("Subnet {prefix}{} is in External IPAM twice. Remove one of the two records in the IPAM", in_group(.group))]
+    Duplicate {
+        /// What was asked for.
+        prefix: Prefix,
+        /// Where it is twice.
+        group: Option<GroupName>,
+    },
+    /// Every address is reserved or held.
+    #[error("No free addresses found in {prefix}{}: {}. Free addresses in the IPAM, or use another subnet", in_group(.group), held_text(*.held))]
+    NoFreeAddress {
+        /// The full subnet.
+        prefix: Prefix,
+        /// Its group.
+        group: Option<GroupName>,
+        /// How many of its addresses are only held.
+        held: usize,
+    },
+    /// The address is recorded as taken.
+    #[error("IP address {address} is already reserved in External IPAM, in subnet {prefix}. Choose another address")]
+    AlreadyReserved {
+        /// The taken address.
+        address: IpAddr,
+        /// Its subnet.
+        prefix: Prefix,
+    },
+    /// The network, broadcast or subnet-router anycast address of the subnet.
+    #[error(
+        "IP address {address} is the network or broadcast address of {prefix} and cannot be given to a host. Choose another address"
+    )]
+    NotOfferable {
+        /// The address.
+        address: IpAddr,
+        /// Its subnet.
+        prefix: Prefix,
+    },
+    /// A group was given, and the IPAM has none.
+    #[error("Groups are not supported by this External IPAM. Leave the subnet's group empty in Foreman")]
+    GroupsUnsupported,
+    /// More holds than this process is to keep.
+    #[error(
+        "{at_most} addresses are held already, as many as holds_at_most allows. Wait until holds end, or release some with 'foreman-ipam-proxy holds release'"
+    )]
+    TooManyHolds {
+        /// The limit.
+        at_most: usize,
+    },
+    /// The whole request took longer than its budget.
+    #[error("External IPAM gave no answer within {seconds} seconds. Try again; if it goes on, see the proxy's log")]
+    OutOfTime {
+        /// The budget.
+        seconds: u64,
+    },
+    /// The IPAM failed or refused.
+    #[error("{0}")]
+    Provider(Arc<Error>),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Provider(Arc::new(error))
+    }
+}
+
+fn in_group(group: &Option<GroupName>) -> String {
+    group.as_ref().map(|group| format!(" in group {group}")).unwrap_or_default()
+}
+
+fn list(groups: &[GroupName]) -> String {
+    groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn held_text(held: usize) -> String {
+    match held {
+        0 => "all are reserved".to_owned(),
+        1 => "all are reserved or held, 1 of them only held for a host that is being created".to_owned(),
+        _ => format!("all are reserved or held, {held} of them only held for hosts that are being created"),
+    }
+}

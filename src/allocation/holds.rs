@@ -1,0 +1,270 @@
+//! All holds of the process, one [`HoldTable`] for each subnet.
+//!
+//! moka keeps the tables: it makes exactly one for each scope however many callers ask at once, and drops one that
+//! nobody has touched for so long that all its holds have ended. There is no capacity at which it would drop others: an
+//! evicted hold is an address promised twice. More holds than `holds_at_most` are refused instead.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ipam_provider::Prefix;
+use moka::future::Cache;
+use serde::Serialize;
+
+use super::hold::{Hold, HoldState, Scope};
+use super::journal::{self, Entry, Journal, JournalError, Replayed};
+use super::table::HoldTable;
+use super::{Clock, Failure, GroupChoice, Timestamp};
+
+/// No hold lives longer: settings are checked against it, and what the journal says is cut to it.
+pub const HOLD_LIFE_AT_MOST: Duration = Duration::from_secs(86_400);
+
+/// A table that was not touched for this long has no live hold, and nobody is in the middle of using it.
+const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_secs(600));
+
+/// All holds of the process.
+#[derive(Debug)]
+pub struct Holds {
+    tables: Cache<Scope, Arc<SubnetHolds>>,
+    shared: Arc<Shared>,
+}
+
+/// What the tables have in common.
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    journal: Option<Journal>,
+    entries: AtomicUsize,
+    sequence: AtomicU64,
+}
+
+/// The holds cannot be kept.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct HoldsError(#[from] JournalError);
+
+/// One live hold, for people and programs that want to see who holds what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldAddress {
+    /// The subnet.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// The address.
+    pub address: IpAddr,
+    /// `offered`, `adding`, `unanswered` or `reserved`.
+    pub state: HoldState,
+    /// Whom it is held for, if known.
+    pub mac: Option<ipam_provider::Mac>,
+    /// Since when, in UTC.
+    pub since: String,
+    /// Until when, in UTC.
+    pub until: String,
+}
+
+impl HeldAddress {
+    fn new(scope: &Scope, address: IpAddr, hold: &Hold) -> Self {
+        Self {
+            scope: scope.clone(),
+            address,
+            state: hold.state,
+            mac: hold.mac,
+            since: hold.granted.to_utc(),
+            until: hold.until.to_utc(),
+        }
+    }
+}
+
+impl Holds {
+    /// Holds in memory only, for tests and benchmarks.
+    pub fn in_memory(clock: Clock) -> Self {
+        Self::new(clock, None)
+    }
+
+    /// Holds that survive a restart in `state_directory`.
+    ///
+    /// # Errors
+    /// When the directory cannot be written to, or another process keeps its holds there.
+    pub async fn open(state_directory: &Path, clock: Clock) -> Result<Self, HoldsError> {
+        let (journal, replayed) = Journal::open(state_directory, clock.now())?;
+        if !replayed.is_empty() {
+            log::info!("{} holds are live again after the restart", replayed.len());
+        }
+        let holds = Self::new(clock, Some(journal));
+        for Replayed { scope, address, hold } in replayed {
+            holds.of(scope).await.edit(|table| table.put(address, hold));
+        }
+        Ok(holds)
+    }
+
+    fn new(clock: Clock, journal: Option<Journal>) -> Self {
+        let shared = Shared { clock, journal, entries: AtomicUsize::new(0), sequence: AtomicU64::new(1) };
+        Self { tables: Cache::builder().time_to_idle(TABLE_IDLE).build(), shared: Arc::new(shared) }
+    }
+
+    /// The holds of one subnet.
+    pub(super) async fn of(&self, scope: Scope) -> Arc<SubnetHolds> {
+        if let Some(known) = self.tables.get(&scope).await {
+            return known;
+        }
+        let make = || {
+            Arc::new(SubnetHolds {
+                table: Mutex::new(HoldTable::new(&self.shared.clock)),
+                scope: scope.clone(),
+                shared: self.shared.clone(),
+                generation: AtomicU64::new(0),
+            })
+        };
+        self.tables.get_with_by_ref(&scope, async { make() }).await
+    }
+
+    /// Orders an event among all events of this process.
+    pub(super) fn tick(&self) -> u64 {
+        self.shared.sequence.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The time that the holds live by.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// How many holds are in memory. Ended ones count until they are swept, so this is never too low.
+    pub fn count(&self) -> usize {
+        self.shared.entries.load(Ordering::Relaxed)
+    }
+
+    /// All live holds, by subnet and address.
+    pub fn list(&self) -> Vec<HeldAddress> {
+        let now = self.shared.clock.now();
+        let mut all = Vec::new();
+        for (scope, subnet) in &self.tables {
+            let table = subnet.table();
+            all.extend(table.live(now).map(|(address, hold)| HeldAddress::new(&scope, address, hold)));
+        }
+        all.sort_by(|a, b| (&a.scope, a.address).cmp(&(&b.scope, b.address)));
+        all
+    }
+
+    /// Ends the hold of an address; `false` when there is none. A reservation on its way is not called back.
+    ///
+    /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on.
+    ///
+    /// # Errors
+    /// [`Failure::Ambiguous`] when the address is held in several groups and none is chosen.
+    pub async fn release(&self, prefix: Prefix, group: &GroupChoice, address: IpAddr) -> Result<bool, Failure> {
+        let is_meant = |scope: &Scope| match (group.readings(), &scope.group) {
+            ([], _) => true,
+            (readings, Some(group)) => readings.contains(group),
+            (_, None) => false,
+        };
+        let held = self.list().into_iter().filter(|held| held.address == address && held.scope.prefix == prefix);
+        let mut scopes: Vec<Scope> = held.map(|held| held.scope).filter(is_meant).collect();
+        match scopes.pop() {
+            None => Ok(false),
+            Some(scope) if scopes.is_empty() => Ok(self.of(scope).await.end(address).is_some()),
+            Some(scope) => {
+                scopes.push(scope);
+                Err(Failure::Ambiguous { prefix, groups: scopes.into_iter().filter_map(|scope| scope.group).collect() })
+            }
+        }
+    }
+
+    /// The live holds that a proxy which is not running left in its state directory.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn read(state_directory: &Path, clock: &Clock) -> std::io::Result<Vec<HeldAddress>> {
+        let replayed = journal::read(state_directory, clock.now())?;
+        Ok(replayed.iter().map(|held| HeldAddress::new(&held.scope, held.address, &held.hold)).collect())
+    }
+
+    /// Housekeeping: removes ended holds and writes the journal anew when it has grown. Blocks on the disk.
+    pub fn tidy(&self) {
+        let now = self.shared.clock.now();
+        for (_, subnet) in &self.tables {
+            subnet.edit(|table| table.sweep(now));
+        }
+        if let Some(journal) = &self.shared.journal {
+            journal.compact_if_due(now);
+        }
+    }
+}
+
+/// The holds of one subnet: its table behind a lock that is never held across a provider call.
+#[derive(Debug)]
+pub(super) struct SubnetHolds {
+    table: Mutex<HoldTable>,
+    scope: Scope,
+    shared: Arc<Shared>,
+    /// Which batch of candidates is current; see `candidates`.
+    generation: AtomicU64,
+}
+
+impl SubnetHolds {
+    pub(super) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The table, for looking.
+    pub(super) fn table(&self) -> MutexGuard<'_, HoldTable> {
+        // A panic while the lock was held cannot have left the table half changed: every change is one insert or remove.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One atomic step: `change` the table, then write the hold of the address it names to the journal, before anybody
+    /// else sees the table.
+    pub(super) fn change(&self, change: impl FnOnce(&mut HoldTable, Timestamp) -> Option<IpAddr>) -> Option<IpAddr> {
+        let now = self.shared.clock.now();
+        self.edit(|table| {
+            table.sweep(now);
+            let changed = change(table, now);
+            if let (Some(address), Some(journal)) = (changed, &self.shared.journal) {
+                let entry = table.get(address, now).map_or(Entry::Ended, Entry::Held);
+                journal.append(&self.scope, address, entry, now);
+            }
+            changed
+        })
+    }
+
+    /// Ends the hold of an address.
+    pub(super) fn end(&self, address: IpAddr) -> Option<Hold> {
+        let mut ended = None;
+        self.change(|table, _| {
+            ended = table.remove(address);
+            ended.as_ref().map(|_| address)
+        });
+        self.drop_candidates(self.generation());
+        ended
+    }
+
+    /// The current batch of candidates.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Makes a batch of candidates no longer current. Of several callers that found the same batch used up, the first
+    /// moves on; the others find that done.
+    pub(super) fn drop_candidates(&self, generation: u64) {
+        let _ = self.generation.compare_exchange(generation, generation + 1, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Changes the table and keeps the number of all entries.
+    fn edit<R>(&self, edit: impl FnOnce(&mut HoldTable) -> R) -> R {
+        let mut table = self.table();
+        let before = table.len();
+        let result = edit(&mut table);
+        let after = table.len();
+        if after >= before {
+            self.shared.entries.fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.shared.entries.fetch_sub(before - after, Ordering::Relaxed);
+        }
+        result
+    }
+}

@@ -1,0 +1,145 @@
+//! Which record of the IPAM is meant by a prefix and a group; remembered for `lookup_seconds`.
+//!
+//! Only what was found is remembered: somebody who has just created the subnet must not be told that it is missing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipam_provider::{Group, GroupName, Prefix, Provider, Subnet};
+use moka::future::Cache;
+
+use super::Failure;
+
+/// More different subnets or groups than this are not remembered at once.
+const REMEMBERED_AT_MOST: u64 = 10_000;
+
+/// The group of a call. Foreman's encodings of a name leave several readings open; the first that the IPAM has is meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupChoice {
+    readings: Vec<GroupName>,
+}
+
+impl GroupChoice {
+    /// No group.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// These readings of a name, the most likely first; none means no group.
+    pub fn of(readings: impl IntoIterator<Item = GroupName>) -> Self {
+        let mut distinct = Vec::new();
+        for reading in readings {
+            if !distinct.contains(&reading) {
+                distinct.push(reading);
+            }
+        }
+        Self { readings: distinct }
+    }
+
+    /// The readings, the most likely first.
+    pub fn readings(&self) -> &[GroupName] {
+        &self.readings
+    }
+}
+
+/// Remembered subnets and groups.
+#[derive(Debug)]
+pub(super) struct Lookup {
+    subnets: Cache<(Prefix, Option<GroupName>), Subnet>,
+    groups: Cache<GroupName, Group>,
+}
+
+impl Lookup {
+    /// Remembers what is found for as long as `life`.
+    pub(super) fn new(life: Duration) -> Self {
+        Self {
+            subnets: Cache::builder().max_capacity(REMEMBERED_AT_MOST).time_to_live(life).build(),
+            groups: Cache::builder().max_capacity(REMEMBERED_AT_MOST).time_to_live(life).build(),
+        }
+    }
+
+    /// The record of a prefix.
+    pub(super) async fn subnet(
+        &self,
+        provider: &dyn Provider,
+        prefix: Prefix,
+        group: &GroupChoice,
+    ) -> Result<Subnet, Failure> {
+        let group = self.meant(provider, group).await?;
+        let find = async { find(provider, prefix, group.as_ref()).await };
+        let found = self.subnets.try_get_with((prefix, group.clone()), find).await;
+        found.map_err(|failure: Arc<Failure>| (*failure).clone())
+    }
+
+    /// The record of a group; `None` when the choice names none.
+    pub(super) async fn group(&self, provider: &dyn Provider, choice: &GroupChoice) -> Result<Option<Group>, Failure> {
+        for name in choice.readings() {
+            supports_groups(provider)?;
+            if let Some(known) = self.groups.get(name).await {
+                return Ok(Some(known));
+            }
+            if let Some(group) = provider.group(name).await? {
+                self.groups.insert(name.clone(), group.clone()).await;
+                return Ok(Some(group));
+            }
+        }
+        match choice.readings() {
+            [] => Ok(None),
+            [name, ..] => Err(Failure::GroupNotFound { group: name.clone() }),
+        }
+    }
+
+    /// Forgets a subnet that the IPAM says is gone, and its group, which may be gone too.
+    pub(super) async fn forget(&self, subnet: &Subnet) {
+        self.subnets.invalidate(&(subnet.prefix, None)).await;
+        if let Some(group) = &subnet.group {
+            self.subnets.invalidate(&(subnet.prefix, Some(group.clone()))).await;
+            self.groups.invalidate(group).await;
+        }
+    }
+
+    /// The one group name that is meant. A single reading is not looked up: the search for the subnet tells as well.
+    async fn meant(&self, provider: &dyn Provider, choice: &GroupChoice) -> Result<Option<GroupName>, Failure> {
+        match choice.readings() {
+            [] => Ok(None),
+            [only] => {
+                supports_groups(provider)?;
+                Ok(Some(only.clone()))
+            }
+            _ => Ok(self.group(provider, choice).await?.map(|group| group.name)),
+        }
+    }
+}
+
+fn supports_groups(provider: &dyn Provider) -> Result<(), Failure> {
+    if provider.capabilities().groups { Ok(()) } else { Err(Failure::GroupsUnsupported) }
+}
+
+async fn find(provider: &dyn Provider, prefix: Prefix, group: Option<&GroupName>) -> Result<Subnet, Failure> {
+    let mut found = provider.find_subnets(prefix, group).await?;
+    // A provider that compares text may answer more than was asked for.
+    found.retain(|subnet| subnet.prefix == prefix && (group.is_none() || subnet.group.as_ref() == group));
+    if found.len() > 1 {
+        return choose(prefix, found);
+    }
+    match (found.pop(), group) {
+        (Some(subnet), _) => Ok(subnet),
+        (None, Some(name)) if provider.group(name).await?.is_none() => {
+            Err(Failure::GroupNotFound { group: name.clone() })
+        }
+        (None, _) => Err(Failure::SubnetNotFound { prefix, group: group.cloned() }),
+    }
+}
+
+/// Of several records of one prefix, the only one outside of all groups is meant; else the choice is Foreman's.
+fn choose(prefix: Prefix, found: Vec<Subnet>) -> Result<Subnet, Failure> {
+    let mut groups: Vec<Option<&GroupName>> = found.iter().map(|subnet| subnet.group.as_ref()).collect();
+    groups.sort();
+    if let Some(twice) = groups.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Failure::Duplicate { prefix, group: twice[0].cloned() });
+    }
+    if let Some(global) = found.iter().find(|subnet| subnet.group.is_none()) {
+        return Ok(global.clone());
+    }
+    Err(Failure::Ambiguous { prefix, groups: groups.into_iter().flatten().cloned().collect() })
+}

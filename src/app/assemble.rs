@@ -1,0 +1,74 @@
+//! From settings to the parts that they are settings of.
+
+use std::sync::Arc;
+
+use ipam_provider::Surroundings;
+use ipam_provider::layers::{self, Limits};
+
+use super::StartError;
+use crate::allocation::{Allocator, Holds, Rules};
+use crate::http::{Listener, Serving};
+use crate::settings::{Settings, Tls};
+use crate::tls;
+use crate::trust::{Gate, HostNames, Policy};
+
+/// Everything that handlers work with. The holds are kept when the rest is made anew.
+///
+/// # Errors
+/// When the provider cannot be built.
+pub fn serving(settings: Settings, holds: &Arc<Holds>, names: &HostNames) -> Result<Serving, StartError> {
+    let Settings { server, ipam, holds: lives, provider, .. } = settings;
+    let failed = |error: ipam_provider::Error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        StartError::Provider { name: provider.name, error: format!("{error}{cause}") }
+    };
+    let surroundings = Surroundings { state_directory: server.state_directory };
+    let bare = (provider.plan)(&surroundings).map_err(failed)?;
+    log::info!("Provider {}: {:?}", bare.name(), bare.capabilities());
+    let limits = Limits { attempt: ipam.attempt, read_attempts: ipam.read_attempts };
+    let rules = Rules {
+        hold: lives.with_mac,
+        hold_without_mac: lives.without_mac,
+        candidate: lives.candidates,
+        lookup: lives.lookups,
+        holds_at_most: lives.at_most,
+        request_budget: ipam.request_budget,
+        attempt: ipam.attempt,
+    };
+    let policy = Policy { trusted_hosts: server.trusted_hosts, forward_verify: server.forward_verify };
+    let mut listeners = Vec::new();
+    listeners.extend(server.https_port.map(|_| Listener::Https));
+    listeners.extend(server.http_port.map(|_| Listener::Http));
+    let ipam_on = listeners.iter().copied().filter(|listener| match listener {
+        Listener::Https => ipam.enabled.on_https(),
+        Listener::Http => ipam.enabled.on_http(),
+        Listener::Control => false,
+    });
+    Ok(Serving {
+        allocator: Arc::new(Allocator::new(layers::wrap(bare, limits), holds.clone(), rules)),
+        gate: Gate::new(policy, names.clone()),
+        ipam_on: ipam_on.collect(),
+        listeners,
+        error_style: ipam.error_style,
+        legacy: ipam.legacy.is_some(),
+        foreman_version: server.foreman_version,
+    })
+}
+
+/// The server's side of HTTPS.
+pub(super) fn tls_server(tls: &Tls) -> Result<tls::Server, tls::Error> {
+    warn_of(tls);
+    tls::Server::load(&tls.files, &tls.policy)
+}
+
+/// Reads the files again, for connections from now on.
+pub(super) fn reload_tls(server: &tls::Server, tls: &Tls) -> Result<(), tls::Error> {
+    warn_of(tls);
+    server.reload(&tls.files, &tls.policy)
+}
+
+fn warn_of(tls: &Tls) {
+    for warning in tls.policy.warnings() {
+        log::warn!("{warning}");
+    }
+}

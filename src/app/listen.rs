@@ -1,0 +1,160 @@
+//! The sockets: HTTPS, plain HTTP and the control socket, all served by the same routes.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use actix_web::dev::Server;
+use actix_web::web::Data;
+
+use super::{Mode, StartError};
+use crate::http::{self, Shared};
+use crate::settings::{self, BindHost};
+use crate::tls;
+
+/// How long a client may take to send a request's head, and to finish a TLS handshake.
+const SLOW_CLIENT: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept. Foreman closes each after one call; others may keep theirs.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How many connections one worker serves at once, idle ones included.
+const CONNECTIONS_PER_WORKER: usize = 25_000;
+
+/// How many connections may wait to be accepted: Foreman opens one for each call.
+const BACKLOG: u32 = 4096;
+
+/// Where the servers listen.
+#[derive(Debug, Default)]
+pub struct Bound {
+    /// Addresses with HTTPS.
+    pub https: Vec<SocketAddr>,
+    /// Addresses with plain HTTP.
+    pub http: Vec<SocketAddr>,
+    control: Option<PathBuf>,
+}
+
+impl Bound {
+    /// The addresses as URLs.
+    pub fn urls(&self) -> impl Iterator<Item = String> {
+        let https = self.https.iter().map(|address| format!("https://{address}"));
+        https.chain(self.http.iter().map(|address| format!("http://{address}")))
+    }
+
+    pub(super) fn remove_control_socket(&self) {
+        if let Some(path) = &self.control {
+            // A socket that stays behind is replaced at the next start.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Where the running proxy can be asked by its own user.
+pub fn control_socket(state_directory: &Path) -> PathBuf {
+    state_directory.join("control.sock")
+}
+
+/// Opens all sockets, and makes the server that answers on them once it is polled.
+pub(super) async fn listen(
+    settings: &settings::Server,
+    mode: Mode,
+    shared: &Data<Shared>,
+    tls: Option<&tls::Server>,
+) -> Result<(Server, Bound), StartError> {
+    let mut bound = Bound::default();
+    let state = shared.clone();
+    let mut server = HttpServer::new(move || http::app(state.clone()))
+        .on_connect(move |io, data| http::note_connection(io, data, mode == Mode::Demo))
+        .workers(settings.workers.get())
+        .max_connections(CONNECTIONS_PER_WORKER)
+        .client_request_timeout(SLOW_CLIENT)
+        .client_disconnect_timeout(SLOW_CLIENT)
+        .tls_handshake_timeout(SLOW_CLIENT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(settings.shutdown.as_secs())
+        .disable_signals();
+    if let (Some(port), Some(tls)) = (settings.https_port, tls) {
+        for listener in open_all(&settings.bind, port).await? {
+            bound.https.extend(listener.local_addr());
+            server = server.listen_openssl(listener, tls.acceptor()?).map_err(|error| failed("https", error))?;
+        }
+    }
+    if let Some(port) = settings.http_port {
+        for listener in open_all(&settings.bind, port).await? {
+            bound.http.extend(listener.local_addr());
+            server = server.listen(listener).map_err(|error| failed("http", error))?;
+        }
+    }
+    match open_control(&control_socket(&settings.state_directory)) {
+        Ok(listener) => {
+            server = server.listen_uds(listener).map_err(|error| failed("the control socket", error))?;
+            bound.control = Some(control_socket(&settings.state_directory));
+        }
+        // Only 'holds' needs it, and says so.
+        Err(error) => log::warn!("There is no control socket, so 'holds release' cannot reach this proxy: {error}"),
+    }
+    Ok((server.run(), bound))
+}
+
+fn failed(what: impl std::fmt::Display, error: impl std::fmt::Display) -> StartError {
+    StartError::Listen(format!("cannot listen on {what}: {error}"))
+}
+
+async fn open_all(hosts: &[BindHost], port: u16) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    for host in hosts {
+        match host {
+            BindHost::All => listeners.push(open_everywhere(port)?),
+            BindHost::Address(address) => listeners.push(open(*address, port)?),
+            BindHost::Name(name) => {
+                let found =
+                    tokio::net::lookup_host((name.as_str(), port)).await.map_err(|error| failed(name, error))?;
+                for address in found {
+                    listeners.push(open(address.ip(), port)?);
+                }
+            }
+        }
+    }
+    Ok(listeners)
+}
+
+/// All addresses of the machine. On Linux the IPv6 socket takes IPv4 too, unless the machine has no IPv6.
+fn open_everywhere(port: u16) -> Result<TcpListener, StartError> {
+    let both = bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port));
+    match both {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => open(Ipv4Addr::UNSPECIFIED.into(), port),
+        outcome => outcome.map_err(|error| failed(format!("port {port}"), error)),
+    }
+}
+
+fn open(address: IpAddr, port: u16) -> Result<TcpListener, StartError> {
+    let address = SocketAddr::new(address, port);
+    bind(address).map_err(|error| failed(address, error))
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+    };
+    // A restart must not wait for the last connections of the old process to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+fn open_control(path: &Path) -> io::Result<UnixListener> {
+    // The lock on the holds' journal is ours, so no other proxy is behind a socket that is there already.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}

@@ -1,0 +1,243 @@
+//! The composition root: settings → provider → allocator → servers.
+//!
+//! [`App::build`] does everything that can fail before the first request: after it, all sockets listen.
+//! [`App::run`] serves until a signal ends it.
+
+mod assemble;
+mod listen;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::Data;
+
+use crate::allocation::{Clock, Holds, HoldsError};
+use crate::daemon::{self, Notifier, Signal, Signals, Watchdog};
+use crate::http::Shared;
+use crate::registry::PROVIDERS;
+use crate::settings::{Faults, Settings};
+use crate::telemetry::{self, Telemetry};
+use crate::tls;
+use crate::trust::{HostNames, SystemResolver};
+
+pub use assemble::serving;
+pub use listen::{Bound, control_socket};
+
+/// How often ended holds are removed and the journal is looked at.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+
+/// What systemd shows while all is well.
+const SERVING: &str = "Serving";
+
+/// What the proxy's page in Foreman calls the settings, when they are in trouble.
+const SETTINGS: &str = "settings";
+
+/// What the proxy is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// As the settings say.
+    Production,
+    /// To try it out: plain HTTP from this machine is trusted.
+    Demo,
+}
+
+/// Why the proxy does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] Faults),
+    /// There is no place for log lines.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::StartError),
+    /// There is no place for the holds.
+    #[error(transparent)]
+    Holds(#[from] HoldsError),
+    /// The provider cannot be built.
+    #[error("the provider {name} cannot be used: {error}")]
+    Provider {
+        /// Its name.
+        name: &'static str,
+        /// What it says.
+        error: String,
+    },
+    /// The files for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// A socket cannot be opened.
+    #[error("{0}")]
+    Listen(String),
+}
+
+/// A proxy whose sockets listen.
+pub struct App {
+    directory: PathBuf,
+    mode: Mode,
+    telemetry: Telemetry,
+    shared: Data<Shared>,
+    holds: Arc<Holds>,
+    names: HostNames,
+    tls: Option<tls::Server>,
+    server: Server,
+    bound: Bound,
+}
+
+impl App {
+    /// Builds everything from the settings in `directory`.
+    ///
+    /// # Errors
+    /// When the settings are wrong, a file or directory cannot be used, or a socket cannot be opened. An IPAM that
+    /// cannot be reached is no error.
+    pub async fn build(directory: &Path, mode: Mode) -> Result<Self, StartError> {
+        let settings = Settings::load(directory, PROVIDERS)?;
+        let telemetry = Telemetry::init(&settings.log)?;
+        log_settings(&settings);
+        match daemon::raise_open_files() {
+            Ok(limit) => log::debug!("Up to {limit} files and connections may be open"),
+            Err(error) => log::warn!("The limit of open files cannot be raised: {error}"),
+        }
+        let names = HostNames::new(Arc::new(SystemResolver));
+        let holds = Arc::new(Holds::open(&settings.server.state_directory, Clock::system()).await?);
+        let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
+        let server_settings = settings.server.clone();
+        let serving = serving(settings, &holds, &names)?;
+        let shared = Data::new(Shared::new(serving, telemetry.ring()));
+        let (server, bound) = listen::listen(&server_settings, mode, &shared, tls.as_ref()).await?;
+        for url in bound.urls() {
+            log::info!("Listening on {url}");
+        }
+        Ok(Self { directory: directory.to_owned(), mode, telemetry, shared, holds, names, tls, server, bound })
+    }
+
+    /// The addresses that the servers listen on.
+    pub fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    /// Serves until SIGTERM or SIGINT; then finishes what is under way.
+    ///
+    /// # Errors
+    /// When the servers fail.
+    pub async fn run(self) -> std::io::Result<()> {
+        let Self { directory, mode, telemetry, shared, holds, names, tls, server, bound } = self;
+        let mut signals = Signals::listen()?;
+        let handle = server.handle();
+        let serving = actix_web::rt::spawn(server);
+        let tidying = actix_web::rt::spawn(tidy(holds.clone()));
+        let reload = Reload {
+            directory: &directory,
+            telemetry: &telemetry,
+            shared: &shared,
+            holds: &holds,
+            names: &names,
+            tls: tls.as_ref(),
+        };
+        let service_manager = Notifier::from_environment();
+        let _watchdog = Watchdog::from_environment(&service_manager);
+        service_manager.ready(SERVING);
+        log::info!("Ready{}", if mode == Mode::Demo { ", as a demo" } else { "" });
+        loop {
+            match signals.next().await {
+                Signal::Reload => {
+                    service_manager.reloading();
+                    reload.run();
+                    service_manager.ready(SERVING);
+                }
+                // Waits for lines that are still being written, which must not hold up anything else.
+                Signal::ReopenLog => {
+                    let telemetry = telemetry.clone();
+                    actix_web::rt::task::spawn_blocking(move || reopen(&telemetry));
+                }
+                Signal::Stop => break,
+            }
+        }
+        service_manager.stopping();
+        stop(&handle).await;
+        tidying.abort();
+        bound.remove_control_socket();
+        serving.await.map_err(std::io::Error::other)?
+    }
+}
+
+fn reopen(telemetry: &Telemetry) {
+    match telemetry.reopen() {
+        Ok(()) => log::info!("The log is reopened"),
+        Err(error) => log::error!("The log cannot be reopened and goes on where it was: {error}"),
+    }
+}
+
+async fn stop(handle: &ServerHandle) {
+    log::info!("Stopping when the requests under way are answered");
+    handle.stop(true).await;
+    log::info!("Stopped");
+    log::logger().flush();
+}
+
+async fn tidy(holds: Arc<Holds>) {
+    loop {
+        actix_web::rt::time::sleep(TIDY_EVERY).await;
+        let holds = holds.clone();
+        // The journal may be written anew, which takes a while.
+        if actix_web::rt::task::spawn_blocking(move || holds.tidy()).await.is_err() {
+            log::error!("Removing ended holds failed; it is tried again in {} seconds", TIDY_EVERY.as_secs());
+        }
+    }
+}
+
+/// Everything that SIGHUP replaces.
+struct Reload<'a> {
+    directory: &'a Path,
+    telemetry: &'a Telemetry,
+    shared: &'a Shared,
+    holds: &'a Arc<Holds>,
+    names: &'a HostNames,
+    tls: Option<&'a tls::Server>,
+}
+
+impl Reload<'_> {
+    /// Reads settings and certificates again. When anything is wrong nothing changes, and the log and the proxy's page
+    /// in Foreman say so.
+    fn run(&self) {
+        match self.replace() {
+            Ok(()) => {
+                self.shared.set_trouble(SETTINGS, None);
+                log::info!("Settings and certificates are reloaded");
+            }
+            Err(error) => {
+                log::error!("Settings and certificates stay as they were: {error}");
+                self.shared.set_trouble(SETTINGS, Some(format!("a reload failed: {error}")));
+            }
+        }
+    }
+
+    fn replace(&self) -> Result<(), StartError> {
+        let settings = Settings::load(self.directory, PROVIDERS)?;
+        log_settings(&settings);
+        let level = settings.log.level;
+        let tls = settings.tls.clone();
+        let serving = serving(settings, self.holds, self.names)?;
+        match (self.tls, &tls) {
+            (Some(server), Some(tls)) => assemble::reload_tls(server, tls)?,
+            (None, None) => {}
+            _ => log::warn!("HTTPS is switched on or off by a restart only"),
+        }
+        if serving.listeners != self.shared.serving().listeners {
+            log::warn!("Ports and addresses to listen on are changed by a restart only");
+        }
+        self.telemetry.set_level(level);
+        self.shared.replace(serving);
+        Ok(())
+    }
+}
+
+fn log_settings(settings: &Settings) {
+    for file in &settings.files {
+        let found = if file.exists() { "read" } else { "not there, defaults apply" };
+        log::info!("Settings {}: {found}", file.display());
+    }
+    for warning in &settings.warnings {
+        log::warn!("{warning}");
+    }
+}

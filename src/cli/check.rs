@@ -1,0 +1,80 @@
+//! `check`: everything that can be told before Foreman calls.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+use ipam_provider::Probe;
+
+use super::output::{complain, say};
+use super::{CommandError, Outcome, WRONG_SETTINGS, load};
+use crate::allocation::{Clock, Holds};
+use crate::app;
+use crate::http::{details_of, version_of};
+use crate::settings::Settings;
+use crate::tls::{self, Severity};
+use crate::trust::{HostNames, SystemResolver};
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Look at settings and certificates only. An IPAM that cannot be reached must not keep the service from starting.
+    #[arg(long)]
+    settings_only: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
+    let settings = load(directory)?;
+    for file in &settings.files {
+        let found = if file.exists() { "read" } else { "not there, defaults apply" };
+        say(format!("settings      {}: {found}", file.display()));
+    }
+    let certificates_are_usable = check_certificates(&settings);
+    if arguments.settings_only {
+        return if certificates_are_usable { Ok(()) } else { Err(CommandError::Said(WRONG_SETTINGS)) };
+    }
+    let ipam_is_well = actix_web::rt::System::new().block_on(check_ipam(settings))?;
+    match (certificates_are_usable, ipam_is_well) {
+        (false, _) => Err(CommandError::Said(WRONG_SETTINGS)),
+        (true, false) => Err(CommandError::Said(1)),
+        (true, true) => Ok(()),
+    }
+}
+
+fn check_certificates(settings: &Settings) -> bool {
+    let Some(tls) = &settings.tls else {
+        say("certificates  none; the proxy serves plain HTTP only");
+        return true;
+    };
+    let mut are_usable = true;
+    for finding in tls::report(&tls.files, &tls.policy, jiff::Timestamp::now()) {
+        are_usable &= finding.severity < Severity::Fault;
+        say(format!("certificates  {finding}"));
+    }
+    are_usable
+}
+
+/// Asks the IPAM, and prints what Foreman would be told. A running proxy is not disturbed: the holds here are others.
+async fn check_ipam(settings: Settings) -> Result<bool, CommandError> {
+    let holds = Arc::new(Holds::in_memory(Clock::system()));
+    let serving = match app::serving(settings, &holds, &HostNames::new(Arc::new(SystemResolver))) {
+        Ok(serving) => serving,
+        Err(error) => {
+            complain(&error);
+            return Ok(false);
+        }
+    };
+    let mut is_well = true;
+    for Probe { what, outcome } in serving.allocator.provider().probe().await {
+        match outcome {
+            Ok(()) => say(format!("IPAM          ok: {what}")),
+            Err(error) => {
+                is_well = false;
+                say(format!("IPAM          fault: {what}: {error}"));
+            }
+        }
+    }
+    say(format!("/v2/features  {}", details_of(&serving)));
+    say(format!("/version      {}", version_of(&serving)));
+    Ok(is_well)
+}

@@ -1,0 +1,130 @@
+//! `holds`: who holds what, and freeing it.
+//!
+//! A running proxy is asked over its control socket, which only its user and root can open; without one the journal in
+//! the state directory is read.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Subcommand;
+use ipam_provider::{GroupName, Prefix};
+use reqwest::{Client, Method, Response};
+use serde_json::{Value, json};
+
+use super::output::{say, say_json, say_table};
+use super::{CommandError, Outcome, load};
+use crate::allocation::{Clock, GroupChoice, Holds};
+use crate::app::control_socket;
+
+/// How long the running proxy may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Arguments of `holds`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the addresses that are held now.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the hold of an address; a reservation in the IPAM stays.
+    Release {
+        /// The address, such as 10.1.2.3.
+        address: IpAddr,
+        /// Its subnet, such as 10.1.2.0/24.
+        #[arg(long)]
+        subnet: Prefix,
+        /// The subnet's group, if prefixes overlap.
+        #[arg(long, default_value = "")]
+        group: String,
+    },
+}
+
+pub(super) fn run(command: Command, directory: &Path) -> Outcome {
+    let settings = load(directory)?;
+    let state = settings.server.state_directory;
+    let socket = control_socket(&state);
+    let is_running = std::os::unix::net::UnixStream::connect(&socket).is_ok();
+    actix_web::rt::System::new().block_on(async {
+        match command {
+            Command::List { json } => {
+                let holds = if is_running { ask_for_holds(socket).await? } else { read_holds(&state)? };
+                show(&holds, json);
+                Ok(())
+            }
+            Command::Release { address, subnet, group } if is_running => {
+                release_in_running(socket, address, subnet, &group).await
+            }
+            Command::Release { address, subnet, group } => release_in_journal(&state, address, subnet, &group).await,
+        }
+    })
+}
+
+fn read_holds(state: &Path) -> Result<Vec<Value>, CommandError> {
+    let holds = Holds::read(state, &Clock::system());
+    let holds = holds.map_err(|error| {
+        CommandError::failed(format!("the holds in {} cannot be read: {error}", state.display()))
+    })?;
+    Ok(holds.iter().map(|hold| json!(hold)).collect())
+}
+
+async fn ask_for_holds(socket: PathBuf) -> Result<Vec<Value>, CommandError> {
+    let response = request(socket, Method::GET, "/ipam/holds", &[]).await?;
+    let mut answer: Value = response.json().await.map_err(CommandError::failed)?;
+    match answer["holds"].take() {
+        Value::Array(holds) => Ok(holds),
+        _ => Err(CommandError::failed(text(&answer, "error"))),
+    }
+}
+
+async fn release_in_running(socket: PathBuf, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
+    let path = format!("/ipam/holds/{address}");
+    let query = [("subnet", subnet.to_string()), ("group", group.to_owned())];
+    let response = request(socket, Method::DELETE, &path, &query).await?;
+    let answer: Value = response.json().await.map_err(CommandError::failed)?;
+    if answer.get("message").is_none() {
+        return Err(CommandError::failed(text(&answer, "error")));
+    }
+    say(text(&answer, "message"));
+    Ok(())
+}
+
+async fn release_in_journal(state: &Path, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
+    let holds = Holds::open(state, Clock::system()).await.map_err(CommandError::failed)?;
+    let group = GroupChoice::of(GroupName::new(group));
+    if !holds.release(subnet, &group, address).await.map_err(CommandError::failed)? {
+        return Err(CommandError::failed("the address is not held; 'holds list' shows what is"));
+    }
+    say(format!("IP address {address} is not held any more"));
+    Ok(())
+}
+
+async fn request(
+    socket: PathBuf,
+    method: Method,
+    path: &str,
+    query: &[(&str, String)],
+) -> Result<Response, CommandError> {
+    let client = Client::builder().unix_socket(socket).timeout(ANSWER_WITHIN).no_proxy().build();
+    let client = client.map_err(CommandError::failed)?;
+    // The host is not looked at: the socket is where the request goes.
+    let request = client.request(method, format!("http://localhost{path}")).query(query);
+    request.send().await.map_err(|error| CommandError::failed(format!("the running proxy gives no answer: {error}")))
+}
+
+fn show(holds: &[Value], json: bool) {
+    if json {
+        say_json(&holds);
+        return;
+    }
+    let columns = ["group", "prefix", "address", "state", "mac", "since", "until"];
+    let rows: Vec<[String; 7]> =
+        holds.iter().map(|hold| std::array::from_fn(|column| text(hold, columns[column]))).collect();
+    say_table(["GROUP", "SUBNET", "ADDRESS", "STATE", "MAC", "SINCE", "UNTIL"], &rows);
+}
+
+fn text(object: &Value, key: &str) -> String {
+    object.get(key).and_then(Value::as_str).unwrap_or("-").to_owned()
+}

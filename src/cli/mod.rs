@@ -1,0 +1,105 @@
+//! The command line.
+
+mod check;
+#[cfg(feature = "internal")]
+mod demo;
+mod holds;
+mod output;
+mod serve;
+#[cfg(feature = "internal")]
+mod store;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::registry::PROVIDERS;
+use crate::settings::{self, Faults, Settings};
+
+/// The exit code for wrong settings: `EX_CONFIG` of sysexits(3).
+const WRONG_SETTINGS: u8 = 78;
+
+/// A Foreman Smart Proxy for External IPAM.
+///
+/// Exit codes: 0 all is well, 1 the command failed, 2 the command line is wrong, 78 the settings are wrong.
+#[derive(Debug, Parser)]
+#[command(name = "foreman-ipam-proxy", version, max_term_width = 100)]
+pub struct Arguments {
+    /// The directory with settings.yml and settings.d.
+    #[arg(long, global = true, value_name = "DIR", default_value = settings::DIRECTORY)]
+    config_dir: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the proxy.
+    Serve(serve::Arguments),
+    /// Validate settings and certificates, ask the IPAM, and print what Foreman would see.
+    Check(check::Arguments),
+    /// Show or free the addresses that are held for hosts being created.
+    #[command(subcommand)]
+    Holds(holds::Command),
+    #[cfg(feature = "internal")]
+    #[command(flatten)]
+    Store(store::Command),
+}
+
+/// A command that did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] Faults),
+    /// Anything else; the text says what, and what to do.
+    #[error("{0}")]
+    Failed(String),
+    /// Failed, and all is said already.
+    #[error("failed")]
+    Said(u8),
+}
+
+impl CommandError {
+    /// A failure of this text.
+    pub(crate) fn failed(text: impl ToString) -> Self {
+        Self::Failed(text.to_string())
+    }
+}
+
+type Outcome = Result<(), CommandError>;
+
+/// Runs the command and tells how it ended.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let directory = &arguments.config_dir;
+    let outcome = match arguments.command {
+        Command::Serve(serve) => serve::run(serve, directory),
+        Command::Check(check) => check::run(&check, directory),
+        Command::Holds(holds) => holds::run(holds, directory),
+        #[cfg(feature = "internal")]
+        Command::Store(store) => store::run(store, directory),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !matches!(error, CommandError::Said(_)) {
+                output::complain(&error);
+            }
+            match error {
+                CommandError::Settings(_) => ExitCode::from(WRONG_SETTINGS),
+                CommandError::Failed(_) => ExitCode::FAILURE,
+                CommandError::Said(code) => ExitCode::from(code),
+            }
+        }
+    }
+}
+
+/// The settings in a directory, with warnings told.
+fn load(directory: &Path) -> Result<Settings, CommandError> {
+    let settings = Settings::load(directory, PROVIDERS)?;
+    for warning in &settings.warnings {
+        output::warn(warning);
+    }
+    Ok(settings)
+}

@@ -1,0 +1,44 @@
+//! `serve`: runs the proxy.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::{CommandError, Outcome};
+use crate::app::{self, Mode, StartError};
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Try it out: plain HTTP on loopback and an embedded IPAM with samples, all gone when it ends.
+    #[cfg(feature = "internal")]
+    #[arg(long)]
+    demo: bool,
+}
+
+pub(super) fn run(arguments: Arguments, directory: &Path) -> Outcome {
+    #[cfg(feature = "internal")]
+    if arguments.demo {
+        let demo = super::demo::Demo::prepare()?;
+        return start(demo.directory(), Mode::Demo, |app| demo.explain(app));
+    }
+    let _ = arguments;
+    start(directory, Mode::Production, |_| {})
+}
+
+fn start(directory: &Path, mode: Mode, when_ready: impl FnOnce(&app::App)) -> Outcome {
+    actix_web::rt::System::new().block_on(async {
+        let app = app::App::build(directory, mode).await?;
+        when_ready(&app);
+        app.run().await.map_err(CommandError::failed)
+    })
+}
+
+impl From<StartError> for CommandError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Settings(faults) => Self::Settings(faults),
+            other => Self::failed(other),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Life as a service: what systemd is told, which signals are heard, how many connections may be open.
+
+mod limits;
+mod notify;
+mod signals;
+mod watchdog;
+
+pub use self::limits::raise_open_files;
+pub use self::notify::Notifier;
+pub use self::signals::{Signal, Signals};
+pub use self::watchdog::Watchdog;

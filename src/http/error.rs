@@ -1,0 +1,175 @@
+//! Failures as HTTP answers: the only place with status codes.
+//!
+//! The body is always `{"error": "text"}`. The codes are those of the Ruby plugin where it has one, and 502, 503 and 504
+//! for the IPAM's trouble. Foreman shows none of these texts, so [`style`](super::style) puts them into a 200 for it.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, ContentType};
+use actix_web::{HttpResponse, ResponseError};
+use ipam_provider::ErrorKind;
+use serde_json::json;
+
+use crate::allocation::Failure;
+use crate::trust::Refusal;
+
+/// A call that is answered with an error.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    cause: Cause,
+    /// Did the call look for a subnet or group? Then Foreman wants `{}` when there is none, and shows an error of its own
+    /// beside the field.
+    is_lookup: bool,
+}
+
+#[derive(Debug)]
+enum Cause {
+    /// The request itself is wrong.
+    Invalid(String),
+    /// The caller may not do this.
+    Refused(Refusal),
+    /// The module is switched off on this listener.
+    Disabled,
+    /// No such path.
+    UnknownRoute,
+    /// No such method on this path.
+    UnknownMethod(&'static [&'static str]),
+    /// There is no hold to release.
+    NotHeld,
+    /// The call is fine and has no answer.
+    Failed(Failure),
+}
+
+impl ApiError {
+    /// The request is wrong; the text says how, and what would be right.
+    pub(super) fn invalid(text: String) -> Self {
+        Cause::Invalid(text).into()
+    }
+
+    /// The module is switched off on this listener.
+    pub(super) fn disabled() -> Self {
+        Cause::Disabled.into()
+    }
+
+    /// There is no hold to release.
+    pub(super) fn not_held() -> Self {
+        Cause::NotHeld.into()
+    }
+
+    /// A failed search for a subnet or group.
+    pub(super) fn lookup(failure: Failure) -> Self {
+        Self { cause: Cause::Failed(failure), is_lookup: true }
+    }
+
+    /// The failure behind the error, if the call got that far.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        match &self.cause {
+            Cause::Failed(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// What Foreman is answered with a 200, or `None` for what must stay an error: Foreman falls back from
+    /// `/v2/features` on a 404, and a caller who is not let in is not to be told 200.
+    pub(super) fn in_foreman_style(&self) -> Option<serde_json::Value> {
+        match &self.cause {
+            Cause::Failed(Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. }) if self.is_lookup => {
+                Some(json!({}))
+            }
+            Cause::Invalid(_) | Cause::NotHeld | Cause::Failed(_) => Some(self.body()),
+            Cause::Refused(_) | Cause::Disabled | Cause::UnknownRoute | Cause::UnknownMethod(_) => None,
+        }
+    }
+
+    fn body(&self) -> serde_json::Value {
+        json!({"error": self.to_string()})
+    }
+}
+
+impl From<Cause> for ApiError {
+    fn from(cause: Cause) -> Self {
+        Self { cause, is_lookup: false }
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        Cause::Failed(failure).into()
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Cause::Refused(refusal).into()
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Cause::Invalid(text) => f.write_str(text),
+            Cause::Refused(refusal) => refusal.fmt(f),
+            Cause::Disabled => {
+                f.write_str("External IPAM is not enabled here; see 'enabled' in settings.d/externalipam.yml")
+            }
+            Cause::UnknownRoute => f.write_str("Requested url was not found"),
+            Cause::UnknownMethod(methods) => {
+                write!(f, "Requested url does not know this method; use {}", methods.join(", "))
+            }
+            Cause::NotHeld => f.write_str("The address is not held; 'foreman-ipam-proxy holds list' shows what is"),
+            Cause::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        match &self.cause {
+            Cause::Invalid(_) => StatusCode::BAD_REQUEST,
+            Cause::Refused(_) => StatusCode::FORBIDDEN,
+            Cause::Disabled | Cause::UnknownRoute | Cause::NotHeld => StatusCode::NOT_FOUND,
+            Cause::UnknownMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Cause::Failed(failure) => failure_status(failure),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if let Cause::UnknownMethod(methods) = self.cause {
+            response.insert_header((ALLOW, methods.join(", ")));
+        }
+        response.content_type(ContentType::json()).body(self.body().to_string())
+    }
+}
+
+fn failure_status(failure: &Failure) -> StatusCode {
+    match failure {
+        Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. } | Failure::NoFreeAddress { .. } => {
+            StatusCode::NOT_FOUND
+        }
+        Failure::NotOfferable { .. } => StatusCode::BAD_REQUEST,
+        Failure::Ambiguous { .. } | Failure::Duplicate { .. } | Failure::AlreadyReserved { .. } => StatusCode::CONFLICT,
+        Failure::GroupsUnsupported => StatusCode::INTERNAL_SERVER_ERROR,
+        Failure::TooManyHolds { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::OutOfTime { .. } => StatusCode::GATEWAY_TIMEOUT,
+        Failure::Provider(error) => match error.kind() {
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::AlreadyExists | ErrorKind::Rejected => StatusCode::CONFLICT,
+            ErrorKind::Unsupported => StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorKind::Unauthenticated | ErrorKind::Unexpected => StatusCode::BAD_GATEWAY,
+            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        },
+    }
+}
+
+/// Answers every path that no route has.
+pub(super) async fn unknown_route() -> Result<HttpResponse, ApiError> {
+    Err(Cause::UnknownRoute.into())
+}
+
+/// Answers every method that a path does not know.
+pub(super) async fn unknown_method(known: &'static [&'static str]) -> Result<HttpResponse, ApiError> {
+    Err(Cause::UnknownMethod(known).into())
+}

@@ -1,0 +1,185 @@
+//! From path, query and headers to arguments that are valid by type.
+//!
+//! Paths are taken apart as they came, before any decoding, because a `%2F` in a group's name is no separator and a `+`
+//! is not a `%2B`.
+
+use std::future::{Ready, ready};
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use ipam_provider::{Mac, Prefix, Requester};
+
+use super::decode::{group_readings, percent_decoded};
+use super::error::ApiError;
+use crate::allocation::GroupChoice;
+
+/// Host names are no longer than this (RFC 1035, section 2.3.4).
+const HOSTNAME_AT_MOST: usize = 253;
+
+/// A segment of the path as it came.
+fn segment<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
+    // The route pattern says which segment has the name; both paths have the same number of segments.
+    let pattern = request.match_pattern().unwrap_or_default();
+    let placeholder = format!("{{{name}}}");
+    let position = pattern.split('/').position(|part| part == placeholder);
+    position.and_then(|position| request.uri().path().split('/').nth(position)).unwrap_or_default()
+}
+
+/// The value of a query parameter as it came; `None` when it is absent. Foreman sends `?mac` for "no MAC".
+fn parameter<'a>(request: &'a HttpRequest, name: &str) -> Result<Option<&'a str>, ApiError> {
+    let mut found = None;
+    for pair in request.query_string().split('&') {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let key = percent_decoded(key).unwrap_or_default();
+        let is_list = key.strip_prefix(name).is_some_and(|rest| rest.starts_with('['));
+        if is_list || (key == name && found.is_some()) {
+            return Err(ApiError::invalid(format!("Parameter {name} is given as a list; give one value")));
+        }
+        if key == name {
+            found = Some(value);
+        }
+    }
+    Ok(found)
+}
+
+/// The decoded value of a query parameter; `None` when it is absent or empty.
+fn text_parameter(request: &HttpRequest, name: &str) -> Result<Option<String>, ApiError> {
+    let Some(raw) = parameter(request, name)? else { return Ok(None) };
+    let text = percent_decoded(&raw.replace('+', " "));
+    let text = text.map_err(|error| ApiError::invalid(format!("Parameter {name} {error}")))?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+fn address(text: &str) -> Result<IpAddr, ApiError> {
+    text.parse().map_err(|_| {
+        ApiError::invalid("IP address is invalid; use IPv4 such as 10.1.2.3 or IPv6 such as 2001:db8::3".to_owned())
+    })
+}
+
+/// Derives `FromRequest` from a function that looks at nothing but the request's head.
+macro_rules! from_head {
+    ($type:ty, $extract:expr) => {
+        impl FromRequest for $type {
+            type Error = ApiError;
+            type Future = Ready<Result<Self, ApiError>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                ready($extract(request))
+            }
+        }
+    };
+}
+
+/// The prefix in the path: `…/10.1.2.0/24…`.
+pub(super) struct PathPrefix(pub(super) Prefix);
+
+from_head!(PathPrefix, |request| {
+    let decoded = |name| percent_decoded(segment(request, name)).unwrap_or_default();
+    let prefix = Prefix::parse(&decoded("address"), &decoded("length"));
+    prefix.map(PathPrefix).map_err(|error| ApiError::invalid(error.to_string()))
+});
+
+/// The address at the end of the path, which lies in the prefix of the path.
+pub(super) struct AddressInPrefix {
+    pub(super) prefix: Prefix,
+    pub(super) address: IpAddr,
+}
+
+from_head!(AddressInPrefix, |request: &HttpRequest| {
+    let address = address(&percent_decoded(segment(request, "ip")).unwrap_or_default())?;
+    let PathPrefix(prefix) = PathPrefix::extract(request).into_inner()?;
+    if !prefix.contains(address) {
+        return Err(ApiError::invalid(format!("IP {address} is not in {prefix}")));
+    }
+    Ok(AddressInPrefix { prefix, address })
+});
+
+/// The group in the query, if any: `?group=My+Group`.
+pub(super) struct InGroup(pub(super) GroupChoice);
+
+from_head!(InGroup, |request| {
+    let raw = parameter(request, "group")?.unwrap_or_default();
+    choice(raw).map(InGroup)
+});
+
+/// The group in the path: `/ipam/groups/My+Group`.
+pub(super) struct PathGroup(pub(super) GroupChoice);
+
+from_head!(PathGroup, |request| {
+    let choice = choice(segment(request, "group"))?;
+    if choice.readings().is_empty() {
+        return Err(ApiError::invalid("The group's name is missing in the path".to_owned()));
+    }
+    Ok(PathGroup(choice))
+});
+
+fn choice(raw: &str) -> Result<GroupChoice, ApiError> {
+    let readings = group_readings(raw).map_err(|error| ApiError::invalid(format!("The group's name {error}")))?;
+    Ok(GroupChoice::of(readings))
+}
+
+/// The MAC in the query, if any. Foreman has none yet for a virtual machine.
+pub(super) struct AskingMac(pub(super) Option<Mac>);
+
+from_head!(AskingMac, |request| mac(request).map(AskingMac));
+
+fn mac(request: &HttpRequest) -> Result<Option<Mac>, ApiError> {
+    let text = text_parameter(request, "mac")?;
+    let mac = text.map(|text| text.parse()).transpose();
+    mac.map_err(|error| ApiError::invalid(format!("Mac address is invalid: it must be {error}")))
+}
+
+/// Whom an address is added for: the optional parameters `mac` and `hostname`.
+pub(super) struct AddedFor(pub(super) Requester);
+
+from_head!(AddedFor, |request| {
+    let hostname = text_parameter(request, "hostname")?;
+    if hostname.as_ref().is_some_and(|name| name.len() > HOSTNAME_AT_MOST || name.contains(char::is_whitespace)) {
+        return Err(ApiError::invalid(format!(
+            "Parameter hostname is not a host name; use up to {HOSTNAME_AT_MOST} characters without blanks"
+        )));
+    }
+    Ok(AddedFor(Requester { mac: mac(request)?, hostname }))
+});
+
+/// What tells the questions of one Foreman request from those of another: a hash of its `X-Request-Id`, if it has one.
+pub(super) struct RequestKey(pub(super) Option<u64>);
+
+from_head!(RequestKey, |request: &HttpRequest| {
+    // Random for each process, so that nobody can choose ids that collide; compared within one process only, and a
+    // replayed hold of an earlier process counts as another request's.
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let id = request.headers().get("X-Request-Id");
+    Ok::<_, ApiError>(RequestKey(id.map(|id| KEYS.hash_one(id.as_bytes()))))
+});
+
+/// The subnet in the query, of calls that have no other place for it: `?subnet=10.1.2.0/24`.
+pub(super) struct InSubnet(pub(super) Prefix);
+
+from_head!(InSubnet, |request| {
+    let text = text_parameter(request, "subnet")?;
+    let text = text.ok_or_else(|| {
+        ApiError::invalid("Parameter subnet is missing; give the prefix, such as 10.1.2.0/24".to_owned())
+    })?;
+    text.parse().map(InSubnet).map_err(|error: ipam_provider::PrefixError| ApiError::invalid(error.to_string()))
+});
+
+/// The address in the path of calls that have no prefix there.
+pub(super) struct PathAddress(pub(super) IpAddr);
+
+from_head!(PathAddress, |request| {
+    address(&percent_decoded(segment(request, "address")).unwrap_or_default()).map(PathAddress)
+});
+
+/// From when on log lines are wanted: `?from_timestamp=1795196948.69`, seconds since 1970; absent and 0 mean all.
+pub(super) struct FromTimestamp(pub(super) Option<f64>);
+
+from_head!(FromTimestamp, |request| {
+    let Some(text) = text_parameter(request, "from_timestamp")? else { return Ok(FromTimestamp(None)) };
+    let seconds: Option<f64> = text.parse().ok().filter(|seconds: &f64| seconds.is_finite());
+    let invalid = || ApiError::invalid("Parameter from_timestamp is not a number of seconds since 1970".to_owned());
+    seconds.map(|seconds| FromTimestamp(Some(seconds))).ok_or_else(invalid)
+});

@@ -1,0 +1,32 @@
+//! Who holds what, to see and to free: our addition to the contract, with the same authorisation.
+
+use actix_web::web::Json;
+use serde_json::{Value, json};
+
+use super::access::Authorized;
+use super::error::ApiError;
+use super::extract::{InGroup, InSubnet, PathAddress};
+use super::state::Now;
+
+/// `GET /ipam/holds` → `{"holds": [{"provider", "group", "prefix", "address", "state", "mac", "since", "until"}]}`,
+/// by subnet and address, times in UTC
+pub(super) async fn list(_: Authorized, now: Now) -> Json<Value> {
+    Json(json!({"holds": now.allocator.holds().list()}))
+}
+
+/// `DELETE /ipam/holds/{address}?subnet=10.0.0.0/24&group=` → `{"message": "…"}`
+///
+/// Ends the promise only; a reservation in the IPAM stays.
+pub(super) async fn release(
+    _: Authorized,
+    PathAddress(address): PathAddress,
+    InSubnet(prefix): InSubnet,
+    InGroup(group): InGroup,
+    now: Now,
+) -> Result<Json<Value>, ApiError> {
+    if now.allocator.holds().release(prefix, &group, address).await? {
+        Ok(Json(json!({"message": format!("IP address {address} is not held any more")})))
+    } else {
+        Err(ApiError::not_held())
+    }
+}

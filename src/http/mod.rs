@@ -1,0 +1,95 @@
+//! The contract over HTTP: the route table, extractors that let only valid arguments through, thin handlers, and the one
+//! place that knows status codes.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | `ipam` | the `/ipam` routes that Foreman calls |
+//! | `holds` | `/ipam/holds`, our addition |
+//! | `features`, `logs` | what makes the process a Smart Proxy |
+//! | `extract`, `decode` | from path, query and headers to the types of the handlers |
+//! | `access` | who called, and whether they may |
+//! | `error`, `style` | failures as status codes, or as Foreman can show them |
+//! | `request_log` | the two log lines of a request, and its id |
+//! | `state` | what all of these share |
+
+mod access;
+mod decode;
+mod error;
+mod extract;
+mod features;
+mod holds;
+mod ipam;
+mod logs;
+mod request_log;
+mod state;
+mod style;
+
+pub use access::{Listener, note_connection};
+pub use features::{details_of, version_of};
+pub use state::{Serving, Shared};
+
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::{Resource, guard, web};
+
+/// The whole API. Each path is a resource of its own, so that an unknown method on it is a 405 that says which are known.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at("/features", &["GET"]).route(get().to(features::names)))
+        .service(at("/v2/features", &["GET"]).route(get().to(features::details)))
+        .service(at("/version", &["GET"]).route(get().to(features::version)))
+        .service(at("/logs", &["GET"]).route(get().to(logs::logs)))
+        .service(at("/logs/", &["GET"]).route(get().to(logs::logs)))
+        .service(at("/ipam/groups", &["GET"]).route(get().to(ipam::groups)))
+        .service(at("/ipam/groups/{group}", &["GET"]).route(get().to(ipam::group)))
+        .service(at("/ipam/groups/{group}/subnets", &["GET"]).route(get().to(ipam::group_subnets)))
+        // Only Foreman 2.1 and 2.2 call this one.
+        .service(at("/ipam/group/{group}/subnet/{address}/{length}", &["GET"]).route(get().to(ipam::subnet_in_group)))
+        .service(at("/ipam/holds", &["GET"]).route(get().to(holds::list)))
+        .service(at("/ipam/holds/{address}", &["DELETE"]).route(web::delete().to(holds::release)))
+        .service(at("/ipam/subnet/{address}/{length}", &["GET"]).route(get().to(ipam::subnet)))
+        .service(
+            at("/ipam/subnet/{address}/{length}/next_ip", &["GET"])
+                .route(web::get().to(ipam::next_ip))
+                // Looking at the headers promises nothing.
+                .route(web::head().to(ipam::subnet)),
+        )
+        .service(
+            at("/ipam/subnet/{address}/{length}/{ip}", &["GET", "POST", "DELETE"])
+                .route(get().to(ipam::exists))
+                .route(web::post().to(ipam::add))
+                .route(web::delete().to(ipam::delete)),
+        )
+        .default_service(web::route().to(error::unknown_route));
+}
+
+/// What surrounds every route, outermost first when written from bottom to top.
+pub fn app(
+    shared: web::Data<Shared>,
+) -> actix_web::App<
+    impl actix_web::dev::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse<impl actix_web::body::MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let headers = DefaultHeaders::new()
+        .add(("Server", concat!("foreman-ipam-proxy/", env!("CARGO_PKG_VERSION"))))
+        .add(("X-Content-Type-Options", "nosniff"));
+    actix_web::App::new()
+        .app_data(shared)
+        .configure(routes)
+        .wrap(from_fn(style::answer))
+        .wrap(from_fn(request_log::log))
+        .wrap(headers)
+}
+
+fn at(path: &'static str, methods: &'static [&'static str]) -> Resource {
+    web::resource(path).default_service(web::route().to(move || error::unknown_method(methods)))
+}
+
+/// GET, and HEAD alike: actix leaves the body out.
+fn get() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}

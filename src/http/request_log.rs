@@ -1,0 +1,41 @@
+//! The two log lines of a request, in the words of Foreman's proxy, and its id in every line between them.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+
+use crate::telemetry::request_id::{self, RequestId};
+
+/// Paths are cut to this many characters in the log.
+const PATH_AT_MOST: usize = 512;
+
+/// Logs `Started GET /path` and `Finished GET /path with 200 (2.61 ms)`.
+pub(super) async fn log(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let given = request.headers().get("X-Request-Id").and_then(|id| id.to_str().ok());
+    let id = RequestId::accept(given);
+    request_id::scope(id, async {
+        if !log::log_enabled!(log::Level::Info) {
+            return next.call(request).await;
+        }
+        let start = Instant::now();
+        let method = request.method().clone();
+        let uri = request.uri();
+        let path = cut(uri.path());
+        log::info!("Started {method} {path} {}", cut(uri.query().unwrap_or_default()));
+        let path = path.to_owned();
+        let response = next.call(request).await?;
+        let milliseconds = start.elapsed().as_secs_f64() * 1e3;
+        log::info!("Finished {method} {path} with {} ({milliseconds:.2} ms)", response.status().as_u16());
+        Ok(response)
+    })
+    .await
+}
+
+fn cut(text: &str) -> &str {
+    text.char_indices().nth(PATH_AT_MOST).map_or(text, |(end, _)| &text[..end])
+}

@@ -1,0 +1,121 @@
+//! What the handlers share: what a reload may change, behind one pointer, and what stays for the life of the process.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use arc_swap::ArcSwap;
+
+use super::Listener;
+use crate::allocation::Allocator;
+use crate::settings::ErrorStyle;
+use crate::telemetry::Ring;
+use crate::trust::Gate;
+
+/// For the life of the process.
+#[derive(Debug)]
+pub struct Shared {
+    serving: ArcSwap<Serving>,
+    ring: Arc<Ring>,
+    trouble: Mutex<BTreeMap<&'static str, String>>,
+    has_trouble: AtomicBool,
+}
+
+/// What a reload of the settings replaces as a whole.
+#[derive(Debug)]
+pub struct Serving {
+    /// Answers the calls.
+    pub allocator: Arc<Allocator>,
+    /// Who may call.
+    pub gate: Gate,
+    /// All listeners that Foreman can reach.
+    pub listeners: Vec<Listener>,
+    /// Those of them that the External IPAM module is enabled on.
+    pub ipam_on: Vec<Listener>,
+    /// How errors are told.
+    pub error_style: ErrorStyle,
+    /// Answer as Foreman 2.1 and 2.2 expect it.
+    pub legacy: bool,
+    /// The version of Foreman that we say we fit, such as `3.13.0`.
+    pub foreman_version: String,
+}
+
+impl Shared {
+    /// State that serves this, with the log that `/logs` shows.
+    pub fn new(serving: Serving, ring: Arc<Ring>) -> Self {
+        Self {
+            serving: ArcSwap::from_pointee(serving),
+            ring,
+            trouble: Mutex::default(),
+            has_trouble: AtomicBool::new(false),
+        }
+    }
+
+    /// What is served now.
+    pub fn serving(&self) -> Arc<Serving> {
+        self.serving.load_full()
+    }
+
+    /// Serves something else from now on; requests under way go on with what they have.
+    pub fn replace(&self, serving: Serving) {
+        self.serving.store(Arc::new(serving));
+    }
+
+    /// The log that `/logs` shows.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Notes what is wrong about a subject, or that it is well again; Foreman shows it on the proxy's page.
+    pub fn set_trouble(&self, subject: &'static str, trouble: Option<String>) {
+        // Well and staying well is what nearly every request says: that costs no lock.
+        if trouble.is_none() && !self.has_trouble.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut all = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match trouble {
+            Some(text) => {
+                all.insert(subject, text);
+            }
+            None => {
+                all.remove(subject);
+            }
+        }
+        self.has_trouble.store(!all.is_empty(), Ordering::Relaxed);
+    }
+
+    /// All that is wrong now, as one text.
+    pub fn trouble(&self) -> Option<String> {
+        let all = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts: Vec<String> = all.iter().map(|(subject, text)| format!("{subject}: {text}")).collect();
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+}
+
+/// The state, as an argument of handlers.
+pub(super) struct Now(Arc<Serving>);
+
+impl Deref for Now {
+    type Target = Serving;
+
+    fn deref(&self) -> &Serving {
+        &self.0
+    }
+}
+
+impl FromRequest for Now {
+    type Error = actix_web::Error;
+    type Future = std::future::Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Ok(Self(shared(request).serving())))
+    }
+}
+
+/// The state that the request's application has.
+pub(super) fn shared(request: &HttpRequest) -> &Shared {
+    request.app_data::<web::Data<Shared>>().expect("every application is made with the shared state")
+}

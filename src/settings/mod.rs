@@ -1,0 +1,270 @@
+//! The settings of the proxy: read once at the start, checked as a whole, never changed.
+//!
+//! A directory of settings, `/etc/foreman-ipam-proxy` unless told otherwise, has `settings.yml`,
+//! `settings.d/externalipam.yml` and `settings.d/externalipam_<provider>.yml`. Each file and each key may be left out
+//! where there is a default. The layout and the spelling of keys as `:key:` are Foreman's, so that the directory of a
+//! Ruby Smart Proxy can be used as it is. An [`Environment`] variable overrides any key.
+//!
+//! [`Settings::load`] finds the faults of all files in one go; each fault says where, what is wrong and what would be
+//! right, and none shows a value.
+
+mod environment;
+#[cfg(test)]
+mod examples;
+mod faults;
+mod foreman;
+mod holds;
+mod ipam;
+mod log;
+mod server;
+mod source;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ipam_provider::settings::{Problem, Section};
+use ipam_provider::{Plan, Registration};
+
+pub use environment::Environment;
+pub use faults::Faults;
+pub use holds::Holds;
+pub use ipam::{Enabled, ErrorStyle, Ipam, Legacy};
+pub use server::{BindHost, Server};
+pub use tls::Tls;
+
+use crate::telemetry::Options;
+
+/// Where the settings are unless another directory is named.
+pub const DIRECTORY: &str = "/etc/foreman-ipam-proxy";
+
+/// The name of the file for External IPAM, and of the part of variables that stands for it.
+const EXTERNALIPAM: &str = "externalipam";
+
+/// All settings, without fault.
+pub struct Settings {
+    /// Where the proxy listens, and whom it trusts.
+    pub server: Server,
+    /// HTTPS, where it is on.
+    pub tls: Option<Tls>,
+    /// Logging.
+    pub log: Options,
+    /// How the IPAM is asked and answered for.
+    pub ipam: Ipam,
+    /// For how long addresses are promised.
+    pub holds: Holds,
+    /// The IPAM.
+    pub provider: ChosenProvider,
+    /// The files that were looked for, whether they exist or not.
+    pub files: Vec<PathBuf>,
+    /// What is odd, but no reason not to start. Sorted.
+    pub warnings: Vec<Problem>,
+}
+
+/// The provider that the settings name.
+pub struct ChosenProvider {
+    /// Its name, such as `netbox`.
+    pub name: &'static str,
+    /// How to build it, from its own settings.
+    pub plan: Plan,
+}
+
+impl Settings {
+    /// Reads the settings in `directory` and in the environment of this process; `providers` are those of the build.
+    ///
+    /// # Errors
+    /// All faults of all files and variables.
+    pub fn load(directory: &Path, providers: &[Registration]) -> Result<Self, Faults> {
+        Self::load_with(directory, providers, &Environment::of_process())
+    }
+
+    /// As [`load`](Self::load), with an environment of the caller's choice.
+    ///
+    /// # Errors
+    /// All faults of all files and variables.
+    pub fn load_with(directory: &Path, providers: &[Registration], environment: &Environment) -> Result<Self, Faults> {
+        let mut reading = Reading::new(providers, environment);
+        reading.expect_directory(directory);
+        let global = reading.global(directory);
+        // Where settings.yml cannot be read, the usual place is as good a guess as any to find more faults in.
+        let usual = directory.join("settings.d");
+        let own = global.as_ref().and_then(|global| global.settings_directory.as_deref());
+        let settings_directory = own.inspect(|own| reading.expect_directory(own)).unwrap_or(&usual);
+        let external = reading.external(settings_directory);
+        let chosen = external.as_ref().and_then(|external| external.provider);
+        let provider = chosen.and_then(|chosen| reading.provider(settings_directory, chosen));
+        reading.warnings.extend(source::readable_by_others(settings_directory));
+        if let (Some(global), Some(external)) = (&global, &external) {
+            reading.expect_listener(&global.server, external, settings_directory);
+        }
+        match (global, external, provider) {
+            (Some(global), Some(external), Some(provider)) if reading.faults.is_empty() => {
+                reading.warnings.sort();
+                Ok(Self {
+                    server: global.server,
+                    tls: global.tls,
+                    log: global.log,
+                    ipam: external.ipam,
+                    holds: external.holds,
+                    provider,
+                    files: reading.files,
+                    warnings: reading.warnings,
+                })
+            }
+            _ => Err(Faults::new(reading.faults)),
+        }
+    }
+}
+
+/// Everything but the plan, which is a function that may know secrets.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("server", &self.server)
+            .field("tls", &self.tls)
+            .field("log", &self.log)
+            .field("ipam", &self.ipam)
+            .field("holds", &self.holds)
+            .field("provider", &self.provider.name)
+            .field("files", &self.files)
+            .field("warnings", &self.warnings)
+            .finish()
+    }
+}
+
+/// What `settings.yml` says.
+struct Global {
+    server: Server,
+    tls: Option<Tls>,
+    log: Options,
+    settings_directory: Option<PathBuf>,
+}
+
+/// What `settings.d/externalipam.yml` says.
+struct External {
+    ipam: Ipam,
+    holds: Holds,
+    provider: Option<Registration>,
+}
+
+/// The reading of one directory, and what was found so far.
+struct Reading<'a> {
+    providers: &'a [Registration],
+    environment: &'a Environment,
+    files: Vec<PathBuf>,
+    faults: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(providers: &'a [Registration], environment: &'a Environment) -> Self {
+        let provider_files = providers.iter().map(|provider| format!("{EXTERNALIPAM}_{}", provider.name));
+        let files: Vec<String> = std::iter::once(EXTERNALIPAM.to_owned()).chain(provider_files).collect();
+        let faults = environment.problems(&files);
+        Self { providers, environment, files: Vec::new(), faults, warnings: Vec::new() }
+    }
+
+    /// Missing files are right, but a missing directory is a mistyped one.
+    fn expect_directory(&mut self, directory: &Path) {
+        if !directory.is_dir() {
+            self.faults.push(Problem {
+                file: directory.display().to_string(),
+                key: None,
+                what: "is no directory that can be read".to_owned(),
+                right: "name the directory that has the settings".to_owned(),
+            });
+        }
+    }
+
+    /// The section of a file, `None` when the file itself is at fault.
+    fn section(&mut self, file: PathBuf, stem: Option<&str>) -> Option<Section> {
+        let section = source::read(&file, self.environment, stem);
+        self.files.push(file);
+        section.map_err(|faults| self.faults.extend(faults)).ok()
+    }
+
+    fn global(&mut self, directory: &Path) -> Option<Global> {
+        let file = directory.join("settings.yml");
+        let name = file.display().to_string();
+        let mut section = self.section(file, None)?;
+        let https = tls::is_wanted(&mut section);
+        let global = Global {
+            server: Server::read(&mut section, https, self.environment),
+            tls: Tls::read(&mut section),
+            log: log::read(&mut section),
+            settings_directory: section.path("settings_directory"),
+        };
+        let findings = section.finish();
+        self.faults.extend(findings.problems);
+        // The file serves other modules of the Ruby proxy too; a variable with our prefix serves only us.
+        let (in_file, in_environment): (Vec<_>, Vec<_>) =
+            findings.unknown.into_iter().partition(|unknown| unknown.file == name);
+        self.faults.extend(in_environment);
+        self.warnings.extend(in_file.into_iter().filter(|unknown| !foreman::is_known_elsewhere(unknown)));
+        if global.server.http_port.is_some() && global.server.trusted_hosts.is_none() {
+            self.warnings.push(Problem {
+                file: name,
+                key: Some("http_port".to_owned()),
+                what: "is set without trusted_hosts, so that every call of /ipam on plain HTTP is refused".to_owned(),
+                right: "list the hosts that may call in trusted_hosts, or remove http_port".to_owned(),
+            });
+        }
+        Some(global)
+    }
+
+    fn external(&mut self, settings_directory: &Path) -> Option<External> {
+        let mut section = self.section(external_file(settings_directory), Some(EXTERNALIPAM))?;
+        let (ipam, provider) = Ipam::read(&mut section, self.providers);
+        let holds = Holds::read(&mut section);
+        self.take_all(section);
+        Some(External { ipam, holds, provider })
+    }
+
+    fn provider(&mut self, settings_directory: &Path, chosen: Registration) -> Option<ChosenProvider> {
+        let stem = format!("{EXTERNALIPAM}_{}", chosen.name);
+        let mut section = self.section(settings_directory.join(format!("{stem}.yml")), Some(&stem))?;
+        let plan = (chosen.read)(&mut section);
+        self.take_all(section);
+        Some(ChosenProvider { name: chosen.name, plan })
+    }
+
+    /// In a file of our own every finding is a fault.
+    fn take_all(&mut self, section: Section) {
+        let findings = section.finish();
+        self.faults.extend(findings.problems);
+        self.faults.extend(findings.unknown);
+    }
+
+    /// External IPAM on a listener that does not exist is offered to nobody.
+    fn expect_listener(&mut self, server: &Server, external: &External, settings_directory: &Path) {
+        let (missing, right) = match external.ipam.enabled {
+            Enabled::HttpOnly => (server.http_port.is_none(), "set http_port in settings.yml, or write true"),
+            Enabled::HttpsOnly => (
+                server.https_port.is_none(),
+                "set ssl_certificate, ssl_private_key and ssl_ca_file in settings.yml, or write true",
+            ),
+            Enabled::Everywhere | Enabled::Nowhere => return,
+        };
+        if missing {
+            self.faults.push(Problem {
+                file: external_file(settings_directory).display().to_string(),
+                key: Some("enabled".to_owned()),
+                what: "asks for a listener that is not there".to_owned(),
+                right: right.to_owned(),
+            });
+        }
+    }
+}
+
+fn external_file(settings_directory: &Path) -> PathBuf {
+    settings_directory.join(format!("{EXTERNALIPAM}.yml"))
+}
+
+/// Does the key have a value, be it right or wrong? Makes the key known.
+fn is_given(section: &mut Section, key: &'static str) -> bool {
+    section.read(key, "", |_| Some(())).is_some()
+}

@@ -1,0 +1,198 @@
+//! Where log lines go, and how one gets there.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use syslog::LoggerBackend;
+
+use super::line::Shape;
+
+/// A new log file is for its owner and group only: it names hosts and addresses.
+const FILE_MODE: u32 = 0o640;
+
+/// A syslog daemon that hangs holds up the log no longer than this per line.
+const SYSLOG_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where log lines go: `log_file` in the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// A file, opened for appending and opened anew by [`reopen`](super::Telemetry::reopen).
+    File(PathBuf),
+    /// Standard output.
+    Stdout,
+    /// The syslog daemon on this machine.
+    Syslog,
+    /// The systemd journal, which reads our standard error.
+    Journal,
+}
+
+/// The text names no destination.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("write STDOUT, SYSLOG, JOURNAL or an absolute path, such as /var/log/foreman-ipam-proxy/proxy.log")]
+pub struct DestinationError;
+
+impl Destination {
+    pub(super) fn shape(&self) -> Shape {
+        match self {
+            Self::File(_) | Self::Stdout => Shape::Full,
+            Self::Syslog => Shape::Syslog,
+            Self::Journal => Shape::Journal,
+        }
+    }
+}
+
+impl FromStr for Destination {
+    type Err = DestinationError;
+
+    fn from_str(text: &str) -> Result<Self, DestinationError> {
+        match text.to_ascii_uppercase().as_str() {
+            "STDOUT" => Ok(Self::Stdout),
+            "SYSLOG" => Ok(Self::Syslog),
+            // The Ruby smart proxy accepts both.
+            "JOURNAL" | "JOURNALD" => Ok(Self::Journal),
+            _ if Path::new(text).is_absolute() => Ok(Self::File(text.into())),
+            _ => Err(DestinationError),
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Stdout => f.write_str("STDOUT"),
+            Self::Syslog => f.write_str("SYSLOG"),
+            Self::Journal => f.write_str("JOURNAL"),
+        }
+    }
+}
+
+/// A destination that has been opened.
+pub(super) enum Sink {
+    File { path: PathBuf, file: File },
+    Stdout,
+    Stderr,
+    Syslog { connect: fn() -> io::Result<LoggerBackend>, backend: LoggerBackend },
+}
+
+impl Sink {
+    pub(super) fn open(destination: &Destination) -> io::Result<Self> {
+        Ok(match destination {
+            Destination::File(path) => Self::File { path: path.clone(), file: open_file(path)? },
+            Destination::Stdout => Self::Stdout,
+            Destination::Journal => Self::Stderr,
+            Destination::Syslog => Self::Syslog { connect: connect_syslog, backend: connect_syslog()? },
+        })
+    }
+
+    /// Writes one line.
+    pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        match self {
+            Self::File { file, .. } => file.write_all(line),
+            Self::Stdout => write_through(io::stdout().lock(), line),
+            Self::Stderr => write_through(io::stderr().lock(), line),
+            // Not `write_all`: a datagram is a line.
+            Self::Syslog { connect, backend } => match backend.write(line) {
+                Ok(_) => Ok(()),
+                Err(_) => {
+                    // The daemon was restarted; the old socket leads nowhere.
+                    *backend = connect()?;
+                    backend.write(line).map(drop)
+                }
+            },
+        }
+    }
+
+    /// Opens the path of a file anew, after logrotate has moved the old file away. On failure the old one stays in use.
+    pub(super) fn reopen(&mut self) -> io::Result<()> {
+        match self {
+            Self::File { path, file } => *file = open_file(path)?,
+            Self::Syslog { connect, backend } => *backend = connect()?,
+            Self::Stdout | Self::Stderr => {}
+        }
+        Ok(())
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
+}
+
+fn write_through(mut stream: impl Write, line: &[u8]) -> io::Result<()> {
+    stream.write_all(line)?;
+    stream.flush()
+}
+
+/// Connects to the local syslog daemon: `/dev/log`, `/var/run/syslog` or `/var/run/log`.
+fn connect_syslog() -> io::Result<LoggerBackend> {
+    // We write whole lines ourselves: the crate's formats have UTC where syslog daemons read local time.
+    let backend = syslog::unix(()).map_err(io::Error::other)?.backend;
+    match &backend {
+        LoggerBackend::Unix(socket) => socket.set_write_timeout(Some(SYSLOG_TIMEOUT))?,
+        LoggerBackend::UnixStream(stream) => stream.get_ref().set_write_timeout(Some(SYSLOG_TIMEOUT))?,
+        LoggerBackend::Udp(..) | LoggerBackend::Tcp(_) => {}
+    }
+    Ok(backend)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixDatagram;
+    use std::sync::OnceLock;
+
+    use super::*;
+
+    #[test]
+    fn destinations_are_read_as_the_ruby_proxy_reads_them() {
+        assert_eq!("STDOUT".parse(), Ok(Destination::Stdout));
+        assert_eq!("SYSLOG".parse(), Ok(Destination::Syslog));
+        assert_eq!("JOURNALD".parse(), Ok(Destination::Journal));
+        assert_eq!("/var/log/x.log".parse(), Ok(Destination::File("/var/log/x.log".into())));
+        assert_eq!("x.log".parse::<Destination>(), Err(DestinationError));
+    }
+
+    #[test]
+    fn a_new_file_is_not_for_everybody_and_an_old_one_is_appended_to() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("proxy.log");
+        for line in ["one\n", "two\n"] {
+            Sink::open(&Destination::File(path.clone())).expect("a file").write(line.as_bytes()).expect("written");
+        }
+        assert_eq!(std::fs::read_to_string(&path).expect("text"), "one\ntwo\n");
+        let mode = std::fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o137, 0, "{mode:o}");
+    }
+
+    #[test]
+    fn syslog_is_connected_again_after_its_daemon_was_restarted() {
+        static SOCKET: OnceLock<PathBuf> = OnceLock::new();
+        fn connect() -> io::Result<LoggerBackend> {
+            let path = SOCKET.get().expect("set below");
+            Ok(syslog::unix_custom((), path).map_err(io::Error::other)?.backend)
+        }
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = SOCKET.get_or_init(|| directory.path().join("log"));
+        let receive = |daemon: &UnixDatagram| {
+            let mut line = [0; 64];
+            let length = daemon.recv(&mut line).expect("a line");
+            String::from_utf8_lossy(&line[..length]).into_owned()
+        };
+
+        let daemon = UnixDatagram::bind(path).expect("a socket");
+        let mut sink = Sink::Syslog { connect, backend: connect().expect("a daemon") };
+        sink.write(b"<30>one").expect("written");
+        assert_eq!(receive(&daemon), "<30>one");
+        drop(daemon);
+        std::fs::remove_file(path).expect("removed");
+        assert!(sink.write(b"<30>two").is_err());
+        let daemon = UnixDatagram::bind(path).expect("a socket");
+        sink.write(b"<30>three").expect("written");
+        assert_eq!(receive(&daemon), "<30>three");
+    }
+}

@@ -1,0 +1,124 @@
+//! The id of the request that is being answered, known to everything that runs inside it.
+//!
+//! Foreman sends `X-Request-Id`, the same for all calls of one of its own web requests, so that its log and ours can be
+//! read side by side. A task made with `tokio::spawn` does not inherit the id; give it on:
+//!
+//! ```
+//! # use foreman_ipam_proxy::telemetry::request_id;
+//! # async fn work() {}
+//! # fn example() {
+//! let work = request_id::inherit(work());
+//! tokio::spawn(work);
+//! # }
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::future::Either;
+
+/// Enough for a UUID and for what other callers make up; a longer header is not an id.
+const CHARACTERS_AT_MOST: usize = 64;
+
+/// How much of an id a log line shows.
+const SHORT: usize = 8;
+
+tokio::task_local! {
+    static CURRENT: RequestId;
+}
+
+/// The id of one request: 1 to 64 ASCII letters, digits, `-`, `_` and `.`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// The id that the caller sent in `X-Request-Id`, or a random UUID when it sent none that can be used.
+    pub fn accept(header: Option<&str>) -> Self {
+        header.and_then(Self::parse).unwrap_or_else(Self::random)
+    }
+
+    /// The id that the caller sent, if it can be used.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let is_id = (1..=CHARACTERS_AT_MOST).contains(&text.len()) && text.bytes().all(is_plain);
+        is_id.then(|| Self(text.into()))
+    }
+
+    /// A new id, a random UUID.
+    pub fn random() -> Self {
+        Self(uuid::Uuid::new_v4().to_string().into())
+    }
+
+    /// The whole id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first 8 characters, as in the log.
+    pub fn short(&self) -> &str {
+        &self.0[..self.0.len().min(SHORT)]
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Runs the future with `id` as its request's id.
+pub fn scope<F: Future>(id: RequestId, future: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(id, future)
+}
+
+/// The future with the id of the request that called this, for a task of its own.
+pub fn inherit<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    match current() {
+        Some(id) => Either::Left(CURRENT.scope(id, future)),
+        None => Either::Right(future),
+    }
+}
+
+/// The id of the request that is being answered; `None` outside of requests.
+pub fn current() -> Option<RequestId> {
+    CURRENT.try_with(RequestId::clone).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_could_confuse_the_log_is_replaced() {
+        let sent = "0a1b2c3d-0000-4000-8000-000000000000";
+        assert_eq!(RequestId::accept(Some(sent)).as_str(), sent);
+        assert_eq!(RequestId::accept(Some(sent)).short(), "0a1b2c3d");
+        assert_eq!(RequestId::accept(Some("abc")).short(), "abc");
+        for text in ["", "a b", "a\nb", "ä", "a\u{1b}[0m", &"a".repeat(65)] {
+            let id = RequestId::accept(Some(text));
+            assert_ne!(id.as_str(), text);
+            assert_eq!(id.as_str().len(), 36);
+        }
+        assert_ne!(RequestId::accept(None), RequestId::accept(None));
+    }
+
+    #[tokio::test]
+    async fn the_id_is_known_inside_the_request_and_in_tasks_that_inherit_it() {
+        assert_eq!(current(), None);
+        let id = RequestId::random();
+        scope(id.clone(), async {
+            assert_eq!(current(), Some(id.clone()));
+            assert_eq!(tokio::spawn(async { current() }).await.expect("no panic"), None);
+            assert_eq!(tokio::spawn(inherit(async { current() })).await.expect("no panic"), Some(id.clone()));
+        })
+        .await;
+        assert_eq!(inherit(async { current() }).await, None);
+    }
+}

@@ -1,0 +1,18 @@
+//! HTTPS: who we are, which clients we believe, and which TLS we speak.
+//!
+//! A client's certificate is asked for and verified, but not required, because two routes work without one; whether a
+//! caller may have an answer is decided in [`trust`](crate::trust).
+
+mod acceptor;
+mod client_certificate;
+mod files;
+mod policy;
+mod report;
+#[cfg(test)]
+pub(crate) mod test_certificates;
+
+pub use self::acceptor::Server;
+pub use self::client_certificate::ClientCertificate;
+pub use self::files::{Error, Files};
+pub use self::policy::Policy;
+pub use self::report::{Finding, Severity, report};

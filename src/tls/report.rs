@@ -1,0 +1,359 @@
+//! What is wrong, or soon will be, with the files for HTTPS; for the `check` command.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use jiff::Timestamp;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::error::ErrorStack;
+use openssl::stack::Stack;
+use openssl::x509::store::X509StoreBuilder;
+use openssl::x509::verify::X509VerifyFlags;
+use openssl::x509::{X509, X509PurposeId, X509Ref, X509StoreContext};
+
+use super::client_certificate::describe;
+use super::files::{self, Error, Files};
+use super::policy::Policy;
+
+/// A certificate that expires sooner than this is worth a warning.
+const SOON_DAYS: i64 = 30;
+
+const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good to know.
+    Notice,
+    /// Works, or works for now.
+    Warning,
+    /// HTTPS does not work like this.
+    Fault,
+}
+
+/// One thing found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, in which file, and what would be right.
+    pub text: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Notice => "notice",
+            Severity::Warning => "warning",
+            Severity::Fault => "fault",
+        };
+        write!(f, "{severity}: {}", self.text)
+    }
+}
+
+/// Looks at the files and the settings of HTTPS as of `now`. Finds everything in one go.
+pub fn report(files: &Files, policy: &Policy, now: Timestamp) -> Vec<Finding> {
+    let mut report = Report { findings: Vec::new(), now };
+    for warning in policy.warnings() {
+        report.add(Severity::Warning, warning);
+    }
+    if let Err(error) = policy.choose() {
+        report.fault(&error);
+    }
+    let certificates = report.read(files::certificates(&files.certificate));
+    let authorities = report.read(files::certificates(&files.ca_file));
+    let key = report.read(files::key(&files.private_key));
+    report.permissions(&files.private_key);
+    if let Some(certificates) = &certificates {
+        report.dates(&files.certificate, certificates);
+        report.names(&files.certificate, &certificates[0]);
+    }
+    if let Some(authorities) = &authorities {
+        report.dates(&files.ca_file, authorities);
+    }
+    if let (Some(certificates), Some(key)) = (&certificates, &key)
+        && !files::is_pair(&certificates[0], key)
+    {
+        let (private_key, certificate) = (files.private_key.clone(), files.certificate.clone());
+        report.fault(&Error::Mismatch { private_key, certificate });
+    }
+    if let (Some(certificates), Some(authorities)) = (&certificates, &authorities) {
+        report.chain(files, certificates, authorities);
+    }
+    report.findings
+}
+
+struct Report {
+    findings: Vec<Finding>,
+    now: Timestamp,
+}
+
+impl Report {
+    fn add(&mut self, severity: Severity, text: String) {
+        self.findings.push(Finding { severity, text });
+    }
+
+    fn fault(&mut self, error: &Error) {
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        let source = source.filter(|source| !source.is_empty()).map(|source| format!(" ({source})"));
+        self.add(Severity::Fault, format!("{error}{}", source.unwrap_or_default()));
+    }
+
+    fn read<T>(&mut self, read: Result<T, Error>) -> Option<T> {
+        read.map_err(|error| self.fault(&error)).ok()
+    }
+
+    fn permissions(&mut self, key: &Path) {
+        // A file that cannot be looked at is reported by whoever reads it.
+        let Ok(metadata) = fs::metadata(key) else { return };
+        if metadata.permissions().mode() & 0o007 != 0 {
+            let key = key.display();
+            let text = format!("{key} holds the private key and is open to every user; make it 0640 or less");
+            self.add(Severity::Warning, text);
+        }
+    }
+
+    fn dates(&mut self, path: &Path, certificates: &[X509]) {
+        for certificate in certificates {
+            let of = format!("{}: the certificate of {}", path.display(), describe(certificate.subject_name()));
+            let (start, end) = (certificate.not_before(), certificate.not_after());
+            let (Some(until_start), Some(until_end)) = (self.seconds_until(start), self.seconds_until(end)) else {
+                self.add(Severity::Fault, format!("{of} has dates that cannot be read; have it issued again"));
+                continue;
+            };
+            if until_start > 0 {
+                let text = format!("{of} is not valid before {start}; set this machine's clock or wait");
+                self.add(Severity::Fault, text);
+            }
+            if until_end <= 0 {
+                self.add(Severity::Fault, format!("{of} expired on {end}; have it renewed"));
+            } else if until_end < SOON_DAYS * SECONDS_PER_DAY {
+                let text = format!("{of} expires on {end}; have it renewed within {SOON_DAYS} days of that");
+                self.add(Severity::Warning, text);
+            }
+        }
+    }
+
+    /// None when the certificate's time is none.
+    fn seconds_until(&self, time: &Asn1TimeRef) -> Option<i64> {
+        let now = Asn1Time::from_unix(self.now.as_second()).ok()?;
+        let until = now.diff(time).ok()?;
+        Some(i64::from(until.days) * SECONDS_PER_DAY + i64::from(until.secs))
+    }
+
+    fn names(&mut self, path: &Path, certificate: &X509Ref) {
+        let names = certificate.subject_alt_names();
+        let names: Vec<&str> = names.iter().flatten().filter_map(|name| name.dnsname()).collect();
+        let path = path.display();
+        if names.is_empty() {
+            let text =
+                "names no host in its subject alternative name; Foreman needs the host name of the proxy's URL there";
+            self.add(Severity::Fault, format!("{path} {text}"));
+        } else {
+            let names = names.join(", ");
+            self.add(Severity::Notice, format!("{path} is for {names}; register the proxy under one of these names"));
+        }
+    }
+
+    fn chain(&mut self, files: &Files, certificates: &[X509], authorities: &[X509]) {
+        let Err(reason) = verify(certificates, authorities) else { return };
+        let (certificate, ca_file) = (files.certificate.display(), files.ca_file.display());
+        // Two different authorities are unusual, but work if Foreman knows the other one.
+        let text = format!(
+            "{certificate} does not lead to an authority in {ca_file} ({reason}); Foreman must trust the authority \
+             that signed it, and intermediate certificates belong behind the proxy's own in the same file"
+        );
+        self.add(Severity::Warning, text);
+    }
+}
+
+/// Would a client that trusts the authorities accept the first certificate as a server's? The dates do not matter here.
+fn verify(certificates: &[X509], authorities: &[X509]) -> Result<(), String> {
+    let verify = || -> Result<Option<String>, ErrorStack> {
+        let mut store = X509StoreBuilder::new()?;
+        for authority in authorities {
+            store.add_cert(authority.clone())?;
+        }
+        store.set_flags(X509VerifyFlags::NO_CHECK_TIME)?;
+        store.set_purpose(X509PurposeId::SSL_SERVER)?;
+        let mut chain = Stack::new()?;
+        for certificate in &certificates[1..] {
+            chain.push(certificate.clone())?;
+        }
+        X509StoreContext::new()?.init(&store.build(), &certificates[0], &chain, |context| {
+            Ok(if context.verify_cert()? { None } else { Some(context.error().error_string().to_owned()) })
+        })
+    };
+    match verify() {
+        Ok(None) => Ok(()),
+        Ok(Some(reason)) => Err(reason),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::test_certificates::{Certificate, Wish};
+    use super::*;
+
+    const DAY: i64 = SECONDS_PER_DAY;
+
+    struct Subject {
+        directory: tempfile::TempDir,
+        authority: Certificate,
+        files: Files,
+    }
+
+    impl Subject {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().expect("a directory");
+            let authority = Certificate::root("Test CA");
+            let (ca_file, _) = authority.write(directory.path(), "ca");
+            let (certificate, private_key) = authority.host("proxy.example.com").write(directory.path(), "proxy");
+            Self { directory, authority, files: Files { certificate, private_key, ca_file } }
+        }
+
+        /// Replaces the proxy's certificate and key.
+        fn install(&self, certificate: &Certificate) {
+            certificate.write(self.directory.path(), "proxy");
+        }
+
+        fn findings(&self) -> Vec<(Severity, String)> {
+            let directory = format!("{}/", self.directory.path().display());
+            let findings = report(&self.files, &Policy::default(), Timestamp::now());
+            findings.into_iter().map(|finding| (finding.severity, finding.text.replace(&directory, ""))).collect()
+        }
+
+        /// The findings beyond the names of the certificate.
+        fn complaints(&self) -> Vec<(Severity, String)> {
+            let mut findings = self.findings();
+            findings.retain(|(severity, _)| *severity > Severity::Notice);
+            findings
+        }
+
+        fn only_complaint(&self) -> (Severity, String) {
+            let mut complaints = self.complaints();
+            assert_eq!(complaints.len(), 1, "{complaints:?}");
+            complaints.remove(0)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.directory.path().join(name)
+        }
+    }
+
+    #[test]
+    fn good_files_give_only_the_names_to_register() {
+        let text = "proxy.pem is for proxy.example.com; register the proxy under one of these names".to_owned();
+        assert_eq!(Subject::new().findings(), [(Severity::Notice, text)]);
+    }
+
+    #[test]
+    fn expiry_is_seen_thirty_days_ahead() {
+        let subject = Subject::new();
+        let now = Timestamp::now().as_second();
+        let with_end = |not_after| subject.authority.sign(&Wish { not_after, ..Wish::host("proxy.example.com") });
+        subject.install(&with_end(now + 31 * DAY));
+        assert_eq!(subject.complaints(), []);
+        subject.install(&with_end(now + 29 * DAY));
+        let (severity, text) = subject.only_complaint();
+        assert!(severity == Severity::Warning && text.contains("CN = proxy.example.com expires on "), "{text}");
+        subject.install(&with_end(now - 60));
+        let (severity, text) = subject.only_complaint();
+        assert!(severity == Severity::Fault && text.contains(" expired on "), "{text}");
+    }
+
+    #[test]
+    fn a_certificate_of_tomorrow_is_a_fault() {
+        let subject = Subject::new();
+        let not_before = Timestamp::now().as_second() + DAY;
+        subject.install(&subject.authority.sign(&Wish { not_before, ..Wish::host("proxy.example.com") }));
+        let (severity, text) = subject.only_complaint();
+        assert!(severity == Severity::Fault && text.contains(" is not valid before "), "{text}");
+    }
+
+    #[test]
+    fn an_expired_authority_is_a_fault() {
+        let mut subject = Subject::new();
+        let not_after = Timestamp::now().as_second() - 60;
+        let root = Certificate::root("Root");
+        let expired = root.sign(&Wish { not_after, ..Wish::authority("Old") });
+        fs::write(subject.path("both.pem"), subject.authority.pem() + &expired.pem()).expect("written");
+        subject.files.ca_file = subject.path("both.pem");
+        let (severity, text) = subject.only_complaint();
+        assert!(
+            severity == Severity::Fault && text.starts_with("both.pem: the certificate of CN = Old expired"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_certificate_without_host_name_is_a_fault() {
+        let subject = Subject::new();
+        subject.install(&subject.authority.sign(&Wish { dns_names: vec![], ..Wish::host("proxy.example.com") }));
+        let (severity, text) = subject.only_complaint();
+        assert!(severity == Severity::Fault && text.contains("names no host"), "{text}");
+    }
+
+    #[test]
+    fn the_chain_must_lead_to_the_authorities() {
+        let subject = Subject::new();
+        let intermediate = subject.authority.sign(&Wish::authority("Intermediate"));
+        let host = intermediate.host("proxy.example.com");
+        subject.install(&host);
+        let (severity, text) = subject.only_complaint();
+        assert!(severity == Severity::Warning && text.starts_with("proxy.pem does not lead to an authority"), "{text}");
+        fs::write(&subject.files.certificate, host.pem() + &intermediate.pem()).expect("written");
+        assert_eq!(subject.complaints(), []);
+        subject.install(&subject.authority.sign(&Wish { for_servers: false, ..Wish::host("proxy.example.com") }));
+        let (_, text) = subject.only_complaint();
+        assert!(text.contains("purpose"), "{text}");
+    }
+
+    #[test]
+    fn a_key_that_does_not_fit_or_is_open_to_all_is_reported() {
+        let mut subject = Subject::new();
+        let key = subject.files.private_key.clone();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("permissions");
+        let (severity, text) = subject.only_complaint();
+        assert_eq!(severity, Severity::Warning);
+        assert_eq!(text, "proxy.key holds the private key and is open to every user; make it 0640 or less");
+        let (_, other) = subject.authority.host("other.example.com").write(subject.directory.path(), "other");
+        subject.files.private_key = other;
+        let (severity, text) = subject.only_complaint();
+        assert_eq!(severity, Severity::Fault);
+        assert!(text.starts_with("other.key is not the key of the first certificate in"), "{text}");
+    }
+
+    #[test]
+    fn all_faults_are_reported_at_once() {
+        let mut subject = Subject::new();
+        fs::write(subject.path("empty"), "").expect("written");
+        subject.files = Files {
+            certificate: subject.path("absent.pem"),
+            private_key: subject.path("empty"),
+            ca_file: subject.path("empty"),
+        };
+        fs::set_permissions(subject.path("empty"), fs::Permissions::from_mode(0o600)).expect("permissions");
+        let complaints = subject.complaints();
+        assert!(complaints.iter().all(|(severity, _)| *severity == Severity::Fault), "{complaints:?}");
+        let starts = complaints.iter().map(|(_, text)| text.split(';').next().unwrap_or_default());
+        let starts: Vec<&str> = starts.collect();
+        assert_eq!(
+            starts,
+            [
+                "absent.pem cannot be read",
+                "empty holds no certificate that can be read",
+                "empty holds no private key that can be read"
+            ]
+        );
+        let nothing = Policy { disabled_versions: vec!["1.2".to_owned(), "1.3".to_owned()], ..Policy::default() };
+        let findings = report(&subject.files, &nothing, Timestamp::now());
+        assert_eq!(findings[0].severity, Severity::Fault);
+        assert!(findings[0].to_string().starts_with("fault: tls_disabled_versions and "), "{}", findings[0]);
+    }
+}
