@@ -34,11 +34,6 @@ pub(super) fn provider_named(name: &'static str) -> Registration {
     Registration { name, read: read_url_and_token }
 }
 
-/// A provider that needs no settings and can be built by nobody.
-pub(super) fn provider_without_settings(name: &'static str) -> Registration {
-    Registration { name, read: |_| Box::new(refuse) }
-}
-
 fn read_url_and_token(section: &mut Section) -> Plan {
     let url = section.text("url");
     section.required("url", url, "set the address of the IPAM");
@@ -85,9 +80,9 @@ impl Directory {
         fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("the file is ours");
     }
 
-    /// Reads the directory with the providers `internal`, which needs no settings, and `netbox`, which needs two.
+    /// Reads the directory with the embedded IPAM and a provider `netbox` that needs two settings.
     pub(super) fn load(&self, variables: &[(&str, &str)]) -> Result<Settings, Faults> {
-        let providers = [provider_without_settings("internal"), provider_named("netbox")];
+        let providers = [ipam_provider_internal::REGISTRATION, provider_named("netbox")];
         Settings::load_with(self.path(), &providers, &Environment::new(variables.iter().copied()))
     }
 

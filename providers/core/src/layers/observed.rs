@@ -62,7 +62,7 @@ impl Provider for Observed {
     }
 
     async fn groups(&self) -> Result<Vec<Group>> {
-        self.observe("groups", String::new, self.inner.groups()).await
+        self.observe("groups", || "(all)".to_owned(), self.inner.groups()).await
     }
 
     async fn group(&self, name: &GroupName) -> Result<Option<Group>> {
