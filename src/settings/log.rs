@@ -38,19 +38,19 @@ mod tests {
 
     #[test]
     fn every_place_and_level_is_read_in_any_case() {
-        let read = |file: &str, level: &str| {
+        let places = |file: &str, level: &str| {
             let mut section = section(serde_json::json!({"log_file": file, "log_level": level}));
-            let log = super::read(&mut section);
+            let log = read(&mut section);
             assert!(section.finish().problems.is_empty(), "{file} {level}");
             (log.destination, log.level)
         };
-        assert_eq!(read("STDOUT", "debug"), (Destination::Stdout, Level::Debug));
-        assert_eq!(read("Syslog", "INFO"), (Destination::Syslog, Level::Info));
-        assert_eq!(read("JOURNAL", "Warn"), (Destination::Journal, Level::Warn));
-        assert_eq!(read("journald", "ERROR"), (Destination::Journal, Level::Error));
-        assert_eq!(read("/var/log/proxy.log", "FATAL").0, Destination::File("/var/log/proxy.log".into()));
-        assert_eq!(read("STDOUT", "FATAL").1, Level::Fatal);
-        assert_eq!(read("STDOUT", "unknown").1, Level::Unknown);
+        assert_eq!(places("STDOUT", "debug"), (Destination::Stdout, Level::Debug));
+        assert_eq!(places("Syslog", "INFO"), (Destination::Syslog, Level::Info));
+        assert_eq!(places("JOURNAL", "Warn"), (Destination::Journal, Level::Warn));
+        assert_eq!(places("journald", "ERROR"), (Destination::Journal, Level::Error));
+        assert_eq!(places("/var/log/proxy.log", "FATAL").0, Destination::File("/var/log/proxy.log".into()));
+        assert_eq!(places("STDOUT", "FATAL").1, Level::Fatal);
+        assert_eq!(places("STDOUT", "unknown").1, Level::Unknown);
     }
 
     #[test]

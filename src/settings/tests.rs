@@ -23,7 +23,7 @@ fn a_thoroughly_wrong_configuration_is_told_all_at_once() {
     directory.write(
         "settings.d/externalipam.yml",
         "enabled: geheim\nuse_provider: netbox\nerror_style: geheim\nlegacy: geheim\nrequest_budget_seconds: 5\n\
-         attempt_seconds: 50\nread_attempts: geheim\nhold_seconds: geheim\nhold_seconds_without_mac: 1\n\
+         attempt_seconds: 27\nread_attempts: geheim\nhold_seconds: geheim\nhold_seconds_without_mac: 1\n\
          candidate_seconds: 61\nlookup_seconds: 3601\nholds_at_most: 1\nhold_second: geheim\nwhatever.geheim: 1\n",
     );
     directory.write("settings.d/externalipam_netbox.yml", "token: 123\ntimeout_seconds: geheim\npassword: geheim\n");
@@ -35,7 +35,7 @@ fn a_thoroughly_wrong_configuration_is_told_all_at_once() {
     let values = faults.lines().filter(|line| line.contains(SECRET) && !line.contains("whatever.geheim"));
     assert_eq!(values.count(), 0, "{faults}");
     insta::assert_snapshot!(faults, @r"
-    DIR/settings.d/externalipam.yml: attempt_seconds does not fit into request_budget_seconds; set it to 4 or less, or raise request_budget_seconds
+    DIR/settings.d/externalipam.yml: attempt_seconds is more than half of request_budget_seconds; set it to 2 or less, or raise request_budget_seconds to twice of it
     DIR/settings.d/externalipam.yml: candidate_seconds has a value that cannot be used; write a whole number from 0 to 60
     DIR/settings.d/externalipam.yml: enabled has a value that cannot be used; write one of: true, false, http, https
     DIR/settings.d/externalipam.yml: error_style has a value that cannot be used; write one of: auto, foreman, http

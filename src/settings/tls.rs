@@ -134,17 +134,17 @@ mod tests {
 
     #[test]
     fn versions_are_read_as_the_ruby_proxy_reads_them() {
-        let allowed = |value: Value| {
+        let disabled = |value: Value| {
             let mut section = section(with(json!({"tls_disabled_versions": value})));
             let tls = Tls::read(&mut section).expect("HTTPS is on");
             assert_eq!(faults(section), "");
-            (tls.allows_1_2, tls.allows_1_3)
+            tls.policy.disabled_versions
         };
-        assert_eq!(allowed(json!(["1.2"])), (false, true));
-        assert_eq!(allowed(json!([1.3])), (true, false));
-        assert_eq!(allowed(json!(1.2)), (false, true));
-        assert_eq!(allowed(json!("1.0, 1.1, 1.3")), (true, false));
-        assert_eq!(allowed(json!(["1.0", 1.1])), (true, true));
+        assert_eq!(disabled(json!(["1.2"])), ["1.2"]);
+        assert_eq!(disabled(json!([1.3])), ["1.3"]);
+        assert_eq!(disabled(json!(1.2)), ["1.2"]);
+        assert_eq!(disabled(json!("1.0, 1.1, 1.3")), ["1.0", "1.1", "1.3"]);
+        assert_eq!(disabled(json!(["1.0", 1.1])), ["1.0", "1.1"]);
     }
 
     #[test]

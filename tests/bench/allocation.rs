@@ -1,0 +1,124 @@
+//! What allocation itself costs, without HTTP: `cargo bench --bench allocation`.
+//!
+//! The provider answers at once from arithmetic, so that what is measured is the allocator: the look-up in its caches,
+//! the shared batch, the claim of a hold and, in the second group, its line in the journal.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use criterion::{Criterion, criterion_group, criterion_main};
+use foreman_ipam_proxy::allocation::{Allocator, Clock, GroupChoice, Holds, Rules};
+use ipam_provider::{
+    Capabilities, FreeQuery, Group, GroupName, Mac, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation,
+    Result, Subnet,
+};
+
+/// One empty 10.0.0.0/8.
+#[derive(Debug)]
+struct Arithmetic;
+
+const FIRST: u32 = u32::from_be_bytes([10, 0, 0, 1]);
+const LAST: u32 = u32::from_be_bytes([10, 255, 255, 254]);
+
+fn prefix() -> Prefix {
+    "10.0.0.0/8".parse().expect("a prefix")
+}
+
+#[async_trait]
+impl Provider for Arithmetic {
+    fn name(&self) -> &'static str {
+        "arithmetic"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { groups: false, ipv6: false, records_mac: false, records_hostname: false }
+    }
+
+    async fn probe(&self) -> Vec<Probe> {
+        Vec::new()
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        Ok(Vec::new())
+    }
+
+    async fn group(&self, _: &GroupName) -> Result<Option<Group>> {
+        Ok(None)
+    }
+
+    async fn subnets(&self, _: &GroupName) -> Result<Vec<Subnet>> {
+        Ok(Vec::new())
+    }
+
+    async fn find_subnets(&self, prefix: Prefix, _: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        Ok(vec![Subnet { id: RecordId::new(1), prefix, group: None, description: String::new(), pool: false }])
+    }
+
+    async fn reservation(&self, _: &Subnet, _: IpAddr) -> Result<Option<Reservation>> {
+        Ok(None)
+    }
+
+    async fn free_addresses(&self, _: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
+        let all = (FIRST..=LAST).map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)));
+        Ok(all.filter(|address| !query.held.contains(address)).take(query.at_most).collect())
+    }
+
+    async fn reserve(&self, _: &Subnet, _: IpAddr, _: &Requester) -> Result<()> {
+        Ok(())
+    }
+
+    async fn release(&self, _: &Subnet, _: IpAddr) -> Result<Released> {
+        Ok(Released::Removed)
+    }
+}
+
+fn allocator(holds: Holds) -> Allocator {
+    let rules = Rules {
+        hold: Duration::from_secs(1800),
+        hold_without_mac: Duration::from_secs(300),
+        candidate: Duration::from_secs(5),
+        lookup: Duration::from_secs(60),
+        holds_at_most: 10_000_000,
+        request_budget: Duration::from_secs(25),
+        attempt: Duration::from_secs(8),
+    };
+    Allocator::new(Arc::new(Arithmetic), Arc::new(holds), rules)
+}
+
+fn mac(number: u32) -> Mac {
+    let [a, b, c, d] = number.to_be_bytes();
+    format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}").parse().expect("a MAC")
+}
+
+/// A claim and the release that keeps the number of holds as it is.
+async fn claim_and_release(allocator: &Allocator, mac: Mac) {
+    let next = allocator.next_ip(prefix(), &GroupChoice::none(), Some(mac), None).await;
+    let address = next.expect("a /8 has room");
+    assert!(allocator.holds().release(prefix(), &GroupChoice::none(), address).await.expect("it is held"));
+}
+
+fn claims(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let directory = tempfile::tempdir().expect("a directory");
+    let journaled = runtime.block_on(Holds::open(directory.path(), Clock::system())).expect("holds");
+    for (name, holds) in [("in memory", Holds::in_memory(Clock::system())), ("in the journal", journaled)] {
+        let allocator = allocator(holds);
+        let mut group = criterion.benchmark_group(format!("a hold {name}"));
+        group.bench_function("claimed and released", |bencher| {
+            bencher.to_async(&runtime).iter(|| claim_and_release(&allocator, black_box(mac(1))));
+        });
+        group.bench_function("given again to its MAC", |bencher| {
+            bencher.to_async(&runtime).iter(async || {
+                let again = allocator.next_ip(prefix(), &GroupChoice::none(), Some(black_box(mac(2))), None).await;
+                black_box(again.expect("an address"))
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, claims);
+criterion_main!(benches);

@@ -1,0 +1,164 @@
+//! What the proxy costs over HTTP: `cargo bench --bench http`.
+//!
+//! A bare actix-web handler that returns the same bytes is the limit that the proxy is compared with, in the same run, on
+//! the same number of workers, over the same kept-alive connections. The proxy is the whole of it: settings, log to a
+//! file, extractors, allocation, journal of holds, embedded IPAM. What is printed are requests per second and ratios; no
+//! test depends on them.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use actix_web::http::header::ContentType;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use foreman_ipam_proxy::app::{self, Mode};
+use ipam_provider_internal::store::{NewSubnet, Store};
+
+/// As many callers at once as a busy Foreman has.
+const CONNECTIONS: usize = 8;
+
+const WORKERS: usize = 2;
+
+/// Each measurement is repeated, the two sides in turns, and the best of each counts: everything that disturbs makes it
+/// slower, nothing makes it faster.
+const ROUNDS: usize = 5;
+
+fn main() {
+    // `cargo test --benches` runs this once, briefly.
+    let is_smoke = std::env::args().any(|argument| argument == "--test");
+    let (rounds, span) = if is_smoke { (1, Duration::from_millis(100)) } else { (ROUNDS, Duration::from_secs(2)) };
+    let directory = tempfile::tempdir().expect("a directory");
+    let proxy = start_proxy(directory.path());
+    let bare = start_bare();
+    let next_ip = |host: usize| {
+        let [a, b, c, d] = u32::try_from(host).unwrap_or(u32::MAX).to_be_bytes();
+        format!("/ipam/subnet/10.0.0.0/8/next_ip?mac=02%3A00%3A{a:02x}%3A{b:02x}%3A{c:02x}%3A{d:02x}&group=")
+    };
+    let fresh = AtomicUsize::new(1000);
+    let cases: [(&str, Box<dyn Fn(usize) -> String + Sync>); 3] = [
+        ("next_ip, each time a new MAC", Box::new(|_| next_ip(fresh.fetch_add(1, Ordering::Relaxed)))),
+        ("next_ip, the same MACs again", Box::new(next_ip)),
+        ("exists", Box::new(|host| format!("/ipam/subnet/10.0.0.0/8/10.200.0.{host}?group="))),
+    ];
+    println!("{:<32} {:>10} {:>10} {:>8}", "kept-alive, requests/s", "bare", "proxy", "ratio");
+    for (name, path) in cases {
+        let (mut best_bare, mut best_proxy) = (0.0_f64, 0.0_f64);
+        for _ in 0..rounds {
+            best_bare = best_bare.max(throughput(bare, &path, span));
+            best_proxy = best_proxy.max(throughput(proxy, &path, span));
+        }
+        let percent = 100.0 * best_proxy / best_bare;
+        println!("{name:<32} {best_bare:>10.0} {best_proxy:>10.0} {percent:>7.0}%");
+    }
+}
+
+fn start_proxy(directory: &Path) -> SocketAddr {
+    std::fs::create_dir(directory.join("settings.d")).expect("created");
+    let settings = format!(
+        "bind_host: 127.0.0.1\nhttp_port: 0\ntrusted_hosts: [localhost]\nworkers: {WORKERS}\n\
+         state_directory: {0}\nlog_file: {0}/proxy.log\n",
+        directory.display()
+    );
+    std::fs::write(directory.join("settings.yml"), settings).expect("written");
+    let mut store = Store::open_or_create(&directory.join("ipam.sqlite")).expect("a store");
+    let subnet = NewSubnet::of("10.0.0.0/8".parse().expect("a prefix"));
+    store.write(|writing| writing.add_subnet(&subnet)).expect("added");
+    let directory = directory.to_owned();
+    in_its_own_thread(move |tell| async move {
+        let app = app::App::build(&directory, Mode::Demo).await.expect("the proxy starts");
+        tell(app.bound().http[0]);
+        app.run().await
+    })
+}
+
+fn start_bare() -> SocketAddr {
+    in_its_own_thread(|tell| async move {
+        let answer = || async {
+            HttpResponse::Ok().content_type(ContentType::json()).body(r#"{"data":"10.0.0.1"}"#)
+        };
+        let server = HttpServer::new(move || App::new().default_service(web::to(answer)))
+            .workers(WORKERS)
+            .disable_signals()
+            .bind("127.0.0.1:0")
+            .expect("a port");
+        tell(server.addrs()[0]);
+        server.run().await
+    })
+}
+
+/// Runs a server and waits for its address. It ends with the process.
+fn in_its_own_thread<F: Future<Output = std::io::Result<()>>>(
+    server: impl FnOnce(Box<dyn FnOnce(SocketAddr)>) -> F + Send + 'static,
+) -> SocketAddr {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let tell = move |address| sender.send(address).expect("somebody waits");
+        actix_web::rt::System::new().block_on(server(Box::new(tell))).expect("the server runs");
+    });
+    receiver.recv().expect("the server starts")
+}
+
+/// Requests per second over all connections, each of which asks as soon as it is answered.
+fn throughput(server: SocketAddr, path: &(impl Fn(usize) -> String + Sync + ?Sized), span: Duration) -> f64 {
+    let is_over = AtomicBool::new(false);
+    let answered = AtomicUsize::new(0);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for connection in 0..CONNECTIONS {
+            let (is_over, answered) = (&is_over, &answered);
+            scope.spawn(move || {
+                let mut client = Client::connect(server);
+                let mut count = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    client.get(&path(connection));
+                    count += 1;
+                }
+                answered.fetch_add(count, Ordering::Relaxed);
+            });
+        }
+        while let Some(left) = span.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) {
+            thread::park_timeout(left);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    answered.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
+}
+
+struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    fn connect(server: SocketAddr) -> Self {
+        let stream = TcpStream::connect(server).expect("a connection");
+        stream.set_nodelay(true).expect("an option");
+        Self { stream, buffer: vec![0; 4096] }
+    }
+
+    fn get(&mut self, path: &str) {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: proxy\r\nAccept: application/json\r\n\r\n");
+        self.stream.write_all(request.as_bytes()).expect("sent");
+        let mut filled = 0;
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).expect("an answer");
+            assert!(read > 0, "the server hung up");
+            filled += read;
+            if is_complete(&self.buffer[..filled]) {
+                return;
+            }
+        }
+    }
+}
+
+fn is_complete(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    assert!(head.starts_with("HTTP/1.1 200"), "{text}");
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    length.is_some_and(|length: usize| body.len() >= length)
+}
