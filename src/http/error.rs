@@ -173,3 +173,84 @@ pub(super) async fn unknown_route() -> Result<HttpResponse, ApiError> {
 pub(super) async fn unknown_method(known: &'static [&'static str]) -> Result<HttpResponse, ApiError> {
     Err(Cause::UnknownMethod(known).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use ipam_provider::{Error, GroupName, Prefix};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn prefix() -> Prefix {
+        "10.0.0.0/24".parse().expect("a prefix")
+    }
+
+    fn group() -> GroupName {
+        GroupName::new("blue").expect("a name")
+    }
+
+    fn failure(kind: ErrorKind) -> ApiError {
+        Failure::from(Error::new(kind, "The IPAM says why")).into()
+    }
+
+    /// The whole table: what a caller is answered with, and Foreman.
+    #[test]
+    fn every_error_has_its_status_and_its_form_for_foreman() {
+        let address = [10, 0, 0, 5].into();
+        let subnet_not_found = || Failure::SubnetNotFound { prefix: prefix(), group: None };
+        let group_not_found = || Failure::GroupNotFound { group: group() };
+        let as_error = |error: &ApiError| Some(json!({"error": error.to_string()}));
+        let nothing = |_: &ApiError| None;
+        let empty = |_: &ApiError| Some(json!({}));
+        let table: Vec<(ApiError, u16, &dyn Fn(&ApiError) -> Option<Value>)> = vec![
+            (ApiError::invalid("wrong".to_owned()), 400, &as_error),
+            (ApiError::disabled(), 404, &nothing),
+            (ApiError::not_held(), 404, &as_error),
+            (Cause::UnknownRoute.into(), 404, &nothing),
+            (Cause::UnknownMethod(&["GET"]).into(), 405, &nothing),
+            (Refusal::PlainWithoutTrustedHosts.into(), 403, &nothing),
+            (subnet_not_found().into(), 404, &as_error),
+            (ApiError::lookup(subnet_not_found()), 404, &empty),
+            (group_not_found().into(), 404, &as_error),
+            (ApiError::lookup(group_not_found()), 404, &empty),
+            (Failure::NoFreeAddress { prefix: prefix(), group: None, held: 2 }.into(), 404, &as_error),
+            (Failure::NotOfferable { address, prefix: prefix() }.into(), 400, &as_error),
+            (Failure::AlreadyReserved { address, prefix: prefix() }.into(), 409, &as_error),
+            (ApiError::lookup(Failure::Ambiguous { prefix: prefix(), groups: vec![group()] }), 409, &as_error),
+            (ApiError::lookup(Failure::Duplicate { prefix: prefix(), group: None }), 409, &as_error),
+            (Failure::GroupsUnsupported.into(), 500, &as_error),
+            (Failure::TooManyHolds { at_most: 1 }.into(), 503, &as_error),
+            (Failure::OutOfTime { seconds: 25 }.into(), 504, &as_error),
+            (failure(ErrorKind::NotFound), 404, &as_error),
+            (failure(ErrorKind::AlreadyExists), 409, &as_error),
+            (failure(ErrorKind::Rejected), 409, &as_error),
+            (failure(ErrorKind::Unsupported), 500, &as_error),
+            (failure(ErrorKind::Unauthenticated), 502, &as_error),
+            (failure(ErrorKind::Unexpected), 502, &as_error),
+            (failure(ErrorKind::Unavailable), 503, &as_error),
+            (failure(ErrorKind::TimedOut), 504, &as_error),
+        ];
+        for (error, status, for_foreman) in table {
+            assert_eq!(error.status_code().as_u16(), status, "{error}");
+            assert_eq!(error.in_foreman_style(), for_foreman(&error), "{error}");
+        }
+    }
+
+    #[test]
+    fn texts_begin_as_those_of_the_ruby_plugin() {
+        let text = |failure: Failure| failure.to_string();
+        let subnet = text(Failure::SubnetNotFound { prefix: prefix(), group: Some(group()) });
+        assert!(subnet.starts_with("Subnet not found in External IPAM: 10.0.0.0/24 in group blue"), "{subnet}");
+        let group = text(Failure::GroupNotFound { group: group() });
+        assert!(group.starts_with("Group not found in External IPAM: blue"), "{group}");
+        let full = text(Failure::NoFreeAddress { prefix: prefix(), group: None, held: 1 });
+        assert!(full.starts_with("No free addresses found in 10.0.0.0/24: all are reserved or held, 1 of them"), "{full}");
+        assert!(text(Failure::GroupsUnsupported).starts_with("Groups are not supported"));
+    }
+
+    #[test]
+    fn an_unknown_method_is_told_which_are_known() {
+        let response = ApiError::from(Cause::UnknownMethod(&["GET", "POST"])).error_response();
+        assert_eq!(response.headers().get(ALLOW).expect("a header"), "GET, POST");
+    }
+}

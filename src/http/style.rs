@@ -2,7 +2,7 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{ContentType, USER_AGENT};
+use actix_web::http::header::{ContentType, HeaderValue, USER_AGENT};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use ipam_provider::ErrorKind;
@@ -48,7 +48,7 @@ fn is_for_foreman(request: &HttpRequest) -> bool {
         ErrorStyle::Foreman => true,
         ErrorStyle::Http => false,
         ErrorStyle::Auto => {
-            let agent = request.headers().get(USER_AGENT).map(|agent| agent.as_bytes());
+            let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
             agent.is_some_and(|agent| agent.starts_with(FOREMAN_CLIENT.as_bytes()))
         }
     }

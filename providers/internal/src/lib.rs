@@ -1,1 +1,13 @@
-//! The embedded IPAM.
+#![doc = include_str!("../README.md")]
+
+mod provider;
+mod settings;
+pub mod store;
+
+use ipam_provider::Registration;
+
+pub use provider::Internal;
+pub use settings::Settings;
+
+/// The embedded IPAM in the list of providers.
+pub const REGISTRATION: Registration = Registration { name: provider::NAME, read: settings::plan };

@@ -1,0 +1,149 @@
+//! The embedded IPAM as a provider: nouns of the contract to those of the store and back, nothing else.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use ipam_provider::{
+    Capabilities, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation,
+    Result, Subnet,
+};
+
+use crate::store::{AddressDetails, AddressRecord, GroupRecord, OWNER, Scope, SharedStore, StoreError, SubnetRecord};
+
+/// The name in settings and log lines.
+pub(crate) const NAME: &str = "internal";
+
+/// The embedded IPAM.
+#[derive(Debug)]
+pub struct Internal {
+    store: SharedStore,
+    path: PathBuf,
+}
+
+impl Internal {
+    /// Opens the store at `path`, and creates it when there is none.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ipam_provider::ErrorKind::Unavailable) when the file cannot be opened or is not a store.
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self { store: SharedStore::open_or_create(path)?, path: path.to_owned() })
+    }
+}
+
+fn group(record: GroupRecord) -> Group {
+    Group { id: RecordId::new(record.id), name: record.name, description: record.description }
+}
+
+fn subnet(record: SubnetRecord) -> Subnet {
+    Subnet {
+        id: RecordId::new(record.id),
+        prefix: record.prefix,
+        group: record.group,
+        description: record.description,
+        pool: record.pool,
+    }
+}
+
+fn subnets(records: Vec<SubnetRecord>) -> Vec<Subnet> {
+    records.into_iter().map(subnet).collect()
+}
+
+fn reservation(record: AddressRecord) -> Reservation {
+    Reservation { mac: record.mac, hostname: record.hostname, ours: record.owner == OWNER }
+}
+
+/// The row of a subnet. An id that is no number was never one of ours.
+fn row_of(subnet: &Subnet) -> Result<i64> {
+    let gone = |_| StoreError::NoSubnet(subnet.to_string());
+    Ok(subnet.id.as_str().parse().map_err(gone)?)
+}
+
+/// The message of the store names only the id that the caller has; people know the subnet by its prefix.
+fn named(subnet: &Subnet) -> impl FnOnce(StoreError) -> StoreError {
+    let name = subnet.to_string();
+    move |error| match error {
+        StoreError::NoSubnet(_) => StoreError::NoSubnet(name),
+        other => other,
+    }
+}
+
+/// Those held addresses that can be in the subnet, in ascending order.
+fn held_within(prefix: Prefix, held: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
+    held.range(prefix.network()..=prefix.last()).copied().collect()
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Provider for Internal {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { groups: true, ipv6: true, records_mac: true, records_hostname: true }
+    }
+
+    async fn probe(&self) -> Vec<Probe> {
+        let said = |error: StoreError| error.to_string();
+        let path = self.path.display();
+        let readable = self.store.read(|reading| reading.groups().map(drop)).await;
+        // An empty change: it takes the lock for writing, and leaves everything as it is.
+        let writable = self.store.write(|_| Ok(())).await;
+        vec![
+            Probe { what: format!("the address store {path} can be read"), outcome: readable.map_err(said) },
+            Probe { what: format!("the address store {path} can be written"), outcome: writable.map_err(said) },
+        ]
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        Ok(self.store.read(|reading| Ok(reading.groups()?.into_iter().map(group).collect())).await?)
+    }
+
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>> {
+        let name = name.clone();
+        Ok(self.store.read(move |reading| reading.find_group(&name)).await?.map(group))
+    }
+
+    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+        let scope = Scope::Group(group.clone());
+        Ok(subnets(self.store.read(move |reading| reading.subnets_in(&scope)).await?))
+    }
+
+    async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let scope = group.cloned().map_or(Scope::Anywhere, Scope::Group);
+        Ok(subnets(self.store.read(move |reading| reading.find_subnets(prefix, &scope)).await?))
+    }
+
+    async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
+        let row = row_of(subnet)?;
+        let found = self.store.read(move |reading| reading.find_address(row, address)).await;
+        Ok(found.map_err(named(subnet))?.map(reservation))
+    }
+
+    async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
+        let (row, at_most) = (row_of(subnet)?, query.at_most);
+        let held = held_within(subnet.prefix, query.held);
+        let free = self.store.read(move |reading| reading.free_addresses(row, at_most, &held)).await;
+        Ok(free.map_err(named(subnet))?)
+    }
+
+    async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
+        let row = row_of(subnet)?;
+        let details = AddressDetails {
+            mac: by.mac,
+            hostname: by.hostname.clone(),
+            description: String::new(),
+            owner: OWNER.to_owned(),
+        };
+        let reserved = self.store.write(move |writing| writing.add_address(row, address, details)).await;
+        Ok(reserved.map_err(named(subnet))?)
+    }
+
+    async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
+        let row = row_of(subnet)?;
+        let released = self.store.write(move |writing| writing.delete_address(row, address)).await;
+        Ok(released.map_err(named(subnet))?)
+    }
+}

@@ -1,0 +1,70 @@
+//! The settings of `settings.d/externalipam_internal.yml`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ipam_provider::settings::Section;
+use ipam_provider::{Plan, Surroundings};
+
+use crate::Internal;
+
+/// The store's file in the state directory, unless the settings name another.
+const FILE: &str = "ipam.sqlite";
+
+/// Where the store is. The command line reads it too, to work on the same file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    store: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the section; faults are noted in it.
+    pub fn read(section: &mut Section) -> Self {
+        Self { store: section.path("store") }
+    }
+
+    /// The path of the store.
+    pub fn store(&self, surroundings: &Surroundings) -> PathBuf {
+        self.store.clone().unwrap_or_else(|| surroundings.state_directory.join(FILE))
+    }
+}
+
+pub(crate) fn plan(section: &mut Section) -> Plan {
+    let settings = Settings::read(section);
+    Box::new(move |surroundings| Ok(Arc::new(Internal::open(&settings.store(surroundings))?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ipam_provider::settings::Setting;
+    use serde_json::json;
+
+    use super::*;
+
+    fn section(store: serde_json::Value) -> Section {
+        let setting = Setting { value: store, origin: None };
+        Section::new("settings.d/externalipam_internal.yml", BTreeMap::from([("store".to_owned(), setting)]))
+    }
+
+    fn surroundings() -> Surroundings {
+        Surroundings { state_directory: "/var/lib/proxy".into() }
+    }
+
+    #[test]
+    fn without_a_setting_the_store_is_in_the_state_directory() {
+        let mut section = section(json!(null));
+        assert_eq!(Settings::read(&mut section).store(&surroundings()), PathBuf::from("/var/lib/proxy/ipam.sqlite"));
+        assert_eq!(section.finish().problems, []);
+    }
+
+    #[test]
+    fn the_store_can_be_elsewhere_but_not_relative_to_nowhere() {
+        let mut absolute = section(json!("/srv/ipam.sqlite"));
+        assert_eq!(Settings::read(&mut absolute).store(&surroundings()), PathBuf::from("/srv/ipam.sqlite"));
+        let mut relative = section(json!("ipam.sqlite"));
+        Settings::read(&mut relative);
+        assert_eq!(relative.finish().problems.len(), 1);
+    }
+}

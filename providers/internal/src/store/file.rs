@@ -1,0 +1,174 @@
+//! The file of a store: how it is created, opened and copied.
+//!
+//! Nothing here opens a store's file but SQLite: closing any other descriptor of it would drop SQLite's locks (POSIX
+//! advisory locks belong to the process, not to the descriptor).
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Result, StoreError, schema};
+
+/// How long a transaction waits for one of another process.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What SQLite may keep in memory, in KiB, for the one connection that writes and for each that reads.
+const WRITER_CACHE: i32 = 2048;
+const READER_CACHE: i32 = 512;
+
+/// The write-ahead log shrinks to this after a large import.
+const LOG_BYTES: i64 = 16 << 20;
+
+/// Statements that stay prepared in each connection: more than the hot paths have.
+const STATEMENTS: usize = 48;
+
+/// Only the owner; SQLite gives its own files beside it the same rights.
+const MODE: u32 = 0o600;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+fn io_error(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let doing = format!("{doing} {}", path.display());
+    move |source| StoreError::Io { doing, source }
+}
+
+/// Is there a file of this name?
+pub(super) fn is_there(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(io_error("Looking for", path))
+}
+
+/// Opens a store that exists, after a look at what the file is.
+pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
+    if !is_there(path)? {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
+    let connection = Connection::open_with_flags(path, flags())?;
+    connection.busy_timeout(BUSY)?;
+    match identity(&connection) {
+        Ok((schema::APPLICATION_ID, schema::VERSION)) => {}
+        Ok((schema::APPLICATION_ID, found)) if found > schema::VERSION => {
+            return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::VERSION });
+        }
+        Ok(_) => return Err(StoreError::NotAStore(path.to_owned())),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            return Err(StoreError::NotAStore(path.to_owned()));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    // A commit that is lost to a power cut is an address given twice.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    connection.pragma_update(None, "query_only", access == Access::Read)?;
+    let cache = if access == Access::Read { READER_CACHE } else { WRITER_CACHE };
+    // Negative is KiB, positive would be pages.
+    connection.pragma_update(None, "cache_size", -cache)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn flags() -> OpenFlags {
+    // Each connection is used by one thread at a time, which the types ensure.
+    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
+    let value = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0));
+    Ok((value("application_id")?, value("user_version")?))
+}
+
+/// Creates an empty store. When another process was faster, its store stays.
+pub(super) fn create(path: &Path) -> Result<()> {
+    match publish(path, |connection| Ok(schema::create(connection)?)) {
+        Err(StoreError::FileExists(_)) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Copies the store that `from` has open into a new file.
+pub(super) fn copy(from: &Connection, to: &Path) -> Result<()> {
+    publish(to, |connection| {
+        // In one step: with several, each write by another connection would begin the copy anew.
+        let copied = Backup::new(from, connection)?.step(-1)?;
+        match copied {
+            StepResult::Done => Ok(()),
+            _ => {
+                Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None).into())
+            }
+        }
+    })
+}
+
+/// Makes a database under another name and gives it its own when it is whole, so that nobody ever sees half of one.
+///
+/// # Errors
+/// [`FileExists`](StoreError::FileExists) when the name is taken.
+fn publish(path: &Path, fill: impl FnOnce(&mut Connection) -> Result<()>) -> Result<()> {
+    if is_there(path)? {
+        return Err(StoreError::FileExists(path.to_owned()));
+    }
+    let draft = Draft::create(path)?;
+    let mut connection = Connection::open_with_flags(&draft.0, flags())?;
+    connection.busy_timeout(BUSY)?;
+    fill(&mut connection)?;
+    // Closing moves the write-ahead log into the file and syncs it.
+    connection.close().map_err(|(_, error)| error)?;
+    match fs::hard_link(&draft.0, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(StoreError::FileExists(path.to_owned())),
+        linked => linked.map_err(io_error("Creating", path)),
+    }?;
+    let directory = directory(path);
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error("Saving", directory))
+}
+
+/// A database that is not yet what it will be; removed when it is dropped.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn create(path: &Path) -> Result<Self> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".new-{}-{number}", std::process::id()));
+        let draft = Self(path.with_file_name(name));
+        let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&draft.0);
+        file.and_then(|file| keep_owner(&file, directory(path))).map_err(io_error("Creating", path))?;
+        Ok(draft)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let mut path = self.0.clone().into_os_string();
+            path.push(suffix);
+            // Most are not there, and what cannot be removed harms nobody.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// When root creates the file in a directory of the service's user (`check`, or the command line), that user must be
+/// able to open it.
+fn keep_owner(file: &File, directory: &Path) -> io::Result<()> {
+    let directory = fs::metadata(directory)?;
+    if file.metadata()?.uid() == 0 && directory.uid() != 0 {
+        fchown(file, Some(directory.uid()), Some(directory.gid()))?;
+    }
+    Ok(())
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,52 @@
+//! Connections for reading: a few, so that reads wait neither for writes nor for each other.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::file::{Access, open};
+use super::{Reading, Result, StoreError, read};
+
+/// How many reads run at the same time. A read takes microseconds, so more would only cost memory.
+const READERS: usize = 4;
+
+/// A pool of connections that cannot write, opened as they are needed.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    permits: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Readers {
+    /// A pool for the store at `path`.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, permits: Arc::new(Semaphore::new(READERS)), idle: Arc::default() }
+    }
+
+    /// Runs `work` on a thread that may block. Needs a tokio runtime.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| StoreError::Stopped)?;
+        let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
+        let task = spawn_blocking(move || {
+            // Here and not outside, so that a caller who stops waiting does not let in one more reader than there are.
+            let _permit = permit;
+            // No code that holds the lock can panic half-way.
+            let reused = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = match reused {
+                Some(connection) => connection,
+                None => open(&path, Access::Read)?,
+            };
+            let outcome = read(&connection, work);
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            outcome
+        });
+        task.await.map_err(|_| StoreError::Stopped)?
+    }
+}

@@ -1,0 +1,49 @@
+//! A store for many callers at once.
+
+use std::path::Path;
+
+use super::file::{Access, open};
+use super::readers::Readers;
+use super::writer::Writer;
+use super::{Reading, Result, Store, Writing};
+
+/// A store whose reads run beside each other and whose writes share transactions. Needs a tokio runtime.
+#[derive(Debug)]
+pub struct SharedStore {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SharedStore {
+    /// Opens a store, and creates it when there is no such file; see [`Store::open_or_create`].
+    ///
+    /// # Errors
+    /// Those of [`Store::open_or_create`].
+    pub fn open_or_create(path: &Path) -> Result<Self> {
+        drop(Store::open_or_create(path)?);
+        let writer = Writer::start(open(path, Access::Write)?)?;
+        Ok(Self { writer, readers: Readers::new(path.to_owned()) })
+    }
+
+    /// Reads; all of `work` sees one state of the store, which has in it every write that was answered before.
+    ///
+    /// # Errors
+    /// Those of `work`, and of SQLite.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.readers.run(work).await
+    }
+
+    /// Changes; when `work` fails, nothing has changed, and when it succeeds, the change survives a power cut.
+    ///
+    /// # Errors
+    /// Those of `work`, and of SQLite: busy when another process has been writing for five seconds.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Writing<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.run(work).await
+    }
+}

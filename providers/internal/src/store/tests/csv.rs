@@ -1,0 +1,144 @@
+//! Export and import.
+
+use super::super::{AddressDetails, Imported, Scope};
+use super::*;
+
+fn export(fixture: &Fixture) -> String {
+    let mut text = Vec::new();
+    fixture.store.export(&mut text).expect("an export");
+    String::from_utf8(text).expect("UTF-8")
+}
+
+fn import(fixture: &mut Fixture, text: &str) -> Result<Imported> {
+    fixture.store.import(text.as_bytes())
+}
+
+fn faults(text: &str) -> Vec<(u64, String)> {
+    let mut fixture = Fixture::new();
+    let outcome = import(&mut fixture, text);
+    let Err(StoreError::Import(faults)) = outcome else { panic!("faults, not {outcome:?}") };
+    let is_empty = fixture
+        .store
+        .read(|reading| Ok(reading.groups()?.is_empty() && reading.subnets_in(&Scope::Anywhere)?.is_empty()));
+    assert!(is_empty.expect("a readable store"), "something was imported");
+    faults.faults.into_iter().map(|fault| (fault.line, fault.what)).collect()
+}
+
+#[test]
+fn an_export_imported_into_an_empty_store_reproduces_it() {
+    let mut fixture = Fixture::new();
+    fixture.store.write(|writing| writing.add_group(&group("R+D, \"new\"\nline"), "ümlaut; =1+1")).expect("a group");
+    fixture.try_subnet(container("10.0.0.0/8")).expect("a container");
+    let pool = NewSubnet { pool: true, ..in_group("R+D, \"new\"\nline", "10.0.0.0/29") };
+    let pool = fixture.try_subnet(pool).expect("a pool");
+    let plain = fixture.subnet("10.0.0.0/24");
+    let ipv6 = fixture.subnet("2001:db8::/64");
+    fixture.exclude(&plain, "10.0.0.1", "10.0.0.9").expect("a range");
+    for (subnet, address) in [(&pool, "10.0.0.0"), (&plain, "10.0.0.5"), (&ipv6, "2001:db8::ff")] {
+        let details = AddressDetails {
+            mac: Some("0:a:b:c:d:e".parse().expect("a MAC")),
+            hostname: Some(format!("h-{address}")),
+            description: " blank kept ".to_owned(),
+            owner: "me".to_owned(),
+        };
+        fixture.store.write(|writing| writing.add_address(subnet.id, ip(address), details)).expect("an address");
+    }
+    let text = export(&fixture);
+    let mut other = Fixture::new();
+    let imported = import(&mut other, &text).expect("an import");
+    assert_eq!(imported, Imported { groups: 1, subnets: 4, excluded_ranges: 1, addresses: 3 });
+    assert_eq!(export(&other), text);
+    assert_eq!(other.findings(), [""; 0]);
+}
+
+#[test]
+fn an_empty_store_is_exported_and_imported() {
+    let fixture = Fixture::new();
+    assert_eq!(import(&mut Fixture::new(), &export(&fixture)).expect("an import"), Imported::default());
+}
+
+#[test]
+fn a_short_hand_written_file_is_enough() {
+    let mut fixture = Fixture::new();
+    let text = "kind,prefix,address,last\nsubnet,10.0.0.0/29,,\nexcluded,10.0.0.0/29,10.0.0.1,10.0.0.2\n\
+                excluded,10.0.0.0/29,10.0.0.6,\naddress,10.0.0.0/29,10.0.0.3,\n";
+    import(&mut fixture, text).expect("an import");
+    let subnet = fixture.store.read(|reading| reading.one_subnet(prefix("10.0.0.0/29"), &Scope::Global));
+    assert_eq!(fixture.free(&subnet.expect("a subnet")), ["10.0.0.4", "10.0.0.5"]);
+}
+
+#[test]
+fn every_faulty_row_is_reported_with_its_line_and_nothing_is_imported() {
+    let text = "kind,group,prefix,address,last,mac,description,pool,created_at\n\
+        group,a,,,,,\"two\nlines\",,\n\
+        group,a,,,,,,,\n\
+        subnet,a,10.0.0.0/24,,,,,,\n\
+        subnet,a,10.0.0.0/25,,,,,,\n\
+        subnet,a,10.0.0.5/24,,,,,,\n\
+        subnet,a,10.1.0.0/24,,,,,maybe,\n\
+        subnet,b,10.1.0.0/24,,,,,,\n\
+        address,a,10.0.0.0/24,10.0.0.1,,,,,\n\
+        address,a,10.0.0.0/24,10.0.0.1,,,,,\n\
+        address,a,10.0.0.0/24,10.0.0,,,,,\n\
+        address,a,10.0.0.0/24,10.0.0.2,,zz,,,\n\
+        address,a,10.0.0.0/24,10.0.0.0,,,,,\n\
+        address,a,10.0.0.0/24,10.0.0.3,10.0.0.4,,,,\n\
+        address,a,10.0.0.0/24,10.0.0.3,,,,,yesterday\n\
+        address,,10.0.0.0/24,10.0.0.3,,,,,\n\
+        excluded,a,10.0.0.0/24,10.0.0.9,10.0.0.8,,,,\n\
+        host,a,,,,,,,\n\
+        group,c\n\
+        group,,,,,,,,\n";
+    let faults = faults(text);
+    let right = [
+        (4, "Group 'a' already exists"),
+        (6, "Subnet 10.0.0.0/25 (group a) overlaps subnet 10.0.0.0/24 (group a); only a container may hold subnets"),
+        (7, "prefix: Network address 10.0.0.5 should be 10.0.0.0 with prefix 24"),
+        (8, "pool: 'maybe' is neither true nor false"),
+        (9, "There is no group 'b'"),
+        (11, "Address 10.0.0.1 in subnet 10.0.0.0/24 is already taken"),
+        (12, "address: '10.0.0' is not an IP address"),
+        (
+            13,
+            "mac: 'zz' is not a MAC address: 6 or 20 hexadecimal bytes separated by ':' or '-', \
+             as in 00:1a:2b:3c:4d:5e",
+        ),
+        (
+            14,
+            "10.0.0.0 cannot be given to a host: it is the first or last address of subnet 10.0.0.0/24, \
+             which is not a pool",
+        ),
+        (15, "address rows have no last; leave it empty"),
+        (16, "created_at: 'yesterday' is not a time such as 2026-01-31T12:00:00Z"),
+        (17, "There is no subnet 10.0.0.0/24"),
+        (18, "Range 10.0.0.9 to 10.0.0.8 ends before it begins"),
+        (19, "kind must be group, subnet, excluded or address"),
+        (20, "the row has 2 columns, the header 9"),
+        (21, "group is missing"),
+    ];
+    assert_eq!(faults, right.map(|(line, what)| (line, what.to_owned())));
+}
+
+#[test]
+fn a_header_with_a_wrong_column_is_refused() {
+    assert!(faults("kind,groop\ngroup,a\n")[0].1.starts_with("unknown columns: groop; known are: kind, group"));
+    assert_eq!(faults("group\na\n"), [(1, "the column kind is missing".to_owned())]);
+    assert_eq!(faults("kind,group,group\ngroup,a,a\n"), [(1, "column group is there twice".to_owned())]);
+    assert_eq!(faults(""), [(1, "the column kind is missing".to_owned())]);
+}
+
+#[test]
+fn text_that_is_not_utf8_is_a_fault_of_its_row() {
+    let mut fixture = Fixture::new();
+    let outcome = fixture.store.import(&b"kind,group\ngroup,a\ngroup,\xff\n"[..]);
+    assert_eq!(message(outcome), "Nothing was imported\nline 3: the text is not UTF-8");
+    assert_eq!(fixture.store.groups().expect("groups"), []);
+}
+
+#[test]
+fn rows_are_added_to_what_is_there() {
+    let mut fixture = Fixture::new();
+    let subnet = fixture.subnet("10.0.0.0/30");
+    import(&mut fixture, "kind,prefix,address\naddress,10.0.0.0/30,10.0.0.1\n").expect("an import");
+    assert_eq!(fixture.free(&subnet), ["10.0.0.2"]);
+}

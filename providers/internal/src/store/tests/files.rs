@@ -1,0 +1,134 @@
+//! The file: created whole, private, refused when it is something else, copied while it is written.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::thread;
+
+use super::super::schema;
+use super::*;
+
+#[test]
+fn a_new_store_is_for_its_owner_only_and_leaves_nothing_beside_it() {
+    let fixture = Fixture::new();
+    let mode = fs::metadata(fixture.store.path()).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    drop(fixture.store);
+    let names: Vec<_> = fs::read_dir(fixture.directory.path())
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(names, ["ipam.sqlite"]);
+}
+
+#[test]
+fn a_store_that_must_exist_is_not_created() {
+    let fixture = Fixture::new();
+    let absent = fixture.path("absent.sqlite");
+    assert!(matches!(Store::open(&absent), Err(StoreError::Missing(path)) if path == absent));
+    assert!(!absent.exists());
+    let nowhere = fixture.path("no/such/directory/ipam.sqlite");
+    assert!(matches!(Store::open_or_create(&nowhere), Err(StoreError::Io { .. })));
+}
+
+#[test]
+fn what_is_no_store_is_refused_and_left_alone() {
+    let fixture = Fixture::new();
+    let long = "not a database ".repeat(100);
+    for (name, content) in [("empty", ""), ("short", "text"), ("long", long.as_str())] {
+        let path = fixture.path(name);
+        fs::write(&path, content).expect("a file");
+        assert!(matches!(Store::open_or_create(&path), Err(StoreError::NotAStore(_))), "{name}");
+        assert_eq!(fs::read_to_string(&path).expect("a file"), content);
+    }
+    let other = fixture.path("other.sqlite");
+    Connection::open(&other).and_then(|other| other.execute_batch("CREATE TABLE t (x)")).expect("another database");
+    assert!(matches!(Store::open_or_create(&other), Err(StoreError::NotAStore(_))));
+}
+
+#[test]
+fn a_newer_format_is_refused_with_both_numbers() {
+    let fixture = Fixture::new();
+    fixture.raw().pragma_update(None, "user_version", schema::VERSION + 1).expect("a pragma");
+    let text = message(Store::open_or_create(fixture.store.path()));
+    let right =
+        format!("has format {}, but this version knows no format after {}", schema::VERSION + 1, schema::VERSION);
+    assert!(text.contains(&right), "{text}");
+}
+
+#[test]
+fn many_who_create_one_store_at_the_same_time_get_one_store() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("ipam.sqlite");
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let path = &path;
+            scope.spawn(move || {
+                let mut store = Store::open_or_create(path).expect("a store");
+                let name = group(&format!("group {number}"));
+                store.write(|writing| writing.add_group(&name, "")).expect("a group");
+            });
+        }
+    });
+    let store = Store::open(&path).expect("a store");
+    assert_eq!(store.groups().expect("groups").len(), 8);
+}
+
+#[test]
+fn a_commit_is_synced_to_the_disk_and_the_log_is_written_ahead() {
+    let fixture = Fixture::new();
+    let raw = fixture.raw();
+    let number = |pragma| raw.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).expect("a pragma");
+    assert_eq!(number("synchronous"), 2, "FULL");
+    assert_eq!(number("foreign_keys"), 1);
+    assert_eq!(number("busy_timeout"), 5000);
+    let mode: String = raw.pragma_query_value(None, "journal_mode", |row| row.get(0)).expect("a pragma");
+    assert_eq!(mode, "wal");
+}
+
+#[test]
+fn a_connection_for_reading_cannot_write() {
+    let fixture = Fixture::new();
+    let reader = file::open(fixture.store.path(), file::Access::Read).expect("a connection");
+    let refused = reader.execute("INSERT INTO ipam_group (name, description) VALUES ('a', '')", []);
+    assert_eq!(refused.expect_err("a refusal").sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
+}
+
+#[test]
+fn a_backup_is_a_private_store_and_never_replaces_a_file() {
+    let mut fixture = Fixture::new();
+    let subnet = fixture.subnet("10.0.0.0/29");
+    fixture.take(&subnet, "10.0.0.2").expect("an address");
+    let to = fixture.path("backup.sqlite");
+    fixture.store.backup(&to).expect("a backup");
+    assert_eq!(fs::metadata(&to).expect("a file").permissions().mode() & 0o777, 0o600);
+    fixture.take(&subnet, "10.0.0.3").expect("an address");
+    let backup = Store::open(&to).expect("a store");
+    assert_eq!(backup.verify().expect("a readable store"), []);
+    let free = backup.read(|reading| reading.free_addresses(subnet.id, 9, &[])).expect("free addresses");
+    assert_eq!(free.len(), 5);
+    assert!(matches!(fixture.store.backup(&to), Err(StoreError::FileExists(path)) if path == to));
+    assert!(matches!(fixture.store.backup(fixture.store.path()), Err(StoreError::FileExists(_))));
+}
+
+#[test]
+fn a_backup_while_others_write_is_consistent() {
+    let mut fixture = Fixture::new();
+    let subnet = fixture.subnet("10.0.0.0/16");
+    let path = fixture.store.path().to_owned();
+    let to: Vec<PathBuf> = (0..5).map(|number| fixture.path(&format!("backup-{number}"))).collect();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..300 {
+                let next =
+                    |writing: &super::super::Writing<'_>| writing.add_next_free(subnet.id, AddressDetails::default());
+                fixture.store.write(next).expect("an address");
+            }
+        });
+        for to in &to {
+            Store::open(&path).and_then(|store| store.backup(to)).expect("a backup");
+        }
+    });
+    for to in &to {
+        assert_eq!(Store::open(to).expect("a store").verify().expect("a readable store"), []);
+    }
+}

@@ -1,0 +1,356 @@
+//! The embedded IPAM behind the provider contract: the conformance suite, bare and in every layer, and what is special
+//! about a file that several processes share.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ipam_conformance::{Fault, Seed, SeededSubnet, Subject};
+use ipam_provider::layers::{Limits, Observed, RetryReads, Timed, wrap};
+use ipam_provider::settings::Section;
+use ipam_provider::{ErrorKind, FreeQuery, Prefix, Provider, Requester, Subnet, Surroundings};
+use ipam_provider_internal::store::{AddressDetails, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
+use ipam_provider_internal::{Internal, REGISTRATION};
+use tempfile::TempDir;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The provider, and a second handle to its store as another process has it.
+struct InternalSubject {
+    _directory: TempDir,
+    provider: Arc<Internal>,
+    other: Mutex<Store>,
+}
+
+impl InternalSubject {
+    /// Changes the subnet as another process would.
+    fn change(&self, subnet: &SeededSubnet, change: impl FnOnce(&mut Store, SubnetRecord)) {
+        let mut store = self.other.lock().expect("no test panics while it holds the lock");
+        let scope = Scope::from(subnet.group.clone());
+        let record = store.read(|reading| reading.one_subnet(subnet.prefix, &scope)).expect("a seeded subnet");
+        change(&mut store, record);
+    }
+}
+
+#[async_trait]
+impl Subject for InternalSubject {
+    async fn start(seed: &Seed) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("ipam.sqlite");
+        let provider = Arc::new(Internal::open(&path).expect("a store"));
+        let mut other = Store::open(&path).expect("a store");
+        let fill = |writing: &ipam_provider_internal::store::Writing<'_>| {
+            for group in &seed.groups {
+                writing.add_group(&group.name, &group.description)?;
+            }
+            for subnet in &seed.subnets {
+                let record = writing.add_subnet(&NewSubnet {
+                    group: subnet.group.clone(),
+                    prefix: subnet.prefix,
+                    description: subnet.description.clone(),
+                    pool: subnet.pool,
+                    container: false,
+                })?;
+                for (address, by) in &subnet.taken {
+                    let details =
+                        AddressDetails { mac: by.mac, hostname: by.hostname.clone(), ..AddressDetails::default() };
+                    writing.add_address(record.id, *address, details)?;
+                }
+            }
+            Ok(())
+        };
+        other.write(fill).expect("the seed fits");
+        Self { _directory: directory, provider, other: Mutex::new(other) }
+    }
+
+    fn provider(&self) -> Arc<dyn Provider> {
+        Arc::clone(&self.provider) as Arc<dyn Provider>
+    }
+
+    /// None of them can happen: there is no connection between the provider and its IPAM.
+    async fn fault(&self, _fault: Fault) -> bool {
+        false
+    }
+
+    async fn heal(&self) {}
+
+    async fn take(&self, subnet: &SeededSubnet, address: IpAddr) {
+        self.change(subnet, |store, record| {
+            let add = |writing: &ipam_provider_internal::store::Writing<'_>| {
+                writing.add_address(record.id, address, AddressDetails::default())
+            };
+            store.write(add).expect("a free address");
+        });
+    }
+
+    async fn free(&self, subnet: &SeededSubnet, address: IpAddr) {
+        self.change(subnet, |store, record| {
+            store.write(|writing| writing.delete_address(record.id, address)).expect("a taken address");
+        });
+    }
+
+    async fn remove(&self, subnet: &SeededSubnet) {
+        self.change(subnet, |store, record| {
+            store.write(|writing| writing.delete_subnet(record.id, Contents::DeleteToo)).expect("a subnet");
+        });
+    }
+}
+
+mod bare {
+    ipam_conformance::suite!(super::InternalSubject);
+}
+
+mod timed {
+    ipam_conformance::suite!(
+        super::InternalSubject,
+        wrap = |provider| super::Arc::new(super::Timed::new(provider, super::LIMIT))
+    );
+}
+
+mod retried {
+    ipam_conformance::suite!(
+        super::InternalSubject,
+        wrap = |provider| super::Arc::new(super::RetryReads::new(provider, 3))
+    );
+}
+
+mod observed {
+    ipam_conformance::suite!(super::InternalSubject, wrap = |provider| super::Arc::new(super::Observed::new(provider)));
+}
+
+mod wrapped {
+    ipam_conformance::suite!(
+        super::InternalSubject,
+        wrap = |provider| super::wrap(provider, super::Limits { attempt: super::LIMIT, read_attempts: 3 })
+    );
+}
+
+/// A store with one subnet, and a provider for it.
+struct Fixture {
+    _directory: TempDir,
+    path: PathBuf,
+    provider: Arc<Internal>,
+}
+
+const PREFIX: &str = "198.18.0.0/20";
+
+impl Fixture {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("ipam.sqlite");
+        let mut store = Store::open_or_create(&path).expect("a store");
+        store.write(|writing| writing.add_subnet(&NewSubnet::of(prefix()))).expect("a subnet");
+        let provider = Arc::new(Internal::open(&path).expect("a provider"));
+        Self { _directory: directory, path, provider }
+    }
+}
+
+fn prefix() -> Prefix {
+    PREFIX.parse().expect("a prefix")
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+async fn subnet(provider: &Internal) -> Subnet {
+    provider.find_subnets(prefix(), None).await.expect("subnets").remove(0)
+}
+
+async fn lowest_free(provider: &Internal, subnet: &Subnet) -> IpAddr {
+    let query = FreeQuery { at_most: 1, held: &BTreeSet::new() };
+    provider.free_addresses(subnet, query).await.expect("free addresses")[0]
+}
+
+fn verified(path: &Path) -> bool {
+    Store::open(path).and_then(|store| store.verify()).expect("a readable store").is_empty()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_who_reserve_one_address_through_two_processes_one_wins() {
+    let fixture = Fixture::new();
+    let second = Arc::new(Internal::open(&fixture.path).expect("a provider"));
+    let subnet = subnet(&fixture.provider).await;
+    for address in ["198.18.0.1", "198.18.0.9"].map(ip) {
+        let callers = (0..100).map(|number| {
+            let provider = Arc::clone(if number % 2 == 0 { &fixture.provider } else { &second });
+            let subnet = subnet.clone();
+            tokio::spawn(async move { provider.reserve(&subnet, address, &Requester::default()).await })
+        });
+        let mut won = 0;
+        for caller in callers.collect::<Vec<_>>() {
+            match caller.await.expect("no panic") {
+                Ok(()) => won += 1,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}"),
+            }
+        }
+        assert_eq!(won, 1);
+    }
+    assert!(verified(&fixture.path));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_processes_that_reserve_and_release_at_the_same_time_keep_the_store_whole() {
+    let fixture = Fixture::new();
+    let second = Arc::new(Internal::open(&fixture.path).expect("a provider"));
+    let callers = (0..40u8).map(|number| {
+        let provider = Arc::clone(if number % 2 == 0 { &fixture.provider } else { &second });
+        tokio::spawn(async move {
+            let subnet = subnet(&provider).await;
+            let address = IpAddr::from([198, 18, 1, number]);
+            for _ in 0..5 {
+                provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
+                provider.release(&subnet, address).await.expect("a release");
+            }
+            provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("no panic");
+    }
+    let store = Store::open(&fixture.path).expect("a store");
+    let used = store.read(|reading| reading.usage(&reading.one_subnet(prefix(), &Scope::Global)?)).expect("usage").used;
+    assert_eq!(used, 40);
+    assert!(verified(&fixture.path));
+}
+
+#[tokio::test]
+async fn what_another_process_writes_is_seen_at_once_and_reads_do_not_wait_for_it() {
+    let fixture = Fixture::new();
+    let subnet = subnet(&fixture.provider).await;
+    assert_eq!(lowest_free(&fixture.provider, &subnet).await, ip("198.18.0.1"));
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (finish, may_finish) = std::sync::mpsc::channel();
+    let path = fixture.path.clone();
+    let other = tokio::task::spawn_blocking(move || {
+        let mut store = Store::open(&path).expect("a store");
+        let take = |writing: &ipam_provider_internal::store::Writing<'_>| {
+            let id = writing.one_subnet(prefix(), &Scope::Anywhere)?.id;
+            let taken = writing.add_next_free(id, AddressDetails::default());
+            begun.send(()).expect("the test waits");
+            may_finish.recv().expect("the test goes on");
+            taken
+        };
+        store.write(take).expect("an address");
+    });
+    has_begun.await.expect("the other process writes");
+    assert_eq!(lowest_free(&fixture.provider, &subnet).await, ip("198.18.0.1"), "not committed yet");
+    finish.send(()).expect("the other process waits");
+    other.await.expect("no panic");
+    assert_eq!(lowest_free(&fixture.provider, &subnet).await, ip("198.18.0.2"));
+}
+
+#[tokio::test]
+async fn only_what_the_proxy_recorded_is_its_own() {
+    let fixture = Fixture::new();
+    let subnet = subnet(&fixture.provider).await;
+    let mut store = Store::open(&fixture.path).expect("a store");
+    let id = store.read(|reading| reading.one_subnet(prefix(), &Scope::Anywhere)).expect("a subnet").id;
+    let foreign = AddressDetails { owner: "somebody".to_owned(), ..AddressDetails::default() };
+    store.write(|writing| writing.add_address(id, ip("198.18.0.1"), foreign)).expect("an address");
+    let by = Requester { mac: Some("02:00:5e:00:53:01".parse().expect("a MAC")), hostname: Some("h".to_owned()) };
+    fixture.provider.reserve(&subnet, ip("198.18.0.2"), &by).await.expect("a reservation");
+    let reservation = |address| fixture.provider.reservation(&subnet, ip(address));
+    assert!(!reservation("198.18.0.1").await.expect("an answer").expect("a reservation").ours);
+    let own = reservation("198.18.0.2").await.expect("an answer").expect("a reservation");
+    assert_eq!((own.ours, own.mac, own.hostname), (true, by.mac, by.hostname));
+    let record = store.read(|reading| reading.address(id, ip("198.18.0.2"))).expect("a record");
+    assert_eq!(record.owner, OWNER);
+}
+
+#[tokio::test]
+async fn a_container_is_found_and_refuses_addresses() {
+    let fixture = Fixture::new();
+    let outer: Prefix = "198.18.0.0/15".parse().expect("a prefix");
+    let mut store = Store::open(&fixture.path).expect("a store");
+    let new = NewSubnet { container: true, ..NewSubnet::of(outer) };
+    store.write(|writing| writing.add_subnet(&new)).expect("a container");
+    let subnet = fixture.provider.find_subnets(outer, None).await.expect("subnets").remove(0);
+    let query = FreeQuery { at_most: 1, held: &BTreeSet::new() };
+    let refused = fixture.provider.free_addresses(&subnet, query).await.expect_err("a refusal");
+    assert_eq!(refused.kind(), ErrorKind::Rejected);
+    assert_eq!(refused.to_string(), "Subnet 198.18.0.0/15 contains subnets; choose one of them");
+    let refused = fixture.provider.reserve(&subnet, ip("198.19.0.1"), &Requester::default()).await;
+    assert_eq!(refused.expect_err("a refusal").kind(), ErrorKind::Rejected);
+}
+
+#[tokio::test]
+async fn the_edges_of_a_subnet_are_refused() {
+    let fixture = Fixture::new();
+    let subnet = subnet(&fixture.provider).await;
+    for edge in ["198.18.0.0", "198.18.15.255", "198.18.16.0"] {
+        let refused = fixture.provider.reserve(&subnet, ip(edge), &Requester::default()).await;
+        assert_eq!(refused.expect_err("a refusal").kind(), ErrorKind::Rejected, "{edge}");
+    }
+}
+
+#[tokio::test]
+async fn the_registration_builds_a_provider_whose_probes_succeed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut section = Section::new("settings.d/externalipam_internal.yml", [].into());
+    let plan = (REGISTRATION.read)(&mut section);
+    assert!(section.finish().problems.is_empty());
+    let surroundings = Surroundings { state_directory: directory.path().to_owned() };
+    let provider = plan(&surroundings).expect("a provider");
+    assert_eq!((REGISTRATION.name, provider.name()), ("internal", "internal"));
+    let probes = provider.probe().await;
+    assert!(!probes.is_empty() && probes.iter().all(|probe| probe.outcome.is_ok()), "{probes:?}");
+    assert!(directory.path().join("ipam.sqlite").exists());
+}
+
+/// Names the store to the process that is to be killed.
+const STORE: &str = "IPAM_TEST_STORE_OF_THE_KILLED";
+
+/// Not a test: what `an_answered_reservation_survives_the_end_of_the_process` starts and kills.
+#[test]
+#[ignore = "reserves until its process is killed"]
+#[expect(clippy::print_stdout, reason = "this is how the test learns what was answered")]
+fn the_process_that_is_killed() {
+    let path = PathBuf::from(std::env::var_os(STORE).expect("started by the test"));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let provider = Internal::open(&path).expect("a store");
+        let subnet = subnet(&provider).await;
+        loop {
+            let address = lowest_free(&provider, &subnet).await;
+            provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
+            println!("reserved {address}");
+        }
+    });
+}
+
+#[test]
+fn an_answered_reservation_survives_the_end_of_the_process() {
+    let fixture = Fixture::new();
+    let mut process = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--ignored", "--exact", "--nocapture", "the_process_that_is_killed"])
+        .env(STORE, &fixture.path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
+    let mut reserved: Vec<String> = lines
+        .by_ref()
+        .map(|line| line.expect("its output"))
+        .filter_map(|line| line.strip_prefix("reserved ").map(str::to_owned))
+        .take(50)
+        .collect();
+    assert_eq!(reserved.len(), 50);
+    process.kill().expect("it runs until it is killed");
+    process.wait().expect("its end");
+    // The last line may be cut off.
+    let rest: Vec<String> = lines.map(|line| line.expect("its output")).collect();
+    let whole = rest.iter().rev().skip(1).filter_map(|line| line.strip_prefix("reserved ").map(str::to_owned));
+    reserved.extend(whole);
+    let store = Store::open(&fixture.path).expect("a store");
+    let id = store.read(|reading| reading.one_subnet(prefix(), &Scope::Anywhere)).expect("a subnet").id;
+    for address in reserved {
+        store.read(|reading| reading.address(id, ip(&address))).expect("what was answered is there");
+    }
+    assert!(verified(&fixture.path));
+}
