@@ -6,6 +6,7 @@
 
 mod error;
 mod group;
+pub mod http;
 pub mod layers;
 mod mac;
 mod prefix;
@@ -14,6 +15,7 @@ mod registration;
 mod requester;
 pub mod settings;
 mod subnet;
+mod template;
 
 pub use error::{Error, ErrorKind, Result};
 pub use group::{Group, GroupName};
@@ -23,3 +25,4 @@ pub use provider::{Capabilities, FreeQuery, Probe, Provider, Released};
 pub use registration::{Plan, Registration, Surroundings};
 pub use requester::{Requester, Reservation};
 pub use subnet::{RecordId, Subnet};
+pub use template::{Filling, Template, TemplateError};

@@ -1,0 +1,170 @@
+//! The HTTP client of a provider: one pool of connections, within the limits of the settings.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Certificate, Identity, Proxy, Url, redirect};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use super::{Answer, HttpSettings};
+use crate::{Error, ErrorKind, Result};
+
+pub use reqwest::Method;
+
+/// A body larger than this is not read to its end; a full list of a large subnet is a few MiB.
+const BODY_AT_MOST: usize = 64 * 1024 * 1024;
+
+/// Asks one IPAM.
+#[derive(Clone)]
+pub struct HttpClient {
+    what: &'static str,
+    base: Url,
+    inner: reqwest::Client,
+    permits: Arc<Semaphore>,
+}
+
+impl HttpClient {
+    /// A client for the IPAM at `settings.url`; `what` is the product's name for people. Does no network.
+    ///
+    /// # Errors
+    /// [`Rejected`](ErrorKind::Rejected) when a certificate file cannot be used.
+    pub fn new(what: &'static str, settings: &HttpSettings) -> Result<Self> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("foreman-ipam-proxy/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .connect_timeout(settings.connect)
+            .read_timeout(settings.read)
+            .cookie_store(true)
+            .no_proxy();
+        if let Some(file) = &settings.ca_file {
+            let certificates = Certificate::from_pem_bundle(&read(file)?).map_err(|error| unusable(file, error))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        if let Some((certificate, key)) = &settings.identity {
+            let identity = Identity::from_pkcs8_pem(&read(certificate)?, &read(key)?);
+            builder = builder.identity(identity.map_err(|error| unusable(certificate, error))?);
+        }
+        if !settings.verify_tls {
+            log::warn!("verify_tls is off: whoever answers for {what} is believed. Set ca_file instead");
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        }
+        if let Some(proxy) = &settings.proxy {
+            let proxy = Proxy::all(proxy.expose_secret()).map_err(|error| {
+                Error::new(ErrorKind::Rejected, "The setting proxy cannot be used").because(error.without_url())
+            })?;
+            builder = builder.proxy(proxy);
+        }
+        let inner = builder.build().map_err(|error| {
+            Error::new(ErrorKind::Rejected, "The HTTP client cannot be set up").because(error.without_url())
+        })?;
+        Ok(Self { what, base: settings.url.clone(), inner, permits: Arc::new(Semaphore::new(settings.max_parallel)) })
+    }
+
+    /// A request to the path of these segments below the base URL. Each segment is encoded, a slash in it included; an
+    /// empty last one makes a slash at the end.
+    pub fn request(&self, method: Method, segments: &[&str]) -> Request<'_> {
+        let mut url = self.base.clone();
+        url.path_segments_mut().expect("an http URL has a path").pop_if_empty().extend(segments);
+        Request { client: self, method, url, headers: HeaderMap::new(), body: None }
+    }
+
+    /// The product's name for people.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+}
+
+/// No URL: its path may be nobody's business. No headers: they hold the credentials.
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("what", &self.what).field("host", &self.base.host_str()).finish_non_exhaustive()
+    }
+}
+
+/// A request to be sent.
+pub struct Request<'a> {
+    client: &'a HttpClient,
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<Vec<u8>>,
+}
+
+impl Request<'_> {
+    /// Adds a parameter to the query.
+    #[must_use]
+    pub fn query(mut self, key: &str, value: impl fmt::Display) -> Self {
+        self.url.query_pairs_mut().append_pair(key, &value.to_string());
+        self
+    }
+
+    /// Sets a header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &HeaderValue) -> Self {
+        self.headers.insert(HeaderName::from_static(name), value.clone());
+        self
+    }
+
+    /// Sends this as JSON.
+    #[must_use]
+    pub fn json(mut self, body: &impl Serialize) -> Self {
+        self.headers.insert(reqwest::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body = Some(serde_json::to_vec(body).expect("requests of texts and numbers are JSON"));
+        self
+    }
+
+    /// Sends the request, when fewer than `max_parallel` others are under way, and reads the whole answer, whatever its
+    /// status.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) when there is no connection, or it ends too early;
+    /// [`TimedOut`](ErrorKind::TimedOut) after `connect_seconds` or `read_seconds`;
+    /// [`Unexpected`](ErrorKind::Unexpected) for a body of more than 64 MiB.
+    pub async fn send(self) -> Result<Answer> {
+        let Self { client, method, url, headers, body } = self;
+        let _permit = client.permits.acquire().await.expect("the semaphore is never closed");
+        let mut request = client.inner.request(method, url).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let mut response = request.send().await.map_err(|error| client.failed(error))?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| client.failed(error))? {
+            if body.len() + part.len() > BODY_AT_MOST {
+                return Err(Error::new(ErrorKind::Unexpected, format!("{} gives an answer that is too long", client.what)));
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(Answer { status, body, retry_after })
+    }
+}
+
+impl HttpClient {
+    fn failed(&self, error: reqwest::Error) -> Error {
+        let what = self.what;
+        let (kind, text) = if error.is_timeout() {
+            (ErrorKind::TimedOut, format!("{what} gives no answer in time"))
+        } else if error.is_connect() {
+            (ErrorKind::Unavailable, format!("Unable to connect to External IPAM server ({what})"))
+        } else {
+            (ErrorKind::Unavailable, format!("The connection to {what} ended before its answer"))
+        };
+        Error::new(kind, text).because(error.without_url())
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).map_err(|error| unusable(file, error))
+}
+
+fn unusable(file: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Rejected, format!("{} cannot be used; name a PEM file", file.display())).because(error)
+}

@@ -1,0 +1,226 @@
+//! The conformance suite over the reference provider, bare and in each layer, and what is special to the layers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipam_provider::layers::{Limits, Observed, RetryReads, Timed, wrap};
+
+/// Far more than any case takes, so that only injected slowness meets it.
+const LIMITS: Limits = Limits { attempt: Duration::from_secs(30), read_attempts: 2 };
+
+mod bare {
+    ipam_conformance::suite!(ipam_conformance::reference::ReferenceSubject);
+}
+
+mod timed {
+    use super::*;
+
+    ipam_conformance::suite!(
+        ipam_conformance::reference::ReferenceSubject,
+        wrap = |provider| Arc::new(Timed::new(provider, LIMITS.attempt))
+    );
+}
+
+mod retry_reads {
+    use super::*;
+
+    ipam_conformance::suite!(
+        ipam_conformance::reference::ReferenceSubject,
+        wrap = |provider| Arc::new(RetryReads::new(provider, LIMITS.read_attempts))
+    );
+}
+
+mod observed {
+    use super::*;
+
+    ipam_conformance::suite!(
+        ipam_conformance::reference::ReferenceSubject,
+        wrap = |provider| Arc::new(Observed::new(provider))
+    );
+}
+
+mod all_layers {
+    use super::*;
+
+    ipam_conformance::suite!(ipam_conformance::reference::ReferenceSubject, wrap = |provider| wrap(provider, LIMITS));
+}
+
+/// What a layer does that the provider within does not. Time is paused: it passes when everybody waits.
+mod special {
+    use std::collections::BTreeSet;
+    use std::net::IpAddr;
+
+    use ipam_conformance::reference::ReferenceIpam;
+    use ipam_conformance::{Fault, Seed};
+    use ipam_provider::{Capabilities, ErrorKind, FreeQuery, GroupName, Provider, Requester, Subnet};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const READS: [&str; 6] = ["groups", "group", "subnets", "find_subnets", "reservation", "free_addresses"];
+    const WRITES: [&str; 2] = ["reserve", "release"];
+
+    fn ipam() -> Arc<ReferenceIpam> {
+        let everything = Capabilities { groups: true, ipv6: true, records_mac: true, records_hostname: true };
+        Arc::new(ReferenceIpam::new(&Seed::standard(), everything))
+    }
+
+    /// A subnet of the seed, asked for before the fault is set.
+    async fn subnet(ipam: &ReferenceIpam) -> Subnet {
+        let prefix = "192.0.2.16/28".parse().expect("a prefix");
+        let mut found = ipam.find_subnets(prefix, None).await.expect("the subnet");
+        found.pop().expect("it is in the seed")
+    }
+
+    /// Calls the operation of this name and gives the kind of its error.
+    async fn kind_of(provider: &dyn Provider, operation: &str, subnet: &Subnet) -> Result<(), ErrorKind> {
+        let group = GroupName::new("Production").expect("a name");
+        let address: IpAddr = "192.0.2.17".parse().expect("an address");
+        let held = BTreeSet::new();
+        let outcome = match operation {
+            "groups" => provider.groups().await.map(|_| ()),
+            "group" => provider.group(&group).await.map(|_| ()),
+            "subnets" => provider.subnets(&group).await.map(|_| ()),
+            "find_subnets" => provider.find_subnets(subnet.prefix, None).await.map(|_| ()),
+            "reservation" => provider.reservation(subnet, address).await.map(|_| ()),
+            "free_addresses" => {
+                let query = FreeQuery { at_most: 1, held: &held };
+                provider.free_addresses(subnet, query).await.map(|_| ())
+            }
+            "reserve" => provider.reserve(subnet, address, &Requester::default()).await,
+            "release" => provider.release(subnet, address).await.map(|_| ()),
+            unknown => panic!("no operation {unknown}"),
+        };
+        outcome.map_err(|error| error.kind())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_operation_ends_as_timed_out_when_the_limit_is_reached() {
+        let ipam = ipam();
+        let subnet = subnet(&ipam).await;
+        ipam.set_fault(Some(Fault::Slow));
+        let timed = Timed::new(ipam, SECOND);
+        for operation in READS.into_iter().chain(WRITES) {
+            let start = Instant::now();
+            assert_eq!(kind_of(&timed, operation, &subnet).await, Err(ErrorKind::TimedOut), "{operation}");
+            assert_eq!(start.elapsed().as_secs(), 1, "{operation}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_message_of_a_time_out_names_provider_and_limit() {
+        let ipam = ipam();
+        ipam.set_fault(Some(Fault::Slow));
+        let error = Timed::new(ipam, 5 * SECOND).groups().await.expect_err("the IPAM is slow");
+        assert_eq!(error.to_string(), "The IPAM (reference) gave no answer within 5 seconds");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_probe_ends_with_a_probe_that_failed() {
+        let ipam = ipam();
+        ipam.set_fault(Some(Fault::Slow));
+        let start = Instant::now();
+        let probes = Timed::new(ipam, SECOND).probe().await;
+        assert!(probes.iter().any(|probe| probe.outcome.is_err()), "{probes:?}");
+        assert_eq!(start.elapsed().as_secs(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_are_repeated_on_transient_kinds_as_often_as_configured() {
+        for attempts in [1, 2, 3] {
+            for (fault, kind) in [(Fault::Gone, ErrorKind::Unavailable), (Fault::Slow, ErrorKind::TimedOut)] {
+                let ipam = ipam();
+                let subnet = subnet(&ipam).await;
+                ipam.set_fault(Some(fault));
+                let provider = RetryReads::new(Arc::new(Timed::new(ipam.clone(), SECOND)), attempts);
+                for operation in READS {
+                    let before = ipam.requests();
+                    assert_eq!(kind_of(&provider, operation, &subnet).await, Err(kind), "{operation}");
+                    assert_eq!(ipam.requests() - before, attempts as usize, "{operation} during {fault:?}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_is_not_repeated_once_it_has_succeeded() {
+        let ipam = ipam();
+        let subnet = subnet(&ipam).await;
+        ipam.set_fault(Some(Fault::Gone));
+        let provider = RetryReads::new(ipam.clone(), 3);
+        let before = ipam.requests();
+        let heal = async {
+            // Between the first attempt and the second.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            ipam.set_fault(None);
+        };
+        let (outcome, ()) = tokio::join!(kind_of(&provider, "reservation", &subnet), heal);
+        assert_eq!(outcome, Ok(()));
+        assert_eq!(ipam.requests() - before, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pauses_between_attempts_grow() {
+        let ipam = ipam();
+        ipam.set_fault(Some(Fault::Gone));
+        let start = Instant::now();
+        RetryReads::new(ipam, 4).groups().await.expect_err("the IPAM is gone");
+        assert_eq!(start.elapsed(), Duration::from_millis(100 + 200 + 400));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_that_failed_for_good_are_not_repeated() {
+        for fault in [Fault::UnauthenticatedOnce, Fault::WrongJson] {
+            for operation in READS {
+                let ipam = ipam();
+                let subnet = subnet(&ipam).await;
+                ipam.set_fault(Some(fault));
+                let before = ipam.requests();
+                let outcome = kind_of(&RetryReads::new(ipam.clone(), 5), operation, &subnet).await;
+                assert_eq!(outcome, Err(fault.expected_kind()), "{operation}");
+                assert_eq!(ipam.requests() - before, 1, "{operation} during {fault:?}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writes_are_never_repeated() {
+        for fault in [Fault::Gone, Fault::ResetBeforeWrite, Fault::ResetAfterWrite, Fault::Slow, Fault::WrongJson] {
+            for operation in WRITES {
+                let ipam = ipam();
+                let subnet = subnet(&ipam).await;
+                ipam.set_fault(Some(fault));
+                let provider = wrap(ipam.clone(), Limits { attempt: SECOND, read_attempts: 5 });
+                let before = ipam.requests();
+                let outcome = kind_of(provider.as_ref(), operation, &subnet).await;
+                assert_eq!(outcome, Err(fault.expected_kind()), "{operation}");
+                assert_eq!(ipam.requests() - before, 1, "{operation} during {fault:?}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_all_layers_each_attempt_has_a_time_limit_of_its_own() {
+        let ipam = ipam();
+        ipam.set_fault(Some(Fault::Slow));
+        let start = Instant::now();
+        let error = wrap(ipam.clone(), Limits { attempt: SECOND, read_attempts: 3 }).groups().await;
+        assert_eq!(error.expect_err("the IPAM is slow").kind(), ErrorKind::TimedOut);
+        assert_eq!(ipam.requests(), 3);
+        // Three seconds of waiting and the pauses of 100 and 200 ms; the timer counts in whole milliseconds.
+        assert_eq!(start.elapsed().as_millis() / 100, 33);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_passes_through_all_layers_once() {
+        let ipam = ipam();
+        let provider = wrap(ipam.clone(), LIMITS);
+        let before = ipam.requests();
+        assert_eq!(provider.probe().await, ipam.probe().await);
+        ipam.set_fault(Some(Fault::Gone));
+        let probes = provider.probe().await;
+        assert!(probes.iter().any(|probe| probe.outcome.is_err()), "{probes:?}");
+        assert_eq!(ipam.requests() - before, 3);
+    }
+}

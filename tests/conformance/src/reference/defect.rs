@@ -1,0 +1,413 @@
+//! Deliberate defects, each a promise of the contract that is broken in one place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use ipam_provider::{
+    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released,
+    Requester, Reservation, Result, Subnet,
+};
+
+use crate::RAW_BODY;
+
+/// Defines the defects and the list of them, so that none is left out of the proof.
+macro_rules! defects {
+    ($($(#[$doc:meta])+ $name:ident,)+) => {
+        /// What is wrong with a [`Defective`] provider.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Defect { $($(#[$doc])+ $name,)+ }
+
+        impl Defect {
+            /// Every defect.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+        }
+    };
+}
+
+defects! {
+    /// The name cannot be part of a file name.
+    OddName,
+    /// Capabilities leave out IPv6 and claim the opposite about groups.
+    WrongCapabilities,
+    /// A probe reserves an address and leaves it.
+    ProbeWrites,
+    /// A probe never fails.
+    ProbeIsBlind,
+    /// Groups come in reverse order.
+    GroupsUnsorted,
+    /// Names of groups are decoded once more.
+    DecodesGroupNames,
+    /// Names of groups are compared without case.
+    IgnoresCaseOfGroups,
+    /// A group is also found by its id.
+    TakesIdsForNames,
+    /// An unknown group is an error.
+    UnknownGroupFails,
+    /// Only the first five subnets of a group are listed.
+    LosesNextPage,
+    /// No subnet is a pool.
+    ForgetsPools,
+    /// Of several records of a prefix only the first is found.
+    FindsFirstOnly,
+    /// A record has a group only when it was asked for with one.
+    GroupOnlyAsAsked,
+    /// A subnet around the prefix is found as well.
+    FindsAround,
+    /// A subnet is found in every group.
+    IgnoresGroup,
+    /// A subnet that is gone is empty.
+    VanishedIsEmpty,
+    /// The highest free addresses are answered.
+    HighestFirst,
+    /// Twice as many addresses are answered.
+    IgnoresAtMost,
+    /// No more than a hundred addresses are answered.
+    StopsAtAHundred,
+    /// Held addresses are answered.
+    OffersHeld,
+    /// Held addresses are taken out after counting.
+    HeldCount,
+    /// The network address is answered.
+    OffersNetwork,
+    /// The first and last address of small prefixes are left out.
+    SparesEdges,
+    /// A full subnet is an error.
+    FullIsAnError,
+    /// Free addresses and reservations are remembered.
+    Remembers,
+    /// A second reserve succeeds.
+    ReservesTwice,
+    /// Between the check and the write others may come.
+    ChecksThenActs,
+    /// A reserve is refused while another one is under way.
+    RefusesWhenBusy,
+    /// The address is recorded in every subnet of the prefix.
+    ReservesEverywhere,
+    /// The address is removed from every subnet of the prefix.
+    ReleasesEverywhere,
+    /// To release an absent address is an error.
+    AbsentIsAnError,
+    /// A release is claimed and not done.
+    ClaimsRelease,
+    /// An address is found by the start of its text.
+    ComparesStartOfText,
+    /// An IPv6 address is only found in the shortest of its texts.
+    KnowsOneTextOnly,
+    /// MAC and hostname are not recorded.
+    DropsDetails,
+    /// A reserve needs a MAC and a hostname.
+    RefusesBareRequests,
+    /// A MAC may have one address.
+    OneAddressPerMac,
+    /// An InfiniBand MAC is refused.
+    RefusesInfiniband,
+    /// Every record carries the mark.
+    MarksAll,
+    /// No record carries the mark.
+    MarksNone,
+    /// Every failure is of the same kind.
+    KnowsOneKind,
+    /// A failed read is an empty answer.
+    SwallowsFailures,
+    /// A failed write is a success.
+    ClaimsWrites,
+    /// A failed write is tried again.
+    RepeatsWrites,
+    /// Messages show the IPAM's raw answer.
+    ShowsRawAnswers,
+    /// After a failure of the connection nothing works again.
+    NeverReconnects,
+    /// After refused credentials nothing works again.
+    NeverLogsInAgain,
+}
+
+/// A layer with one defect.
+#[derive(Debug)]
+pub struct Defective {
+    inner: Arc<dyn Provider>,
+    defect: Defect,
+    remembered: Mutex<BTreeMap<RecordId, Vec<IpAddr>>>,
+    macs: Mutex<BTreeSet<String>>,
+    is_broken: AtomicBool,
+    is_busy: AtomicBool,
+}
+
+impl Defective {
+    /// A provider that is as good as `inner` but for one defect.
+    pub fn new(inner: Arc<dyn Provider>, defect: Defect) -> Self {
+        Self {
+            inner,
+            defect,
+            remembered: Mutex::default(),
+            macs: Mutex::default(),
+            is_broken: AtomicBool::new(false),
+            is_busy: AtomicBool::new(false),
+        }
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+
+    fn name_meant(&self, name: &GroupName) -> GroupName {
+        let decoded = name.as_str().replace('+', " ").replace("%20", " ");
+        let decoded = if self.has(Defect::DecodesGroupNames) { decoded } else { name.to_string() };
+        GroupName::new(decoded).expect("a name does not become empty")
+    }
+
+    /// Spoils the outcome of any operation.
+    fn end<T>(&self, outcome: Result<T>) -> Result<T> {
+        if self.is_broken.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Unavailable, "There is no connection to the IPAM"));
+        }
+        let error = match outcome {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let breaks = match error.kind() {
+            ErrorKind::Unavailable => self.has(Defect::NeverReconnects),
+            ErrorKind::Unauthenticated => self.has(Defect::NeverLogsInAgain),
+            ErrorKind::NotFound
+            | ErrorKind::AlreadyExists
+            | ErrorKind::Unsupported
+            | ErrorKind::TimedOut
+            | ErrorKind::Rejected
+            | ErrorKind::Unexpected => false,
+        };
+        self.is_broken.fetch_or(breaks, Ordering::Relaxed);
+        match self.defect {
+            Defect::KnowsOneKind => Err(Error::new(ErrorKind::Rejected, error.to_string())),
+            Defect::ShowsRawAnswers => Err(Error::new(error.kind(), format!("{error}: {RAW_BODY}"))),
+            _ => Err(error),
+        }
+    }
+
+    /// Spoils the outcome of a read.
+    fn read<T: Default>(&self, outcome: Result<T>) -> Result<T> {
+        self.end(outcome).or_else(|error| match self.defect {
+            Defect::SwallowsFailures if error.kind() != ErrorKind::NotFound => Ok(T::default()),
+            Defect::VanishedIsEmpty if error.kind() == ErrorKind::NotFound => Ok(T::default()),
+            _ => Err(error),
+        })
+    }
+
+    async fn twins(&self, subnet: &Subnet) -> Result<Vec<Subnet>> {
+        self.inner.find_subnets(subnet.prefix, None).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Provider for Defective {
+    fn name(&self) -> &'static str {
+        if self.has(Defect::OddName) { "Odd Name" } else { self.inner.name() }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let capabilities = self.inner.capabilities();
+        match self.defect {
+            Defect::WrongCapabilities => Capabilities { groups: !capabilities.groups, ipv6: false, ..capabilities },
+            _ => capabilities,
+        }
+    }
+
+    async fn probe(&self) -> Vec<Probe> {
+        if self.has(Defect::ProbeWrites) {
+            let prefix = "192.0.2.0/28".parse().expect("a prefix");
+            for subnet in self.inner.find_subnets(prefix, None).await.unwrap_or_default() {
+                let address = IpAddr::from([192, 0, 2, 2]);
+                // The second probe finds it taken, which is the defect's own business.
+                let _ = self.inner.reserve(&subnet, address, &Requester::default()).await;
+            }
+        }
+        if self.has(Defect::ProbeIsBlind) {
+            return vec![Probe { what: "the settings".to_owned(), outcome: Ok(()) }];
+        }
+        self.inner.probe().await
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        let mut groups = self.read(self.inner.groups().await)?;
+        if self.has(Defect::GroupsUnsorted) {
+            groups.reverse();
+        }
+        Ok(groups)
+    }
+
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>> {
+        let found = self.read(self.inner.group(&self.name_meant(name)).await)?;
+        match self.defect {
+            Defect::UnknownGroupFails if found.is_none() => Err(Error::new(ErrorKind::NotFound, "No such group")),
+            Defect::IgnoresCaseOfGroups if found.is_none() => {
+                let groups = self.inner.groups().await?;
+                let name = name.as_str().to_lowercase();
+                Ok(groups.into_iter().find(|group| group.name.as_str().to_lowercase() == name))
+            }
+            Defect::TakesIdsForNames => {
+                let by_id = self.inner.groups().await?.into_iter().find(|group| group.id.as_str() == name.as_str());
+                Ok(by_id.or(found))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+        let mut subnets = self.read(self.inner.subnets(&self.name_meant(group)).await)?;
+        if self.has(Defect::LosesNextPage) {
+            subnets.truncate(5);
+        }
+        Ok(subnets)
+    }
+
+    async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let group_meant = group.filter(|_| !self.has(Defect::IgnoresGroup));
+        let mut found = self.read(self.inner.find_subnets(prefix, group_meant).await)?;
+        match self.defect {
+            Defect::FindsFirstOnly => found.truncate(1),
+            Defect::ForgetsPools => found.iter_mut().for_each(|subnet| subnet.pool = false),
+            Defect::GroupOnlyAsAsked if group.is_none() => found.iter_mut().for_each(|subnet| subnet.group = None),
+            Defect::FindsAround if prefix.length() > 0 => {
+                let shorter = (1..prefix.length()).rev().find_map(|length| Prefix::new(prefix.network(), length).ok());
+                if let Some(shorter) = shorter {
+                    found.extend(self.inner.find_subnets(shorter, group).await?);
+                }
+            }
+            _ => {}
+        }
+        Ok(found)
+    }
+
+    async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
+        let reservation = self.read(self.inner.reservation(subnet, address).await)?;
+        let mut reservation = match self.defect {
+            Defect::ComparesStartOfText if reservation.is_none() => {
+                let mut longer = (0..=9).filter_map(|digit| format!("{address}{digit}").parse().ok());
+                loop {
+                    let Some(address) = longer.next() else { break None };
+                    if let Some(found) = self.inner.reservation(subnet, address).await? {
+                        break Some(found);
+                    }
+                }
+            }
+            // Where zeros stand beside the `::`, other writers may have put the `::` elsewhere.
+            Defect::KnowsOneTextOnly => reservation.filter(|_| !address.to_string().contains(":0:")),
+            _ => reservation,
+        };
+        if let Some(reservation) = &mut reservation {
+            match self.defect {
+                Defect::MarksAll => reservation.ours = true,
+                Defect::MarksNone => reservation.ours = false,
+                Defect::DropsDetails => *reservation = Reservation { mac: None, hostname: None, ..*reservation },
+                _ => {}
+            }
+        }
+        Ok(reservation)
+    }
+
+    async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
+        let (nobody, all) = (BTreeSet::new(), usize::from(u16::MAX));
+        let meant = match self.defect {
+            Defect::IgnoresAtMost => FreeQuery { at_most: 2 * query.at_most, ..query },
+            Defect::StopsAtAHundred => FreeQuery { at_most: query.at_most.min(100), ..query },
+            Defect::OffersHeld | Defect::HeldCount => FreeQuery { held: &nobody, ..query },
+            // Whoever has the highest must go through all; an IPv6 /64 has too many.
+            Defect::HighestFirst if !subnet.prefix.is_ipv6() => FreeQuery { at_most: all, ..query },
+            _ => query,
+        };
+        let mut free = self.read(self.inner.free_addresses(subnet, meant).await)?;
+        match self.defect {
+            Defect::HighestFirst => {
+                free.reverse();
+                free.truncate(query.at_most);
+            }
+            Defect::HeldCount => free.retain(|address| !query.held.contains(address)),
+            Defect::OffersNetwork => free.insert(0, subnet.prefix.network()),
+            Defect::SparesEdges => {
+                free.retain(|address| *address != subnet.prefix.network() && *address != subnet.prefix.last());
+            }
+            Defect::FullIsAnError if free.is_empty() => {
+                return Err(Error::new(ErrorKind::Rejected, format!("The subnet {subnet} is full")));
+            }
+            Defect::Remembers => {
+                let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+                return Ok(remembered.entry(subnet.id.clone()).or_insert(free).clone());
+            }
+            _ => {}
+        }
+        Ok(free)
+    }
+
+    async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
+        if self.has(Defect::RefusesBareRequests) && (by.mac.is_none() || by.hostname.is_none()) {
+            return Err(Error::new(ErrorKind::Rejected, "A reservation needs a MAC and a hostname"));
+        }
+        if self.has(Defect::RefusesInfiniband) && by.mac.is_some_and(|mac| mac.is_infiniband()) {
+            return Err(Error::new(ErrorKind::Rejected, "The MAC is too long"));
+        }
+        if self.has(Defect::OneAddressPerMac)
+            && let Some(mac) = by.mac
+            && !self.macs.lock().unwrap_or_else(PoisonError::into_inner).insert(mac.to_string())
+        {
+            return Err(Error::new(ErrorKind::AlreadyExists, "The MAC has an address already"));
+        }
+        if self.has(Defect::ChecksThenActs) {
+            if self.inner.reservation(subnet, address).await?.is_some() {
+                return Err(Error::new(ErrorKind::AlreadyExists, format!("{address} is taken")));
+            }
+            tokio::task::yield_now().await;
+        }
+        if self.has(Defect::RefusesWhenBusy) {
+            if self.is_busy.swap(true, Ordering::Relaxed) {
+                return Err(Error::new(ErrorKind::Unavailable, "The IPAM is busy"));
+            }
+            tokio::task::yield_now().await;
+            self.is_busy.store(false, Ordering::Relaxed);
+        }
+        let mut outcome = self.inner.reserve(subnet, address, by).await;
+        if self.has(Defect::ReservesEverywhere) && outcome.is_ok() {
+            for twin in self.twins(subnet).await?.iter().filter(|twin| twin.id != subnet.id) {
+                self.inner.reserve(twin, address, by).await?;
+            }
+        }
+        let kind = outcome.as_ref().map_err(Error::kind).err();
+        if self.has(Defect::RepeatsWrites) && kind.is_some_and(ErrorKind::leaves_write_unknown) {
+            outcome = self.inner.reserve(subnet, address, by).await;
+        }
+        let is_glossed_over = match self.defect {
+            Defect::ReservesTwice | Defect::ChecksThenActs => kind == Some(ErrorKind::AlreadyExists),
+            Defect::ClaimsWrites => kind.is_some_and(ErrorKind::leaves_write_unknown),
+            _ => false,
+        };
+        if is_glossed_over { Ok(()) } else { self.end(outcome) }
+    }
+
+    async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
+        if self.has(Defect::ReleasesEverywhere) {
+            let mut released = Released::WasAbsent;
+            for twin in self.twins(subnet).await? {
+                if self.inner.release(&twin, address).await? == Released::Removed {
+                    released = Released::Removed;
+                }
+            }
+            return Ok(released);
+        }
+        if self.has(Defect::ClaimsRelease) {
+            return Ok(Released::Removed);
+        }
+        if self.has(Defect::ChecksThenActs) && self.inner.reservation(subnet, address).await?.is_some() {
+            tokio::task::yield_now().await;
+            self.inner.release(subnet, address).await?;
+            return Ok(Released::Removed);
+        }
+        let outcome = self.end(self.inner.release(subnet, address).await);
+        match outcome {
+            Ok(Released::WasAbsent) if self.has(Defect::AbsentIsAnError) => {
+                Err(Error::new(ErrorKind::NotFound, format!("{address} is not recorded")))
+            }
+            outcome => outcome,
+        }
+    }
+}

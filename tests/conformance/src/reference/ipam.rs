@@ -1,0 +1,235 @@
+//! An IPAM in memory, as plain as can be.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ipam_provider::{
+    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released,
+    Requester, Reservation, Result, Subnet,
+};
+
+use crate::seed::hosts;
+use crate::{Fault, Seed, SeededSubnet};
+
+/// Groups, subnets and addresses behind one lock, and the faults of an IPAM that is far away.
+#[derive(Debug)]
+pub struct ReferenceIpam {
+    capabilities: Capabilities,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    groups: Vec<Group>,
+    records: Vec<Record>,
+    fault: Option<Fault>,
+    requests: usize,
+}
+
+#[derive(Debug)]
+struct Record {
+    subnet: Subnet,
+    taken: BTreeMap<IpAddr, Reservation>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Request {
+    Read,
+    Write,
+}
+
+impl ReferenceIpam {
+    /// An IPAM that holds the seed. Without `capabilities.records_mac` and `records_hostname` it forgets these; groups
+    /// and IPv6 it has when the seed has them, whatever the capabilities say.
+    pub fn new(seed: &Seed, capabilities: Capabilities) -> Self {
+        let groups = seed.groups.iter().enumerate().map(|(index, group)| Group {
+            id: RecordId::new(index + 1),
+            name: group.name.clone(),
+            description: group.description.clone(),
+        });
+        let records = seed.subnets.iter().enumerate().map(|(index, seeded)| Record {
+            subnet: Subnet {
+                id: RecordId::new(index + 1),
+                prefix: seeded.prefix,
+                group: seeded.group.clone(),
+                description: seeded.description.clone(),
+                pool: seeded.pool,
+            },
+            taken: seeded.taken.iter().map(|(ip, by)| (*ip, recorded(by, capabilities, false))).collect(),
+        });
+        let state = State { groups: groups.collect(), records: records.collect(), fault: None, requests: 0 };
+        Self { capabilities, state: Mutex::new(state) }
+    }
+
+    /// From now on answers with this fault, or with none.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        self.state().fault = fault;
+    }
+
+    /// How many operations have reached the IPAM so far.
+    pub fn requests(&self) -> usize {
+        self.state().requests
+    }
+
+    /// Another writer takes an address.
+    pub fn take(&self, subnet: &SeededSubnet, address: IpAddr) {
+        self.state().seeded(subnet).taken.insert(address, Reservation::default());
+    }
+
+    /// Another writer frees an address.
+    pub fn free(&self, subnet: &SeededSubnet, address: IpAddr) {
+        self.state().seeded(subnet).taken.remove(&address);
+    }
+
+    /// Another writer removes a subnet.
+    pub fn remove(&self, subnet: &SeededSubnet) {
+        self.state().records.retain(|record| !is_seeded(record, subnet));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A test that panicked elsewhere has left the state whole: no operation panics half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One request over the imagined network, with the fault that is set.
+    async fn request<T>(&self, request: Request, work: impl FnOnce(&mut State) -> Result<T> + Send) -> Result<T> {
+        let fault = {
+            let mut state = self.state();
+            state.requests += 1;
+            match state.fault {
+                Some(Fault::UnauthenticatedOnce) => state.fault.take(),
+                fault => fault,
+            }
+        };
+        let unavailable = |message| Err(Error::new(ErrorKind::Unavailable, message));
+        match fault {
+            None => work(&mut self.state()),
+            Some(Fault::Slow) => {
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+                work(&mut self.state())
+            }
+            Some(Fault::ResetBeforeWrite | Fault::ResetAfterWrite) if request == Request::Read => {
+                work(&mut self.state())
+            }
+            Some(Fault::ResetAfterWrite | Fault::Truncated) => {
+                work(&mut self.state())?;
+                unavailable("The IPAM broke off the connection")
+            }
+            Some(Fault::WrongJson) => {
+                work(&mut self.state())?;
+                Err(Error::new(ErrorKind::Unexpected, "The IPAM gave an answer of an unknown form"))
+            }
+            Some(Fault::UnauthenticatedOnce) => {
+                Err(Error::new(ErrorKind::Unauthenticated, "The IPAM refuses the credentials"))
+            }
+            Some(Fault::TooManyRequests) => unavailable("The IPAM is overloaded"),
+            Some(Fault::HtmlError | Fault::EmptyError) => unavailable("The IPAM has an internal error"),
+            Some(Fault::ResetBeforeWrite | Fault::Gone) => unavailable("The IPAM cannot be reached"),
+        }
+    }
+}
+
+impl State {
+    fn record(&mut self, subnet: &Subnet) -> Result<&mut Record> {
+        let record = self.records.iter_mut().find(|record| record.subnet.id == subnet.id);
+        record.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("The subnet {subnet} is gone from the IPAM")))
+    }
+
+    fn seeded(&mut self, subnet: &SeededSubnet) -> &mut Record {
+        let record = self.records.iter_mut().find(|record| is_seeded(record, subnet));
+        record.expect("the subnet of the seed is still there")
+    }
+
+    fn subnets(&self, is_meant: impl Fn(&Subnet) -> bool) -> Vec<Subnet> {
+        let subnets = self.records.iter().map(|record| &record.subnet);
+        let mut subnets: Vec<_> = subnets.filter(|subnet| is_meant(subnet)).cloned().collect();
+        subnets.sort_by_key(|subnet| subnet.prefix);
+        subnets
+    }
+}
+
+fn is_seeded(record: &Record, subnet: &SeededSubnet) -> bool {
+    record.subnet.prefix == subnet.prefix && record.subnet.group == subnet.group
+}
+
+fn recorded(by: &Requester, capabilities: Capabilities, ours: bool) -> Reservation {
+    Reservation {
+        mac: by.mac.filter(|mac| capabilities.records_mac && !mac.is_infiniband()),
+        hostname: by.hostname.clone().filter(|_| capabilities.records_hostname),
+        ours,
+    }
+}
+
+#[async_trait]
+impl Provider for ReferenceIpam {
+    fn name(&self) -> &'static str {
+        "reference"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn probe(&self) -> Vec<Probe> {
+        let answer = self.request(Request::Read, |_| Ok(())).await;
+        vec![Probe { what: "the IPAM answers".to_owned(), outcome: answer.map_err(|error| error.to_string()) }]
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        let mut groups = self.request(Request::Read, |state| Ok(state.groups.clone())).await?;
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(groups)
+    }
+
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>> {
+        let find = |state: &mut State| Ok(state.groups.iter().find(|group| group.name == *name).cloned());
+        self.request(Request::Read, find).await
+    }
+
+    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+        let list = |state: &mut State| Ok(state.subnets(|subnet| subnet.group.as_ref() == Some(group)));
+        self.request(Request::Read, list).await
+    }
+
+    async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let is_meant = |subnet: &Subnet| subnet.prefix == prefix && (group.is_none() || subnet.group.as_ref() == group);
+        self.request(Request::Read, |state| Ok(state.subnets(is_meant))).await
+    }
+
+    async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
+        self.request(Request::Read, |state| Ok(state.record(subnet)?.taken.get(&address).cloned())).await
+    }
+
+    async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
+        let free = |state: &mut State| {
+            let taken = &state.record(subnet)?.taken;
+            let is_free = |address: &IpAddr| !taken.contains_key(address) && !query.held.contains(address);
+            Ok(hosts(subnet.prefix, subnet.pool).filter(is_free).take(query.at_most).collect())
+        };
+        self.request(Request::Read, free).await
+    }
+
+    async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
+        let record = recorded(by, self.capabilities, true);
+        let reserve = |state: &mut State| {
+            let taken = &mut state.record(subnet)?.taken;
+            if taken.contains_key(&address) {
+                return Err(Error::new(ErrorKind::AlreadyExists, format!("{address} is taken in {subnet}")));
+            }
+            taken.insert(address, record);
+            Ok(())
+        };
+        self.request(Request::Write, reserve).await
+    }
+
+    async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
+        let release = |state: &mut State| match state.record(subnet)?.taken.remove(&address) {
+            Some(_) => Ok(Released::Removed),
+            None => Ok(Released::WasAbsent),
+        };
+        self.request(Request::Write, release).await
+    }
+}
