@@ -1,0 +1,15 @@
+//! Fake IPAMs for tests, one for each vendor.
+//!
+//! A simulator speaks HTTP on a port of its own and behaves as the real product was seen to: its oddities, its limits, its
+//! errors. It is written from the vendor's documents and from recordings of real servers, and knows nothing of the
+//! provider that it tests: a field name that both had wrong would cancel out. A replay of the recorded requests proves
+//! the simulator itself.
+//!
+//! [`Server`] is what they have in common: connections, and the faults of the conformance suite.
+
+mod exchange;
+pub mod replay;
+mod server;
+
+pub use exchange::{Request, Response};
+pub use server::{Ipam, Server};

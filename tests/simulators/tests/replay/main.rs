@@ -1,0 +1,1 @@
+//! The recorded exchanges of real servers, asked again of the simulators.
