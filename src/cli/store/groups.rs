@@ -1,0 +1,136 @@
+//! `group`: add, list, show, edit and delete groups.
+
+use clap::{Args, Subcommand};
+use ipam_provider::GroupName;
+use ipam_provider_internal::store::{GroupEdit, GroupRecord, Scope, SubnetRecord};
+use serde::Serialize;
+
+use super::place::{Located, not_deleted};
+use super::values::{contents, group_name, new_group_name, shown};
+use super::{say_fields, subnets};
+use crate::cli::Outcome;
+use crate::cli::output::{say, say_json, say_table};
+
+/// Arguments of `group`.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Command {
+    /// Add a group.
+    Add {
+        /// Its name, any text; in Foreman it is chosen for a subnet by exactly this name.
+        #[arg(value_parser = new_group_name)]
+        name: GroupName,
+        /// What it is for.
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        description: String,
+    },
+    /// List all groups.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a group and its subnets.
+    Show {
+        /// Its name.
+        #[arg(value_parser = group_name)]
+        name: GroupName,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a group; what is not given stays.
+    Edit {
+        /// Its name.
+        #[arg(value_parser = group_name)]
+        name: GroupName,
+        #[command(flatten)]
+        changes: Changes,
+    },
+    /// Delete a group.
+    Delete {
+        /// Its name.
+        #[arg(value_parser = group_name)]
+        name: GroupName,
+        /// Delete its subnets and their addresses too.
+        #[arg(long)]
+        with_contents: bool,
+    },
+}
+
+/// What to change.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(in crate::cli) struct Changes {
+    /// The new name. Subnets in Foreman that have the old one must be changed too.
+    #[arg(long, value_name = "NAME", value_parser = new_group_name)]
+    rename: Option<GroupName>,
+    /// The new description.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+}
+
+/// A group with its subnets.
+#[derive(Serialize)]
+struct Details {
+    #[serde(flatten)]
+    group: GroupRecord,
+    subnets: Vec<SubnetRecord>,
+}
+
+pub(super) fn run(command: Command, located: &Located) -> Outcome {
+    match command {
+        Command::Add { name, description } => {
+            let group = located.open_or_create()?.write(|writing| writing.add_group(&name, &description))?;
+            say(format!("Group '{}' is added", shown(group.name.as_str())));
+        }
+        Command::List { json } => {
+            #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
+            let groups = located.open()?.read(|reading| reading.groups())?;
+            list(&groups, json);
+        }
+        Command::Show { name, json } => {
+            let details = located.open()?.read(|reading| {
+                let group = reading.group(&name)?;
+                Ok(Details { subnets: reading.subnets_in(&Scope::Group(name))?, group })
+            })?;
+            show(&details, json);
+        }
+        Command::Edit { name, changes: Changes { rename, description } } => {
+            let edit = GroupEdit { name: rename, description };
+            let group = located.open()?.write(|writing| writing.edit_group(&name, edit))?;
+            say(format!("Group '{}' is changed", shown(group.name.as_str())));
+        }
+        Command::Delete { name, with_contents } => {
+            let mut store = located.open()?;
+            store.write(|writing| writing.delete_group(&name, contents(with_contents))).map_err(not_deleted)?;
+            say(format!("Group '{}' is deleted", shown(name.as_str())));
+        }
+    }
+    Ok(())
+}
+
+fn list(groups: &[GroupRecord], json: bool) {
+    if json {
+        say_json(&groups);
+        return;
+    }
+    let row = |group: &GroupRecord| [shown(group.name.as_str()), shown(&group.description)];
+    say_table(["GROUP", "DESCRIPTION"], &groups.iter().map(row).collect::<Vec<_>>());
+}
+
+fn show(details: &Details, json: bool) {
+    if json {
+        say_json(details);
+        return;
+    }
+    let Details { group, subnets } = details;
+    say_fields([
+        ("Group", shown(group.name.as_str())),
+        ("Description", shown(&group.description)),
+        ("Subnets", subnets.len().to_string()),
+    ]);
+    if !subnets.is_empty() {
+        say("");
+        subnets::list(subnets, false);
+    }
+}

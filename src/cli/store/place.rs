@@ -1,0 +1,195 @@
+//! Which file the store is, and opening it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ipam_provider::settings::Section;
+use ipam_provider::{Error, ErrorKind, Plan, Registration, Surroundings};
+use ipam_provider_internal::store::{Store, StoreError};
+use ipam_provider_internal::{REGISTRATION, Settings as InternalSettings};
+
+use crate::allocation::{Clock, HeldAddress, Holds};
+use crate::cli::CommandError;
+use crate::registry::PROVIDERS;
+use crate::settings::Settings;
+
+/// Where people say that the store is.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(in crate::cli) struct Place {
+    /// The store's file, instead of the one that the settings name.
+    ///
+    /// 'group add', 'subnet add' and 'import' create it. What root creates belongs to the owner of the directory, so that
+    /// root may run these commands without locking the service out.
+    #[arg(long, global = true, value_name = "FILE")]
+    store: Option<PathBuf>,
+}
+
+/// A store that may be there or not.
+#[derive(Debug)]
+pub(super) struct Located {
+    store: PathBuf,
+    /// Where the proxy over this store keeps its holds.
+    state_directory: PathBuf,
+}
+
+impl Place {
+    /// Finds the path; reads settings only where it has to.
+    ///
+    /// What is odd in the settings is not told here: `check` and `serve` do, and nobody wants to read it for each
+    /// address.
+    pub(super) fn locate(&self, directory: &Path) -> Result<Located, CommandError> {
+        if let Some(store) = &self.store {
+            // Unless told otherwise, both are in one directory; one without holds has none for this store either.
+            return Ok(Located { store: store.clone(), state_directory: directory_of(store).to_owned() });
+        }
+        from_settings(directory, &providers(PROVIDERS))
+    }
+}
+
+fn from_settings(directory: &Path, providers: &[Registration]) -> Result<Located, CommandError> {
+    let settings = Settings::load(directory, providers)?;
+    if settings.provider.name != REGISTRATION.name {
+        return Err(CommandError::failed(format!(
+            "the settings choose the provider {}, not the embedded IPAM; name a store with --store FILE to work on \
+                 it nevertheless",
+            settings.provider.name
+        )));
+    }
+    let surroundings = Surroundings { state_directory: settings.server.state_directory };
+    match (settings.provider.plan)(&surroundings) {
+        Err(answer) => {
+            let path = std::error::Error::source(&answer).and_then(|source| source.downcast_ref::<FoundAt>());
+            let FoundAt(store) = path.expect("the plan answers with nothing else").clone();
+            Ok(Located { store, state_directory: surroundings.state_directory })
+        }
+        Ok(_) => unreachable!("the plan opens nothing"),
+    }
+}
+
+/// The same providers, but the embedded IPAM only says where its store is: settings hand out nothing else of a provider's
+/// own file than the plan made of it, and the usual plan would open the store and create it.
+fn providers(usual: &[Registration]) -> Vec<Registration> {
+    let only_found = |registration: &Registration| {
+        let read = if registration.name == REGISTRATION.name { find } else { registration.read };
+        Registration { name: registration.name, read }
+    };
+    usual.iter().map(only_found).collect()
+}
+
+/// Where the store is, on its way out of a [`Plan`].
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the address store is {}", .0.display())]
+struct FoundAt(PathBuf);
+
+fn find(section: &mut Section) -> Plan {
+    let settings = InternalSettings::read(section);
+    Box::new(move |surroundings| {
+        let found = FoundAt(settings.store(surroundings));
+        Err(Error::new(ErrorKind::Unsupported, "The address store was looked for, not opened").because(found))
+    })
+}
+
+impl Located {
+    /// The path of the store.
+    pub(super) fn path(&self) -> &Path {
+        &self.store
+    }
+
+    /// Opens the store.
+    pub(super) fn open(&self) -> Result<Store, CommandError> {
+        Ok(Store::open(&self.store)?)
+    }
+
+    /// Opens the store, and creates it when there is none.
+    pub(super) fn open_or_create(&self) -> Result<Store, CommandError> {
+        let directory = directory_of(&self.store);
+        if !directory.is_dir() {
+            return Err(CommandError::failed(format!(
+                "the address store belongs into {}, which is no directory that can be read; create it for the user \
+                 that the service runs as",
+                directory.display()
+            )));
+        }
+        Ok(Store::open_or_create(&self.store)?)
+    }
+
+    /// What the proxy over this store has promised. Its journal is always up to date, so a running one need not be asked.
+    pub(super) fn holds(&self) -> Result<Vec<HeldAddress>, CommandError> {
+        let state = &self.state_directory;
+        let holds = Holds::read(state, &Clock::system()).map_err(|error| {
+            CommandError::failed(format!("the holds in {} cannot be read: {error}", state.display()))
+        })?;
+        Ok(holds.into_iter().filter(|hold| *hold.scope.provider == *REGISTRATION.name).collect())
+    }
+}
+
+/// The directory that a file is in.
+pub(super) fn directory_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let mut text = error.to_string();
+        if let Some(source) = std::error::Error::source(&error) {
+            text.push_str(&format!(": {source}"));
+        }
+        match error {
+            StoreError::Missing(_) => {
+                text.push_str("; the service creates it when it starts, as do 'group add', 'subnet add' and 'import'");
+            }
+            StoreError::Ambiguous { .. } => text.push_str("; name it with --group"),
+            _ => {}
+        }
+        Self::Failed(text)
+    }
+}
+
+/// Why something was not deleted, with the option that would do it.
+pub(super) fn not_deleted(error: StoreError) -> CommandError {
+    match error {
+        StoreError::NotEmpty { .. } => CommandError::failed(format!("{error}: --with-contents")),
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A provider as another build has it.
+    const OTHER: Registration = Registration { name: "other", read: |_| Box::new(|_| panic!("nobody builds it")) };
+
+    fn located(external: &str, internal: &str) -> Result<Located, CommandError> {
+        let directory = TempDir::new().expect("a directory");
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("written");
+        fs::create_dir(directory.path().join("settings.d")).expect("a directory");
+        write("settings.yml", "http_port: 0\nstate_directory: /srv/state\n");
+        write("settings.d/externalipam.yml", external);
+        write("settings.d/externalipam_internal.yml", internal);
+        from_settings(directory.path(), &providers(&[REGISTRATION, OTHER]))
+    }
+
+    #[test]
+    fn the_settings_say_where_the_store_is_and_nothing_is_opened() {
+        let usual = located("use_provider: internal\n", "").expect("a place");
+        assert_eq!(usual.path(), Path::new("/srv/state/ipam.sqlite"));
+        let own = located("use_provider: internal\n", "store: /nonexistent/own.sqlite\n").expect("a place");
+        assert_eq!(own.path(), Path::new("/nonexistent/own.sqlite"));
+        assert_eq!(own.state_directory, Path::new("/srv/state"));
+    }
+
+    #[test]
+    fn with_another_provider_the_store_must_be_named() {
+        let error = located("use_provider: other\n", "").expect_err("no place").to_string();
+        assert!(error.starts_with("the settings choose the provider other, not the embedded IPAM; "), "{error}");
+        let place = Place { store: Some("mine.sqlite".into()) };
+        let named = place.locate(Path::new("/nonexistent")).expect("a place");
+        assert_eq!((named.path(), named.state_directory.as_path()), (Path::new("mine.sqlite"), Path::new(".")));
+    }
+}

@@ -1,0 +1,90 @@
+//! `import` and `export`: the whole store as CSV.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ipam_provider_internal::store::{Imported, Store, StoreError};
+use tempfile::NamedTempFile;
+
+use super::place::{Place, directory_of};
+use crate::cli::output::say;
+use crate::cli::{CommandError, Outcome};
+
+/// The name that stands for standard input or output.
+const STANDARD: &str = "-";
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Import {
+    /// The CSV file, or - for standard input. 'export' shows the columns.
+    ///
+    /// Rows refer to what stands above them or is in the store. A running proxy cannot record addresses while the rows
+    /// are added, so import hundreds of thousands of them at a quiet time.
+    file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Export {
+    /// The CSV file to create, or - for standard output.
+    #[arg(default_value = STANDARD)]
+    file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn import(arguments: &Import, directory: &Path) -> Outcome {
+    let located = arguments.place.locate(directory)?;
+    let file = &arguments.file;
+    let unreadable = |error: io::Error| CommandError::failed(format!("{} cannot be read: {error}", file.display()));
+    let imported = if file.as_os_str() == STANDARD {
+        // Whoever writes to us may be slow, and nobody else can write to the store meanwhile.
+        let mut text = Vec::new();
+        io::stdin().lock().read_to_end(&mut text).map_err(unreadable)?;
+        located.open_or_create()?.import(text.as_slice())?
+    } else {
+        let text = File::open(file).map_err(unreadable)?;
+        located.open_or_create()?.import(text)?
+    };
+    let Imported { groups, subnets, excluded_ranges, addresses } = imported;
+    say(format!(
+        "Imported groups: {groups}, subnets: {subnets}, excluded ranges: {excluded_ranges}, addresses: {addresses}"
+    ));
+    Ok(())
+}
+
+pub(super) fn export(arguments: &Export, directory: &Path) -> Outcome {
+    let store = arguments.place.locate(directory)?.open()?;
+    if arguments.file.as_os_str() == STANDARD {
+        return match store.export(io::stdout().lock()) {
+            // A reader who has gone away, as `head` does, is no failure.
+            Err(StoreError::Export(error)) if is_broken_pipe(&error) => Ok(()),
+            outcome => Ok(outcome?),
+        };
+    }
+    export_to(&store, &arguments.file)
+}
+
+fn is_broken_pipe(error: &csv::Error) -> bool {
+    matches!(error.kind(), csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Writes to a new file, which has its name only when it is whole.
+fn export_to(store: &Store, path: &Path) -> Outcome {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => StoreError::FileExists(path.to_owned()).into(),
+        _ => CommandError::failed(format!("{} cannot be written: {error}", path.display())),
+    };
+    if path.try_exists().map_err(failed)? {
+        return Err(StoreError::FileExists(path.to_owned()).into());
+    }
+    let draft = NamedTempFile::new_in(directory_of(path)).map_err(failed)?;
+    store.export(&draft)?;
+    draft.as_file().sync_all().map_err(failed)?;
+    draft.persist_noclobber(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
