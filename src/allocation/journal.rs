@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -112,7 +112,7 @@ impl Journal {
     pub(super) fn open(directory: &Path, now: Timestamp) -> Result<(Self, Vec<Replayed>), JournalError> {
         let path = directory.join(FILE);
         let failed = |source| JournalError::Io { path: path.clone(), source };
-        let lock = private().append(true).open(directory.join(LOCK)).map_err(failed)?;
+        let lock = create(private().append(true), &directory.join(LOCK)).map_err(failed)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => JournalError::InUse(directory.to_owned()),
             TryLockError::Error(source) => failed(source),
@@ -174,6 +174,17 @@ fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true).mode(0o600);
     options
+}
+
+/// Opens a file that may be new. One that root makes belongs to the directory's owner, so that a command run as root does
+/// not lock the service out.
+fn create(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.open(path)?;
+    let directory = path.parent().map(fs::metadata).transpose()?;
+    if let Some(owner) = directory.filter(|owner| file.metadata().is_ok_and(|file| file.uid() == 0) && owner.uid() != 0) {
+        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(file)
 }
 
 fn encode(scope: &Scope, address: IpAddr, entry: Entry<'_>, now: Timestamp) -> Vec<u8> {
@@ -260,7 +271,7 @@ fn decode(text: &[u8]) -> Option<(Scope, IpAddr, Option<Hold>)> {
 /// Writes the file with just these holds, and opens it for appending. The old file stays until the new one is complete.
 fn rewrite(path: &Path, holds: &[Replayed]) -> io::Result<File> {
     let fresh = path.with_extension("journal.new");
-    let mut writer = BufWriter::new(private().write(true).truncate(true).open(&fresh)?);
+    let mut writer = BufWriter::new(create(private().write(true).truncate(true), &fresh)?);
     for Replayed { scope, address, hold } in holds {
         writer.write_all(&encode(scope, *address, Entry::Held(hold), hold.granted))?;
     }
