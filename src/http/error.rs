@@ -181,6 +181,9 @@ mod tests {
 
     use super::*;
 
+    /// What Foreman is answered with, of the error.
+    type ForForeman<'a> = &'a dyn Fn(&ApiError) -> Option<Value>;
+
     fn prefix() -> Prefix {
         "10.0.0.0/24".parse().expect("a prefix")
     }
@@ -202,7 +205,7 @@ mod tests {
         let as_error = |error: &ApiError| Some(json!({"error": error.to_string()}));
         let nothing = |_: &ApiError| None;
         let empty = |_: &ApiError| Some(json!({}));
-        let table: Vec<(ApiError, u16, &dyn Fn(&ApiError) -> Option<Value>)> = vec![
+        let table: Vec<(ApiError, u16, ForForeman<'_>)> = vec![
             (ApiError::invalid("wrong".to_owned()), 400, &as_error),
             (ApiError::disabled(), 404, &nothing),
             (ApiError::not_held(), 404, &as_error),

@@ -7,7 +7,6 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -27,6 +26,10 @@ const WORKERS: usize = 2;
 /// slower, nothing makes it faster.
 const ROUNDS: usize = 5;
 
+/// The path to ask for, of the number of the connection.
+type Path<'a> = Box<dyn Fn(usize) -> String + Sync + 'a>;
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 fn main() {
     // `cargo test --benches` runs this once, briefly.
     let is_smoke = std::env::args().any(|argument| argument == "--test");
@@ -39,7 +42,7 @@ fn main() {
         format!("/ipam/subnet/10.0.0.0/8/next_ip?mac=02%3A00%3A{a:02x}%3A{b:02x}%3A{c:02x}%3A{d:02x}&group=")
     };
     let fresh = AtomicUsize::new(1000);
-    let cases: [(&str, Box<dyn Fn(usize) -> String + Sync>); 3] = [
+    let cases: [(&str, Path<'_>); 3] = [
         ("next_ip, each time a new MAC", Box::new(|_| next_ip(fresh.fetch_add(1, Ordering::Relaxed)))),
         ("next_ip, the same MACs again", Box::new(next_ip)),
         ("exists", Box::new(|host| format!("/ipam/subnet/10.0.0.0/8/10.200.0.{host}?group="))),
@@ -56,7 +59,7 @@ fn main() {
     }
 }
 
-fn start_proxy(directory: &Path) -> SocketAddr {
+fn start_proxy(directory: &std::path::Path) -> SocketAddr {
     std::fs::create_dir(directory.join("settings.d")).expect("created");
     let settings = format!(
         "bind_host: 127.0.0.1\nhttp_port: 0\ntrusted_hosts: [localhost]\nworkers: {WORKERS}\n\
@@ -103,7 +106,7 @@ fn in_its_own_thread<F: Future<Output = std::io::Result<()>>>(
 }
 
 /// Requests per second over all connections, each of which asks as soon as it is answered.
-fn throughput(server: SocketAddr, path: &(impl Fn(usize) -> String + Sync + ?Sized), span: Duration) -> f64 {
+fn throughput(server: SocketAddr, path: &Path<'_>, span: Duration) -> f64 {
     let is_over = AtomicBool::new(false);
     let answered = AtomicUsize::new(0);
     let start = Instant::now();
