@@ -1,19 +1,19 @@
-//! Who called, and whether they may: a handler that names [`Trusted`] or [`Authorized`] cannot be reached without the
-//! right. A route without one of them is a visible choice.
+//! Who called, and whether they may. The route table says for each route what it demands.
 
 use std::any::Any;
 use std::net::SocketAddr;
 
 use actix_tls::accept::openssl::TlsStream;
-use actix_web::dev::{Extensions, Payload};
+use actix_web::HttpRequest;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
 use actix_web::rt::net::{TcpStream, UnixStream};
-use actix_web::{FromRequest, HttpRequest};
-use futures_util::future::LocalBoxFuture;
 
 use super::error::ApiError;
 use super::state::shared;
 use crate::tls::ClientCertificate;
-use crate::trust::Peer;
+use crate::trust::{Peer, Refusal};
 
 /// What a connection came in by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,56 +55,54 @@ fn plain(address: SocketAddr, trust_loopback: bool) -> Peer {
     if trust_loopback && address.to_canonical().is_loopback() { Peer::Local } else { Peer::Plain { address } }
 }
 
-/// A caller that is let in: a client certificate of our CA, or a host that the DNS confirms, with a trusted name.
-pub(super) struct Trusted;
-
-impl FromRequest for Trusted {
-    type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let serving = shared(request).serving();
-        let peer = request.conn_data::<Connection>().map(|connection| connection.peer.clone());
-        // Nothing is known of a connection that was gone before it was looked at.
-        let peer = peer.unwrap_or(Peer::Tls { certificate: None });
-        let path = below_mount(request.path()).to_owned();
-        Box::pin(async move {
-            serving.gate.admit(&peer, &path).await?;
-            Ok(Self)
-        })
+/// Lets only those through who are trusted: with a client certificate of our CA, or from a host that the DNS confirms,
+/// with a trusted name. Nobody else learns what the request was worth, not even that it was wrong.
+pub(super) async fn demand_trust(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    match trust(request.request()).await {
+        Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
+        Err(refusal) => Ok(refuse(request, refusal.into())),
     }
+}
+
+/// As [`demand_trust`], and only on listeners that the External IPAM module is enabled on.
+pub(super) async fn demand_ipam(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if let Err(refusal) = trust(request.request()).await {
+        return Ok(refuse(request, refusal.into()));
+    }
+    if !is_enabled(request.request()) {
+        return Ok(refuse(request, ApiError::disabled()));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+async fn trust(request: &HttpRequest) -> Result<(), Refusal> {
+    let peer = request.conn_data::<Connection>().map(|connection| connection.peer.clone());
+    // Nothing is known of a connection that was gone before it was looked at.
+    let peer = peer.unwrap_or(Peer::Tls { certificate: None });
+    shared(request).serving().gate.admit(&peer, below_mount(request.path())).await
+}
+
+fn is_enabled(request: &HttpRequest) -> bool {
+    let listener = request.conn_data::<Connection>().map(|connection| connection.listener);
+    let serving = shared(request).serving();
+    listener.is_some_and(|listener| listener == Listener::Control || serving.ipam_on.contains(&listener))
+}
+
+fn refuse(request: ServiceRequest, error: ApiError) -> ServiceResponse<BoxBody> {
+    ServiceResponse::from_err(error, request.into_parts().0)
 }
 
 /// The path below the mount point of the Ruby proxy's module, which is what its refusals name.
 fn below_mount(path: &str) -> &str {
     match path.strip_prefix("/logs") {
-        Some(rest) => {
-            if rest.is_empty() {
-                "/"
-            } else {
-                rest
-            }
-        }
+        Some("") => "/",
+        Some(rest) => rest,
         None => path.strip_prefix("/v2").unwrap_or(path),
-    }
-}
-
-/// A trusted caller on a listener that the External IPAM module is enabled on.
-pub(super) struct Authorized;
-
-impl FromRequest for Authorized {
-    type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let listener = request.conn_data::<Connection>().map(|connection| connection.listener);
-        let serving = shared(request).serving();
-        let is_enabled =
-            listener.is_some_and(|listener| listener == Listener::Control || serving.ipam_on.contains(&listener));
-        let trusted = Trusted::from_request(request, payload);
-        Box::pin(async move {
-            trusted.await?;
-            if is_enabled { Ok(Self) } else { Err(ApiError::disabled()) }
-        })
     }
 }

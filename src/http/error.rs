@@ -247,7 +247,10 @@ mod tests {
         let group = text(Failure::GroupNotFound { group: group() });
         assert!(group.starts_with("Group not found in External IPAM: blue"), "{group}");
         let full = text(Failure::NoFreeAddress { prefix: prefix(), group: None, held: 1 });
-        assert!(full.starts_with("No free addresses found in 10.0.0.0/24: all are reserved or held, 1 of them"), "{full}");
+        assert!(
+            full.starts_with("No free addresses found in 10.0.0.0/24: all are reserved or held, 1 of them"),
+            "{full}"
+        );
         assert!(text(Failure::GroupsUnsupported).starts_with("Groups are not supported"));
     }
 

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use actix_web::{FromRequest, HttpRequest};
 use ipam_provider::{Mac, Prefix, Requester};
 
@@ -101,9 +102,22 @@ from_head!(AddressInPrefix, |request: &HttpRequest| {
 pub(super) struct InGroup(pub(super) GroupChoice);
 
 from_head!(InGroup, |request| {
+    if has_form(request) {
+        // The Ruby plugin takes a group from a form too. Passing over it would mean another subnet than the caller does.
+        return Err(ApiError::invalid(
+            "Parameters in a form are not read; write them into the URL: ?group=…".to_owned(),
+        ));
+    }
     let raw = parameter(request, "group")?.unwrap_or_default();
     choice(raw).map(InGroup)
 });
+
+/// Does a form come with the request? Foreman announces one of no bytes with each POST.
+fn has_form(request: &HttpRequest) -> bool {
+    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+    let is_form = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with(b"application/x-www-form-urlencoded"));
+    is_form && header(CONTENT_LENGTH).is_none_or(|length| length != b"0")
+}
 
 /// The group in the path: `/ipam/groups/My+Group`.
 pub(super) struct PathGroup(pub(super) GroupChoice);

@@ -8,7 +8,6 @@ use actix_web::web::Json;
 use ipam_provider::{Group, RecordId, Subnet};
 use serde_json::{Value, json};
 
-use super::access::Authorized;
 use super::error::ApiError;
 use super::extract::{AddedFor, AddressInPrefix, AskingMac, InGroup, PathGroup, PathPrefix, RequestKey};
 use super::state::Now;
@@ -17,43 +16,37 @@ use crate::allocation::Deleted;
 type Answer = Result<Json<Value>, ApiError>;
 
 /// `GET /ipam/groups` → `[{"id": 1, "name": "…", "description": "…"}]`
-pub(super) async fn groups(_: Authorized, now: Now) -> Answer {
+pub(super) async fn groups(now: Now) -> Answer {
     let groups = now.allocator.groups().await?;
     Ok(Json(groups.iter().map(group_object).collect()))
 }
 
 /// `GET /ipam/groups/{group}` → `{"id": 1, "name": "…", "description": "…"}`
-pub(super) async fn group(_: Authorized, PathGroup(choice): PathGroup, now: Now) -> Answer {
+pub(super) async fn group(PathGroup(choice): PathGroup, now: Now) -> Answer {
     let group = now.allocator.group(&choice).await.map_err(ApiError::lookup)?;
     Ok(Json(group.as_ref().map_or_else(|| json!({}), group_object)))
 }
 
 /// `GET /ipam/groups/{group}/subnets` → `[{"id": 7, "subnet": "10.0.0.0", "mask": "24", "description": "…"}]`
-pub(super) async fn group_subnets(_: Authorized, PathGroup(choice): PathGroup, now: Now) -> Answer {
+pub(super) async fn group_subnets(PathGroup(choice): PathGroup, now: Now) -> Answer {
     let subnets = now.allocator.subnets(&choice).await?;
     Ok(Json(subnets.iter().map(subnet_object).collect()))
 }
 
 /// `GET /ipam/subnet/{address}/{length}` → `{"id": 7, "subnet": "10.0.0.0", "mask": "24", "description": "…"}`
-pub(super) async fn subnet(_: Authorized, PathPrefix(prefix): PathPrefix, InGroup(group): InGroup, now: Now) -> Answer {
+pub(super) async fn subnet(PathPrefix(prefix): PathPrefix, InGroup(group): InGroup, now: Now) -> Answer {
     let subnet = now.allocator.subnet(prefix, &group).await.map_err(ApiError::lookup)?;
     Ok(Json(subnet_object(&subnet)))
 }
 
 /// `GET /ipam/group/{group}/subnet/{address}/{length}`, as [`subnet`], for Foreman 2.1 and 2.2.
-pub(super) async fn subnet_in_group(
-    _: Authorized,
-    PathPrefix(prefix): PathPrefix,
-    PathGroup(group): PathGroup,
-    now: Now,
-) -> Answer {
+pub(super) async fn subnet_in_group(PathPrefix(prefix): PathPrefix, PathGroup(group): PathGroup, now: Now) -> Answer {
     let subnet = now.allocator.subnet(prefix, &group).await.map_err(ApiError::lookup)?;
     Ok(Json(subnet_object(&subnet)))
 }
 
 /// `GET /ipam/subnet/{address}/{length}/next_ip` → `{"data": "10.0.0.3"}`
 pub(super) async fn next_ip(
-    _: Authorized,
     AskingMac(mac): AskingMac,
     PathPrefix(prefix): PathPrefix,
     InGroup(group): InGroup,
@@ -65,7 +58,7 @@ pub(super) async fn next_ip(
 }
 
 /// `GET /ipam/subnet/{address}/{length}/{ip}` → `true` or `false`
-pub(super) async fn exists(_: Authorized, target: AddressInPrefix, InGroup(group): InGroup, now: Now) -> Answer {
+pub(super) async fn exists(target: AddressInPrefix, InGroup(group): InGroup, now: Now) -> Answer {
     let exists = now.allocator.exists(target.prefix, &group, target.address).await?;
     // Foreman 2.1 and 2.2 look for the name of a Ruby class in a text.
     let answer = match (now.legacy, exists) {
@@ -78,7 +71,6 @@ pub(super) async fn exists(_: Authorized, target: AddressInPrefix, InGroup(group
 
 /// `POST /ipam/subnet/{address}/{length}/{ip}` → 201 `{"message": "…"}`
 pub(super) async fn add(
-    _: Authorized,
     target: AddressInPrefix,
     InGroup(group): InGroup,
     AddedFor(requester): AddedFor,
@@ -90,7 +82,7 @@ pub(super) async fn add(
 }
 
 /// `DELETE /ipam/subnet/{address}/{length}/{ip}` → 200 `{"message": "…"}`, also when there is nothing to delete
-pub(super) async fn delete(_: Authorized, target: AddressInPrefix, InGroup(group): InGroup, now: Now) -> Answer {
+pub(super) async fn delete(target: AddressInPrefix, InGroup(group): InGroup, now: Now) -> Answer {
     let AddressInPrefix { prefix, address } = target;
     let message = match now.allocator.delete(prefix, group, address).await? {
         Deleted::Removed => format!("IP address {address} is deleted from External IPAM"),

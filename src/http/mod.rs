@@ -28,48 +28,61 @@ pub use access::{Listener, note_connection};
 pub use features::{details_of, version_of};
 pub use state::{Serving, Shared};
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{DefaultHeaders, from_fn};
-use actix_web::{Resource, guard, web};
+use actix_web::{App, Resource, guard, web};
 
-/// The whole API. Each path is a resource of its own, so that an unknown method on it is a 405 that says which are known.
+/// The whole API, each route with what it demands of the caller: nothing, trust, or trust on a listener that External IPAM
+/// is enabled on. Each path is a resource of its own, so that an unknown method on it is a 405 that says which are known.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(at("/features", &["GET"]).route(get().to(features::names)))
-        .service(at("/v2/features", &["GET"]).route(get().to(features::details)))
         .service(at("/version", &["GET"]).route(get().to(features::version)))
-        .service(at("/logs", &["GET"]).route(get().to(logs::logs)))
-        .service(at("/logs/", &["GET"]).route(get().to(logs::logs)))
-        .service(at("/ipam/groups", &["GET"]).route(get().to(ipam::groups)))
-        .service(at("/ipam/groups/{group}", &["GET"]).route(get().to(ipam::group)))
-        .service(at("/ipam/groups/{group}/subnets", &["GET"]).route(get().to(ipam::group_subnets)))
+        .service(trusted(at("/v2/features", &["GET"]).route(get().to(features::details))))
+        .service(trusted(at("/logs", &["GET"]).route(get().to(logs::logs))))
+        .service(trusted(at("/logs/", &["GET"]).route(get().to(logs::logs))))
+        .service(external_ipam(at("/ipam/groups", &["GET"]).route(get().to(ipam::groups))))
+        .service(external_ipam(at("/ipam/groups/{group}", &["GET"]).route(get().to(ipam::group))))
+        .service(external_ipam(at("/ipam/groups/{group}/subnets", &["GET"]).route(get().to(ipam::group_subnets))))
         // Only Foreman 2.1 and 2.2 call this one.
-        .service(at("/ipam/group/{group}/subnet/{address}/{length}", &["GET"]).route(get().to(ipam::subnet_in_group)))
-        .service(at("/ipam/holds", &["GET"]).route(get().to(holds::list)))
-        .service(at("/ipam/holds/{address}", &["DELETE"]).route(web::delete().to(holds::release)))
-        .service(at("/ipam/subnet/{address}/{length}", &["GET"]).route(get().to(ipam::subnet)))
-        .service(
+        .service(external_ipam(
+            at("/ipam/group/{group}/subnet/{address}/{length}", &["GET"]).route(get().to(ipam::subnet_in_group)),
+        ))
+        .service(external_ipam(at("/ipam/holds", &["GET"]).route(get().to(holds::list))))
+        .service(external_ipam(at("/ipam/holds/{address}", &["DELETE"]).route(web::delete().to(holds::release))))
+        .service(external_ipam(at("/ipam/subnet/{address}/{length}", &["GET"]).route(get().to(ipam::subnet))))
+        .service(external_ipam(
             at("/ipam/subnet/{address}/{length}/next_ip", &["GET"])
                 .route(web::get().to(ipam::next_ip))
                 // Looking at the headers promises nothing.
                 .route(web::head().to(ipam::subnet)),
-        )
-        .service(
+        ))
+        .service(external_ipam(
             at("/ipam/subnet/{address}/{length}/{ip}", &["GET", "POST", "DELETE"])
                 .route(get().to(ipam::exists))
                 .route(web::post().to(ipam::add))
                 .route(web::delete().to(ipam::delete)),
-        )
+        ))
         .default_service(web::route().to(error::unknown_route));
 }
 
-/// What surrounds every route, outermost first when written from bottom to top.
+fn trusted(resource: Resource) -> impl HttpServiceFactory {
+    resource.wrap(from_fn(access::demand_trust))
+}
+
+fn external_ipam(resource: Resource) -> impl HttpServiceFactory {
+    resource.wrap(from_fn(access::demand_ipam))
+}
+
+/// The routes, and what surrounds them: of the wrappers, the last one written is the outermost.
 pub fn app(
     shared: web::Data<Shared>,
-) -> actix_web::App<
-    impl actix_web::dev::ServiceFactory<
-        actix_web::dev::ServiceRequest,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
         Config = (),
-        Response = actix_web::dev::ServiceResponse<impl actix_web::body::MessageBody>,
+        Response = ServiceResponse<impl MessageBody>,
         Error = actix_web::Error,
         InitError = (),
     >,
@@ -77,7 +90,7 @@ pub fn app(
     let headers = DefaultHeaders::new()
         .add(("Server", concat!("foreman-ipam-proxy/", env!("CARGO_PKG_VERSION"))))
         .add(("X-Content-Type-Options", "nosniff"));
-    actix_web::App::new()
+    App::new()
         .app_data(shared)
         .configure(routes)
         .wrap(from_fn(style::answer))
