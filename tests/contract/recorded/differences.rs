@@ -176,7 +176,6 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         "Foreman accepts these MACs, so they come",
     ),
     only(&["next_ip_mac_newline"], ADDRESS, ERROR_400, "B21: what follows a line break is no part of a MAC"),
-    only(&["next_ip_mac_in_body"], ERROR_400, ADDRESS, "parameters are in the query; bodies are ignored"),
     // Which address.
     only(&["next_ip_full"], r#"200 {"error": text}"#, ERROR_404, "in this style of errors the status says it"),
     only(
@@ -195,10 +194,16 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         "the request contradicts what is there, and the server is well",
     ),
     only(
-        &["add_form_group", "add_form_body"],
+        &["add_form_group", "add_form_body", "add_form_ip_override"],
         ADDED_SILENTLY,
         ERROR_400,
         "parameters are in the URL; to pass over a group in a form would be to write to another subnet",
+    ),
+    only(
+        &["del_form_body"],
+        DELETED_SILENTLY,
+        ERROR_400,
+        "parameters are in the URL; to pass over a group in a form would be to delete in another subnet",
     ),
     only(
         &["add_network", "add_broadcast"],
