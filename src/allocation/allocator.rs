@@ -174,8 +174,9 @@ impl Allocator {
                 }
             }
             let batch = self.candidates.of(self.provider(), subnet, &holds).await?;
-            let claimed = holds.change(|table, now| table.claim(&batch.addresses, self.grant(ask, now)));
+            let claimed = holds.change(|table, now| table.claim(batch.left(), self.grant(ask, now)));
             if let Some(address) = claimed {
+                batch.mark_used(address);
                 return Ok(address);
             }
             if batch.is_all {

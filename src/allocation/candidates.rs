@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ipam_provider::{FreeQuery, Provider, Subnet};
@@ -25,11 +26,28 @@ const BATCH_AT_MOST: usize = 4096;
 /// Addresses that were free when the provider was asked.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) addresses: Vec<IpAddr>,
+    addresses: Vec<IpAddr>,
+    /// How many addresses at the beginning have been given out.
+    used: AtomicUsize,
     /// These are all that were free and not held: when they are used up, the subnet is.
     pub(super) is_all: bool,
     pub(super) generation: u64,
     fetched: Timestamp,
+}
+
+impl Batch {
+    /// The addresses that nobody was given yet, lowest first.
+    pub(super) fn left(&self) -> &[IpAddr] {
+        &self.addresses[self.used.load(Ordering::Relaxed)..]
+    }
+
+    /// Somebody was given this address, which is the first of those left that was not held. A hint only: the holds tell
+    /// what is free.
+    pub(super) fn mark_used(&self, address: IpAddr) {
+        if let Ok(position) = self.addresses.binary_search(&address) {
+            self.used.fetch_max(position + 1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The current batches of all subnets.
@@ -56,8 +74,10 @@ impl Candidates {
     ) -> Result<Arc<Batch>, Failure> {
         let mut generation = holds.generation();
         let mut key = (holds.scope().clone(), generation);
-        let is_old = |batch: Arc<Batch>| holds.now().since(batch.fetched) > self.life;
-        if self.batches.get(&key).await.is_some_and(is_old) {
+        if let Some(batch) = self.batches.get(&key).await {
+            if holds.now().since(batch.fetched) <= self.life {
+                return Ok(batch);
+            }
             holds.drop_candidates(generation);
             generation = holds.generation();
             key.1 = generation;
@@ -86,5 +106,7 @@ async fn fetch(
         }
         is_sound
     });
-    Ok(Arc::new(Batch { is_all: is_all || addresses.is_empty(), addresses, generation, fetched: holds.now() }))
+    addresses.sort_unstable();
+    let is_all = is_all || addresses.is_empty();
+    Ok(Arc::new(Batch { addresses, used: AtomicUsize::new(0), is_all, generation, fetched: holds.now() }))
 }

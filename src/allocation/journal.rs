@@ -181,7 +181,8 @@ fn private() -> OpenOptions {
 fn create(options: &OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.open(path)?;
     let directory = path.parent().map(fs::metadata).transpose()?;
-    if let Some(owner) = directory.filter(|owner| file.metadata().is_ok_and(|file| file.uid() == 0) && owner.uid() != 0) {
+    if let Some(owner) = directory.filter(|owner| file.metadata().is_ok_and(|file| file.uid() == 0) && owner.uid() != 0)
+    {
         fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
     }
     Ok(file)

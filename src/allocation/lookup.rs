@@ -66,8 +66,13 @@ impl Lookup {
         group: &GroupChoice,
     ) -> Result<Subnet, Failure> {
         let group = self.meant(provider, group).await?;
+        let key = (prefix, group);
+        if let Some(known) = self.subnets.get(&key).await {
+            return Ok(known);
+        }
+        let group = key.1.clone();
         let find = async { find(provider, prefix, group.as_ref()).await };
-        let found = self.subnets.try_get_with((prefix, group.clone()), find).await;
+        let found = self.subnets.try_get_with(key, find).await;
         found.map_err(|failure: Arc<Failure>| (*failure).clone())
     }
 

@@ -18,10 +18,7 @@ use crate::trust::{Gate, HostNames, Policy};
 /// When the provider cannot be built.
 pub fn serving(settings: Settings, holds: &Arc<Holds>, names: &HostNames) -> Result<Serving, StartError> {
     let Settings { server, ipam, holds: lives, provider, .. } = settings;
-    let failed = |error: ipam_provider::Error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        StartError::Provider { name: provider.name, error: format!("{error}{cause}") }
-    };
+    let failed = |error| StartError::Provider { name: provider.name, source: error };
     let surroundings = Surroundings { state_directory: server.state_directory };
     let bare = (provider.plan)(&surroundings).map_err(failed)?;
     log::info!("Provider {}: {:?}", bare.name(), bare.capabilities());

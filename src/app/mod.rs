@@ -5,6 +5,7 @@
 
 mod assemble;
 mod listen;
+mod restart_only;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,12 +19,14 @@ use crate::daemon::{self, Notifier, Signal, Signals, Watchdog};
 use crate::http::Shared;
 use crate::registry::PROVIDERS;
 use crate::settings::{Faults, Settings};
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry::{self, Telemetry, with_causes};
 use crate::tls;
 use crate::trust::{HostNames, SystemResolver};
 
 pub use assemble::serving;
 pub use listen::{Bound, control_socket};
+
+use restart_only::RestartOnly;
 
 /// How often ended holds are removed and the journal is looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
@@ -56,12 +59,12 @@ pub enum StartError {
     #[error(transparent)]
     Holds(#[from] HoldsError),
     /// The provider cannot be built.
-    #[error("the provider {name} cannot be used: {error}")]
+    #[error("the provider {name} cannot be used")]
     Provider {
         /// Its name.
         name: &'static str,
         /// What it says.
-        error: String,
+        source: ipam_provider::Error,
     },
     /// The files for TLS cannot be used.
     #[error(transparent)]
@@ -79,6 +82,7 @@ pub struct App {
     shared: Data<Shared>,
     holds: Arc<Holds>,
     names: HostNames,
+    started: RestartOnly,
     tls: Option<tls::Server>,
     server: Server,
     bound: Bound,
@@ -102,13 +106,14 @@ impl App {
         let holds = Arc::new(Holds::open(&settings.server.state_directory, Clock::system()).await?);
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
+        let started = RestartOnly::of(&settings);
         let serving = serving(settings, &holds, &names)?;
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let (server, bound) = listen::listen(&server_settings, mode, &shared, tls.as_ref()).await?;
         for url in bound.urls() {
             log::info!("Listening on {url}");
         }
-        Ok(Self { directory: directory.to_owned(), mode, telemetry, shared, holds, names, tls, server, bound })
+        Ok(Self { directory: directory.to_owned(), mode, telemetry, shared, holds, names, started, tls, server, bound })
     }
 
     /// The addresses that the servers listen on.
@@ -121,7 +126,7 @@ impl App {
     /// # Errors
     /// When the servers fail.
     pub async fn run(self) -> std::io::Result<()> {
-        let Self { directory, mode, telemetry, shared, holds, names, tls, server, bound } = self;
+        let Self { directory, mode, telemetry, shared, holds, names, started, tls, server, bound } = self;
         let mut signals = Signals::listen()?;
         let handle = server.handle();
         let serving = actix_web::rt::spawn(server);
@@ -132,6 +137,7 @@ impl App {
             shared: &shared,
             holds: &holds,
             names: &names,
+            started: &started,
             tls: tls.as_ref(),
         };
         let service_manager = Notifier::from_environment();
@@ -164,7 +170,7 @@ impl App {
 fn reopen(telemetry: &Telemetry) {
     match telemetry.reopen() {
         Ok(()) => log::info!("The log is reopened"),
-        Err(error) => log::error!("The log cannot be reopened and goes on where it was: {error}"),
+        Err(error) => log::error!("The log cannot be reopened and goes on where it was: {}", with_causes(&error)),
     }
 }
 
@@ -193,6 +199,7 @@ struct Reload<'a> {
     shared: &'a Shared,
     holds: &'a Arc<Holds>,
     names: &'a HostNames,
+    started: &'a RestartOnly,
     tls: Option<&'a tls::Server>,
 }
 
@@ -206,25 +213,24 @@ impl Reload<'_> {
                 log::info!("Settings and certificates are reloaded");
             }
             Err(error) => {
-                log::error!("Settings and certificates stay as they were: {error}");
-                self.shared.set_trouble(SETTINGS, Some(format!("a reload failed: {error}")));
+                let why = with_causes(&error);
+                log::error!("Settings and certificates stay as they were: {why}");
+                self.shared.set_trouble(SETTINGS, Some(format!("a reload failed: {why}")));
             }
         }
     }
 
     fn replace(&self) -> Result<(), StartError> {
-        let settings = Settings::load(self.directory, PROVIDERS)?;
+        let mut settings = Settings::load(self.directory, PROVIDERS)?;
         log_settings(&settings);
+        for key in self.started.restore(&mut settings) {
+            log::warn!("{key}: changed by a restart only");
+        }
         let level = settings.log.level;
         let tls = settings.tls.clone();
         let serving = serving(settings, self.holds, self.names)?;
-        match (self.tls, &tls) {
-            (Some(server), Some(tls)) => assemble::reload_tls(server, tls)?,
-            (None, None) => {}
-            _ => log::warn!("HTTPS is switched on or off by a restart only"),
-        }
-        if serving.listeners != self.shared.serving().listeners {
-            log::warn!("Ports and addresses to listen on are changed by a restart only");
+        if let (Some(server), Some(tls)) = (self.tls, &tls) {
+            assemble::reload_tls(server, tls)?;
         }
         self.telemetry.set_level(level);
         self.shared.replace(serving);

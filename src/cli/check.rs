@@ -12,6 +12,7 @@ use crate::allocation::{Clock, Holds};
 use crate::app;
 use crate::http::{details_of, version_of};
 use crate::settings::Settings;
+use crate::telemetry::with_causes;
 use crate::tls::{self, Severity};
 use crate::trust::{HostNames, SystemResolver};
 
@@ -60,7 +61,7 @@ async fn check_ipam(settings: Settings) -> Result<bool, CommandError> {
     let serving = match app::serving(settings, &holds, &HostNames::new(Arc::new(SystemResolver))) {
         Ok(serving) => serving,
         Err(error) => {
-            complain(&error);
+            complain(&with_causes(&error));
             return Ok(false);
         }
     };

@@ -64,9 +64,8 @@ pub(super) fn run(command: Command, directory: &Path) -> Outcome {
 
 fn read_holds(state: &Path) -> Result<Vec<Value>, CommandError> {
     let holds = Holds::read(state, &Clock::system());
-    let holds = holds.map_err(|error| {
-        CommandError::failed(format!("the holds in {} cannot be read: {error}", state.display()))
-    })?;
+    let holds = holds
+        .map_err(|error| CommandError::failed(format!("the holds in {} cannot be read: {error}", state.display())))?;
     Ok(holds.iter().map(|hold| json!(hold)).collect())
 }
 

@@ -53,6 +53,9 @@ pub(crate) enum CommandError {
     /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] Faults),
+    /// A file that the settings name cannot be used.
+    #[error("{0}")]
+    Unusable(String),
     /// Anything else; the text says what, and what to do.
     #[error("{0}")]
     Failed(String),
@@ -87,7 +90,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
                 output::complain(&error);
             }
             match error {
-                CommandError::Settings(_) => ExitCode::from(WRONG_SETTINGS),
+                CommandError::Settings(_) | CommandError::Unusable(_) => ExitCode::from(WRONG_SETTINGS),
                 CommandError::Failed(_) => ExitCode::FAILURE,
                 CommandError::Said(code) => ExitCode::from(code),
             }

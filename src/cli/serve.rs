@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{CommandError, Outcome};
 use crate::app::{self, Mode, StartError};
+use crate::telemetry::with_causes;
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -38,7 +39,9 @@ impl From<StartError> for CommandError {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Settings(faults) => Self::Settings(faults),
-            other => Self::failed(other),
+            // The files are named in the settings, and `check` says the same of them.
+            StartError::Tls(_) => Self::Unusable(with_causes(&error)),
+            other => Self::failed(with_causes(&other)),
         }
     }
 }

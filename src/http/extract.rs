@@ -11,11 +11,16 @@ use std::sync::LazyLock;
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
 use ipam_provider::{Mac, Prefix, Requester};
 
 use super::decode::{group_readings, percent_decoded};
 use super::error::ApiError;
 use crate::allocation::GroupChoice;
+
+/// A longer body is not read to its end; Foreman sends none.
+const BODY_AT_MOST: usize = 64 * 1024;
 
 /// Host names are no longer than this (RFC 1035, section 2.3.4).
 const HOSTNAME_AT_MOST: usize = 253;
@@ -187,6 +192,32 @@ pub(super) struct PathAddress(pub(super) IpAddr);
 from_head!(PathAddress, |request| {
     address(&percent_decoded(segment(request, "address")).unwrap_or_default()).map(PathAddress)
 });
+
+/// The proof that the request came in whole. Its body says nothing to us, but a write whose sender broke off in the
+/// middle must not happen (RFC 9112, section 8).
+pub(super) struct WholeBody;
+
+impl FromRequest for WholeBody {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let mut length = 0;
+            while let Some(part) = payload.next().await {
+                let part = part.map_err(|_| ApiError::invalid("The request's body is broken".to_owned()))?;
+                length += part.len();
+                if length > BODY_AT_MOST {
+                    return Err(ApiError::invalid(format!(
+                        "The request's body is longer than {BODY_AT_MOST} bytes; send none"
+                    )));
+                }
+            }
+            Ok(Self)
+        })
+    }
+}
 
 /// From when on log lines are wanted: `?from_timestamp=1795196948.69`, seconds since 1970; absent and 0 mean all.
 pub(super) struct FromTimestamp(pub(super) Option<f64>);

@@ -9,7 +9,7 @@ use ipam_provider::{Group, RecordId, Subnet};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::extract::{AddedFor, AddressInPrefix, AskingMac, InGroup, PathGroup, PathPrefix, RequestKey};
+use super::extract::{AddedFor, AddressInPrefix, AskingMac, InGroup, PathGroup, PathPrefix, RequestKey, WholeBody};
 use super::state::Now;
 use crate::allocation::Deleted;
 
@@ -71,6 +71,7 @@ pub(super) async fn exists(target: AddressInPrefix, InGroup(group): InGroup, now
 
 /// `POST /ipam/subnet/{address}/{length}/{ip}` → 201 `{"message": "…"}`
 pub(super) async fn add(
+    _: WholeBody,
     target: AddressInPrefix,
     InGroup(group): InGroup,
     AddedFor(requester): AddedFor,
@@ -82,7 +83,7 @@ pub(super) async fn add(
 }
 
 /// `DELETE /ipam/subnet/{address}/{length}/{ip}` → 200 `{"message": "…"}`, also when there is nothing to delete
-pub(super) async fn delete(target: AddressInPrefix, InGroup(group): InGroup, now: Now) -> Answer {
+pub(super) async fn delete(_: WholeBody, target: AddressInPrefix, InGroup(group): InGroup, now: Now) -> Answer {
     let AddressInPrefix { prefix, address } = target;
     let message = match now.allocator.delete(prefix, group, address).await? {
         Deleted::Removed => format!("IP address {address} is deleted from External IPAM"),

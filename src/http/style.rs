@@ -11,6 +11,7 @@ use super::error::ApiError;
 use super::state::shared;
 use crate::allocation::Failure;
 use crate::settings::ErrorStyle;
+use crate::telemetry::with_causes;
 
 /// The trouble that Foreman shows on the proxy's page while the IPAM fails.
 const IPAM: &str = "IPAM";
@@ -58,13 +59,7 @@ fn is_for_foreman(request: &HttpRequest) -> bool {
 fn note(request: &HttpRequest, error: &ApiError) {
     match error.failure() {
         Some(Failure::Provider(cause)) => {
-            let mut text = format!("{error} [{}]", cause.kind());
-            let mut source = std::error::Error::source(&**cause);
-            while let Some(next) = source {
-                text.push_str(&format!(": {next}"));
-                source = next.source();
-            }
-            log::error!("{text}");
+            log::error!("{} [{}]", with_causes(&**cause), cause.kind());
             match cause.kind() {
                 ErrorKind::Unauthenticated | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Unexpected => {
                     shared(request).set_trouble(IPAM, Some(error.to_string()));

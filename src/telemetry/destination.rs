@@ -90,21 +90,21 @@ impl Sink {
         })
     }
 
-    /// Writes one line.
-    pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    /// Writes lines.
+    pub(super) fn write(&mut self, lines: &[Vec<u8>]) -> io::Result<()> {
         match self {
-            Self::File { file, .. } => file.write_all(line),
-            Self::Stdout => write_through(io::stdout().lock(), line),
-            Self::Stderr => write_through(io::stderr().lock(), line),
-            // Not `write_all`: a datagram is a line.
-            Self::Syslog { connect, backend } => match backend.write(line) {
-                Ok(_) => Ok(()),
-                Err(_) => {
+            Self::File { file, .. } => file.write_all(&lines.concat()),
+            Self::Stdout => write_through(io::stdout().lock(), &lines.concat()),
+            Self::Stderr => write_through(io::stderr().lock(), &lines.concat()),
+            Self::Syslog { connect, backend } => lines.iter().try_for_each(|line| {
+                // Not `write_all`: a datagram is a line.
+                if backend.write(line).is_err() {
                     // The daemon was restarted; the old socket leads nowhere.
                     *backend = connect()?;
-                    backend.write(line).map(drop)
+                    backend.write(line)?;
                 }
-            },
+                Ok(())
+            }),
         }
     }
 
@@ -123,8 +123,8 @@ fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
 }
 
-fn write_through(mut stream: impl Write, line: &[u8]) -> io::Result<()> {
-    stream.write_all(line)?;
+fn write_through(mut stream: impl Write, lines: &[u8]) -> io::Result<()> {
+    stream.write_all(lines)?;
     stream.flush()
 }
 
@@ -162,7 +162,10 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("proxy.log");
         for line in ["one\n", "two\n"] {
-            Sink::open(&Destination::File(path.clone())).expect("a file").write(line.as_bytes()).expect("written");
+            Sink::open(&Destination::File(path.clone()))
+                .expect("a file")
+                .write(&[line.as_bytes().to_vec()])
+                .expect("written");
         }
         assert_eq!(std::fs::read_to_string(&path).expect("text"), "one\ntwo\n");
         let mode = std::fs::metadata(&path).expect("a file").permissions().mode();
@@ -186,13 +189,13 @@ mod tests {
 
         let daemon = UnixDatagram::bind(path).expect("a socket");
         let mut sink = Sink::Syslog { connect, backend: connect().expect("a daemon") };
-        sink.write(b"<30>one").expect("written");
+        sink.write(&[b"<30>one".to_vec()]).expect("written");
         assert_eq!(receive(&daemon), "<30>one");
         drop(daemon);
         std::fs::remove_file(path).expect("removed");
-        assert!(sink.write(b"<30>two").is_err());
+        assert!(sink.write(&[b"<30>two".to_vec()]).is_err());
         let daemon = UnixDatagram::bind(path).expect("a socket");
-        sink.write(b"<30>three").expect("written");
+        sink.write(&[b"<30>three".to_vec()]).expect("written");
         assert_eq!(receive(&daemon), "<30>three");
     }
 }

@@ -11,6 +11,7 @@
 //! first letter of the [`Level`], and the message on one line. Syslog and the journal, which have time and level
 //! already, get `0a1b2c3d message`, or only the message outside of requests.
 
+mod causes;
 mod destination;
 mod level;
 mod line;
@@ -29,6 +30,7 @@ use arc_swap::ArcSwap;
 use jiff::{Timestamp, Zoned};
 use log::{LevelFilter, Log, Metadata, Record};
 
+pub use self::causes::with_causes;
 pub use self::destination::{Destination, DestinationError};
 pub use self::level::{Level, LevelError};
 pub use self::line::CHARACTERS_AT_MOST;

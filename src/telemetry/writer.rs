@@ -1,9 +1,10 @@
 //! A thread that writes log lines, so that a full disk or a stuck pipe never holds up a request.
+//!
+//! The thread is woken once for many lines: waking it costs more than the line.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -12,60 +13,88 @@ use super::destination::Sink;
 /// How many lines may wait for a slow destination; further ones are counted and lost.
 const LINES_AT_MOST: usize = 4_096;
 
-enum Order {
-    Line(Vec<u8>),
-    Reopen(Sender<io::Result<()>>),
-    Flush(Sender<()>),
-}
+/// How long the thread lets lines gather after it has written some. The first line after a silence is written at once.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// A handle on the thread; the thread ends with the last handle.
 #[derive(Debug, Clone)]
-pub(super) struct Writer {
-    orders: Sender<Order>,
-    counts: Arc<Counts>,
+pub(super) struct Writer(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// For the thread, when it waits.
+    wake: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Counts {
-    waiting: AtomicUsize,
-    lost: AtomicU64,
+struct Queue {
+    lines: Vec<Vec<u8>>,
+    orders: Vec<Order>,
+    lost: u64,
+    /// Nobody has to wake a thread that does not sleep.
+    is_asleep: bool,
+    is_closed: bool,
+}
+
+/// What is done after the lines that were queued before it.
+#[derive(Debug)]
+enum Order {
+    Reopen(Sender<io::Result<()>>),
+    Flush(Sender<()>),
 }
 
 impl Writer {
     /// Starts the thread. `complain` makes the line that tells how many lines were lost.
     pub(super) fn start(sink: Sink, complain: fn(u64) -> String) -> io::Result<Self> {
-        let (orders, incoming) = channel();
-        let counts = Arc::new(Counts::default());
-        let of_thread = Arc::clone(&counts);
-        thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || write_all(sink, &incoming, &of_thread, complain))?;
-        Ok(Self { orders, counts })
+        let shared = Arc::new(Shared::default());
+        let of_thread = Arc::clone(&shared);
+        thread::Builder::new().name("log".to_owned()).spawn(move || of_thread.write_all(sink, complain))?;
+        Ok(Self(Arc::new(Handle(shared))))
     }
 
-    /// Queues one line; never waits.
+    /// Queues one line; never waits for the destination.
     pub(super) fn line(&self, line: &[u8]) {
-        if self.counts.waiting.fetch_add(1, Ordering::Relaxed) >= LINES_AT_MOST {
-            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+        let shared = &self.0.0;
+        let mut queue = shared.queue();
+        if queue.lines.len() >= LINES_AT_MOST {
+            queue.lost += 1;
             return;
         }
-        // The thread outlives its handles; if it did not, there would be nowhere to say so.
-        let _ = self.orders.send(Order::Line(line.to_vec()));
+        queue.lines.push(line.to_vec());
+        if std::mem::take(&mut queue.is_asleep) {
+            shared.wake.notify_one();
+        }
     }
 
     /// Has the thread open its destination anew, behind the lines already queued.
     pub(super) fn reopen(&self, limit: Duration) -> io::Result<()> {
         let (reply, answer) = channel();
-        let _ = self.orders.send(Order::Reopen(reply));
+        self.order(Order::Reopen(reply));
         answer.recv_timeout(limit).map_err(no_answer)?
     }
 
     /// Waits until the lines queued so far are written, or until the limit.
     pub(super) fn flush(&self, limit: Duration) -> io::Result<()> {
         let (reply, answer) = channel();
-        let _ = self.orders.send(Order::Flush(reply));
+        self.order(Order::Flush(reply));
         answer.recv_timeout(limit).map_err(no_answer)
+    }
+
+    fn order(&self, order: Order) {
+        let shared = &self.0.0;
+        shared.queue().orders.push(order);
+        shared.wake.notify_one();
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.queue().is_closed = true;
+        self.0.wake.notify_one();
     }
 }
 
@@ -88,28 +117,46 @@ impl io::Write for Writer {
     }
 }
 
-fn write_all(mut sink: Sink, orders: &Receiver<Order>, counts: &Counts, complain: fn(u64) -> String) {
-    for order in orders {
-        match order {
-            Order::Line(line) => {
-                if sink.write(&line).is_err() {
-                    counts.lost.fetch_add(1, Ordering::Relaxed);
-                } else {
-                    tell_losses(&mut sink, counts, complain);
-                }
-                counts.waiting.fetch_sub(1, Ordering::Relaxed);
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // A panic between two moves leaves whole lines; the log must go on.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The life of the thread.
+    fn write_all(&self, mut sink: Sink, complain: fn(u64) -> String) {
+        while let Some((lines, orders, lost)) = self.next() {
+            let unwritten = if lines.is_empty() || sink.write(&lines).is_ok() { 0 } else { lines.len() as u64 };
+            let lost = lost + unwritten;
+            let is_told = lost == 0 || (unwritten == 0 && sink.write(&[complain(lost).into_bytes()]).is_ok());
+            if !is_told {
+                self.queue().lost += lost;
             }
-            // Whoever asked may have given up waiting.
-            Order::Reopen(reply) => drop(reply.send(sink.reopen())),
-            Order::Flush(reply) => drop(reply.send(())),
+            for order in orders {
+                match order {
+                    // Whoever asked may have given up waiting.
+                    Order::Reopen(reply) => drop(reply.send(sink.reopen())),
+                    Order::Flush(reply) => drop(reply.send(())),
+                }
+            }
+            let has_nothing_urgent = |queue: &mut Queue| queue.orders.is_empty() && !queue.is_closed;
+            drop(self.wake.wait_timeout_while(self.queue(), GATHER, has_nothing_urgent));
         }
     }
-}
 
-fn tell_losses(sink: &mut Sink, counts: &Counts, complain: fn(u64) -> String) {
-    let lost = counts.lost.swap(0, Ordering::Relaxed);
-    if lost > 0 && sink.write(complain(lost).as_bytes()).is_err() {
-        counts.lost.fetch_add(lost, Ordering::Relaxed);
+    /// Everything that is queued, once there is something; `None` when there will be nothing more.
+    fn next(&self) -> Option<(Vec<Vec<u8>>, Vec<Order>, u64)> {
+        let mut queue = self.queue();
+        while queue.lines.is_empty() && queue.orders.is_empty() {
+            if queue.is_closed {
+                return None;
+            }
+            queue.is_asleep = true;
+            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.is_asleep = false;
+        let lost = if queue.lines.is_empty() { 0 } else { std::mem::take(&mut queue.lost) };
+        Some((std::mem::take(&mut queue.lines), std::mem::take(&mut queue.orders), lost))
     }
 }
 
@@ -183,10 +230,10 @@ mod tests {
         let file = fs::OpenOptions::new().read(true).write(true).open(&path).expect("a pipe");
         let writer = Writer::start(Sink::File { path, file }, complain).expect("a thread");
         let line = [b'x'; 1024];
-        for _ in 0..2 * LINES_AT_MOST {
+        for _ in 0..3 * LINES_AT_MOST {
             writer.line(&line);
         }
-        assert!(writer.counts.lost.load(Ordering::Relaxed) > 0);
+        assert!(writer.0.0.queue().lost > 0);
         let refused = writer.flush(Duration::from_millis(1)).expect_err("nobody reads");
         assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
     }

@@ -1,0 +1,33 @@
+//! What goes wrong around the proxy: callers that send nonsense, a process that is killed, a disk that is full, files
+//! that are wrong. Black box, over the real binary with its embedded IPAM.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | `garbage` | bytes that no client of ours sends |
+//! | `slow` | clients that never finish |
+//! | `idle` | thousands of connections that say nothing |
+//! | `kill` | `kill -9` in the middle of the work, again and again, and what is found afterwards |
+//! | `disk` | a state directory that is missing, in use, damaged or full |
+//! | `signals` | log rotation and the end of the process |
+//! | `reload` | what a reload changes, and what it leaves alone |
+//! | `service_manager` | what systemd is told |
+//! | `settings` | wrong settings and certificates, at the start and with `check` |
+//! | `resources` | what an idle proxy costs, for reading |
+//! | `support` | the process, its directory, its callers and a service manager |
+//!
+//! Nothing here waits for time to pass: tests wait for a line of the log, a byte or the end of a process, each with a
+//! limit that no healthy machine reaches.
+
+#![cfg(feature = "internal")]
+
+mod disk;
+mod garbage;
+mod idle;
+mod kill;
+mod reload;
+mod resources;
+mod service_manager;
+mod settings;
+mod signals;
+mod slow;
+mod support;
