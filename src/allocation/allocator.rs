@@ -168,18 +168,19 @@ impl Allocator {
                 }
             }
             if self.holds.count() >= self.rules.holds_at_most {
-                self.holds.tidy();
+                self.holds.sweep();
                 if self.holds.count() >= self.rules.holds_at_most {
                     return Err(Failure::TooManyHolds { at_most: self.rules.holds_at_most });
                 }
             }
             let batch = self.candidates.of(self.provider(), subnet, &holds).await?;
-            let claimed = holds.change(|table, now| table.claim(batch.left(), self.grant(ask, now)));
+            let claimed = holds.change(|table, now| table.claim(batch.left(), self.grant(ask, now, batch.fetched)));
             if let Some(address) = claimed {
                 batch.mark_used(address);
                 return Ok(address);
             }
-            if batch.is_all {
+            // "Full" is believed of an answer to this very question only: holds may have ended since an earlier one.
+            if batch.is_all && batch.event > ask.arrival {
                 return self.recycle(subnet, &holds, ask).await;
             }
             holds.drop_candidates(batch.generation);
@@ -198,8 +199,10 @@ impl Allocator {
         if !is_fresh && !self.is_still_free(subnet, holds, offer.address).await? {
             return Ok(None);
         }
-        let renew =
-            |table: &mut HoldTable, now| table.renew(offer, self.grant(ask, now), !is_fresh).map(|_| offer.address);
+        let renew = |table: &mut HoldTable, now| {
+            let confirmed = if is_fresh { offer.confirmed } else { now };
+            table.renew(offer, self.grant(ask, now, confirmed)).map(|_| offer.address)
+        };
         Ok(holds.change(renew))
     }
 
@@ -216,7 +219,7 @@ impl Allocator {
                 continue;
             }
             let recycle =
-                |table: &mut HoldTable, now| table.recycle(offer, self.grant(ask, now)).then_some(offer.address);
+                |table: &mut HoldTable, now| table.recycle(offer, self.grant(ask, now, now)).then_some(offer.address);
             if let Some(address) = holds.change(recycle) {
                 return Ok(address);
             }
@@ -228,7 +231,7 @@ impl Allocator {
         let is_free = self.provider.reservation(subnet, address).await?.is_none();
         if !is_free {
             log::info!("{address} in {subnet} was held and has been reserved in the IPAM meanwhile");
-            self.keep_from_offers(holds, address);
+            self.give_up(holds, address);
         }
         Ok(is_free)
     }
@@ -271,12 +274,9 @@ impl Allocator {
         if !subnet.is_offerable(address) {
             return Err(Failure::NotOfferable { address, prefix: subnet.prefix });
         }
-        // A write is only begun when there is time left to look for its effect, should its answer be lost.
-        if Instant::now() + 2 * self.rules.attempt > deadline {
-            return Err(self.out_of_time());
-        }
+        self.demand_time_for_a_write(deadline)?;
         let holds = self.holds_of(subnet).await;
-        let before = self.begin_adding(&holds, address);
+        let (before, ticket) = self.begin_adding(&holds, address);
         let by = Requester { mac: by.mac.or(before.as_ref().and_then(|hold| hold.mac)), hostname: by.hostname.clone() };
         let already = || Failure::AlreadyReserved { address, prefix: subnet.prefix };
         let Err(error) = self.provider.reserve(subnet, address, &by).await else {
@@ -286,61 +286,67 @@ impl Allocator {
         match error.kind() {
             ErrorKind::AlreadyExists => {
                 let was_unanswered = before.as_ref().is_some_and(|hold| hold.state == HoldState::Unanswered);
-                let is_own = was_unanswered && self.is_own(subnet, address, &by, before.as_ref()).await?;
-                self.keep_from_offers(&holds, address);
-                holds.drop_candidates(holds.generation());
-                if is_own { Ok(()) } else { Err(already()) }
+                if !was_unanswered {
+                    self.give_up(&holds, address);
+                    return Err(already());
+                }
+                self.settle(subnet, &holds, address, &by, Attempt { before, ticket, deadline })
+                    .await?
+                    .ok_or_else(already)
             }
             kind if kind.leaves_write_unknown() => {
-                self.look_after_reserve(subnet, &holds, address, &by, before, error).await
+                let attempt = Attempt { before, ticket, deadline };
+                match self.settle(subnet, &holds, address, &by, attempt).await {
+                    Ok(Some(())) => {
+                        log::info!("{address} in {subnet} is reserved, although the IPAM's answer was lost ({error})");
+                        Ok(())
+                    }
+                    Ok(None) => Err(already()),
+                    Err(Unsettled::Absent) => Err(error.into()),
+                    Err(Unsettled::Unknown(look)) => {
+                        log::warn!(
+                            "Whether {address} in {subnet} is reserved is unknown: {error}; a look failed: {look}"
+                        );
+                        Err(error.into())
+                    }
+                }
             }
             _ => {
-                self.put_back(&holds, address, before);
+                self.put_back(&holds, address, ticket, before);
                 Err(error.into())
             }
         }
     }
 
-    /// The answer to a reservation was lost: looks whether it took effect.
-    async fn look_after_reserve(
+    /// Looks what became of a reservation whose answer was lost: `Some` when it took effect, `None` when the address is
+    /// somebody else's. However the look ends, it ends before the caller is told anything.
+    async fn settle(
         &self,
         subnet: &Subnet,
         holds: &SubnetHolds,
         address: IpAddr,
         by: &Requester,
-        before: Option<Hold>,
-        error: Error,
-    ) -> Result<(), Failure> {
-        match self.provider.reservation(subnet, address).await {
-            Ok(Some(record)) => {
+        Attempt { before, ticket, deadline }: Attempt,
+    ) -> Result<Option<()>, Unsettled> {
+        let look = timeout_at(deadline, self.provider.reservation(subnet, address)).await;
+        match look.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "there was no time left"))) {
+            Ok(Some(record)) if is_own(&record, by, before.as_ref()) => {
                 self.keep_from_offers(holds, address);
-                if is_own(&record, by, before.as_ref()) {
-                    log::info!("{address} in {subnet} is reserved, although the IPAM's answer was lost ({error})");
-                    return Ok(());
-                }
-                Err(Failure::AlreadyReserved { address, prefix: subnet.prefix })
+                Ok(Some(()))
+            }
+            Ok(Some(_)) => {
+                self.give_up(holds, address);
+                Ok(None)
             }
             Ok(None) => {
-                self.mark_unanswered(holds, address, by);
-                Err(error.into())
+                self.mark_unanswered(holds, address, ticket, by);
+                Err(Unsettled::Absent)
             }
-            Err(look) => {
-                log::warn!("Whether {address} in {subnet} is reserved is unknown: {error}; a look failed too: {look}");
-                self.mark_unanswered(holds, address, by);
-                Err(error.into())
+            Err(error) => {
+                self.mark_unanswered(holds, address, ticket, by);
+                Err(Unsettled::Unknown(error))
             }
         }
-    }
-
-    async fn is_own(
-        &self,
-        subnet: &Subnet,
-        address: IpAddr,
-        by: &Requester,
-        before: Option<&Hold>,
-    ) -> Result<bool, Failure> {
-        let record = self.provider.reservation(subnet, address).await?;
-        Ok(record.is_some_and(|record| is_own(&record, by, before)))
     }
 
     /// Deletes the reservation; one that is not there, or whose subnet or group is gone, is deleted.
@@ -354,26 +360,15 @@ impl Allocator {
         address: IpAddr,
     ) -> Result<Deleted, Failure> {
         let this = self.clone();
+        let deadline = Instant::now() + self.rules.request_budget;
         self.to_its_end(async move {
-            let outcome = match this.lookup.subnet(this.provider(), prefix, &group).await {
-                Ok(subnet) => match this.release(&subnet, address).await {
-                    Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
-                        match this.look_up_again(&subnet, &group).await {
-                            Ok(subnet) => this.release(&subnet, address).await,
-                            Err(failure) => Err(failure),
-                        }
-                    }
-                    outcome => outcome,
-                },
-                Err(failure) => Err(failure),
-            };
-            match outcome {
-                Err(gone @ (Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. })) => {
+            match this.find_and_release(prefix, &group, address, deadline).await {
+                Err(gone) if is_gone(&gone) => {
                     log::warn!("{address} counts as deleted: {gone}");
-                    Ok(Deleted::WasAbsent)
-                }
-                Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
-                    log::warn!("{address} counts as deleted: {error}");
+                    // By what the caller said: the IPAM knows of no subnet.
+                    if let Err(failure) = this.holds.release(prefix, &group, address).await {
+                        log::info!("No hold of {address} is ended: {failure}");
+                    }
                     Ok(Deleted::WasAbsent)
                 }
                 outcome => outcome,
@@ -382,7 +377,25 @@ impl Allocator {
         .await
     }
 
-    async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Deleted, Failure> {
+    async fn find_and_release(
+        &self,
+        prefix: Prefix,
+        group: &GroupChoice,
+        address: IpAddr,
+        deadline: Instant,
+    ) -> Result<Deleted, Failure> {
+        let subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
+        match self.release(&subnet, address, deadline).await {
+            Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
+                let subnet = self.look_up_again(&subnet, group).await?;
+                self.release(&subnet, address, deadline).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn release(&self, subnet: &Subnet, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
+        self.demand_time_for_a_write(deadline)?;
         let holds = self.holds_of(subnet).await;
         let deleted = match self.provider.release(subnet, address).await {
             Ok(Released::Removed) => Deleted::Removed,
@@ -391,12 +404,14 @@ impl Allocator {
                 Deleted::WasAbsent
             }
             Err(error) if error.kind().leaves_write_unknown() => {
-                match self.provider.reservation(subnet, address).await {
-                    Ok(None) => {
+                match timeout_at(deadline, self.provider.reservation(subnet, address)).await {
+                    Ok(Ok(None)) => {
                         log::info!("{address} in {subnet} is deleted, although the IPAM's answer was lost ({error})");
                         Deleted::Removed
                     }
-                    Ok(Some(_)) | Err(_) => return Err(error.into()),
+                    // The subnet is gone, and every record in it.
+                    Ok(Err(look)) if look.kind() == ErrorKind::NotFound => return Err(look.into()),
+                    Ok(Ok(Some(_)) | Err(_)) | Err(_) => return Err(error.into()),
                 }
             }
             Err(error) => return Err(error.into()),
@@ -409,28 +424,36 @@ impl Allocator {
         self.holds.of(Scope::new(self.provider.name(), subnet)).await
     }
 
-    fn grant(&self, ask: Ask, now: Timestamp) -> Grant {
+    fn grant(&self, ask: Ask, now: Timestamp, confirmed: Timestamp) -> Grant {
         let life = if ask.mac.is_some() { self.rules.hold } else { self.rules.hold_without_mac };
-        Grant { ask, life, now, sequence: self.holds.tick() }
+        Grant { ask, life, now, sequence: self.holds.tick(), confirmed }
     }
 
-    /// Marks the address as on its way into the IPAM, and tells what was held before.
-    fn begin_adding(&self, holds: &SubnetHolds, address: IpAddr) -> Option<Hold> {
+    /// A write is only begun when there is time left to look for its effect, should its answer be lost. So none begins
+    /// after the caller has been told that there was no answer.
+    fn demand_time_for_a_write(&self, deadline: Instant) -> Result<(), Failure> {
+        if Instant::now() + 2 * self.rules.attempt > deadline { Err(self.out_of_time()) } else { Ok(()) }
+    }
+
+    /// Marks the address as on its way into the IPAM. Tells what was held before, and a ticket to undo just this with.
+    fn begin_adding(&self, holds: &SubnetHolds, address: IpAddr) -> (Option<Hold>, u64) {
         let mut before = None;
+        let sequence = self.holds.tick();
         holds.change(|table, now| {
             before = table.get(address, now).cloned();
             let hold = before.clone().unwrap_or_else(|| self.hold_of_nobody(now));
             // The hold must not end while the reservation is on its way.
             let until = hold.until.max(self.settled_by(now));
-            table.put(address, Hold { state: HoldState::Adding, until, ..hold });
+            table.put(address, Hold { state: HoldState::Adding, until, sequence, ..hold });
             Some(address)
         });
-        before
+        (before, sequence)
     }
 
-    /// Nothing was reserved: things are as they were.
-    fn put_back(&self, holds: &SubnetHolds, address: IpAddr, before: Option<Hold>) {
+    /// Nothing was reserved: things are as they were, unless somebody else has changed them.
+    fn put_back(&self, holds: &SubnetHolds, address: IpAddr, ticket: u64, before: Option<Hold>) {
         holds.change(|table, now| {
+            marked_with(table, address, ticket, now)?;
             match before.filter(|hold| hold.is_live(now)) {
                 Some(hold) => table.put(address, hold),
                 None => {
@@ -441,13 +464,20 @@ impl Allocator {
         });
     }
 
-    fn mark_unanswered(&self, holds: &SubnetHolds, address: IpAddr, by: &Requester) {
+    /// Nobody knows whether the address is reserved.
+    fn mark_unanswered(&self, holds: &SubnetHolds, address: IpAddr, ticket: u64, by: &Requester) {
         holds.change(|table, now| {
-            let hold = table.get(address, now).cloned().unwrap_or_else(|| self.hold_of_nobody(now));
+            let hold = marked_with(table, address, ticket, now)?;
             let until = hold.until.max(now + self.rules.hold_without_mac);
             table.put(address, Hold { state: HoldState::Unanswered, mac: by.mac, until, ..hold });
             Some(address)
         });
+    }
+
+    /// Somebody else has reserved the address: what was known of the subnet is out of date.
+    fn give_up(&self, holds: &SubnetHolds, address: IpAddr) {
+        self.keep_from_offers(holds, address);
+        holds.drop_candidates(holds.generation());
     }
 
     /// The address is taken: no batch of candidates from before may offer it, and its MAC gets another.
@@ -475,6 +505,7 @@ impl Allocator {
             request: None,
             sequence: self.holds.tick(),
             confirmed: now,
+            journaled: Timestamp::default(),
         }
     }
 
@@ -510,13 +541,57 @@ impl Allocator {
     }
 }
 
-/// Is the record that an unanswered reservation found provably the one it made?
+/// One attempt at a reservation: what was held before, the ticket of the mark it left, and when its caller is told.
+struct Attempt {
+    before: Option<Hold>,
+    ticket: u64,
+    deadline: Instant,
+}
+
+/// A look that did not find the reservation.
+enum Unsettled {
+    /// The address is not reserved; the write may still be on its way.
+    Absent,
+    /// The look failed too.
+    Unknown(Error),
+}
+
+impl From<Unsettled> for Failure {
+    fn from(unsettled: Unsettled) -> Self {
+        match unsettled {
+            Unsettled::Absent => {
+                Error::new(ErrorKind::Unexpected, "External IPAM contradicts itself about the address; try again")
+                    .into()
+            }
+            Unsettled::Unknown(error) => error.into(),
+        }
+    }
+}
+
+/// The hold of the address, if it is still the mark that the reservation with this ticket left.
+fn marked_with(table: &HoldTable, address: IpAddr, ticket: u64, now: Timestamp) -> Option<Hold> {
+    table.get(address, now).filter(|hold| hold.state == HoldState::Adding && hold.sequence == ticket).cloned()
+}
+
+/// Does the failure say that there is nothing left to delete from?
+fn is_gone(failure: &Failure) -> bool {
+    match failure {
+        // A group of an IPAM that has none was one of the IPAM before.
+        Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. } | Failure::GroupsUnsupported => true,
+        Failure::Provider(error) => error.kind() == ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+/// Is the record that was found after a lost answer provably the one that the lost reservation made?
 ///
-/// Two MACs decide it. Without them the mark that only this proxy sets does, together with the hold: while it lived, the
-/// proxy offered the address to nobody else.
+/// Only while the address was promised and not yet reserved: a record that was there before belongs to another host.
+/// Two MACs decide it. Without them the mark that only this proxy sets does: while the hold lived, the proxy offered the
+/// address to nobody else.
 fn is_own(record: &Reservation, by: &Requester, before: Option<&Hold>) -> bool {
+    let was_promised = before.is_some_and(|hold| matches!(hold.state, HoldState::Offered | HoldState::Unanswered));
     match (record.mac, by.mac) {
-        (Some(recorded), Some(wanted)) => recorded == wanted,
-        _ => record.ours && before.is_some(),
+        (Some(recorded), Some(wanted)) => was_promised && recorded == wanted,
+        _ => was_promised && record.ours,
     }
 }

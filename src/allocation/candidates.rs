@@ -32,7 +32,10 @@ pub(super) struct Batch {
     /// These are all that were free and not held: when they are used up, the subnet is.
     pub(super) is_all: bool,
     pub(super) generation: u64,
-    fetched: Timestamp,
+    /// When the IPAM called them free.
+    pub(super) fetched: Timestamp,
+    /// The same among all events of this process.
+    pub(super) event: u64,
 }
 
 impl Batch {
@@ -108,5 +111,12 @@ async fn fetch(
     });
     addresses.sort_unstable();
     let is_all = is_all || addresses.is_empty();
-    Ok(Arc::new(Batch { addresses, used: AtomicUsize::new(0), is_all, generation, fetched: holds.now() }))
+    Ok(Arc::new(Batch {
+        addresses,
+        used: AtomicUsize::new(0),
+        is_all,
+        generation,
+        fetched: holds.now(),
+        event: holds.tick(),
+    }))
 }

@@ -51,6 +51,12 @@ pub enum Failure {
         /// How many of its addresses are only held.
         held: usize,
     },
+    /// The hold cannot be ended now.
+    #[error("IP address {address} is being reserved right now; try again in a moment")]
+    BeingReserved {
+        /// The address.
+        address: IpAddr,
+    },
     /// The address is recorded as taken.
     #[error("IP address {address} is already reserved in External IPAM, in subnet {prefix}. Choose another address")]
     AlreadyReserved {
@@ -61,7 +67,7 @@ pub enum Failure {
     },
     /// The network, broadcast or subnet-router anycast address of the subnet.
     #[error(
-        "IP address {address} is the network or broadcast address of {prefix} and cannot be given to a host. Choose another address"
+        "IP address {address} is the network, broadcast or subnet-router address of {prefix} and cannot be given to a host. Choose another address"
     )]
     NotOfferable {
         /// The address.

@@ -59,6 +59,8 @@ pub struct Hold {
     pub(super) sequence: u64,
     /// When the IPAM last said that the address is free.
     pub(super) confirmed: Timestamp,
+    /// Until when the journal has it.
+    pub(super) journaled: Timestamp,
 }
 
 impl Hold {

@@ -15,7 +15,7 @@ use moka::future::Cache;
 use serde::Serialize;
 
 use super::hold::{Hold, HoldState, Scope};
-use super::journal::{self, Entry, Journal, JournalError, Replayed};
+use super::journal::{self, Journal, JournalError, Replayed};
 use super::table::HoldTable;
 use super::{Clock, Failure, GroupChoice, Timestamp};
 
@@ -39,6 +39,12 @@ struct Shared {
     journal: Option<Journal>,
     entries: AtomicUsize,
     sequence: AtomicU64,
+}
+
+impl Shared {
+    fn tick(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 /// The holds cannot be kept.
@@ -94,6 +100,7 @@ impl Holds {
         }
         let holds = Self::new(clock, Some(journal));
         for Replayed { scope, address, hold } in replayed {
+            holds.shared.sequence.fetch_max(hold.sequence + 1, Ordering::Relaxed);
             holds.of(scope).await.edit(|table| table.put(address, hold));
         }
         Ok(holds)
@@ -122,7 +129,7 @@ impl Holds {
 
     /// Orders an event among all events of this process.
     pub(super) fn tick(&self) -> u64 {
-        self.shared.sequence.fetch_add(1, Ordering::Relaxed)
+        self.shared.tick()
     }
 
     /// The time that the holds live by.
@@ -147,26 +154,33 @@ impl Holds {
         all
     }
 
-    /// Ends the hold of an address; `false` when there is none. A reservation on its way is not called back.
+    /// Ends the hold of an address; `false` when there is none.
     ///
     /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on.
     ///
     /// # Errors
-    /// [`Failure::Ambiguous`] when the address is held in several groups and none is chosen.
+    /// [`Failure::BeingReserved`] while a reservation is on its way, and [`Failure::Ambiguous`] when the address is held in several groups and none is chosen.
     pub async fn release(&self, prefix: Prefix, group: &GroupChoice, address: IpAddr) -> Result<bool, Failure> {
+        let now = self.shared.clock.now();
         let is_meant = |scope: &Scope| match (group.readings(), &scope.group) {
+            _ if scope.prefix != prefix => false,
             ([], _) => true,
             (readings, Some(group)) => readings.contains(group),
             (_, None) => false,
         };
-        let held = self.list().into_iter().filter(|held| held.address == address && held.scope.prefix == prefix);
-        let mut scopes: Vec<Scope> = held.map(|held| held.scope).filter(is_meant).collect();
-        match scopes.pop() {
+        let of_prefix = self.tables.iter().filter(|(scope, _)| is_meant(scope)).map(|(_, subnet)| subnet);
+        let mut holding: Vec<Arc<SubnetHolds>> =
+            of_prefix.filter(|subnet| subnet.table().get(address, now).is_some()).collect();
+        match holding.pop() {
             None => Ok(false),
-            Some(scope) if scopes.is_empty() => Ok(self.of(scope).await.end(address).is_some()),
-            Some(scope) => {
-                scopes.push(scope);
-                Err(Failure::Ambiguous { prefix, groups: scopes.into_iter().filter_map(|scope| scope.group).collect() })
+            Some(subnet) if holding.is_empty() => {
+                let is_being_reserved = subnet.end(address).is_none() && subnet.table().get(address, now).is_some();
+                if is_being_reserved { Err(Failure::BeingReserved { address }) } else { Ok(true) }
+            }
+            Some(subnet) => {
+                holding.push(subnet);
+                let groups = holding.iter().filter_map(|subnet| subnet.scope.group.clone());
+                Err(Failure::Ambiguous { prefix, groups: groups.collect() })
             }
         }
     }
@@ -180,12 +194,18 @@ impl Holds {
         Ok(replayed.iter().map(|held| HeldAddress::new(&held.scope, held.address, &held.hold)).collect())
     }
 
-    /// Housekeeping: removes ended holds and writes the journal anew when it has grown. Blocks on the disk.
-    pub fn tidy(&self) {
+    /// Removes ended holds, so that [`count`](Self::count) is right again.
+    pub(super) fn sweep(&self) {
         let now = self.shared.clock.now();
         for (_, subnet) in &self.tables {
             subnet.edit(|table| table.sweep(now));
         }
+    }
+
+    /// Housekeeping: removes ended holds and writes the journal anew when it has grown. Blocks on the disk.
+    pub fn tidy(&self) {
+        self.sweep();
+        let now = self.shared.clock.now();
         if let Some(journal) = &self.shared.journal {
             journal.compact_if_due(now);
         }
@@ -207,6 +227,10 @@ impl SubnetHolds {
         self.shared.clock.now()
     }
 
+    pub(super) fn tick(&self) -> u64 {
+        self.shared.tick()
+    }
+
     pub(super) fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -217,29 +241,42 @@ impl SubnetHolds {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One atomic step: `change` the table, then write the hold of the address it names to the journal, before anybody
-    /// else sees the table.
+    /// One atomic step: `change` the table. The hold of the address that it names is in the journal before this returns,
+    /// so before anybody is told of it.
     pub(super) fn change(&self, change: impl FnOnce(&mut HoldTable, Timestamp) -> Option<IpAddr>) -> Option<IpAddr> {
         let now = self.shared.clock.now();
-        self.edit(|table| {
+        let Some(journal) = &self.shared.journal else {
+            return self.edit(|table| {
+                table.sweep(now);
+                change(table, now)
+            });
+        };
+        let (changed, entry) = self.edit(|table| {
             table.sweep(now);
             let changed = change(table, now);
-            if let (Some(address), Some(journal)) = (changed, &self.shared.journal) {
-                let entry = table.get(address, now).map_or(Entry::Ended, Entry::Held);
-                journal.append(&self.scope, address, entry, now);
-            }
-            changed
-        })
+            let entry = changed.and_then(|address| table.to_journal(address, now));
+            // Numbered under the lock: the order of lines is that of the events, not of the writes.
+            (changed, entry.map(|entry| (entry, self.shared.tick())))
+        });
+        if let (Some(address), Some((entry, event))) = (changed, entry) {
+            journal.append(&self.scope, address, &entry, event);
+        }
+        changed
     }
 
-    /// Ends the hold of an address.
+    /// Ends the hold of an address, unless a reservation is on its way: until that has landed, nobody else may be offered
+    /// the address.
     pub(super) fn end(&self, address: IpAddr) -> Option<Hold> {
         let mut ended = None;
-        self.change(|table, _| {
-            ended = table.remove(address);
+        self.change(|table, now| {
+            if table.get(address, now).is_some_and(|hold| hold.state != HoldState::Adding) {
+                ended = table.remove(address);
+            }
             ended.as_ref().map(|_| address)
         });
-        self.drop_candidates(self.generation());
+        if ended.is_some() {
+            self.drop_candidates(self.generation());
+        }
         ended
     }
 

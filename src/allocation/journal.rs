@@ -1,20 +1,25 @@
 //! The journal that holds survive a restart in.
 //!
-//! One JSON object a line in `<state_directory>/holds.journal`, each the whole state of one address's hold; the last
-//! line about an address counts. A line is handed to the operating system before the address is answered, so a killed
-//! process loses none; it is not forced to the disk, so a power cut may lose the holds of the last seconds. (A
-//! *reservation* is never lost that way: it is in the IPAM.)
+//! One JSON object a line in `<state_directory>/holds.journal`, each the whole state of one address's hold; of the lines
+//! about an address the one with the highest `event` counts. A line is handed to the operating system before the address
+//! is answered, so a killed process loses none; it is not forced to the disk, so a power cut may lose the holds of the
+//! last seconds. (A *reservation* is never lost that way: it is in the IPAM.)
+//!
+//! Lines are appended without a lock of ours: the system keeps appended lines whole and one after the other, and `event`
+//! tells their order. A hold that is merely renewed is not written each time; see [`SLACK_OF_LIFE`].
 //!
 //! A torn last line, left by a kill in the middle of a write, is dropped. A line that cannot be read is reported and
 //! passed over. When the file holds far more lines than live holds, it is written anew beside the old one and renamed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use ipam_provider::{GroupName, Mac, Prefix};
 use serde::{Deserialize, Serialize};
@@ -23,6 +28,10 @@ use super::{HOLD_LIFE_AT_MOST, Hold, HoldState, Scope, Timestamp};
 
 const FILE: &str = "holds.journal";
 const LOCK: &str = "holds.lock";
+
+/// How much longer than promised a hold lives in the journal. While what is written covers the promise, a renewal is not
+/// written again; after a restart a hold may live this much too long, never too short.
+pub(super) const SLACK_OF_LIFE: Duration = Duration::from_secs(60);
 
 /// Lines beyond twice the live ones before the file is written anew.
 const SLACK: usize = 10_000;
@@ -39,10 +48,13 @@ struct Line {
     state: LineState,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     mac: Option<String>,
-    granted: Timestamp,
-    until: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    granted: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     request: Option<u64>,
+    event: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,10 +75,10 @@ pub(super) struct Replayed {
 }
 
 /// What is written of one address.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Entry<'a> {
+#[derive(Debug, Clone)]
+pub(super) enum Entry {
     /// The hold as it is now.
-    Held(&'a Hold),
+    Held(Hold),
     /// The hold that was there ended before its time.
     Ended,
 }
@@ -75,7 +87,11 @@ pub(super) enum Entry<'a> {
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
-    open: Mutex<Open>,
+    /// Shared by those who append; alone by who writes the file anew.
+    open: RwLock<Open>,
+    lines: AtomicUsize,
+    /// A failed write is reported once, until a write succeeds again.
+    is_failing: AtomicBool,
     // Held as long as the journal is: two proxies on one journal would promise each other's addresses.
     _lock: File,
 }
@@ -83,10 +99,7 @@ pub(super) struct Journal {
 #[derive(Debug)]
 struct Open {
     file: File,
-    lines: usize,
     live_when_compacted: usize,
-    /// A failed write is reported once, until a write succeeds again.
-    is_failing: bool,
 }
 
 /// Why there is no journal.
@@ -118,50 +131,70 @@ impl Journal {
             TryLockError::Error(source) => failed(source),
         })?;
         let holds = read_back(&path, now).map_err(failed)?;
-        let file = rewrite(&path, &holds).map_err(failed)?;
-        let open = Open { file, lines: holds.len(), live_when_compacted: holds.len(), is_failing: false };
-        Ok((Self { path, open: Mutex::new(open), _lock: lock }, holds))
+        let file = Fresh::write(&path, &holds).and_then(Fresh::put_in_place).map_err(failed)?;
+        let journal = Self {
+            path,
+            open: RwLock::new(Open { file, live_when_compacted: holds.len() }),
+            lines: AtomicUsize::new(holds.len()),
+            is_failing: AtomicBool::new(false),
+            _lock: lock,
+        };
+        Ok((journal, holds))
     }
 
-    /// Writes the state of one address. A failure is logged, not returned: the hold stands in memory, and an address is
-    /// worth more to the caller than its record.
-    pub(super) fn append(&self, scope: &Scope, address: IpAddr, entry: Entry<'_>, now: Timestamp) {
-        let mut text = encode(scope, address, entry, now);
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.is_failing {
+    /// Writes the state of one address as of this event. A failure is logged, not returned: the hold stands in memory, and
+    /// an address is worth more to the caller than its record.
+    pub(super) fn append(&self, scope: &Scope, address: IpAddr, entry: &Entry, event: u64) {
+        let mut text = encode(scope, address, entry, event);
+        let was_failing = self.is_failing.load(Ordering::Relaxed);
+        if was_failing {
             // The failed write may have left half a line behind.
             text.insert(0, b'\n');
         }
-        match open.file.write_all(&text) {
-            Ok(()) => {
-                if std::mem::take(&mut open.is_failing) {
-                    log::info!("Holds are written to {} again", self.path.display());
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let written = (&open.file).write_all(&text);
+        drop(open);
+        match written {
+            Ok(()) if was_failing => {
+                self.is_failing.store(false, Ordering::Relaxed);
+                log::info!("Holds are written to {} again", self.path.display());
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if !self.is_failing.swap(true, Ordering::Relaxed) {
+                    log::error!("Holds will not survive a restart: {} cannot be written: {error}", self.path.display());
                 }
             }
-            Err(error) if !open.is_failing => {
-                open.is_failing = true;
-                log::error!("Holds will not survive a restart: {} cannot be written: {error}", self.path.display());
-            }
-            Err(_) => {}
         }
-        open.lines += 1;
+        self.lines.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Writes the file anew when most of it is about holds that have ended. Blocks; meant for now and then.
+    /// Writes the file anew when most of it is about holds that have ended. Blocks on the disk, but nobody who appends: they
+    /// wait only while what they appended meanwhile is copied.
     pub(super) fn compact_if_due(&self, now: Timestamp) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.lines < 2 * open.live_when_compacted + SLACK {
+        let lines = self.lines.load(Ordering::Relaxed);
+        let live_when_compacted = self.open.read().unwrap_or_else(PoisonError::into_inner).live_when_compacted;
+        if lines < 2 * live_when_compacted + SLACK {
             return;
         }
-        let rewritten = read_back(&self.path, now).and_then(|holds| Ok((rewrite(&self.path, &holds)?, holds.len())));
-        match rewritten {
-            Ok((file, live)) => *open = Open { file, lines: live, live_when_compacted: live, is_failing: false },
-            Err(error) => {
-                log::error!("{} cannot be written anew and keeps growing: {error}", self.path.display());
-                // Not again before it has grown as much once more.
-                open.live_when_compacted = open.lines;
-            }
+        if let Err(error) = self.compact(now, lines) {
+            log::error!("{} cannot be written anew and keeps growing: {error}", self.path.display());
+            // Not again before it has grown as much once more.
+            self.open.write().unwrap_or_else(PoisonError::into_inner).live_when_compacted = lines;
         }
+    }
+
+    fn compact(&self, now: Timestamp, lines: usize) -> io::Result<()> {
+        let mut old = File::open(&self.path)?;
+        let length = old.metadata()?.len();
+        let holds = read_lines(BufReader::new((&old).take(length)), &self.path, now)?;
+        let mut fresh = Fresh::write(&self.path, &holds)?;
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        old.seek(SeekFrom::Start(length))?;
+        io::copy(&mut old, &mut fresh.file)?;
+        *open = Open { file: fresh.put_in_place()?, live_when_compacted: holds.len() };
+        self.lines.fetch_sub(lines - holds.len().min(lines), Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -188,7 +221,7 @@ fn create(options: &OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn encode(scope: &Scope, address: IpAddr, entry: Entry<'_>, now: Timestamp) -> Vec<u8> {
+fn encode(scope: &Scope, address: IpAddr, entry: &Entry, event: u64) -> Vec<u8> {
     let (state, hold) = match entry {
         Entry::Held(hold) => (hold.state.into(), Some(hold)),
         Entry::Ended => (LineState::Ended, None),
@@ -200,9 +233,11 @@ fn encode(scope: &Scope, address: IpAddr, entry: Entry<'_>, now: Timestamp) -> V
         address,
         state,
         mac: hold.and_then(|hold| hold.mac).map(|mac| mac.to_string()),
-        granted: hold.map_or(now, |hold| hold.granted),
-        until: hold.map_or(now, |hold| hold.until),
+        granted: hold.map(|hold| hold.granted),
+        // Fresh from the table, this is what is promised and some more; read back and written anew, what it was.
+        until: hold.map(|hold| hold.journaled),
         request: hold.and_then(|hold| hold.request),
+        event,
     };
     let mut text = serde_json::to_vec(&line).expect("a line of texts and numbers is JSON");
     text.push(b'\n');
@@ -211,17 +246,19 @@ fn encode(scope: &Scope, address: IpAddr, entry: Entry<'_>, now: Timestamp) -> V
 
 /// The holds of the file that are live at `now`; none when there is no file.
 fn read_back(path: &Path, now: Timestamp) -> io::Result<Vec<Replayed>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut reader = BufReader::new(file);
-    let mut last: BTreeMap<(Scope, IpAddr), Option<Hold>> = BTreeMap::new();
+    match File::open(path) {
+        Ok(file) => read_lines(BufReader::new(file), path, now),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn read_lines(mut lines: impl BufRead, path: &Path, now: Timestamp) -> io::Result<Vec<Replayed>> {
+    let mut last: BTreeMap<(Scope, IpAddr), (u64, Option<Hold>)> = BTreeMap::new();
     let mut text = Vec::new();
     for number in 1.. {
         text.clear();
-        if reader.read_until(b'\n', &mut text)? == 0 {
+        if lines.read_until(b'\n', &mut text)? == 0 {
             break;
         }
         let is_torn = text.pop_if(|end| *end == b'\n').is_none();
@@ -229,14 +266,17 @@ fn read_back(path: &Path, now: Timestamp) -> io::Result<Vec<Replayed>> {
             continue;
         }
         match decode(&text) {
-            Some((scope, address, hold)) => {
-                last.insert((scope, address), hold);
+            Some((scope, address, hold, event)) => {
+                let known = last.entry((scope, address)).or_insert((0, None));
+                if event >= known.0 {
+                    *known = (event, hold);
+                }
             }
             None if is_torn => log::info!("{}: the last line is torn and dropped", path.display()),
             None => log::warn!("{}: line {number} is no hold and passed over", path.display()),
         }
     }
-    let live = last.into_iter().filter_map(|((scope, address), hold)| {
+    let live = last.into_iter().filter_map(|((scope, address), (_, hold))| {
         let mut hold = hold.filter(|hold| hold.is_live(now))?;
         // The clock may have been far ahead when the line was written.
         hold.until = hold.until.min(now + HOLD_LIFE_AT_MOST);
@@ -245,7 +285,7 @@ fn read_back(path: &Path, now: Timestamp) -> io::Result<Vec<Replayed>> {
     Ok(live.collect())
 }
 
-fn decode(text: &[u8]) -> Option<(Scope, IpAddr, Option<Hold>)> {
+fn decode(text: &[u8]) -> Option<(Scope, IpAddr, Option<Hold>, u64)> {
     let line: Line = serde_json::from_slice(text).ok()?;
     let prefix: Prefix = line.prefix.parse().ok()?;
     let mac: Option<Mac> = line.mac.map(|mac| mac.parse()).transpose().ok()?;
@@ -255,30 +295,51 @@ fn decode(text: &[u8]) -> Option<(Scope, IpAddr, Option<Hold>)> {
         // The process ended before the IPAM's answer came.
         LineState::Adding => HoldState::Unanswered,
         LineState::Reserved => HoldState::Reserved,
-        LineState::Ended => return Some((scope, line.address, None)),
+        LineState::Ended => return Some((scope, line.address, None, line.event)),
     };
     let hold = Hold {
         mac,
         state,
-        granted: line.granted,
-        until: line.until,
+        granted: line.granted?,
+        until: line.until?,
         request: line.request,
-        sequence: 0,
-        confirmed: line.granted,
+        sequence: line.event,
+        // Nobody has looked since: the address is checked before it is offered again.
+        confirmed: Timestamp::default(),
+        journaled: line.until?,
     };
-    Some((scope, line.address, Some(hold)))
+    Some((scope, line.address, Some(hold), line.event))
 }
 
-/// Writes the file with just these holds, and opens it for appending. The old file stays until the new one is complete.
-fn rewrite(path: &Path, holds: &[Replayed]) -> io::Result<File> {
-    let fresh = path.with_extension("journal.new");
-    let mut writer = BufWriter::new(create(private().write(true).truncate(true), &fresh)?);
-    for Replayed { scope, address, hold } in holds {
-        writer.write_all(&encode(scope, *address, Entry::Held(hold), hold.granted))?;
+/// A journal that is written beside the one in use, which stays until this one is complete.
+struct Fresh<'a> {
+    path: &'a Path,
+    beside: PathBuf,
+    file: File,
+}
+
+impl<'a> Fresh<'a> {
+    /// Writes just these holds.
+    fn write(path: &'a Path, holds: &[Replayed]) -> io::Result<Self> {
+        let beside = path.with_extension("journal.new");
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut writer = BufWriter::new(create(private().append(true), &beside)?);
+        for Replayed { scope, address, hold } in holds {
+            writer.write_all(&encode(scope, *address, &Entry::Held(hold.clone()), hold.sequence))?;
+        }
+        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        Ok(Self { path, beside, file })
     }
-    writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    fs::rename(&fresh, path)?;
-    OpenOptions::new().append(true).open(path)
+
+    /// Puts it in place of the old one, and goes on appending to it.
+    fn put_in_place(self) -> io::Result<File> {
+        fs::rename(&self.beside, self.path)?;
+        Ok(self.file)
+    }
 }
 
 impl From<HoldState> for LineState {
@@ -293,8 +354,6 @@ impl From<HoldState> for LineState {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::allocation::Clock;
 
@@ -311,8 +370,9 @@ mod tests {
             granted: now,
             until: now + Duration::from_secs(1800),
             request: Some(u64::MAX),
-            sequence: 0,
+            sequence: 1,
             confirmed: now,
+            journaled: now + Duration::from_secs(1800),
         }
     }
 
@@ -332,17 +392,18 @@ mod tests {
         assert_eq!(holds, []);
         let now = clock.now();
         for last in 1..=4 {
-            journal.append(&scope(), address(last), Entry::Held(&hold(&clock, HoldState::Offered)), now);
+            journal.append(&scope(), address(last), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
         }
-        journal.append(&scope(), address(2), Entry::Held(&hold(&clock, HoldState::Adding)), now);
-        journal.append(&scope(), address(3), Entry::Ended, now);
-        journal.append(&scope(), address(4), Entry::Held(&hold(&clock, HoldState::Reserved)), now);
+        journal.append(&scope(), address(2), &Entry::Held(hold(&clock, HoldState::Adding)), 1);
+        journal.append(&scope(), address(3), &Entry::Ended, 1);
+        journal.append(&scope(), address(4), &Entry::Held(hold(&clock, HoldState::Reserved)), 1);
         drop(journal);
         let (_journal, holds) = Journal::open(directory.path(), now).expect("a journal");
         let expected =
             [(address(1), HoldState::Offered), (address(2), HoldState::Unanswered), (address(4), HoldState::Reserved)];
         assert_eq!(states(&holds), expected);
-        assert_eq!((&holds[0].scope, &holds[0].hold), (&scope(), &hold(&clock, HoldState::Offered)));
+        let expected = Hold { confirmed: Timestamp::default(), ..hold(&clock, HoldState::Offered) };
+        assert_eq!((&holds[0].scope, &holds[0].hold), (&scope(), &expected));
     }
 
     #[test]
@@ -350,7 +411,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let clock = Clock::manual();
         let (journal, _) = Journal::open(directory.path(), clock.now()).expect("a journal");
-        journal.append(&scope(), address(1), Entry::Held(&hold(&clock, HoldState::Offered)), clock.now());
+        journal.append(&scope(), address(1), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
         drop(journal);
         clock.advance(Duration::from_secs(1800));
         let (_journal, holds) = Journal::open(directory.path(), clock.now()).expect("a journal");
@@ -361,15 +422,15 @@ mod tests {
     #[test]
     fn a_line_torn_anywhere_is_dropped_and_the_rest_stands() {
         let clock = Clock::manual();
-        let whole = encode(&scope(), address(1), Entry::Held(&hold(&clock, HoldState::Offered)), clock.now());
-        let torn = encode(&scope(), address(2), Entry::Held(&hold(&clock, HoldState::Offered)), clock.now());
+        let whole = encode(&scope(), address(1), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
+        let torn = encode(&scope(), address(2), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
         for cut in 0..torn.len() - 1 {
             let directory = tempfile::tempdir().expect("a directory");
             let text = [&whole[..], &torn[..cut]].concat();
             fs::write(directory.path().join(FILE), text).expect("written");
             let (journal, holds) = Journal::open(directory.path(), clock.now()).expect("a journal");
             assert_eq!(states(&holds), [(address(1), HoldState::Offered)], "cut at {cut}");
-            journal.append(&scope(), address(3), Entry::Held(&hold(&clock, HoldState::Offered)), clock.now());
+            journal.append(&scope(), address(3), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
             drop(journal);
             assert_eq!(read(directory.path(), clock.now()).expect("holds").len(), 2, "cut at {cut}");
         }
@@ -379,7 +440,7 @@ mod tests {
     fn garbage_in_the_middle_loses_no_other_line() {
         let directory = tempfile::tempdir().expect("a directory");
         let clock = Clock::manual();
-        let line = |last| encode(&scope(), address(last), Entry::Held(&hold(&clock, HoldState::Offered)), clock.now());
+        let line = |last| encode(&scope(), address(last), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
         let text = [&line(1)[..], b"\xff\0 garbage\n{}\n\n", &line(2)[..]].concat();
         fs::write(directory.path().join(FILE), text).expect("written");
         assert_eq!(read(directory.path(), clock.now()).expect("holds").len(), 2);
@@ -400,13 +461,13 @@ mod tests {
         let clock = Clock::manual();
         let (journal, _) = Journal::open(directory.path(), clock.now()).expect("a journal");
         for _ in 0..SLACK / 2 {
-            journal.append(&scope(), address(1), Entry::Held(&hold(&clock, HoldState::Offered)), clock.now());
-            journal.append(&scope(), address(2), Entry::Ended, clock.now());
+            journal.append(&scope(), address(1), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
+            journal.append(&scope(), address(2), &Entry::Ended, 1);
         }
         journal.compact_if_due(clock.now());
         let text = fs::read_to_string(directory.path().join(FILE)).expect("the file");
         assert_eq!(text.lines().count(), 1);
-        journal.append(&scope(), address(3), Entry::Held(&hold(&clock, HoldState::Offered)), clock.now());
+        journal.append(&scope(), address(3), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
         assert_eq!(read(directory.path(), clock.now()).expect("holds").len(), 2);
     }
 }

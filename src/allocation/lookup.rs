@@ -136,15 +136,16 @@ async fn find(provider: &dyn Provider, prefix: Prefix, group: Option<&GroupName>
     }
 }
 
-/// Of several records of one prefix, the only one outside of all groups is meant; else the choice is Foreman's.
+/// Of several records of one prefix, the one outside of all groups is meant; else the choice is Foreman's.
 fn choose(prefix: Prefix, found: Vec<Subnet>) -> Result<Subnet, Failure> {
-    let mut groups: Vec<Option<&GroupName>> = found.iter().map(|subnet| subnet.group.as_ref()).collect();
+    let mut groups: Vec<Option<GroupName>> = found.iter().map(|subnet| subnet.group.clone()).collect();
     groups.sort();
-    if let Some(twice) = groups.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Failure::Duplicate { prefix, group: twice[0].cloned() });
+    if groups.iter().filter(|group| group.is_none()).count() == 1 {
+        let global = found.into_iter().find(|subnet| subnet.group.is_none());
+        return global.ok_or(Failure::SubnetNotFound { prefix, group: None });
     }
-    if let Some(global) = found.iter().find(|subnet| subnet.group.is_none()) {
-        return Ok(global.clone());
+    match groups.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(twice) => Err(Failure::Duplicate { prefix, group: twice[0].clone() }),
+        None => Err(Failure::Ambiguous { prefix, groups: groups.into_iter().flatten().collect() }),
     }
-    Err(Failure::Ambiguous { prefix, groups: groups.into_iter().flatten().cloned().collect() })
 }

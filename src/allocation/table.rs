@@ -10,6 +10,7 @@ use std::time::Duration;
 use ipam_provider::Mac;
 
 use super::hold::{Ask, Hold, HoldState};
+use super::journal::{Entry, SLACK_OF_LIFE};
 use super::{Clock, Timestamp};
 
 /// A hold without a MAC that is older than this may be handed out again when nothing else is free.
@@ -51,6 +52,8 @@ pub(super) struct Grant {
     pub(super) life: Duration,
     pub(super) now: Timestamp,
     pub(super) sequence: u64,
+    /// When the IPAM last said that the address is free.
+    pub(super) confirmed: Timestamp,
 }
 
 impl Grant {
@@ -62,7 +65,8 @@ impl Grant {
             until: self.now + self.life,
             request: self.ask.request,
             sequence: self.sequence,
-            confirmed: self.now,
+            confirmed: self.confirmed,
+            journaled: Timestamp::default(),
         }
     }
 }
@@ -107,15 +111,15 @@ impl HoldTable {
         again.next().map(|(address, hold)| Offer::of(address, hold))
     }
 
-    /// Promises an offer again, unless it changed hands meanwhile; `checked` says that the IPAM was just asked.
-    pub(super) fn renew(&mut self, offer: Offer, grant: Grant, checked: bool) -> Option<&Hold> {
+    /// Promises an offer again, unless it changed hands meanwhile.
+    pub(super) fn renew(&mut self, offer: Offer, grant: Grant) -> Option<&Hold> {
         let hold = self.holds.get_mut(&offer.address)?;
         let is_same = hold.is_live(grant.now) && hold.state == HoldState::Offered && hold.mac == grant.ask.mac;
         if !is_same {
             return None;
         }
-        let confirmed = if checked { grant.now } else { hold.confirmed };
-        *hold = Hold { confirmed, ..grant.hold() };
+        let confirmed = hold.confirmed.max(grant.confirmed);
+        *hold = Hold { confirmed, journaled: hold.journaled, ..grant.hold() };
         Some(hold)
     }
 
@@ -123,7 +127,7 @@ impl HoldTable {
     /// question, that answer is given again.
     pub(super) fn claim(&mut self, candidates: &[IpAddr], grant: Grant) -> Option<IpAddr> {
         if let Some(offer) = self.offer_for(&grant.ask, grant.now) {
-            return self.renew(offer, grant, false).map(|_| offer.address);
+            return self.renew(offer, Grant { confirmed: offer.confirmed, ..grant }).map(|_| offer.address);
         }
         let free = candidates.iter().copied().find(|address| self.get(*address, grant.now).is_none())?;
         self.put(free, grant.hold());
@@ -154,7 +158,19 @@ impl HoldTable {
         if let (Some(mac), HoldState::Offered) = (hold.mac, hold.state) {
             self.by_mac.entry(mac).or_default().push(address);
         }
-        self.holds.insert(address, hold);
+        self.holds.insert(address, Hold { journaled: Timestamp::default(), ..hold });
+    }
+
+    /// What the journal is to be told of an address that was just changed; nothing when what it has covers the promise.
+    pub(super) fn to_journal(&mut self, address: IpAddr, now: Timestamp) -> Option<Entry> {
+        match self.holds.get_mut(&address).filter(|hold| hold.is_live(now)) {
+            None => Some(Entry::Ended),
+            Some(hold) if hold.until <= hold.journaled => None,
+            Some(hold) => {
+                hold.journaled = hold.until + SLACK_OF_LIFE;
+                Some(Entry::Held(hold.clone()))
+            }
+        }
     }
 
     /// Ends the hold of an address.
@@ -227,7 +243,8 @@ mod tests {
 
         fn claim(&mut self, ask: Ask) -> Option<IpAddr> {
             let candidates: Vec<IpAddr> = (1..=4).map(address).collect();
-            let grant = Grant { ask, life: LIFE, now: self.clock.now(), sequence: self.tick() };
+            let now = self.clock.now();
+            let grant = Grant { ask, life: LIFE, now, sequence: self.tick(), confirmed: now };
             self.table.claim(&candidates, grant)
         }
     }
@@ -291,7 +308,8 @@ mod tests {
         let offer = subject.table.recyclable(subject.clock.now()).expect("an old hold");
         assert_eq!(offer.address, address(1));
         let ask = subject.ask(mac(5), None);
-        let grant = Grant { ask, life: LIFE, now: subject.clock.now(), sequence: subject.tick() };
+        let now = subject.clock.now();
+        let grant = Grant { ask, life: LIFE, now, sequence: subject.tick(), confirmed: now };
         assert!(subject.table.recycle(offer, grant));
         assert!(!subject.table.recycle(offer, grant), "it changed hands");
         assert_eq!(subject.table.recyclable(subject.clock.now()).map(|next| next.address), Some(address(3)));

@@ -149,7 +149,10 @@ fn failure_status(failure: &Failure) -> StatusCode {
             StatusCode::NOT_FOUND
         }
         Failure::NotOfferable { .. } => StatusCode::BAD_REQUEST,
-        Failure::Ambiguous { .. } | Failure::Duplicate { .. } | Failure::AlreadyReserved { .. } => StatusCode::CONFLICT,
+        Failure::Ambiguous { .. }
+        | Failure::Duplicate { .. }
+        | Failure::BeingReserved { .. }
+        | Failure::AlreadyReserved { .. } => StatusCode::CONFLICT,
         Failure::GroupsUnsupported => StatusCode::INTERNAL_SERVER_ERROR,
         Failure::TooManyHolds { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Failure::OutOfTime { .. } => StatusCode::GATEWAY_TIMEOUT,
@@ -221,6 +224,7 @@ mod tests {
             (Failure::AlreadyReserved { address, prefix: prefix() }.into(), 409, &as_error),
             (ApiError::lookup(Failure::Ambiguous { prefix: prefix(), groups: vec![group()] }), 409, &as_error),
             (ApiError::lookup(Failure::Duplicate { prefix: prefix(), group: None }), 409, &as_error),
+            (Failure::BeingReserved { address }.into(), 409, &as_error),
             (Failure::GroupsUnsupported.into(), 500, &as_error),
             (Failure::TooManyHolds { at_most: 1 }.into(), 503, &as_error),
             (Failure::OutOfTime { seconds: 25 }.into(), 504, &as_error),

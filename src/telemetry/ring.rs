@@ -70,11 +70,16 @@ impl Ring {
         if rings.main.len() <= self.size {
             return;
         }
-        let oldest = rings.main.pop_front().filter(|oldest| oldest.level >= TAIL_FROM);
-        rings.tail.extend(oldest);
-        if rings.tail.len() > self.tail_size {
-            rings.tail.pop_front();
+        let mut out = rings.main.pop_front();
+        if out.as_ref().is_some_and(|oldest| oldest.level >= TAIL_FROM) {
+            rings.tail.extend(out.take());
+            if rings.tail.len() > self.tail_size {
+                out = rings.tail.pop_front();
+            }
         }
+        // What falls out is freed when nobody waits for the lock.
+        drop(rings);
+        drop(out);
     }
 
     /// The records at and after `from` (seconds since 1970; none means all): first the tail, then the main ring, each

@@ -59,13 +59,16 @@ impl Writer {
     /// Queues one line; never waits for the destination.
     pub(super) fn line(&self, line: &[u8]) {
         let shared = &self.0.0;
+        let line = line.to_vec();
         let mut queue = shared.queue();
         if queue.lines.len() >= LINES_AT_MOST {
             queue.lost += 1;
             return;
         }
-        queue.lines.push(line.to_vec());
-        if std::mem::take(&mut queue.is_asleep) {
+        queue.lines.push(line);
+        let is_asleep = std::mem::take(&mut queue.is_asleep);
+        drop(queue);
+        if is_asleep {
             shared.wake.notify_one();
         }
     }
