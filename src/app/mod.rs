@@ -69,6 +69,9 @@ pub enum StartError {
     /// The files for TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// Signals cannot be waited for.
+    #[error("signals cannot be waited for")]
+    Signals(#[source] std::io::Error),
     /// A socket cannot be opened.
     #[error("{0}")]
     Listen(String),
@@ -86,6 +89,7 @@ pub struct App {
     tls: Option<tls::Server>,
     server: Server,
     bound: Bound,
+    signals: Signals,
 }
 
 impl App {
@@ -102,7 +106,9 @@ impl App {
             Ok(limit) => log::debug!("Up to {limit} files and connections may be open"),
             Err(error) => log::warn!("The limit of open files cannot be raised: {error}"),
         }
-        let names = HostNames::new(Arc::new(SystemResolver));
+        // From here on SIGHUP and SIGUSR1 end the process no more.
+        let signals = Signals::listen().map_err(StartError::Signals)?;
+        let names = HostNames::new(Arc::new(SystemResolver)).within(settings.server.dns_limit());
         let holds = Arc::new(Holds::open(&settings.server.state_directory, Clock::system()).await?);
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
@@ -113,7 +119,7 @@ impl App {
         for url in bound.urls() {
             log::info!("Listening on {url}");
         }
-        Ok(Self { directory: directory.to_owned(), mode, telemetry, shared, holds, names, started, tls, server, bound })
+        Ok(Self { directory: directory.to_owned(), mode, telemetry, shared, holds, names, started, tls, server, bound, signals })
     }
 
     /// The addresses that the servers listen on.
@@ -126,10 +132,9 @@ impl App {
     /// # Errors
     /// When the servers fail.
     pub async fn run(self) -> std::io::Result<()> {
-        let Self { directory, mode, telemetry, shared, holds, names, started, tls, server, bound } = self;
-        let mut signals = Signals::listen()?;
+        let Self { directory, mode, telemetry, shared, holds, names, started, tls, server, bound, mut signals } = self;
         let handle = server.handle();
-        let serving = actix_web::rt::spawn(server);
+        let mut serving = actix_web::rt::spawn(server);
         let tidying = actix_web::rt::spawn(tidy(holds.clone()));
         let reload = Reload {
             directory: &directory,
@@ -145,7 +150,15 @@ impl App {
         service_manager.ready(SERVING);
         log::info!("Ready{}", if mode == Mode::Demo { ", as a demo" } else { "" });
         loop {
-            match signals.next().await {
+            let signal = tokio::select! {
+                signal = signals.next() => signal,
+                // Nobody stopped it, so something failed. The service manager starts the process again.
+                ended = &mut serving => {
+                    bound.remove_control_socket();
+                    return ended.map_err(std::io::Error::other)?.and(Err(std::io::Error::other("the server ended")));
+                }
+            };
+            match signal {
                 Signal::Reload => {
                     service_manager.reloading();
                     reload.run();
@@ -168,9 +181,9 @@ impl App {
 }
 
 fn reopen(telemetry: &Telemetry) {
-    match telemetry.reopen() {
-        Ok(()) => log::info!("The log is reopened"),
-        Err(error) => log::error!("The log cannot be reopened and goes on where it was: {}", with_causes(&error)),
+    // A failure is in the old log already.
+    if telemetry.reopen().is_ok() {
+        log::info!("The log is reopened");
     }
 }
 

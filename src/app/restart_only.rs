@@ -31,6 +31,7 @@ impl RestartOnly {
         keep("https_port", old.https_port != new.https_port && self.has_tls == settings.tls.is_some());
         keep("ssl_certificate, ssl_private_key and ssl_ca_file", self.has_tls != settings.tls.is_some());
         keep("state_directory", old.state_directory != new.state_directory);
+        keep("dns_resolv_timeouts", old.dns_timeouts != new.dns_timeouts);
         keep("workers", old.workers != new.workers);
         keep("shutdown_seconds", old.shutdown != new.shutdown);
         keep("log_file", self.log.destination != settings.log.destination);
@@ -42,7 +43,6 @@ impl RestartOnly {
             forward_verify: settings.server.forward_verify,
             foreman_url: settings.server.foreman_url.take(),
             foreman_version: std::mem::take(&mut settings.server.foreman_version),
-            dns_timeouts: std::mem::take(&mut settings.server.dns_timeouts),
             ..self.server.clone()
         };
         changed

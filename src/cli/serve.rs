@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CommandError, Outcome};
 use crate::app::{self, Mode, StartError};
-use crate::telemetry::with_causes;
+use crate::telemetry::{FATAL, with_causes};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -29,7 +29,11 @@ pub(super) fn run(arguments: Arguments, directory: &Path) -> Outcome {
 
 fn start(directory: &Path, mode: Mode, when_ready: impl FnOnce(&app::App)) -> Outcome {
     actix_web::rt::System::new().block_on(async {
-        let app = app::App::build(directory, mode).await?;
+        let app = app::App::build(directory, mode).await.inspect_err(|error| {
+            // Standard error may go nowhere; the log, if it came so far, is where people look.
+            log::error!(target: FATAL, "The proxy does not start: {}", with_causes(error));
+            log::logger().flush();
+        })?;
         when_ready(&app);
         app.run().await.map_err(CommandError::failed)
     })

@@ -9,6 +9,7 @@
 //! | `extract`, `decode` | from path, query and headers to the types of the handlers |
 //! | `access` | who called, and whether they may |
 //! | `error`, `style` | failures as status codes, or as Foreman can show them |
+//! | `trouble` | what is logged of failures, and shown on the proxy's page in Foreman |
 //! | `request_log` | the two log lines of a request, and its id |
 //! | `state` | what all of these share |
 
@@ -23,6 +24,7 @@ mod logs;
 mod request_log;
 mod state;
 mod style;
+mod trouble;
 
 pub use access::{Listener, note_connection};
 pub use features::{details_of, version_of};

@@ -1,4 +1,4 @@
-//! The settings of the proxy: read once at the start, checked as a whole, never changed.
+//! The settings of the proxy: read at the start and at a reload, checked as a whole, taken as a whole or not at all.
 //!
 //! A directory of settings, `/etc/foreman-ipam-proxy` unless told otherwise, has `settings.yml`,
 //! `settings.d/externalipam.yml` and `settings.d/externalipam_<provider>.yml`. Each file and each key may be left out
@@ -209,7 +209,7 @@ impl<'a> Reading<'a> {
             self.warnings.push(Problem {
                 file: name,
                 key: Some("http_port".to_owned()),
-                what: "is set without trusted_hosts, so that every call of /ipam on plain HTTP is refused".to_owned(),
+                what: "is set without trusted_hosts, so that every call on plain HTTP but /features and /version is refused".to_owned(),
                 right: "list the hosts that may call in trusted_hosts, or remove http_port".to_owned(),
             });
         }

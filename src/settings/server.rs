@@ -63,7 +63,15 @@ pub enum BindHost {
     Name(String),
 }
 
+/// However many tries there may be, a caller does not wait longer for its name to be found.
+const DNS_AT_MOST: Duration = Duration::from_secs(10);
+
 impl Server {
+    /// How long a caller may wait until its name is found: all tries together, within reason.
+    pub fn dns_limit(&self) -> Duration {
+        self.dns_timeouts.iter().sum::<Duration>().min(DNS_AT_MOST)
+    }
+
     /// `https`: are the files for TLS set?
     pub(super) fn read(section: &mut Section, https: bool, environment: &Environment) -> Self {
         let http_port = port(section, "http_port");

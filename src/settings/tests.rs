@@ -63,7 +63,7 @@ fn a_thoroughly_wrong_configuration_is_told_all_at_once() {
     DIR/settings.yml: log_level has a value that cannot be used; write one of: DEBUG, INFO, WARN, ERROR, FATAL, UNKNOWN
     DIR/settings.yml: shutdown_seconds has a value that cannot be used; write a whole number from 0 to 300
     DIR/settings.yml: ssl_certificate has a value that cannot be used; write an absolute path, such as /etc/ssl/ca.pem
-    DIR/settings.yml: ssl_disabled_ciphers has a name that OpenSSL does not know; write names as `openssl ciphers` shows them, such as AES256-SHA
+    DIR/settings.yml: ssl_disabled_ciphers has a name with characters that no cipher's name has; write names as `openssl ciphers` shows them, such as AES256-SHA
     DIR/settings.yml: ssl_private_key is missing; HTTPS needs ssl_certificate, ssl_private_key and ssl_ca_file: set all three
     DIR/settings.yml: state_directory has a value that cannot be used; write an absolute path, such as /etc/ssl/ca.pem
     DIR/settings.yml: tls_disabled_versions leaves no TLS version that could be used; leave out 1.2 or 1.3, or both
@@ -280,7 +280,7 @@ fn unknown_keys_in_settings_yml_are_warnings_but_those_of_the_ruby_proxy_are_not
 fn plain_http_without_trusted_hosts_is_a_warning() {
     let directory = Directory::new();
     directory.write("settings.yml", "http_port: 8000\n");
-    insta::assert_snapshot!(directory.warnings(), @"DIR/settings.yml: http_port is set without trusted_hosts, so that every call of /ipam on plain HTTP is refused; list the hosts that may call in trusted_hosts, or remove http_port");
+    insta::assert_snapshot!(directory.warnings(), @"DIR/settings.yml: http_port is set without trusted_hosts, so that every call on plain HTTP but /features and /version is refused; list the hosts that may call in trusted_hosts, or remove http_port");
 }
 
 #[test]

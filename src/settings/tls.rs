@@ -54,7 +54,7 @@ impl Tls {
         if !disabled_ciphers.iter().all(|name| is_cipher_name(name)) {
             section.problem(
                 "ssl_disabled_ciphers",
-                "has a name that OpenSSL does not know",
+                "has a name with characters that no cipher's name has",
                 "write names as `openssl ciphers` shows them, such as AES256-SHA",
             );
         }
@@ -154,7 +154,7 @@ mod tests {
         Tls::read(&mut nothing_left);
         insta::assert_snapshot!(faults(nothing_left), @r"
         test.yml: tls_disabled_versions leaves no TLS version that could be used; leave out 1.2 or 1.3, or both
-        test.yml: ssl_disabled_ciphers has a name that OpenSSL does not know; write names as `openssl ciphers` shows them, such as AES256-SHA
+        test.yml: ssl_disabled_ciphers has a name with characters that no cipher's name has; write names as `openssl ciphers` shows them, such as AES256-SHA
         ");
         let mut unknown = section(with(json!({"tls_disabled_versions": ["TLSv1.2"], "ssl_disabled_ciphers": [3]})));
         Tls::read(&mut unknown);

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// How long a caller waits for DNS. The system's resolver may take longer.
+/// How long a caller waits for DNS unless told otherwise. The system's resolver may take longer.
 const LOOK_UP_AT_MOST: Duration = Duration::from_secs(5);
 
 /// How long a name is believed, and how long a failure.
@@ -97,12 +97,18 @@ impl HostNames {
         }
     }
 
+    /// The same, with another limit on how long a caller waits for DNS.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// The name of the address, in lower case and without a dot at the end; with `confirm`, only one that leads back to
     /// the address. Callers with the same address share one look-up.
     ///
     /// # Errors
     ///
-    /// When there is no such name, or DNS does not say within 5 seconds.
+    /// When there is no such name, or DNS does not say in time.
     pub async fn find(&self, address: IpAddr, confirm: bool) -> Result<String, NameError> {
         // A socket for both families shows IPv4 callers as ::ffff:10.0.0.5, and those have no reverse entries.
         let address = address.to_canonical();

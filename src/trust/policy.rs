@@ -25,7 +25,7 @@ pub enum Caller<'a> {
     Local,
 }
 
-/// Why a caller may not. `Display` is the body of the 403.
+/// Why a caller may not. `Display` is the text of the 403.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No certificate, and any would have done.
