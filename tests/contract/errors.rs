@@ -60,7 +60,7 @@ const CASES: &[Case] = &[
     // B10.
     case("GET", "/ipam/subnet/10.2.0.0/30/next_ip?mac=&group=", 404, "No free addresses found in 10.2.0.0/30"),
     case("POST", "/ipam/subnet/10.0.0.0/24/10.0.0.1?group=", 409, "IP address 10.0.0.1 is already reserved"),
-    case("POST", "/ipam/subnet/10.0.0.0/24/10.0.0.0?group=", 400, "IP address 10.0.0.0 is the network or broadcast"),
+    case("POST", "/ipam/subnet/10.0.0.0/24/10.0.0.0?group=", 400, "IP address 10.0.0.0 is the network, broadcast"),
     case("GET", "/ipam/subnet/10.3.0.0/24?group=", 409, "Subnet 10.3.0.0/24 is in External IPAM more than once"),
     case("GET", "/ipam/subnet/10.3.0.0/24/next_ip?mac&group", 409, "Subnet 10.3.0.0/24 is in External IPAM more"),
     case("DELETE", "/ipam/subnet/10.3.0.0/24/10.3.0.5?group=", 409, "Subnet 10.3.0.0/24 is in External IPAM more"),
