@@ -6,4 +6,10 @@ use ipam_provider::Registration;
 pub const PROVIDERS: &[Registration] = &[
     #[cfg(feature = "internal")]
     ipam_provider_internal::REGISTRATION,
+    #[cfg(feature = "nautobot")]
+    ipam_provider_nautobot::REGISTRATION,
+    #[cfg(feature = "netbox")]
+    ipam_provider_netbox::REGISTRATION,
+    #[cfg(feature = "phpipam")]
+    ipam_provider_phpipam::REGISTRATION,
 ];

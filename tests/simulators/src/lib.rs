@@ -8,6 +8,9 @@
 //! [`Server`] is what they have in common: connections, and the faults of the conformance suite.
 
 mod exchange;
+pub mod nautobot;
+pub mod netbox;
+pub mod phpipam;
 pub mod replay;
 mod server;
 

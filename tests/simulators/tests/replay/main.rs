@@ -1,1 +1,5 @@
 //! The recorded exchanges of real servers, asked again of the simulators.
+
+mod nautobot;
+mod netbox;
+mod phpipam;

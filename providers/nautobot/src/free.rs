@@ -1,0 +1,62 @@
+//! Free addresses: page after page of `available-ips`, past what is held.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet};
+
+use crate::client::{Client, PAGE};
+
+/// The lowest free addresses of the prefix that the query allows.
+///
+/// The first page starts at the beginning and is large enough for what is held, so that it is nearly always the only
+/// one. A page may be shorter than was asked for because of the site's `MAX_PAGE_SIZE`, hence only an empty one is the
+/// end.
+pub(crate) async fn free_addresses(client: &Client, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
+    let (first, last) = subnet.prefix.offerable(subnet.pool);
+    let mut found = BTreeSet::new();
+    let mut from = None;
+    while found.len() < query.at_most {
+        let held = query.held.range(from.unwrap_or(first)..=last).count();
+        // One more, because the network address of an IPv6 prefix is among the answers.
+        let limit = (query.at_most - found.len() + held + 1).min(PAGE);
+        let page = page(client, subnet, limit, from).await?;
+        let Some(highest) = page.last().copied() else { break };
+        let offerable =
+            page.into_iter().filter(|address| subnet.is_offerable(*address) && !query.held.contains(address));
+        found.extend(offerable);
+        if highest >= last {
+            break;
+        }
+        from = Some(next(highest));
+    }
+    Ok(found.into_iter().take(query.at_most).collect())
+}
+
+/// One page, in order, with what is not in the subnet left out.
+async fn page(client: &Client, subnet: &Subnet, limit: usize, from: Option<IpAddr>) -> Result<BTreeSet<IpAddr>> {
+    let mut page = BTreeSet::new();
+    for row in client.available(subnet.id.as_str(), limit, from).await? {
+        let address = row.host().ok_or_else(|| unexpected("Nautobot answers with a free address that is none"))?;
+        if !subnet.prefix.contains(address) {
+            return Err(unexpected("Nautobot answers with a free address of another prefix"));
+        }
+        if from.is_some_and(|from| address < from) {
+            return Err(unexpected("This version of Nautobot cannot list free addresses from a given one on"));
+        }
+        page.insert(address);
+    }
+    Ok(page)
+}
+
+fn unexpected(message: &str) -> Error {
+    Error::new(ErrorKind::Unexpected, message)
+}
+
+/// The address after this one, which is not the last of its prefix.
+fn next(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() + 1).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() + 1).into(),
+    }
+}

@@ -1,0 +1,60 @@
+//! What `check` looks at: reachability, the token, and each right, without changing anything.
+
+use ipam_provider::{ErrorKind, Probe, Result};
+
+use crate::Settings;
+use crate::client::{Client, Objects};
+use crate::right::Right;
+use crate::wire::NamedRow;
+
+/// The object type of addresses, as statuses and tags name what they are for.
+const ADDRESS: &str = "ipam.ipaddress";
+
+/// `/api/status/` is not asked: it takes a second, and answers users that may do nothing at all.
+pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
+    let reached = client.reach().await;
+    let outcome = reached.as_ref().map(|_| ()).map_err(ToString::to_string);
+    let mut probes = vec![Probe { what: "Nautobot answers and accepts the token".to_owned(), outcome }];
+    // Otherwise everything else would fail in the same way.
+    let Ok(namespaces) = reached else { return probes };
+    let mut note = |what: String, outcome: Result<()>| {
+        probes.push(Probe { what, outcome: outcome.map_err(|error| error.to_string()) });
+    };
+    let may = |right: Right| format!("the user of the token has the permission: {right}");
+    note(may(Right::ViewNamespaces), namespaces);
+    note(may(Right::ViewPrefixes), view(client, Objects::Prefixes).await);
+    note(may(Right::ViewAddresses), view(client, Objects::Addresses).await);
+    note(may(Right::AddAddresses), client.may_add().await);
+    note(may(Right::DeleteAddresses), client.may_delete().await);
+    let mut named = vec![("status", Objects::Statuses, &settings.status)];
+    named.extend(settings.tags.iter().map(|tag| ("tag", Objects::Tags, tag)));
+    named.extend(settings.tenant.iter().map(|tenant| ("tenant", Objects::Tenants, tenant)));
+    for (word, objects, name) in named {
+        let outcome = exists(client, word, objects, name).await;
+        probes.push(Probe { what: format!("the {word} {name} can be given to addresses"), outcome });
+    }
+    probes
+}
+
+async fn view(client: &Client, objects: Objects) -> Result<()> {
+    client.page::<serde_json::Value>(objects, &[], 1, 0).await.map(drop)
+}
+
+async fn exists(client: &Client, word: &str, objects: Objects, name: &str) -> Result<(), String> {
+    let rows: Vec<NamedRow> = match client.list(objects, &[("name", name)]).await {
+        Ok(rows) => rows,
+        Err(error) if error.kind() == ErrorKind::Unauthenticated => {
+            return Err(format!("{error}; without it addresses cannot be added with this {word}"));
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    let Some(row) = rows.iter().find(|row| row.name == name) else {
+        return Err(format!("Nautobot has no such {word}, or the user of the token may not see it; case matters"));
+    };
+    match &row.content_types {
+        Some(types) if !types.iter().any(|known| known == ADDRESS) => {
+            Err(format!("In Nautobot this {word} is not for IP addresses; add {ADDRESS} to its content types"))
+        }
+        _ => Ok(()),
+    }
+}

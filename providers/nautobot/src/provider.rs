@@ -1,0 +1,242 @@
+//! Nautobot as a provider: namespaces are groups, prefixes are subnets, IP addresses are reservations.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use ipam_provider::{
+    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released,
+    Requester, Reservation, Result, Subnet,
+};
+
+use crate::client::{Added, Client, Objects};
+use crate::right::Right;
+use crate::wire::{AddressRow, NamespaceRow, PrefixRow};
+use crate::{Settings, free, probe, record};
+
+/// The name in settings and log lines.
+pub(crate) const NAME: &str = "nautobot";
+
+/// One Nautobot.
+#[derive(Debug)]
+pub struct Nautobot {
+    client: Client,
+    settings: Settings,
+}
+
+impl Nautobot {
+    /// A provider of these settings. Does no network.
+    ///
+    /// # Errors
+    /// [`Rejected`](ErrorKind::Rejected) when a certificate file cannot be used.
+    pub fn new(settings: Settings) -> Result<Self> {
+        Ok(Self { client: Client::new(&settings)?, settings })
+    }
+
+    /// The prefix as it is now. What is remembered of it does not hold any more when it has gone, or has become
+    /// another one: then it is `NotFound`.
+    async fn current(&self, subnet: &Subnet) -> Result<PrefixRow> {
+        let gone = || Error::new(ErrorKind::NotFound, format!("Subnet {subnet} is no longer in Nautobot"));
+        let row = match self.client.prefix(subnet.id.as_str()).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone().because(error)),
+            answer => answer?,
+        };
+        let is_same = row.value() == Some(subnet.prefix)
+            && row.namespace.name.as_deref() == subnet.group.as_ref().map(GroupName::as_str);
+        if is_same { Ok(row) } else { Err(gone()) }
+    }
+
+    /// The records of the address in the namespace of the subnet, which is `current`.
+    ///
+    /// An address belongs to the smallest prefix around it, so the record of an address in a subnet with smaller ones
+    /// in it may be one of theirs. It is the same address all the same: a namespace has each only once.
+    async fn records(&self, current: &PrefixRow, address: IpAddr) -> Result<Vec<AddressRow>> {
+        let (text, namespace) = (address.to_string(), current.namespace.id.as_str());
+        let filters = [("address", text.as_str()), ("namespace", namespace)];
+        let mut records = Vec::new();
+        for row in self.client.list::<AddressRow>(Objects::Addresses, &filters).await? {
+            let is_asked = row.host() == Some(address)
+                && (row.parent.id == current.id || self.is_in(namespace, &row.parent.id).await?);
+            if !is_asked {
+                return Err(Error::new(
+                    ErrorKind::Unexpected,
+                    "Nautobot answers with another address than it was asked for",
+                ));
+            }
+            records.push(row);
+        }
+        Ok(records)
+    }
+
+    /// Is the prefix there and in this namespace? One that is gone is no reason to call the subnet gone.
+    async fn is_in(&self, namespace: &str, prefix: &str) -> Result<bool> {
+        match self.client.prefix(prefix).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            answer => Ok(answer?.namespace.id == namespace),
+        }
+    }
+
+    /// Deletes one record; `false` when it was gone already.
+    async fn delete(&self, current: &PrefixRow, address: IpAddr, record: &AddressRow) -> Result<bool> {
+        match self.client.delete(&record.id).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            outcome => return outcome.map(|()| true),
+        }
+        // A permission that is bound to conditions hides what may not be deleted: that is a 404 as well.
+        if self.records(current, address).await?.iter().any(|left| left.id == record.id) {
+            let message = format!(
+                "The user of the Nautobot token may not delete IP address {address}: the permission {} does not reach \
+                 it",
+                Right::DeleteAddresses
+            );
+            return Err(Error::new(ErrorKind::Unauthenticated, message));
+        }
+        Ok(false)
+    }
+
+    fn already_exists(subnet: &Subnet, address: IpAddr) -> Error {
+        Error::new(ErrorKind::AlreadyExists, format!("IP address {address} already exists in subnet {subnet}"))
+    }
+}
+
+fn group(row: NamespaceRow) -> Option<Group> {
+    Some(Group { id: RecordId::new(row.id), name: GroupName::new(row.name)?, description: row.description })
+}
+
+/// The subnet of a row of `depth=1`, which names the namespace, or of a namespace that is known.
+fn subnet(row: PrefixRow, known: Option<&GroupName>) -> Result<Subnet> {
+    let unexpected = |message: &str| Error::new(ErrorKind::Unexpected, message);
+    let prefix = row.value().ok_or_else(|| unexpected("Nautobot answers with a prefix that is none"))?;
+    let pool = row.is_pool();
+    let group = known.cloned().or_else(|| GroupName::new(row.namespace.name?));
+    let group = group.ok_or_else(|| unexpected("Nautobot does not name the namespace of a prefix"))?;
+    Ok(Subnet { id: RecordId::new(row.id), prefix, group: Some(group), description: row.description, pool })
+}
+
+/// Can the name be filtered by? `null` asks for "no value"; control characters are an error.
+fn can_be_asked_for(name: &GroupName) -> bool {
+    name.as_str() != "null" && !name.as_str().contains(char::is_control)
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Provider for Nautobot {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let records_mac = self.settings.mac_field.is_some();
+        Capabilities { groups: true, ipv6: true, records_mac, records_hostname: true }
+    }
+
+    async fn probe(&self) -> Vec<Probe> {
+        probe::probe(&self.client, &self.settings).await
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        let rows = self.client.list(Objects::Namespaces, &[]).await?;
+        let mut groups: Vec<Group> = rows.into_iter().filter_map(group).collect();
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        // Somebody may add a namespace between two pages and so move another onto the next one.
+        groups.dedup_by(|a, b| a.id == b.id);
+        Ok(groups)
+    }
+
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>> {
+        let rows: Vec<NamespaceRow> = if can_be_asked_for(name) {
+            self.client.list(Objects::Namespaces, &[("name", name.as_str())]).await?
+        } else {
+            self.client.list(Objects::Namespaces, &[]).await?
+        };
+        // Nautobot strips blanks from what it is asked for, and a name of blanks is no filter at all.
+        Ok(rows.into_iter().find(|row| row.name == name.as_str()).and_then(group))
+    }
+
+    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+        let Some(namespace) = self.group(group).await? else { return Ok(Vec::new()) };
+        let id = namespace.id.as_str();
+        let mut rows: Vec<PrefixRow> = self.client.list(Objects::Prefixes, &[("namespace", id)]).await?;
+        rows.retain(|row| row.namespace.id == id);
+        let subnets: Result<Vec<Subnet>> = rows.into_iter().map(|row| subnet(row, Some(group))).collect();
+        let mut subnets = subnets?;
+        subnets.sort_by_key(|subnet| subnet.prefix);
+        subnets.dedup_by(|a, b| a.id == b.id);
+        Ok(subnets)
+    }
+
+    async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let text = prefix.to_string();
+        // All namespaces are asked for, also when one is meant: there are few records of a prefix, and a filter by
+        // name would take a name that looks like an id for the id.
+        let filters = [("prefix", text.as_str()), ("depth", "1")];
+        let mut rows: Vec<PrefixRow> = self.client.list(Objects::Prefixes, &filters).await?;
+        rows.retain(|row| row.value() == Some(prefix));
+        let subnets: Result<Vec<Subnet>> = rows.into_iter().map(|row| subnet(row, None)).collect();
+        let mut subnets = subnets?;
+        subnets.retain(|subnet| group.is_none() || subnet.group.as_ref() == group);
+        subnets.sort_by(|a, b| (&a.group, &a.id).cmp(&(&b.group, &b.id)));
+        subnets.dedup_by(|a, b| a.id == b.id);
+        Ok(subnets)
+    }
+
+    async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
+        let current = self.current(subnet).await?;
+        let records = self.records(&current, address).await?;
+        Ok(records.first().map(|record| record::reservation(&self.settings, record)))
+    }
+
+    async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
+        if self.current(subnet).await?.is_container() {
+            // Nautobot would offer what the prefixes inside need for themselves, their network addresses included.
+            let message =
+                format!("Subnet {subnet} is a container in Nautobot; choose a prefix inside it, or make it a network");
+            return Err(Error::new(ErrorKind::Rejected, message));
+        }
+        match free::free_addresses(&self.client, subnet, query).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let message = format!("Subnet {subnet} is no longer in Nautobot");
+                Err(Error::new(ErrorKind::NotFound, message).because(error))
+            }
+            answer => answer,
+        }
+    }
+
+    async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
+        if !subnet.prefix.contains(address) {
+            return Err(Error::new(ErrorKind::Rejected, format!("IP address {address} is not in subnet {subnet}")));
+        }
+        // Nautobot would put the address into a wider prefix when this one is gone.
+        let current = self.current(subnet).await?;
+        let new = record::new(&self.settings, current.namespace.id.clone(), subnet, address, by);
+        match self.client.add(&new).await? {
+            Added::Done => Ok(()),
+            Added::Refused(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(Self::already_exists(subnet, address).because(error))
+            }
+            Added::Refused(error) => Err(error),
+            Added::PerhapsTaken(error) => match self.records(&current, address).await {
+                Ok(records) if !records.is_empty() => Err(Self::already_exists(subnet, address).because(error)),
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
+        let current = self.current(subnet).await?;
+        let records = self.records(&current, address).await?;
+        if self.settings.delete_only_own && !records.iter().all(|record| record::is_ours(&self.settings, record)) {
+            let message = format!(
+                "IP address {address} was not added to Nautobot by this proxy, and delete_only_own keeps it; delete it \
+                 in Nautobot"
+            );
+            return Err(Error::new(ErrorKind::Rejected, message));
+        }
+        let mut released = Released::WasAbsent;
+        for record in &records {
+            if self.delete(&current, address, record).await? {
+                released = Released::Removed;
+            }
+        }
+        Ok(released)
+    }
+}

@@ -1,0 +1,186 @@
+//! What is written of an address and read back: host name, description with the mark of ownership, MAC.
+//!
+//! A value that Nautobot would refuse is shortened or left out, so that it costs nobody a host.
+
+use std::net::IpAddr;
+
+use ipam_provider::{Filling, Mac, Requester, Reservation, Subnet};
+use serde_json::{Map, Value};
+
+use crate::Settings;
+use crate::wire::{AddressRow, Named, NewAddress};
+
+/// A longer description is refused: `Ensure this field has no more than 255 characters.`
+const DESCRIPTION_AT_MOST: usize = 255;
+
+/// A longer `dns_name` is refused.
+const DNS_NAME_AT_MOST: usize = 255;
+
+/// Between the mark and the rest of a description.
+const SEPARATOR: &str = ": ";
+
+/// The record of an address that is to be added to the namespace of this id.
+pub(crate) fn new(
+    settings: &Settings,
+    namespace: String,
+    subnet: &Subnet,
+    address: IpAddr,
+    by: &Requester,
+) -> NewAddress {
+    NewAddress {
+        address: format!("{address}/{}", subnet.prefix.length()),
+        namespace,
+        status: settings.status.clone(),
+        description: description(settings, Filling { by, address, subnet }),
+        dns_name: by.hostname.as_deref().and_then(|hostname| dns_name(hostname, address)),
+        tags: settings.tags.iter().map(|name| Named { name: name.clone() }).collect(),
+        tenant: settings.tenant.as_ref().map(|name| Named { name: name.clone() }),
+        custom_fields: custom_fields(settings, address, by.mac),
+    }
+}
+
+/// What a record says.
+pub(crate) fn reservation(settings: &Settings, row: &AddressRow) -> Reservation {
+    let field = settings.mac_field.as_ref().and_then(|key| row.custom_fields.get(key));
+    Reservation {
+        mac: field.and_then(Value::as_str).and_then(|mac| mac.parse().ok()),
+        hostname: Some(row.dns_name.clone()).filter(|name| !name.is_empty()),
+        ours: is_ours(settings, row),
+    }
+}
+
+/// Does the description begin with the mark? It needs no tag or custom field to be set up in Nautobot, and people who
+/// look at the address see who added it.
+pub(crate) fn is_ours(settings: &Settings, row: &AddressRow) -> bool {
+    let rest = row.description.strip_prefix(&settings.mark);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR.trim_end()))
+}
+
+/// The mark, and what is known of the host.
+fn description(settings: &Settings, filling: Filling<'_>) -> String {
+    let mark = &settings.mark;
+    let text = settings.description.fill(filling, DESCRIPTION_AT_MOST - mark.chars().count() - SEPARATOR.len());
+    // A control character would be refused.
+    let text = text.replace(char::is_control, "");
+    if text.is_empty() { mark.clone() } else { format!("{mark}{SEPARATOR}{text}") }
+}
+
+/// Lower case, as Nautobot keeps it; `None` for what it refuses (`Only alphanumeric characters, hyphens, periods, and
+/// underscores are allowed in DNS names`; unlike NetBox no `*`).
+fn dns_name(hostname: &str, address: IpAddr) -> Option<String> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let is_name = (1..=DNS_NAME_AT_MOST).contains(&hostname.len()) && hostname.bytes().all(is_allowed);
+    if !is_name {
+        log::info!("nautobot: the host name for {address} is left out: it is no DNS name");
+    }
+    is_name.then(|| hostname.to_ascii_lowercase())
+}
+
+fn custom_fields(settings: &Settings, address: IpAddr, mac: Option<Mac>) -> Map<String, Value> {
+    let mut fields = settings.custom_fields.clone();
+    if let (Some(key), Some(mac)) = (&settings.mac_field, mac) {
+        if mac.is_infiniband() {
+            // A field for MACs may have a rule that 20 bytes break; the description still names them.
+            log::info!("nautobot: the MAC for {address} is left out of {key}: it is an InfiniBand address");
+        } else {
+            fields.insert(key.clone(), mac.to_string().into());
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ipam_provider::settings::{Section, Setting};
+    use ipam_provider::{GroupName, RecordId};
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings(description: &str) -> Settings {
+        let values = [
+            ("url", json!("https://n.example.com")),
+            ("token", json!("t")),
+            ("description", json!(description)),
+            ("mac_field", json!("mac")),
+            ("custom_fields", json!({"source": "foreman"})),
+        ];
+        let values = values.map(|(key, value)| (key.to_owned(), Setting { value, origin: None }));
+        Settings::read(&mut Section::new("x.yml", BTreeMap::from(values))).expect("settings")
+    }
+
+    fn record(description: &str, hostname: &str, mac: &str) -> NewAddress {
+        let subnet = Subnet {
+            id: RecordId::new("3a65b43b-0468-4395-a0c7-457014cf53e0"),
+            prefix: "10.1.13.0/24".parse().expect("a prefix"),
+            group: GroupName::new("Global"),
+            description: String::new(),
+            pool: false,
+        };
+        let by = Requester { mac: mac.parse().ok(), hostname: Some(hostname.to_owned()) };
+        new(&settings(description), "n".to_owned(), &subnet, [10, 1, 13, 9].into(), &by)
+    }
+
+    const MAC: &str = "02:00:5e:00:53:aa";
+
+    #[test]
+    fn a_record_has_mask_name_mac_and_mark() {
+        let record = record("Foreman {hostname} {mac}", "Web.Example.COM", MAC);
+        assert_eq!(record.address, "10.1.13.9/24");
+        assert_eq!(record.dns_name.as_deref(), Some("web.example.com"));
+        assert_eq!(record.description, "foreman-ipam-proxy: Foreman Web.Example.COM 02:00:5e:00:53:aa");
+        assert_eq!((record.custom_fields["mac"].as_str(), record.custom_fields.len()), (Some(MAC), 2));
+    }
+
+    #[test]
+    fn a_long_description_is_cut_and_the_mark_is_not() {
+        let record = record(&"ä".repeat(300), "web", MAC);
+        assert_eq!(record.description.chars().count(), 255);
+        assert!(record.description.starts_with("foreman-ipam-proxy: ää"));
+    }
+
+    #[test]
+    fn a_description_of_nothing_known_is_the_mark() {
+        assert_eq!(record("{group} {mac}", "web", "").description, "foreman-ipam-proxy: Global");
+        assert_eq!(record("{mac}", "web", "").description, "foreman-ipam-proxy");
+        assert_eq!(record("{hostname}", "a\0b\u{7f}", "").description, "foreman-ipam-proxy: ab");
+    }
+
+    #[test]
+    fn a_host_name_that_is_no_dns_name_is_left_out() {
+        for name in ["*.example.com", "a b", "zürich", "", "a\n", &"a".repeat(256)] {
+            assert_eq!(record("x", name, MAC).dns_name, None, "{name:?}");
+        }
+        for name in ["a_b-c.example.com", "example.com.", &"a".repeat(255)] {
+            assert_eq!(record("x", name, MAC).dns_name.as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn an_infiniband_mac_is_only_in_the_description() {
+        let mac = "80:00:02:08:fe:80:00:00:00:00:00:00:00:02:c9:03:00:2f:85:a1";
+        let record = record("Foreman {mac}", "ib0", mac);
+        assert_eq!(record.custom_fields.keys().collect::<Vec<_>>(), ["source"]);
+        assert!(record.description.contains(mac));
+    }
+
+    #[test]
+    fn only_a_description_that_begins_with_the_mark_is_ours() {
+        let settings = settings("x");
+        let is_marked = |description: &str| {
+            let row = json!({
+                "id": "i", "address": "10.1.13.9/24", "parent": {"id": "p"}, "dns_name": "", "custom_fields": {},
+                "description": description,
+            });
+            is_ours(&settings, &serde_json::from_value(row).expect("a row"))
+        };
+        for ours in ["foreman-ipam-proxy", "foreman-ipam-proxy: web, ticket 5", "foreman-ipam-proxy:web"] {
+            assert!(is_marked(ours), "{ours}");
+        }
+        for other in ["", "web", "not foreman-ipam-proxy", "foreman-ipam-proxy-b: web", "Foreman-ipam-proxy: web"] {
+            assert!(!is_marked(other), "{other}");
+        }
+    }
+}

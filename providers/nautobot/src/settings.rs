@@ -1,0 +1,225 @@
+//! The settings of `settings.d/externalipam_nautobot.yml`.
+
+use std::sync::Arc;
+
+use ipam_provider::http::HttpSettings;
+use ipam_provider::settings::{Secret, Section};
+use ipam_provider::{Plan, Template};
+use reqwest::header::HeaderValue;
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+
+use crate::Nautobot;
+
+const URL: &str = "https://nautobot.example.com";
+
+/// The status that every Nautobot comes with.
+const STATUS: &str = "Active";
+
+/// What a new address is described with, behind the mark.
+const DESCRIPTION: &str = "{hostname} {mac}";
+
+/// What the description of each of our own addresses begins with.
+const MARK: &str = "foreman-ipam-proxy";
+
+/// So much of a description may be the mark.
+const MARK_AT_MOST: usize = 60;
+
+/// How Nautobot is reached and what is written into it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The keys that all providers share.
+    pub http: HttpSettings,
+    /// `token`: the API token.
+    pub token: Secret,
+    /// `status`: the name of the status of new addresses.
+    pub status: String,
+    /// `mark`: what the description of our own addresses begins with.
+    pub mark: String,
+    /// `description`: what stands behind the mark.
+    pub description: Template,
+    /// `tags`: the names of the tags of new addresses.
+    pub tags: Vec<String>,
+    /// `tenant`: the name of the tenant of new addresses.
+    pub tenant: Option<String>,
+    /// `mac_field`: the key of the custom field for the MAC.
+    pub mac_field: Option<String>,
+    /// `custom_fields`: custom fields that every new address is given.
+    pub custom_fields: Map<String, Value>,
+    /// `delete_only_own`: is a record without our mark kept?
+    pub delete_only_own: bool,
+}
+
+impl Settings {
+    /// Reads the section; faults are noted in it. `None` when something that must be there is not.
+    pub fn read(section: &mut Section) -> Option<Self> {
+        let http = HttpSettings::read(section, URL);
+        let right = "write the API token of a Nautobot user, in quotes";
+        let token =
+            section.read("token", right, |value| value.as_str().filter(|text| is_token(text)).map(Secret::from));
+        let token = section.required("token", token, right);
+        let status = section.text("status").unwrap_or_else(|| STATUS.to_owned());
+        let right = "write text with the places {mac}, {hostname}, {address}, {subnet}, {group} and {date}";
+        let description = section.read("description", right, |value| value.as_str()?.parse().ok());
+        let description = description.unwrap_or_else(|| DESCRIPTION.parse().expect("the default is a template"));
+        let right = format!("write up to {MARK_AT_MOST} characters in one line, without blanks at the ends");
+        let mark = section.read("mark", &right, |value| value.as_str().filter(|text| is_mark(text)).map(str::to_owned));
+        let mark = mark.unwrap_or_else(|| MARK.to_owned());
+        let tags = section.list("tags").unwrap_or_default();
+        let tenant = section.text("tenant");
+        let right = "write the key of a custom field, such as mac_address";
+        let mac_field =
+            section.read("mac_field", right, |value| value.as_str().filter(|key| is_field_key(key)).map(str::to_owned));
+        let right = "write the keys of custom fields, each with the text, number, true or false to set";
+        let custom_fields = section.read("custom_fields", right, custom_fields).unwrap_or_default();
+        if mac_field.as_ref().is_some_and(|key| custom_fields.contains_key(key)) {
+            section.problem("custom_fields", "sets the custom field that mac_field names", "keep one of the two");
+        }
+        let delete_only_own = section.flag("delete_only_own").unwrap_or(false);
+        Some(Self {
+            http: http?,
+            token: token?,
+            status,
+            mark,
+            description,
+            tags,
+            tenant,
+            mac_field,
+            custom_fields,
+            delete_only_own,
+        })
+    }
+
+    /// The header that shows who we are. Only the scheme `Token` is known to Nautobot.
+    pub(crate) fn authorization(&self) -> HeaderValue {
+        let mut value = HeaderValue::try_from(format!("Token {}", self.token.expose_secret()))
+            .expect("a token is made of characters that a header may hold");
+        value.set_sensitive(true);
+        value
+    }
+}
+
+/// Visible ASCII: a blank would end the token, and a line break the header.
+fn is_token(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Nautobot makes keys that are valid in GraphQL too.
+fn is_field_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn is_mark(text: &str) -> bool {
+    text.chars().count() <= MARK_AT_MOST && text.trim() == text && !text.contains(char::is_control)
+}
+
+/// An object of plain values, or of lists of texts for a choice of several.
+fn custom_fields(value: &Value) -> Option<Map<String, Value>> {
+    let is_usable = |value: &Value| match value {
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => true,
+        Value::Array(items) => items.iter().all(Value::is_string),
+        Value::Null | Value::Object(_) => false,
+    };
+    let fields = value.as_object()?;
+    fields.iter().all(|(key, value)| is_field_key(key) && is_usable(value)).then(|| fields.clone())
+}
+
+pub(crate) fn plan(section: &mut Section) -> Plan {
+    let settings = Settings::read(section);
+    Box::new(move |_| Ok(Arc::new(Nautobot::new(settings.expect("a plan is only run when there was no fault"))?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use ipam_provider::settings::Setting;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(settings: Value) -> (Option<Settings>, Vec<String>) {
+        let Value::Object(settings) = settings else { panic!("an object") };
+        let settings: BTreeMap<_, _> =
+            settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
+        let mut section = Section::new("x.yml", settings);
+        let read = Settings::read(&mut section);
+        let findings = section.finish();
+        (read, findings.problems.iter().chain(&findings.unknown).map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn url_and_token_are_enough() {
+        let (settings, problems) = read(json!({"url": "https://n.example.com/", "token": "geheim"}));
+        let settings = settings.expect("settings");
+        assert_eq!(problems, [""; 0]);
+        assert_eq!((settings.status.as_str(), settings.delete_only_own), ("Active", false));
+        assert_eq!(settings.description.to_string(), "{hostname} {mac}");
+        assert_eq!(settings.mark, "foreman-ipam-proxy");
+        assert!(settings.tags.is_empty() && settings.tenant.is_none());
+        assert!(settings.mac_field.is_none() && settings.custom_fields.is_empty());
+        assert_eq!(settings.authorization().to_str().expect("text"), "Token geheim");
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let (settings, problems) = read(json!({
+            "url": "https://n.example.com", "token": "geheim", "status": "Reserved", "description": "{mac}",
+            "tags": ["foreman", "auto"], "tenant": "Lab", "mac_field": "mac_address", "delete_only_own": true,
+            "mark": "proxy-a", "custom_fields": {"source": "foreman", "sites": ["a", "b"], "rank": 1, "auto": true},
+        }));
+        let settings = settings.expect("settings");
+        assert_eq!(problems, [""; 0]);
+        assert_eq!((settings.status.as_str(), settings.description.to_string().as_str()), ("Reserved", "{mac}"));
+        assert_eq!(settings.tags, ["foreman", "auto"]);
+        assert_eq!((settings.tenant.as_deref(), settings.delete_only_own), (Some("Lab"), true));
+        assert_eq!((settings.mac_field.as_deref(), settings.mark.as_str()), (Some("mac_address"), "proxy-a"));
+        assert_eq!(settings.custom_fields.len(), 4);
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_and_none_shows_a_value() {
+        let (settings, problems) = read(json!({
+            "token": "geheim mit Blank", "description": "{host}", "mac_field": "mac address",
+            "delete_only_own": "perhaps", "tags": 5, "tennant": "Lab", "mark": " geheim",
+            "custom_fields": {"a": {"b": "geheim"}},
+        }));
+        assert!(settings.is_none());
+        let keys: Vec<_> = problems.iter().filter_map(|problem| problem.split(' ').nth(1)).collect();
+        assert_eq!(
+            keys,
+            ["url", "token", "description", "mark", "tags", "mac_field", "custom_fields", "delete_only_own", "tennant"],
+            "{problems:#?}"
+        );
+        assert!(!problems.iter().any(|problem| problem.contains("geheim") || problem.contains("perhaps")));
+    }
+
+    #[test]
+    fn two_settings_do_not_write_one_field() {
+        let (_, problems) = read(json!({
+            "url": "https://n.example.com", "token": "t", "mac_field": "mac", "custom_fields": {"mac": "x"},
+        }));
+        assert_eq!(problems, ["x.yml: custom_fields sets the custom field that mac_field names; keep one of the two"]);
+    }
+
+    #[test]
+    fn the_example_has_every_key_and_no_other() {
+        let example = include_str!("../../../settings.d/externalipam_nautobot.yml.example");
+        let key = |line: &str| {
+            let line = line.strip_prefix('#').unwrap_or(line);
+            line.split_once(':').map(|(key, _)| key).filter(|key| is_field_key(key)).map(str::to_owned)
+        };
+        let keys: BTreeSet<String> = example.lines().filter_map(key).collect();
+        // A key that is nowhere near a known one is answered with all of them.
+        let (_, problems) = read(json!({"url": "https://n.example.com", "token": "t", "xxxxxxxxxxxx": 1}));
+        let known = problems[0].split_once("known are: ").expect("a list of keys").1;
+        assert_eq!(keys, known.split(", ").map(str::to_owned).collect());
+    }
+
+    #[test]
+    fn the_token_is_never_shown() {
+        let (settings, _) = read(json!({"url": "https://n.example.com", "token": "geheim"}));
+        let settings = settings.expect("settings");
+        assert!(!format!("{settings:?} {:?}", settings.authorization()).contains("geheim"));
+    }
+}

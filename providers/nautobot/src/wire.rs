@@ -1,0 +1,158 @@
+//! Nautobot's JSON, field for field, as far as it is used. Recorded from Nautobot 3.2.7; keys that are not named here
+//! are ignored.
+
+use std::net::IpAddr;
+
+use ipam_provider::Prefix;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A page of `GET /api/<app>/<objects>/` (3.2.7).
+#[derive(Debug, Deserialize)]
+pub(crate) struct Page<T> {
+    /// The URL of the next page. Only whether there is one is used: its host comes from the request's `Host`, and the
+    /// token must not go wherever an answer says.
+    pub(crate) next: Option<String>,
+    pub(crate) results: Vec<T>,
+}
+
+/// A row of `/api/ipam/namespaces/` (3.2.7).
+#[derive(Debug, Deserialize)]
+pub(crate) struct NamespaceRow {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+}
+
+/// A row of `/api/ipam/prefixes/` (3.2.7).
+#[derive(Debug, Deserialize)]
+pub(crate) struct PrefixRow {
+    pub(crate) id: String,
+    /// Such as `10.1.0.0/24`.
+    pub(crate) prefix: String,
+    pub(crate) r#type: Choice,
+    pub(crate) namespace: NamespaceReference,
+    pub(crate) description: String,
+}
+
+impl PrefixRow {
+    /// The prefix as a value.
+    pub(crate) fn value(&self) -> Option<Prefix> {
+        self.prefix.parse().ok()
+    }
+
+    /// Every address of a pool is for hosts.
+    pub(crate) fn is_pool(&self) -> bool {
+        self.r#type.value == "pool"
+    }
+
+    /// A container is there to hold prefixes, not addresses.
+    pub(crate) fn is_container(&self) -> bool {
+        self.r#type.value == "container"
+    }
+}
+
+/// `{"value": "network", "label": "Network"}`; also `container` and `pool` (3.2.7).
+#[derive(Debug, Deserialize)]
+pub(crate) struct Choice {
+    pub(crate) value: String,
+}
+
+/// A namespace in another object: `{"id", "object_type", "url"}`, with `depth=1` the whole of it (3.2.7).
+#[derive(Debug, Deserialize)]
+pub(crate) struct NamespaceReference {
+    pub(crate) id: String,
+    /// Only with `depth=1`.
+    pub(crate) name: Option<String>,
+}
+
+/// Any other object in an object: `{"id", "object_type", "url"}` (3.2.7).
+#[derive(Debug, Deserialize)]
+pub(crate) struct Reference {
+    pub(crate) id: String,
+}
+
+/// A row of `/api/ipam/ip-addresses/` and the answer to a `POST` there (3.2.7).
+#[derive(Debug, Deserialize)]
+pub(crate) struct AddressRow {
+    pub(crate) id: String,
+    /// Such as `10.1.0.4/24`. The mask is whatever the writer gave.
+    pub(crate) address: String,
+    /// The smallest prefix of the namespace around the address.
+    pub(crate) parent: Reference,
+    /// Empty when there is none; always lower case.
+    pub(crate) dns_name: String,
+    pub(crate) description: String,
+    pub(crate) custom_fields: Map<String, Value>,
+}
+
+impl AddressRow {
+    /// The address without its mask.
+    pub(crate) fn host(&self) -> Option<IpAddr> {
+        host(&self.address)
+    }
+}
+
+/// A row of `GET /api/ipam/prefixes/<id>/available-ips/`, which is a bare list (3.2.7).
+#[derive(Debug, Deserialize)]
+pub(crate) struct AvailableRow {
+    /// Such as `10.1.0.2/24`: the mask is the prefix's.
+    pub(crate) address: String,
+}
+
+impl AvailableRow {
+    /// The address without its mask.
+    pub(crate) fn host(&self) -> Option<IpAddr> {
+        host(&self.address)
+    }
+}
+
+fn host(address: &str) -> Option<IpAddr> {
+    address.split_once('/').map_or(address, |(host, _)| host).parse().ok()
+}
+
+/// A row of `/api/extras/statuses/`, `/api/extras/tags/` or `/api/tenancy/tenants/`, which all have a name. Not
+/// recorded.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NamedRow {
+    pub(crate) name: String,
+    /// The object types that a status or a tag is for, such as `ipam.ipaddress`; a tenant has none.
+    #[serde(default)]
+    pub(crate) content_types: Option<Vec<String>>,
+}
+
+/// The body of `POST /api/ipam/ip-addresses/` (3.2.7).
+#[derive(Debug, Serialize)]
+pub(crate) struct NewAddress {
+    /// With the mask of its subnet; without one it would become /32.
+    pub(crate) address: String,
+    /// The id. Nautobot itself finds the parent in it. Naming the parent instead is refused as soon as a smaller prefix
+    /// is around the address.
+    pub(crate) namespace: String,
+    /// Required, by name; case matters.
+    pub(crate) status: String,
+    pub(crate) description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dns_name: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<Named>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant: Option<Named>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub(crate) custom_fields: Map<String, Value>,
+}
+
+/// An object in a request, by its name rather than by its id (3.2.7).
+#[derive(Debug, Serialize)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+}
+
+/// What a refusal says: `{"detail": text}`, or for a 500 `{"error", "exception", "nautobot_version", "python_version"}`
+/// (3.2.7).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Refusal {
+    pub(crate) detail: Option<String>,
+    pub(crate) exception: Option<String>,
+}

@@ -1,0 +1,93 @@
+//! Free addresses: what Nautobot offers, and what of it is passed on.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipam_provider::{ErrorKind, FreeQuery, Released};
+use ipam_simulators::nautobot::Nautobot as Simulated;
+use ipam_simulators::{Ipam, Request, Response};
+use serde_json::{Value, json};
+
+use super::{free, instead, ip};
+use crate::site::Fixture;
+
+#[tokio::test]
+async fn the_first_address_of_an_ipv6_prefix_is_only_offered_in_a_pool() {
+    let fixture = Fixture::new();
+    let offered = |ipam: &Simulated, id: &str| {
+        let request = Request {
+            method: "GET".to_owned(),
+            path: format!("/api/ipam/prefixes/{id}/available-ips/"),
+            query: "limit=1".to_owned(),
+            headers: vec![("authorization".to_owned(), format!("Token {}", Simulated::TOKEN))],
+            body: Vec::new(),
+        };
+        serde_json::from_slice::<Value>(&ipam.answer(&request).body).expect("JSON")[0]["address"].clone()
+    };
+    let id = fixture.ipam.add_prefix("Production", "2001:db8:9::/64", "network", "");
+    assert_eq!(offered(&fixture.ipam, &id), "2001:db8:9::/64", "Nautobot offers it");
+    let subnet = fixture.subnet("Production", "2001:db8:9::/64").await;
+    assert_eq!(free(&fixture.provider, &subnet, 1).await.expect("free"), [ip("2001:db8:9::1")]);
+    fixture.ipam.set_type(&id, "pool");
+    let pool = fixture.subnet("Production", "2001:db8:9::/64").await;
+    assert_eq!(free(&fixture.provider, &pool, 1).await.expect("free"), [ip("2001:db8:9::")]);
+}
+
+#[tokio::test]
+async fn a_container_gives_out_no_address_but_what_is_in_it_can_be_deleted() {
+    let fixture = Fixture::new();
+    fixture.ipam.add_prefix("Production", "203.0.113.128/25", "container", "");
+    let container = fixture.subnet("Production", "203.0.113.128/25").await;
+    let error = free(&fixture.provider, &container, 1).await.expect_err("it holds prefixes");
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert_eq!(
+        error.to_string(),
+        "Subnet 203.0.113.128/25 (group Production) is a container in Nautobot; choose a prefix inside it, or make it a \
+         network"
+    );
+    fixture.ipam.take("Production", ip("203.0.113.129"));
+    let released = fixture.provider.release(&container, ip("203.0.113.129")).await;
+    assert_eq!(released.expect("a release"), Released::Removed);
+}
+
+#[tokio::test]
+async fn many_holds_are_passed_with_few_requests() {
+    let fixture = Fixture::new();
+    fixture.ipam.add_prefix("Production", "10.0.0.0/16", "network", "");
+    let subnet = fixture.subnet("Production", "10.0.0.0/16").await;
+    fixture.server.take_requests();
+    let held: BTreeSet<IpAddr> =
+        (1..=2500u32).map(|number| IpAddr::from((0x0a00_0000 + number).to_be_bytes())).collect();
+    let found = fixture.provider.free_addresses(&subnet, FreeQuery { at_most: 3, held: &held }).await;
+    assert_eq!(found.expect("free"), ["10.0.9.197", "10.0.9.198", "10.0.9.199"].map(ip));
+    let requests = fixture.server.take_requests();
+    let starts: Vec<_> = requests.iter().filter_map(|request| request.parameter("range_start")).collect();
+    assert_eq!(starts, ["10.0.3.233", "10.0.7.209"], "from where the page before ended");
+    assert_eq!(requests.len(), 4, "one for the prefix and three pages");
+    // `limit=0` is a whole page and `limit=-1` the whole prefix.
+    assert!(
+        requests.iter().filter_map(|request| request.parameter("limit")).all(|limit| limit != "0" && limit != "-1")
+    );
+}
+
+#[tokio::test]
+async fn a_nautobot_that_cannot_page_free_addresses_is_not_asked_for_ever() {
+    let fixture = instead(|ipam, request| {
+        let without = Request { query: "limit=2".to_owned(), ..request.clone() };
+        request.path.ends_with("/available-ips/").then(|| ipam.answer(&without))
+    });
+    let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+    let error = free(&fixture.provider, &subnet, 5).await.expect_err("the same page again");
+    assert_eq!(error.kind(), ErrorKind::Unexpected);
+}
+
+#[tokio::test]
+async fn free_addresses_of_another_prefix_are_not_believed() {
+    let fixture = instead(|_, request| {
+        let other = json!([{"ip_version": 4, "address": "192.0.2.33/28"}]);
+        request.path.ends_with("/available-ips/").then(|| Response::json(200, &other))
+    });
+    let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+    let error = free(&fixture.provider, &subnet, 5).await.expect_err("they lie elsewhere");
+    assert_eq!(error.kind(), ErrorKind::Unexpected);
+}

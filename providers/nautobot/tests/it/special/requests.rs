@@ -1,0 +1,62 @@
+//! What is asked of Nautobot, and what is not.
+
+use ipam_provider::ErrorKind;
+use ipam_provider_nautobot::REGISTRATION;
+use ipam_simulators::Response;
+use ipam_simulators::nautobot::Site;
+use serde_json::json;
+
+use super::{free, host, instead, ip, name};
+use crate::site::{Fixture, provider};
+
+#[tokio::test]
+async fn only_parameters_that_nautobot_knows_are_sent_and_every_path_ends_with_a_slash() {
+    let fixture = Fixture::new();
+    let provider = &fixture.provider;
+    let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+    let address = ip("192.0.2.17");
+    provider.groups().await.expect("groups");
+    provider.subnets(&name("Production")).await.expect("subnets");
+    provider.reserve(&subnet, address, &host("web.example.com")).await.expect("a reservation");
+    provider.reservation(&subnet, address).await.expect("an answer");
+    free(provider, &subnet, 500).await.expect("free addresses");
+    provider.release(&subnet, address).await.expect("a release");
+    assert!(provider.probe().await.iter().all(|probe| probe.outcome.is_ok()));
+
+    let known = ["limit", "offset", "depth", "name", "namespace", "prefix", "address", "range_start"];
+    for request in fixture.server.take_requests() {
+        assert!(request.path.ends_with('/'), "{}", request.path);
+        assert_ne!(request.path, "/api/status/", "it takes a second");
+        assert_eq!(request.header("accept"), Some("application/json"), "{}", request.path);
+        for (parameter, value) in request.parameters() {
+            assert!(known.contains(&parameter.as_str()), "{parameter}");
+            assert!(!value.is_empty(), "{parameter} without a value is no filter");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_next_page_is_asked_of_nautobot_whatever_host_it_names() {
+    let site = Site { page_at_most: 2, next_host: Some("elsewhere.example.com".to_owned()), ..Site::default() };
+    let fixture = Fixture::at(site, json!({}), |ipam| ipam);
+    assert_eq!(fixture.provider.groups().await.expect("groups").len(), 9);
+    let requests = fixture.server.take_requests();
+    assert_eq!(requests.len(), 5);
+    let offsets: Vec<_> = requests.iter().filter_map(|request| request.parameter("offset")).collect();
+    assert_eq!(offsets, ["2", "4", "6", "8"], "by the rows that came");
+}
+
+#[tokio::test]
+async fn a_page_that_is_announced_and_empty_does_not_go_on_for_ever() {
+    let empty = json!({"count": 9, "next": "http://elsewhere.example.com/", "previous": null, "results": []});
+    let fixture = instead(move |_, _| Some(Response::json(200, &empty)));
+    let error = fixture.provider.groups().await.expect_err("no end");
+    assert_eq!(error.kind(), ErrorKind::Unexpected);
+}
+
+#[tokio::test]
+async fn building_does_no_network() {
+    let fixture = Fixture::new();
+    provider(json!({"url": fixture.server.url(), "token": "t"}));
+    assert_eq!((REGISTRATION.name, fixture.server.take_requests().len()), ("nautobot", 0));
+}

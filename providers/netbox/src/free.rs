@@ -1,0 +1,193 @@
+//! Free addresses: what NetBox lists, and what lies behind the end of its list.
+//!
+//! `available-ips` is a plain list from the lowest address on, with a limit and without pages. The limit is silently cut
+//! to `MAX_PAGE_SIZE` (1000, unless the server is set otherwise; `-1` would list a whole /8). When held addresses fill
+//! what can be listed, the rest is worked out block by block from the addresses and ranges that are recorded.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result, Subnet};
+
+use crate::client::{ADDRESSES, PAGE, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT};
+use crate::provider::{gone_as, vrf_filter};
+use crate::{Netbox, wire};
+
+/// So many bits of addresses are looked at in one request: a little more than one page of them.
+const BLOCK_BITS: u8 = 10;
+
+/// The status of a prefix that holds prefixes.
+const CONTAINER: &str = "container";
+
+/// Both are needed, and which one is missing NetBox does not say.
+const VIEW_BOTH: &str = "ipam.view_prefix or ipam.view_ipaddress";
+
+/// The lowest free addresses of a subnet that are not held.
+pub(crate) async fn addresses(netbox: &Netbox, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
+    let (first, last) = subnet.prefix.offerable(subnet.pool);
+    let asked = (query.held.range(first..=last).count() + query.at_most).min(PAGE);
+    let path = ["api", "ipam", "prefixes", subnet.id.as_str(), "available-ips", ""];
+    let rows = netbox.client.get(&path, &[("limit", &asked.to_string())], VIEW_BOTH).await;
+    let rows: Vec<wire::Available> = rows.map_err(|error| gone_as(error, subnet))?;
+    let listed = listed(subnet, &rows)?;
+    let mut free: Vec<IpAddr> = listed.iter().copied().filter(|address| is_wanted(subnet, query, *address)).collect();
+    free.truncate(query.at_most);
+    // Nothing listed: the subnet is full. (Or `mark_utilized` is set, up to 4.2: then NetBox gives nothing out.)
+    let Some(&highest) = listed.last() else { return Ok(free) };
+    let may_be_cut = rows.len() >= asked || free.is_empty() || looks_like_a_page(rows.len());
+    if free.len() < query.at_most && highest < last && may_be_cut {
+        add_behind(netbox, subnet, query, highest, &mut free).await?;
+    }
+    Ok(free)
+}
+
+/// The addresses that were listed, lowest first.
+///
+/// # Errors
+/// [`NotFound`](ErrorKind::NotFound) when they are of another prefix: the record has been changed.
+fn listed(subnet: &Subnet, rows: &[wire::Available]) -> Result<Vec<IpAddr>> {
+    let mut listed = BTreeSet::new();
+    for row in rows {
+        let odd = || Error::new(ErrorKind::Unexpected, format!("{WHAT} lists a free address that is none"));
+        let (address, length) = wire::interface(&row.address).ok_or_else(odd)?;
+        if length != subnet.prefix.length() || !subnet.prefix.contains(address) {
+            return Err(Error::new(ErrorKind::NotFound, format!("Subnet {subnet} has become another one in {WHAT}")));
+        }
+        listed.insert(address);
+    }
+    Ok(listed.into_iter().collect())
+}
+
+fn is_wanted(subnet: &Subnet, query: FreeQuery<'_>, address: IpAddr) -> bool {
+    subnet.is_offerable(address) && !query.held.contains(&address)
+}
+
+/// Might a server have cut its answer to this many rows? Page sizes are round numbers; to look behind the end costs
+/// three requests, so that it is not done for every short answer.
+fn looks_like_a_page(rows: usize) -> bool {
+    rows >= 10 && (rows.is_multiple_of(5) || rows.is_power_of_two())
+}
+
+/// Adds the free addresses above `highest`, until there are enough.
+async fn add_behind(
+    netbox: &Netbox,
+    subnet: &Subnet,
+    query: FreeQuery<'_>,
+    highest: IpAddr,
+    free: &mut Vec<IpAddr>,
+) -> Result<()> {
+    let record = netbox.record(subnet).await?;
+    let ranges = ranges(netbox, subnet, &record).await?;
+    let last = subnet.prefix.last();
+    let mut start = highest;
+    while start < last && free.len() < query.at_most {
+        let from = next(start);
+        let block = block(subnet.prefix, from);
+        let used = used(netbox, subnet, &record, block).await?;
+        let mut address = from;
+        loop {
+            let is_free =
+                !used.contains(&address) && !ranges.iter().any(|(low, high)| *low <= address && address <= *high);
+            if is_free && is_wanted(subnet, query, address) && free.len() < query.at_most {
+                free.push(address);
+            }
+            if address == block.last() {
+                break;
+            }
+            address = next(address);
+        }
+        start = block.last();
+    }
+    Ok(())
+}
+
+/// The addresses that are recorded in a block of a prefix.
+async fn used(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix, block: Prefix) -> Result<BTreeSet<IpAddr>> {
+    let vrf = record.vrf.as_ref().map(|vrf| vrf.id);
+    // In a container of the global table the addresses of all VRFs count.
+    let counts_all = vrf.is_none() && record.status.0 == CONTAINER;
+    let (parent, vrf_id) = (block.to_string(), vrf_filter(vrf));
+    let query = [("fields", "id,address,vrf"), ("parent", &parent), ("vrf_id", &vrf_id)];
+    let query = if counts_all { &query[..2] } else { &query[..] };
+    let rows = netbox.client.list(&ADDRESSES, query, VIEW_ADDRESS).await;
+    let rows: Vec<wire::Address> = rows.map_err(|error| gone_as(error, subnet))?;
+    let counts = |row: &&wire::Address| counts_all || row.vrf.as_ref().map(|vrf| vrf.id) == vrf;
+    Ok(rows.iter().filter(counts).filter_map(wire::Address::ip).collect())
+}
+
+/// The ranges of a prefix that NetBox gives no address out of: those marked as populated, before 4.3 all.
+async fn ranges(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix) -> Result<Vec<(IpAddr, IpAddr)>> {
+    if !netbox.client.has(&RANGES, VIEW_RANGE).await? {
+        // 2.x has no ranges.
+        return Ok(Vec::new());
+    }
+    let vrf = record.vrf.as_ref().map(|vrf| vrf.id);
+    let (parent, vrf_id) = (subnet.prefix.to_string(), vrf_filter(vrf));
+    let query =
+        [("fields", "id,start_address,end_address,vrf,mark_populated"), ("parent", &parent), ("vrf_id", &vrf_id)];
+    let rows = netbox.client.list(&RANGES, &query, VIEW_RANGE).await;
+    let mut rows: Vec<wire::Range> = rows.map_err(|error| gone_as(error, subnet))?;
+    rows.retain(|range| range.vrf.as_ref().map(|vrf| vrf.id) == vrf && range.mark_populated != Some(false));
+    let odd = || Error::new(ErrorKind::Unexpected, format!("{WHAT} shows a range that is none"));
+    let ends =
+        |range: &wire::Range| Some((wire::interface(&range.start_address)?.0, wire::interface(&range.end_address)?.0));
+    rows.iter().map(|range| ends(range).ok_or_else(odd)).collect()
+}
+
+/// The block that an address of a prefix is in; the whole prefix when it is small.
+fn block(prefix: Prefix, address: IpAddr) -> Prefix {
+    let (bits, all) = match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let length = prefix.length().max(all - BLOCK_BITS);
+    let network = bits & u128::MAX.checked_shl(u32::from(all - length)).unwrap_or(0);
+    let network = match address {
+        IpAddr::V4(_) => IpAddr::V4(u32::try_from(network).expect("an IPv4 address has 32 bits").into()),
+        IpAddr::V6(_) => IpAddr::V6(network.into()),
+    };
+    Prefix::new(network, length).expect("the bits behind the length are zero")
+}
+
+/// The address after one that is not the last of its prefix.
+fn next(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => IpAddr::V4((address.to_bits() + 1).into()),
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() + 1).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block_of(prefix: &str, address: &str) -> String {
+        block(prefix.parse().expect("a prefix"), address.parse().expect("an address")).to_string()
+    }
+
+    #[test]
+    fn a_block_holds_the_address_and_is_no_larger_than_the_prefix() {
+        assert_eq!(block_of("10.0.0.0/8", "10.1.7.9"), "10.1.4.0/22");
+        assert_eq!(block_of("10.1.7.0/24", "10.1.7.9"), "10.1.7.0/24");
+        assert_eq!(block_of("10.1.7.8/32", "10.1.7.8"), "10.1.7.8/32");
+        assert_eq!(block_of("0.0.0.0/0", "255.255.255.255"), "255.255.252.0/22");
+        assert_eq!(block_of("2001:db8::/64", "2001:db8::1:0:7"), "2001:db8::1:0:0/118");
+        assert_eq!(block_of("::/0", "::1"), "::/118");
+    }
+
+    #[test]
+    fn round_numbers_may_be_page_sizes() {
+        for rows in [10, 16, 20, 25, 50, 100, 128, 250, 500, 512, 1000] {
+            assert!(looks_like_a_page(rows), "{rows}");
+        }
+        for rows in [0, 1, 5, 8, 13, 62, 253] {
+            assert!(!looks_like_a_page(rows), "{rows}");
+        }
+    }
+
+    #[test]
+    fn the_next_address_is_counted_in_bits() {
+        assert_eq!(next([10, 0, 0, 255].into()), IpAddr::from([10, 0, 1, 0]));
+        assert_eq!(next("2001:db8::ffff".parse().expect("an address")).to_string(), "2001:db8::1:0");
+    }
+}

@@ -1,0 +1,247 @@
+//! What is recorded of an address, and what is read back from it.
+
+use std::net::IpAddr;
+
+use ipam_provider::{Filling, Mac, Requester, Reservation, Subnet, Template};
+use serde_json::{Map, Value};
+
+use crate::wire::{Address, NewAddress, Related};
+
+/// NetBox refuses a longer description (400).
+const DESCRIPTION_AT_MOST: usize = 200;
+
+/// NetBox refuses a longer name (400).
+const DNS_NAME_AT_MOST: usize = 255;
+
+/// Between the mark and the rest of a description.
+const SEPARATOR: &str = ": ";
+
+/// What the settings say about records of addresses.
+#[derive(Debug, Clone)]
+pub(crate) struct Records {
+    /// `None` for NetBox's default.
+    pub(crate) status: Option<String>,
+    /// The slug of a tenant.
+    pub(crate) tenant: Option<String>,
+    /// Slugs of tags.
+    pub(crate) tags: Vec<String>,
+    /// The custom field for the MAC.
+    pub(crate) mac_field: Option<String>,
+    /// Custom fields that every address has.
+    pub(crate) custom_fields: Map<String, Value>,
+    /// What stands behind the mark.
+    pub(crate) description: Template,
+    /// What the description of our own addresses begins with.
+    pub(crate) mark: String,
+}
+
+/// Where a new address is recorded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The subnet, for its length and the description.
+    pub(crate) subnet: &'a Subnet,
+    /// The id of its VRF; `None` in the global table.
+    pub(crate) vrf: Option<u64>,
+    /// The id of the tenant that the address inherits.
+    pub(crate) tenant: Option<u64>,
+}
+
+impl Records {
+    /// The record of an address in a place. What NetBox would refuse is left out: a host must not fail for it.
+    pub(crate) fn address(&self, place: Place<'_>, address: IpAddr, by: &Requester) -> NewAddress<'_> {
+        let dns_name = by.hostname.as_deref().and_then(|hostname| {
+            let name = dns_name(hostname);
+            if name.is_none() {
+                log::warn!(
+                    "{address} is recorded without dns_name: NetBox takes only letters, digits, '-', '_' and dots"
+                );
+            }
+            name
+        });
+        NewAddress {
+            address: Some(format!("{address}/{}", place.subnet.prefix.length())),
+            vrf: place.vrf,
+            dns_name,
+            description: self.description(Filling { by, address, subnet: place.subnet }),
+            tenant: self.tenant.as_deref().map(Related::Slug).or(place.tenant.map(Related::Id)),
+            custom_fields: self.custom_fields(by.mac, address),
+            ..self.blank()
+        }
+    }
+
+    /// A record without an address, which NetBox refuses whatever else is in it: shows which of the settings it knows.
+    pub(crate) fn blank(&self) -> NewAddress<'_> {
+        NewAddress {
+            address: None,
+            vrf: None,
+            status: self.status.as_deref(),
+            dns_name: None,
+            description: self.mark.clone(),
+            tenant: self.tenant.as_deref().map(Related::Slug),
+            tags: self.tags.iter().map(|tag| Related::Slug(tag)).collect(),
+            custom_fields: self.custom_fields.clone(),
+        }
+    }
+
+    /// The mark, and what is known of the host.
+    fn description(&self, filling: Filling<'_>) -> String {
+        let room = DESCRIPTION_AT_MOST - self.mark.chars().count() - SEPARATOR.len();
+        let text = self.description.fill(filling, room);
+        // A control character (NUL) would be refused.
+        let text = text.replace(char::is_control, "");
+        if text.is_empty() { self.mark.clone() } else { format!("{}{SEPARATOR}{text}", self.mark) }
+    }
+
+    fn custom_fields(&self, mac: Option<Mac>, address: IpAddr) -> Map<String, Value> {
+        let mut fields = self.custom_fields.clone();
+        if let (Some(field), Some(mac)) = (&self.mac_field, mac) {
+            if mac.is_infiniband() {
+                // A rule on the field's values is made for 6 bytes, and would fail the host.
+                log::warn!("{address} is recorded without its InfiniBand MAC: {field} is for MACs of 6 bytes");
+            } else {
+                fields.insert(field.clone(), Value::String(mac.to_string()));
+            }
+        }
+        fields
+    }
+
+    /// Does the record begin with our mark?
+    pub(crate) fn is_ours(&self, record: &Address) -> bool {
+        let rest = record.description.strip_prefix(&self.mark);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR.trim_end()))
+    }
+
+    /// What the records of one address say; `None` without records. There can be several where a VRF does not enforce
+    /// unique addresses: then it is ours only if all are.
+    pub(crate) fn reservation(&self, records: &[Address]) -> Option<Reservation> {
+        let first = records.first()?;
+        let mac = self.mac_field.as_ref().and_then(|field| first.custom_fields.get(field)?.as_str()?.parse().ok());
+        let hostname = Some(first.dns_name.clone()).filter(|name| !name.is_empty());
+        Some(Reservation { mac, hostname, ours: records.iter().all(|record| self.is_ours(record)) })
+    }
+}
+
+/// The host name as NetBox takes it: lower case, or `None` when it would be refused. The rule is that of
+/// `ipam/validators.py`: labels of letters, digits, `_` and `-`, of which the first may be `*`, and perhaps a dot at the
+/// end.
+fn dns_name(hostname: &str) -> Option<String> {
+    let mut labels = hostname.strip_suffix('.').unwrap_or(hostname).split('.');
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    let is_name = labels.next().is_some_and(|first| first == "*" || is_label(first)) && labels.all(is_label);
+    (is_name && hostname.len() <= DNS_NAME_AT_MOST).then(|| hostname.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use ipam_provider::{GroupName, RecordId};
+    use serde_json::json;
+
+    use super::*;
+
+    fn records(description: &str) -> Records {
+        Records {
+            status: Some("dhcp".to_owned()),
+            tenant: None,
+            tags: vec!["foreman".to_owned()],
+            mac_field: Some("mac".to_owned()),
+            custom_fields: Map::from_iter([("team".to_owned(), json!("linux"))]),
+            description: description.parse().expect("a template"),
+            mark: "proxy".to_owned(),
+        }
+    }
+
+    fn subnet() -> Subnet {
+        Subnet {
+            id: RecordId::new(7),
+            prefix: "10.1.2.0/24".parse().expect("a prefix"),
+            group: GroupName::new("blue"),
+            description: String::new(),
+            pool: false,
+        }
+    }
+
+    fn written(records: &Records, by: &Requester) -> Value {
+        let subnet = subnet();
+        let place = Place { subnet: &subnet, vrf: Some(3), tenant: Some(9) };
+        serde_json::to_value(records.address(place, [10, 1, 2, 5].into(), by)).expect("JSON")
+    }
+
+    fn requester(mac: &str, hostname: &str) -> Requester {
+        Requester { mac: Some(mac.parse().expect("a MAC")), hostname: Some(hostname.to_owned()) }
+    }
+
+    #[test]
+    fn an_address_is_recorded_with_the_length_of_its_subnet_and_all_that_is_known() {
+        let by = requester("02:00:5E:00:53:01", "Web.Example.com");
+        assert_eq!(
+            written(&records("{hostname} {mac}"), &by),
+            json!({
+                "address": "10.1.2.5/24", "vrf": 3, "status": "dhcp", "dns_name": "web.example.com",
+                "description": "proxy: Web.Example.com 02:00:5e:00:53:01", "tenant": {"id": 9},
+                "tags": [{"slug": "foreman"}], "custom_fields": {"team": "linux", "mac": "02:00:5e:00:53:01"},
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_not_set_is_left_to_netbox() {
+        let records = Records {
+            status: None,
+            tags: Vec::new(),
+            mac_field: None,
+            custom_fields: Map::new(),
+            tenant: Some("acme".to_owned()),
+            ..records("{hostname}")
+        };
+        assert_eq!(
+            written(&records, &Requester::default()),
+            json!({"address": "10.1.2.5/24", "vrf": 3, "description": "proxy", "tenant": {"slug": "acme"}})
+        );
+    }
+
+    #[test]
+    fn what_netbox_would_refuse_is_left_out_or_cut() {
+        let infiniband = "80:00:02:08:fe:80:00:00:00:00:00:00:00:02:c9:03:00:2f:85:a1";
+        let body = written(&records("{hostname} {mac}"), &requester(infiniband, "büro.example.com"));
+        assert_eq!(body.get("dns_name"), None);
+        assert_eq!(body["custom_fields"], json!({"team": "linux"}));
+        let body = written(&records("{hostname}"), &requester(infiniband, &"ä".repeat(300)));
+        let description = body["description"].as_str().expect("text");
+        assert_eq!(description.chars().count(), 200);
+        assert!(description.starts_with("proxy: ää"));
+        let body = written(&records("{hostname}"), &requester(infiniband, "a\0b"));
+        assert_eq!(body["description"], json!("proxy: ab"));
+    }
+
+    #[test]
+    fn names_are_what_netbox_takes() {
+        for name in ["web", "Web-1.example.com", "_a.b_c.example.com", "*.example.com", "a.example.com.", "10"] {
+            assert_eq!(dns_name(name), Some(name.to_ascii_lowercase()), "{name}");
+        }
+        let long = ["a"; 129].join(".");
+        for name in ["", ".", "bad name", "bücher.example.com", "a..b", "a.*", "*a", "a/b", long.as_str()] {
+            assert_eq!(dns_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_description_that_begins_with_the_mark_is_ours() {
+        let record = |description: &str| -> Address {
+            serde_json::from_value(json!({"id": 1, "address": "10.1.2.5/24", "vrf": null, "description": description}))
+                .expect("an address")
+        };
+        let records = records("{hostname}");
+        for ours in ["proxy", "proxy: web", "proxy:"] {
+            assert!(records.is_ours(&record(ours)), "{ours}");
+        }
+        for other in ["", "proxy2: web", "my proxy: web", "proxyserver", "Proxy: web", "proxy web"] {
+            assert!(!records.is_ours(&record(other)), "{other}");
+        }
+        let both = [record("proxy: a"), record("other")];
+        assert!(!records.reservation(&both).expect("two records").ours);
+        assert!(records.reservation(&both[..1]).expect("one record").ours);
+        assert_eq!(records.reservation(&[]), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! The settings of `settings.d/externalipam_netbox.yml`.
+
+use std::sync::Arc;
+
+use ipam_provider::http::HttpSettings;
+use ipam_provider::settings::Section;
+use ipam_provider::{Error, ErrorKind, Plan, Result, Template};
+use reqwest::header::HeaderValue;
+use serde_json::{Map, Value};
+
+use crate::Netbox;
+use crate::client::authorization;
+use crate::group_by::GroupBy;
+use crate::record::Records;
+
+/// What a new address is described with, behind the mark.
+const DESCRIPTION: &str = "{hostname} {mac}";
+
+/// What the description of each of our own addresses begins with.
+const MARK: &str = "foreman-ipam-proxy";
+
+/// So much of a description may be the mark.
+const MARK_AT_MOST: usize = 60;
+
+/// How NetBox is asked, and what is recorded there.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub(crate) http: HttpSettings,
+    pub(crate) authorization: HeaderValue,
+    pub(crate) group_by: GroupBy,
+    /// Empty for every status.
+    pub(crate) prefix_status: Vec<String>,
+    pub(crate) records: Records,
+    pub(crate) delete_only_own: bool,
+}
+
+impl Settings {
+    /// Reads the section; faults are noted in it. `None` when there is no usable `url` or `token`.
+    pub fn read(section: &mut Section) -> Option<Self> {
+        let http = HttpSettings::read(section, "https://netbox.example.com");
+        let token = section.secret("token");
+        let token = section.required("token", token, "write an API token of NetBox, in quotes");
+        let authorization = token.and_then(|token| {
+            let header = authorization(&token);
+            if header.is_none() {
+                let right = "write only the token, without the word before it and without blanks";
+                section.problem("token", "is not a token", right);
+            }
+            header
+        });
+        let group_by = section.choice("group_by", &GroupBy::CHOICES).unwrap_or(GroupBy::Vrf);
+        let prefix_status = section.list("prefix_status").unwrap_or_default();
+        let records = records(section);
+        let delete_only_own = section.flag("delete_only_own").unwrap_or(false);
+        Some(Self { http: http?, authorization: authorization?, group_by, prefix_status, records, delete_only_own })
+    }
+}
+
+/// What is recorded of a new address.
+fn records(section: &mut Section) -> Records {
+    let right = "write text with the places {mac}, {hostname}, {address}, {subnet}, {group} and {date}";
+    let description = section.read("description", right, |value| value.as_str()?.parse().ok());
+    let right = format!("write up to {MARK_AT_MOST} characters in one line, without blanks at the ends");
+    let mark = section.read("mark", &right, |value| {
+        let text = value.as_str()?;
+        let is_mark = text.chars().count() <= MARK_AT_MOST && text.trim() == text && !text.contains(char::is_control);
+        is_mark.then(|| text.to_owned())
+    });
+    let tags = section.list("tags").unwrap_or_default();
+    let is_slug =
+        |slug: &str| !slug.is_empty() && slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !tags.iter().all(|tag| is_slug(tag)) {
+        section.problem("tags", "has what is no slug", "write the slugs of tags that exist in NetBox");
+    }
+    let tenant = section.read("tenant", "write the slug of a tenant that exists in NetBox", |value| {
+        value.as_str().filter(|slug| is_slug(slug)).map(str::to_owned)
+    });
+    let status = section.text("status");
+    let mac_field = section.read("mac_field", "write the name of a custom field of IP addresses", |value| {
+        value.as_str().filter(|name| is_slug(name)).map(str::to_owned)
+    });
+    let right = "write the names of custom fields, each with the text, number, true or false to set";
+    let custom_fields = section.read("custom_fields", right, custom_fields).unwrap_or_default();
+    if mac_field.as_ref().is_some_and(|field| custom_fields.contains_key(field)) {
+        section.problem("custom_fields", "sets the custom field that mac_field names", "keep one of the two");
+    }
+    Records {
+        status,
+        tenant,
+        tags,
+        mac_field,
+        custom_fields,
+        description: description.unwrap_or_else(default_description),
+        mark: mark.unwrap_or_else(|| MARK.to_owned()),
+    }
+}
+
+fn default_description() -> Template {
+    DESCRIPTION.parse().expect("the constant is a template")
+}
+
+/// An object of plain values, or of lists of texts (multiple selection).
+fn custom_fields(value: &Value) -> Option<Map<String, Value>> {
+    let is_plain = |value: &Value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
+    let is_usable = |value: &Value| match value {
+        Value::Array(items) => items.iter().all(Value::is_string),
+        other => is_plain(other),
+    };
+    let fields = value.as_object()?;
+    (fields.keys().all(|name| !name.is_empty()) && fields.values().all(is_usable)).then(|| fields.clone())
+}
+
+pub(crate) fn plan(section: &mut Section) -> Plan {
+    let settings = Settings::read(section);
+    Box::new(move |_| {
+        // A section without faults has a url and a token.
+        let incomplete = || Error::new(ErrorKind::Rejected, "The settings of NetBox are not complete");
+        let netbox: Result<Netbox> = settings.ok_or_else(incomplete).and_then(Netbox::new);
+        Ok(Arc::new(netbox?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use ipam_provider::settings::Setting;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(settings: Value) -> (Option<Settings>, Vec<String>) {
+        let Value::Object(settings) = settings else { panic!("an object") };
+        let settings: BTreeMap<_, _> =
+            settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
+        let mut section = Section::new("x.yml", settings);
+        let settings = Settings::read(&mut section);
+        let findings = section.finish();
+        let problems = findings.problems.iter().chain(&findings.unknown).map(ToString::to_string).collect();
+        (settings, problems)
+    }
+
+    #[test]
+    fn the_two_keys_of_the_ruby_plugin_are_enough() {
+        let (settings, problems) = read(json!({"url": "https://netbox_host", "token": "0123456789"}));
+        let settings = settings.expect("settings");
+        assert_eq!(problems, [""; 0]);
+        assert_eq!((settings.group_by, settings.delete_only_own), (GroupBy::Vrf, false));
+        assert_eq!(settings.prefix_status, [""; 0]);
+        assert_eq!(settings.records.mark, MARK);
+        assert!(!format!("{settings:?}").contains("0123456789"), "the token is not shown");
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let (settings, problems) = read(json!({
+            "url": "https://netbox.example.com/netbox/", "token": "nbt_key.secret", "group_by": "tenant",
+            "prefix_status": "active, reserved", "description": "{hostname} in {group}", "mark": "proxy-a",
+            "status": "dhcp", "tags": ["foreman"], "tenant": "acme", "mac_field": "mac",
+            "custom_fields": {"owner_team": "linux", "cost_centre": 42, "managed": true, "zones": ["a", "b"]},
+            "delete_only_own": true,
+        }));
+        let settings = settings.expect("settings");
+        assert_eq!(problems, [""; 0]);
+        assert_eq!((settings.group_by, settings.delete_only_own), (GroupBy::Tenant, true));
+        assert_eq!(settings.prefix_status, ["active", "reserved"]);
+        assert_eq!(settings.records.tags, ["foreman"]);
+        assert_eq!(settings.records.custom_fields.len(), 4);
+        assert_eq!((settings.records.mac_field.as_deref(), settings.records.mark.as_str()), (Some("mac"), "proxy-a"));
+    }
+
+    #[test]
+    fn all_faults_are_found_in_one_go_and_no_value_is_shown() {
+        let (settings, problems) = read(json!({
+            "url": "netbox", "token": "Token geheim", "group_by": "geheim", "description": "{geheim}", "mark": " geheim",
+            "tags": ["ge heim"], "tenant": "ge heim", "mac_field": "ge heim", "custom_fields": {"geheim": null},
+            "delete_only_own": "geheim", "tokn": "geheim",
+        }));
+        assert!(settings.is_none());
+        let keys: Vec<&str> = problems.iter().filter_map(|problem| problem.split(' ').nth(1)).collect();
+        assert_eq!(
+            keys,
+            [
+                "url",
+                "token",
+                "group_by",
+                "description",
+                "mark",
+                "tags",
+                "tenant",
+                "mac_field",
+                "custom_fields",
+                "delete_only_own",
+                "tokn",
+            ]
+        );
+        assert!(problems.iter().all(|problem| !problem.contains("geheim")), "{problems:#?}");
+    }
+
+    #[test]
+    fn one_custom_field_cannot_have_two_values() {
+        let (_, problems) =
+            read(json!({"url": "https://x", "token": "x", "mac_field": "mac", "custom_fields": {"mac": "x"}}));
+        assert_eq!(problems, ["x.yml: custom_fields sets the custom field that mac_field names; keep one of the two"]);
+    }
+
+    #[test]
+    fn the_example_has_every_key() {
+        let example = include_str!("../../../settings.d/externalipam_netbox.yml.example");
+        let key = |line: &'static str| {
+            let (key, _) = line.strip_prefix('#').unwrap_or(line).split_once(':')?;
+            let is_key = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            is_key.then_some(key)
+        };
+        let named: BTreeSet<&str> = example.lines().filter_map(key).collect();
+        let (_, problems) = read(json!({"url": "https://x", "token": "x", "like_no_other_key": 1}));
+        let (_, known) = problems[0].split_once("known are: ").expect("the known keys are listed");
+        assert_eq!(named, known.split(", ").collect());
+    }
+
+    #[test]
+    fn without_url_and_token_both_are_missed() {
+        let (settings, problems) = read(json!({}));
+        assert!(settings.is_none());
+        assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+}

@@ -1,0 +1,236 @@
+//! Requests to phpIPAM's API: paths, the token, and one repetition after a session has ended.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use ipam_provider::http::{HttpClient, Method, Request};
+use ipam_provider::{Error, ErrorKind, Result};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::failure::{Failure, WHAT, judge, refused_credentials};
+use crate::session::{LoginEnd, Session};
+use crate::wire::{Data, Login};
+use crate::{Credentials, Settings};
+
+/// Asks one API app of a phpIPAM.
+#[derive(Debug)]
+pub(crate) struct Client(Arc<Inner>);
+
+struct Inner {
+    http: HttpClient,
+    app: String,
+    access: Access,
+}
+
+/// What goes into the header `token`.
+enum Access {
+    /// The token of a user, which a login gives; the header `Authorization` of that login.
+    User { basic: HeaderValue, session: Mutex<Session> },
+    /// The code of the app, for ever.
+    AppCode(HeaderValue),
+}
+
+/// No headers: they hold the credentials.
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("http", &self.http).field("app", &self.app).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Does no network.
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        let access = match &settings.credentials {
+            Credentials::User { name, password } => {
+                let pair = STANDARD.encode(format!("{name}:{}", password.expose_secret()));
+                Access::User { basic: secret(&format!("Basic {pair}"))?, session: Mutex::default() }
+            }
+            Credentials::AppCode(code) => Access::AppCode(secret(code.expose_secret())?),
+        };
+        let http = HttpClient::new(WHAT, &settings.http)?;
+        Ok(Self(Arc::new(Inner { http, app: settings.app_id.clone(), access })))
+    }
+
+    /// The id of the API app.
+    pub(crate) fn app(&self) -> &str {
+        &self.0.app
+    }
+
+    /// Reads what is at this path; `None` for a success that holds nothing.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, Failure> {
+        self.ask(&Call::new(Method::GET, path)).await
+    }
+
+    /// Reads the rows of a list that have this value in this column.
+    pub(crate) async fn get_filtered<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        column: &str,
+        value: &str,
+    ) -> Result<Option<T>, Failure> {
+        self.ask(&Call { filter: Some((column, value)), ..Call::new(Method::GET, path) }).await
+    }
+
+    /// What the app says of itself.
+    pub(crate) async fn options<T: DeserializeOwned>(&self) -> Result<Option<T>, Failure> {
+        self.ask(&Call::new(Method::OPTIONS, &[])).await
+    }
+
+    /// Creates.
+    pub(crate) async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
+        let body = serde_json::to_value(body).expect("records of texts and numbers are JSON");
+        self.ask::<IgnoredAny>(&Call { body: Some(body), ..Call::new(Method::POST, path) }).await.map(|_| ())
+    }
+
+    /// Deletes.
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
+        self.ask::<IgnoredAny>(&Call::new(Method::DELETE, path)).await.map(|_| ())
+    }
+
+    /// Sends the call, and once more with a new session when the session has ended: a call that is refused for that has
+    /// not been executed.
+    async fn ask<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<Option<T>, Failure> {
+        let first = self.token(None).await?;
+        match self.0.send(call, &first).await {
+            Err(Failure::Session) => {}
+            outcome => return outcome,
+        }
+        let second = self.token(Some(&first)).await?;
+        match self.0.send(call, &second).await {
+            Err(Failure::Session) => Err(self.0.refused_token(&second).await.into()),
+            outcome => outcome,
+        }
+    }
+
+    /// The token to send: any but the one that was refused.
+    ///
+    /// A login goes on when its caller has given up, so that its outcome is known to the next one: a refused password
+    /// must not be tried without end.
+    async fn token(&self, refused: Option<&HeaderValue>) -> Result<HeaderValue> {
+        match &self.0.access {
+            Access::AppCode(code) if Some(code) != refused => Ok(code.clone()),
+            Access::AppCode(_) => Err(refused_credentials(&format!(
+                "app_code is not that of API app {}, or its security is not SSL with App code token",
+                self.app()
+            ))),
+            Access::User { basic, session } => {
+                if let Some(token) = session.lock().await.token_besides(refused) {
+                    return Ok(token);
+                }
+                let (inner, basic, refused) = (self.0.clone(), basic.clone(), refused.cloned());
+                let login = tokio::spawn(async move { inner.renew(&basic, refused.as_ref()).await });
+                login.await.map_err(|error| {
+                    Error::new(ErrorKind::Unexpected, "The login to phpIPAM broke off").because(error)
+                })?
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Logs in, unless somebody else has while this caller waited for the lock. Logins race in phpIPAM: of several at
+    /// once, only the last token is good.
+    async fn renew(&self, basic: &HeaderValue, refused: Option<&HeaderValue>) -> Result<HeaderValue> {
+        let Access::User { session, .. } = &self.access else {
+            return Err(Error::new(ErrorKind::Unexpected, "An API app with a code has no login"));
+        };
+        let mut session = session.lock().await;
+        if let Some(token) = session.token_besides(refused) {
+            return Ok(token);
+        }
+        if let Some(error) = session.rests(Instant::now()) {
+            return Err(error);
+        }
+        match self.log_in(basic).await {
+            Ok(token) => {
+                session.begin(token.clone());
+                Ok(token)
+            }
+            Err(failure) => {
+                let end = match &failure {
+                    Failure::Blocked => LoginEnd::Blocked,
+                    Failure::Other(error) if error.kind() == ErrorKind::Unauthenticated => LoginEnd::Refused,
+                    _ => LoginEnd::Undecided,
+                };
+                let error = Error::from(failure);
+                session.fail(end, &error, Instant::now());
+                Err(error)
+            }
+        }
+    }
+
+    /// `POST user/` with Basic authentication and no body. Never `DELETE user/`: the token is that of everybody who uses
+    /// the user.
+    async fn log_in(&self, basic: &HeaderValue) -> Result<HeaderValue, Failure> {
+        let request = self.http.request(Method::POST, &["api", &self.app, "user", ""]);
+        let mut answer = request.header("authorization", basic).send().await?;
+        judge(&self.app, &mut answer)?;
+        let login: Data<Login> = answer.json()?;
+        let token = login.data.map(|login| login.token).filter(|token| !token.is_empty());
+        let token = token.ok_or_else(|| Error::new(ErrorKind::Unexpected, "phpIPAM gives no token for the login"))?;
+        Ok(secret(&token)?)
+    }
+
+    async fn send<T: DeserializeOwned>(&self, call: &Call<'_>, token: &HeaderValue) -> Result<Option<T>, Failure> {
+        let mut answer = call.request(self).header("token", token).send().await?;
+        judge(&self.app, &mut answer)?;
+        let holds: Data<T> = answer.json()?;
+        Ok(holds.data)
+    }
+
+    /// A token was refused right after the login that gave it, as API apps do whose security is "SSL with App code
+    /// token": they give tokens and do not take them.
+    async fn refused_token(&self, token: &HeaderValue) -> Error {
+        let app = &self.app;
+        let error = refused_credentials(&format!(
+            "it gives API app {app} a token and then refuses it. Set app_code in the proxy's settings when the app's \
+             security is SSL with App code token"
+        ));
+        if let Access::User { session, .. } = &self.access {
+            session.lock().await.refuse(token, &error, Instant::now());
+        }
+        error
+    }
+}
+
+/// A request below the app, as often as it is sent.
+struct Call<'a> {
+    method: Method,
+    path: &'a [&'a str],
+    filter: Option<(&'a str, &'a str)>,
+    body: Option<serde_json::Value>,
+}
+
+impl<'a> Call<'a> {
+    fn new(method: Method, path: &'a [&'a str]) -> Self {
+        Self { method, path, filter: None, body: None }
+    }
+
+    /// The path ends in a slash: before a query phpIPAM needs it.
+    fn request<'c>(&self, inner: &'c Inner) -> Request<'c> {
+        let path = [&["api", inner.app.as_str()], self.path, &[""]].concat();
+        let mut request = inner.http.request(self.method.clone(), &path);
+        if let Some((column, value)) = self.filter {
+            request = request.query("filter_by", column).query("filter_value", value);
+        }
+        match &self.body {
+            Some(body) => request.json(body),
+            None => request,
+        }
+    }
+}
+
+/// A header value that is not shown in `Debug`.
+fn secret(text: &str) -> Result<HeaderValue> {
+    let value = HeaderValue::from_str(text);
+    let mut value = value.map_err(|_| Error::new(ErrorKind::Rejected, "The credentials for phpIPAM cannot be sent"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,260 @@
+//! What phpIPAM's answers mean: the one place that knows its texts.
+//!
+//! The texts were recorded from versions 1.6.0 and 1.8.2 (PHP 8.2).
+
+use ipam_provider::http::Answer;
+use ipam_provider::{Error, ErrorKind};
+
+use crate::wire::Envelope;
+
+/// phpIPAM's name for people.
+pub(crate) const WHAT: &str = "phpIPAM";
+
+/// Why phpIPAM did not do what it was asked, as far as the operations act on it. None of the first four was executed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The token is not known, or no longer.
+    Session,
+    /// There is no subnet of that id.
+    NoSubnet,
+    /// What was asked for is not there; for lists: they are empty.
+    Absent,
+    /// It contradicts what is there: an address that exists, a subnet that contains subnets.
+    Conflict,
+    /// The caller's address is blocked after too many failed logins.
+    Blocked,
+    /// A status of 500 and no word: out of memory, out of order, or the database is away.
+    Silent,
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Failure> for Error {
+    /// For operations that do not expect the failure.
+    fn from(failure: Failure) -> Self {
+        let unexpected = |text: &str| Error::new(ErrorKind::Unexpected, format!("{WHAT} {text}"));
+        match failure {
+            Failure::Session => refused_credentials("it does not know the proxy's token"),
+            Failure::NoSubnet => Error::new(ErrorKind::NotFound, format!("The subnet is gone from {WHAT}")),
+            Failure::Absent => unexpected("says that it does not have what it always has"),
+            Failure::Conflict => unexpected("says that a question contradicts what it has"),
+            Failure::Blocked => Error::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "{WHAT} has blocked the proxy's address for 5 minutes because of too many failed logins. Correct \
+                     user and password in the proxy's settings, or find who else fails to log in from this host"
+                ),
+            ),
+            Failure::Silent => {
+                Error::new(ErrorKind::Unavailable, format!("{WHAT} has trouble of its own (status 500)"))
+            }
+            Failure::Other(error) => error,
+        }
+    }
+}
+
+/// Starts as the Ruby plugin's message does.
+pub(crate) fn refused_credentials(why: &str) -> Error {
+    Error::new(ErrorKind::Unauthenticated, format!("Invalid credentials for External IPAM: {WHAT} says no, {why}"))
+}
+
+/// Judges an answer. A success is 2xx *and* JSON *and* `success: true`.
+///
+/// `answer.body` is cut down to the envelope: errors of the database, and whatever else PHP is set to print, stand
+/// before it.
+pub(crate) fn judge(app: &str, answer: &mut Answer) -> Result<(), Failure> {
+    let envelope = envelope(&mut answer.body);
+    let Some(Envelope { success, message }) = envelope else { return Err(without_envelope(answer)) };
+    if answer.is_success() && success {
+        return Ok(());
+    }
+    let message = message.unwrap_or_default();
+    let failure = |kind, text: String| Failure::Other(Error::new(kind, text).because(message.clone()));
+    let unusable_app = |text: &str| failure(ErrorKind::Unavailable, format!("{WHAT} refuses API app {app}: {text}"));
+    Err(match (answer.status, message.as_str()) {
+        // The lock under which it writes was not to be had in time: a status of 200 around `"code":500`. Nothing was
+        // written.
+        (200..=299, _) => failure(
+            ErrorKind::Unavailable,
+            format!("{WHAT} is busy with other changes and has not done this one. Try again"),
+        ),
+        // A right, not a session: a new login would not help.
+        (401, "invalid permissions") => failure(
+            ErrorKind::Unauthenticated,
+            format!("API app {app} may only read in {WHAT}. Set its permission to Read / Write there"),
+        ),
+        (401, _) => Failure::Session,
+        // Only the code of another app is refused in this way.
+        (403, _) => Failure::Other(refused_credentials("app_code belongs to another API app").because(message.clone())),
+        (400, "Invalid application id") => {
+            let why = format!("it has no API app {app}; correct app_id (without it, the user's name is taken)");
+            Failure::Other(refused_credentials(&why).because(message.clone()))
+        }
+        // 400 for the subnet itself, 404 for what is below it.
+        (400 | 404, text) if text.starts_with("Invalid subnet Id") => Failure::NoSubnet,
+        (404, _) => Failure::Absent,
+        (409, _) => Failure::Conflict,
+        (500, text) if text.starts_with("Your IP has been blocked") => Failure::Blocked,
+        // Refused logins are said to be errors of the server.
+        (500, "Invalid username or password") => {
+            Failure::Other(refused_credentials("user or password is wrong").because(message.clone()))
+        }
+        (500, "User account is disabled" | "Your account has been disabled.") => {
+            Failure::Other(refused_credentials("the user is disabled there").because(message.clone()))
+        }
+        // The race for an address was lost in the database rather than before it.
+        (500, text) if text.contains("1062") && text.contains("sid_ip_unique") => Failure::Conflict,
+        (500, text) if text.contains("is not a valid address for subnet") => {
+            failure(ErrorKind::Rejected, format!("{WHAT} does not take this address for a host of the subnet"))
+        }
+        (500, text) if text.contains("Data too long for column") => {
+            failure(ErrorKind::Rejected, format!("{WHAT} has no room for a value of the record"))
+        }
+        // Settings of phpIPAM. It may take seconds to correct them, so that the same call may work later.
+        (503, "SSL connection is required for API") => unusable_app(
+            "it needs https in the proxy's url, or, with security User token, $api_allow_unsafe in phpIPAM's config.php",
+        ),
+        (503, "Application disabled") => unusable_app("it is disabled there; set its permission to Read / Write"),
+        (503, "API server disabled") => unusable_app("the API is switched off in its settings"),
+        (503, "Invalid app security" | "Invalid enc_request") => {
+            unusable_app("set its security to SSL with User token or SSL with App code token")
+        }
+        // From what is in front of phpIPAM: it may pass.
+        (408 | 425 | 429, _) => Failure::Other(answer.error(WHAT).because(message.clone())),
+        (400..=499, _) => {
+            failure(ErrorKind::Rejected, format!("{WHAT} refuses the request (status {})", answer.status))
+        }
+        _ => Failure::Other(answer.error(WHAT).because(message.clone())),
+    })
+}
+
+/// No envelope: the answer is not phpIPAM's, or PHP ended before it.
+fn without_envelope(answer: &Answer) -> Failure {
+    match answer.status {
+        500 if answer.body.is_empty() => Failure::Silent,
+        // A web server's own page.
+        404 => Failure::Other(Error::new(
+            ErrorKind::Unexpected,
+            format!("The url in the proxy's settings does not lead to {WHAT}'s API (status 404)"),
+        )),
+        200..=299 | 400 => Failure::Other(Error::new(
+            ErrorKind::Unexpected,
+            format!("{WHAT} gives an answer that could not be understood (status {})", answer.status),
+        )),
+        _ => Failure::Other(answer.error(WHAT)),
+    }
+}
+
+/// The envelope, which the body then begins with.
+fn envelope(body: &mut Vec<u8>) -> Option<Envelope> {
+    const START: &[u8] = br#"{"code":"#;
+    if let Ok(envelope) = serde_json::from_slice(body) {
+        return Some(envelope);
+    }
+    let start = body.windows(START.len()).position(|window| window == START)?;
+    let envelope = serde_json::from_slice(&body[start..]).ok()?;
+    body.drain(..start);
+    Some(envelope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(status: u16, body: &str) -> Result<(), Failure> {
+        judge("foreman", &mut Answer { status, body: body.into(), retry_after: None })
+    }
+
+    fn said(status: u16, message: &str) -> Failure {
+        let body = serde_json::json!({"code": status, "success": false, "message": message, "time": 0});
+        judged(status, &body.to_string()).expect_err("no success")
+    }
+
+    fn kind(failure: Failure) -> ErrorKind {
+        Error::from(failure).kind()
+    }
+
+    #[test]
+    fn a_success_needs_status_json_and_success() {
+        assert!(judged(200, r#"{"code":200,"success":true,"data":[],"time":0}"#).is_ok());
+        for (status, body) in [
+            (200, ""),
+            (200, "<html>"),
+            (200, r#"{"data":[]}"#),
+            (200, r#"{"code":500,"success":false,"message":"Cannot obtain lock"}"#),
+            (500, r#"{"code":200,"success":true}"#),
+            (302, r#"{"code":200,"success":true}"#),
+        ] {
+            assert!(judged(status, body).is_err(), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn what_php_prints_before_the_envelope_is_passed_over() {
+        let printed = r#"<div>Error: SQLSTATE[22001]</div>{"code":500,"success":false,"message":"Data too long for column 'note'"}"#;
+        assert_eq!(kind(judged(500, printed).expect_err("no success")), ErrorKind::Rejected);
+        let mut answer = Answer {
+            status: 200,
+            body: br#"Warning: x {"code":200,"success":true,"data":1}"#.to_vec(),
+            retry_after: None,
+        };
+        assert!(judge("foreman", &mut answer).is_ok());
+        assert_eq!(answer.body, br#"{"code":200,"success":true,"data":1}"#);
+    }
+
+    #[test]
+    fn a_silent_500_is_never_taken_for_absent() {
+        assert!(matches!(judged(500, ""), Err(Failure::Silent)));
+        assert_eq!(kind(Failure::Silent), ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn a_missing_right_is_not_a_missing_session() {
+        assert!(matches!(said(401, "Unauthorized"), Failure::Session));
+        let error = Error::from(said(401, "invalid permissions"));
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+        assert!(error.to_string().contains("may only read"), "{error}");
+    }
+
+    #[test]
+    fn texts_mean_what_they_were_recorded_for() {
+        let duplicate = "Error: SQLSTATE[23000]: Integrity constraint violation: 1062 Duplicate entry '174325762-132' for key 'sid_ip_unique'";
+        assert!(matches!(said(500, duplicate), Failure::Conflict));
+        assert!(matches!(said(409, "IP address already exists"), Failure::Conflict));
+        assert!(matches!(said(400, "Invalid subnet Id (9999)"), Failure::NoSubnet));
+        assert!(matches!(said(404, "Invalid subnet Id (9999)"), Failure::NoSubnet));
+        assert!(matches!(said(404, "No free addresses found"), Failure::Absent));
+        for adverb in ["excesive", "excessive"] {
+            let text = format!("Your IP has been blocked for 5 minutes because of {adverb} login failures");
+            assert!(matches!(said(500, &text), Failure::Blocked));
+        }
+        for (status, text, expected) in [
+            (500, "Invalid username or password", ErrorKind::Unauthenticated),
+            (500, "User account is disabled", ErrorKind::Unauthenticated),
+            (500, "Your account has been disabled.", ErrorKind::Unauthenticated),
+            (403, "Invalid token", ErrorKind::Unauthenticated),
+            (400, "Invalid application id", ErrorKind::Unauthenticated),
+            (500, "10.99.1.20 is not a valid address for subnet 10.10.1.0/24", ErrorKind::Rejected),
+            (400, "Invalid MAC address", ErrorKind::Rejected),
+            (500, "Error: SQLSTATE[HY000]: General error: 1205 Lock wait timeout exceeded", ErrorKind::Unavailable),
+            (503, "SSL connection is required for API", ErrorKind::Unavailable),
+            (503, "Application disabled", ErrorKind::Unavailable),
+            (429, "", ErrorKind::Unavailable),
+        ] {
+            assert_eq!(kind(said(status, text)), expected, "{status} {text}");
+        }
+    }
+
+    #[test]
+    fn a_web_servers_page_is_a_wrong_url_and_not_an_absent_subnet() {
+        let error = Error::from(judged(404, "<!DOCTYPE HTML><title>404 Not Found</title>").expect_err("no success"));
+        assert_eq!(error.kind(), ErrorKind::Unexpected);
+        assert!(error.to_string().starts_with("The url in the proxy's settings"), "{error}");
+    }
+}

@@ -1,0 +1,34 @@
+//! phpIPAM behind the provider contract: the conformance suite over the simulator, bare and in all layers, over a real
+//! server where one is named, and what is special about phpIPAM.
+
+#[path = "it/live.rs"]
+mod live;
+#[path = "it/sessions.rs"]
+mod sessions;
+#[path = "it/subject.rs"]
+mod subject;
+#[path = "it/traps.rs"]
+mod traps;
+
+mod bare {
+    ipam_conformance::suite!(super::subject::Newest);
+}
+
+mod wrapped {
+    use std::time::Duration;
+
+    use ipam_provider::layers::{Limits, wrap};
+
+    ipam_conformance::suite!(
+        super::subject::Newest,
+        wrap = |provider| wrap(provider, Limits { attempt: Duration::from_secs(10), read_attempts: 2 })
+    );
+}
+
+mod version_1_6 {
+    ipam_conformance::suite!(super::subject::Older);
+}
+
+mod real {
+    ipam_conformance::suite!(super::live::Live);
+}

@@ -1,0 +1,186 @@
+//! A real phpIPAM as the suite's subject: `IPAM_TEST_PHPIPAM_URL`, `IPAM_TEST_PHPIPAM_USER` and
+//! `IPAM_TEST_PHPIPAM_PASSWORD` name a server for tests, `IPAM_TEST_PHPIPAM_APP_ID` its API app where that is not named
+//! like the user. The app needs permission "Read / Write / Admin".
+//!
+//! The suite makes the sections of its seed and removes those that an earlier run left. A section of such a name with
+//! another description is somebody's: the suite then stops.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use ipam_conformance::{Fault, Seed, SeededSubnet, Subject};
+use ipam_provider::Provider;
+use ipam_provider::http::{HttpClient, HttpSettings, Method};
+use ipam_provider::settings::{Section, Setting};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::subject::{provider, seed};
+
+const VARIABLES: [&str; 3] = ["IPAM_TEST_PHPIPAM_URL", "IPAM_TEST_PHPIPAM_USER", "IPAM_TEST_PHPIPAM_PASSWORD"];
+
+/// There is one server, so that one case at a time uses it.
+static TURN: LazyLock<Arc<Mutex<()>>> = LazyLock::new(Arc::default);
+
+/// A real server.
+pub(crate) struct Live {
+    admin: Admin,
+    provider: Arc<dyn Provider>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The API as an administrator uses it.
+struct Admin {
+    http: HttpClient,
+    app: String,
+    token: HeaderValue,
+}
+
+impl Admin {
+    async fn new(url: &str, user: &str, password: &str, app: &str) -> Self {
+        let setting = Setting { value: json!(url), origin: None };
+        let mut section = Section::new("environment", BTreeMap::from([("url".to_owned(), setting)]));
+        let settings = HttpSettings::read(&mut section, "https://phpipam.example.com").expect("a usable URL");
+        let http = HttpClient::new("phpIPAM", &settings).expect("a client");
+        let basic = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+            .expect("a header");
+        let login = http.request(Method::POST, &["api", app, "user", ""]).header("authorization", &basic).send().await;
+        let login: Value = login.expect("a server").json().expect("an envelope");
+        let token = login["data"]["token"].as_str().expect("a token");
+        Self { token: HeaderValue::from_str(token).expect("a header"), app: app.to_owned(), http }
+    }
+
+    /// The envelope of an answer.
+    async fn ask(&self, method: Method, path: &[&str], body: Option<Value>) -> Value {
+        let path = [&["api", self.app.as_str()], path, &[""]].concat();
+        let request = self.http.request(method, &path).header("token", &self.token);
+        let request = match &body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        request.send().await.expect("an answer").json().expect("an envelope")
+    }
+
+    async fn must(&self, method: Method, path: &[&str], body: Option<Value>) -> Value {
+        let envelope = self.ask(method, path, body.clone()).await;
+        assert_eq!(envelope["success"], json!(true), "{path:?} {body:?}: {}", envelope["message"]);
+        envelope
+    }
+
+    /// Rows whose ids are numbers or texts.
+    async fn rows(&self, path: &[&str]) -> Vec<Value> {
+        self.ask(Method::GET, path, None).await["data"].as_array().cloned().unwrap_or_default()
+    }
+
+    async fn section_of(&self, name: &str) -> Option<Value> {
+        self.rows(&["sections"]).await.into_iter().find(|row| row["name"] == name)
+    }
+
+    async fn subnet_of(&self, subnet: &SeededSubnet) -> String {
+        let group = subnet.group.as_ref().expect("every subnet is in a section");
+        let section = id(&self.section_of(group.as_str()).await.expect("a seeded section"));
+        let (network, length) = (subnet.prefix.network().to_string(), subnet.prefix.length().to_string());
+        let rows = self.rows(&["subnets", "cidr", &network, &length]).await;
+        let row = rows.iter().find(|row| text(&row["sectionId"]) == section).expect("a seeded subnet");
+        id(row)
+    }
+
+    async fn row_of(&self, subnet: &SeededSubnet, address: IpAddr) -> String {
+        let subnet = self.subnet_of(subnet).await;
+        let rows = self.rows(&["addresses", "search", &address.to_string()]).await;
+        id(rows.iter().find(|row| text(&row["subnetId"]) == subnet).expect("a taken address"))
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn id(row: &Value) -> String {
+    text(&row["id"])
+}
+
+#[async_trait]
+impl Subject for Live {
+    fn seed() -> Seed {
+        seed()
+    }
+
+    fn missing() -> Option<String> {
+        let unset: Vec<_> = VARIABLES.into_iter().filter(|name| variable(name).is_none()).collect();
+        (!unset.is_empty()).then(|| format!("no real phpIPAM: {} not set", unset.join(", ")))
+    }
+
+    async fn start(seed: &Seed) -> Self {
+        let turn = TURN.clone().lock_owned().await;
+        let [url, user, password] = VARIABLES.map(|name| variable(name).expect("it was checked"));
+        let app = variable("IPAM_TEST_PHPIPAM_APP_ID").unwrap_or_else(|| user.clone());
+        let admin = Admin::new(&url, &user, &password, &app).await;
+        for group in &seed.groups {
+            if let Some(row) = admin.section_of(group.name.as_str()).await {
+                let is_ours = row["description"] == group.description.as_str();
+                assert!(is_ours, "section {} is somebody's; use a phpIPAM for tests", group.name);
+                admin.must(Method::DELETE, &["sections", &id(&row)], None).await;
+            }
+        }
+        for group in &seed.groups {
+            let body = json!({"name": group.name, "description": group.description});
+            admin.must(Method::POST, &["sections"], Some(body)).await;
+        }
+        for subnet in &seed.subnets {
+            let group = subnet.group.as_ref().expect("every subnet is in a section");
+            let section = id(&admin.section_of(group.as_str()).await.expect("it was made"));
+            let body = json!({
+                "subnet": subnet.prefix.network(), "mask": subnet.prefix.length().to_string(), "sectionId": section,
+                "description": subnet.description, "isPool": u8::from(subnet.pool),
+            });
+            let created = admin.must(Method::POST, &["subnets"], Some(body)).await;
+            for (address, by) in &subnet.taken {
+                let mut body = json!({"subnetId": id(&created), "ip": address});
+                if let Some(mac) = by.mac {
+                    body["mac"] = json!(mac);
+                }
+                if let Some(hostname) = &by.hostname {
+                    body["hostname"] = json!(hostname);
+                }
+                admin.must(Method::POST, &["addresses"], Some(body)).await;
+            }
+        }
+        let provider = Arc::new(provider(&url, json!({"user": user, "password": password, "app_id": app})));
+        Self { admin, provider, _turn: turn }
+    }
+
+    fn provider(&self) -> Arc<dyn Provider> {
+        self.provider.clone()
+    }
+
+    async fn fault(&self, _fault: Fault) -> bool {
+        false
+    }
+
+    async fn heal(&self) {}
+
+    async fn take(&self, subnet: &SeededSubnet, address: IpAddr) {
+        let body = json!({"subnetId": self.admin.subnet_of(subnet).await, "ip": address});
+        self.admin.must(Method::POST, &["addresses"], Some(body)).await;
+    }
+
+    async fn free(&self, subnet: &SeededSubnet, address: IpAddr) {
+        let row = self.admin.row_of(subnet, address).await;
+        self.admin.must(Method::DELETE, &["addresses", &row], None).await;
+    }
+
+    async fn remove(&self, subnet: &SeededSubnet) {
+        let id = self.admin.subnet_of(subnet).await;
+        self.admin.must(Method::DELETE, &["subnets", &id], None).await;
+    }
+}

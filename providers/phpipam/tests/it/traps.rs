@@ -1,0 +1,280 @@
+//! Sections, subnets and addresses where phpIPAM is not what one would expect.
+
+use std::collections::BTreeMap;
+
+use ipam_conformance::Role;
+use ipam_provider::settings::{Section, Setting};
+use ipam_provider::{ErrorKind, GroupName, Prefix, Provider, Released, Requester, Surroundings};
+use ipam_provider_phpipam::REGISTRATION;
+use ipam_simulators::phpipam::{PASSWORD, USER};
+use serde_json::json;
+
+use crate::subject::{Fixture, ip};
+
+fn group(name: &str) -> GroupName {
+    GroupName::new(name).expect("a name")
+}
+
+fn prefix(text: &str) -> Prefix {
+    text.parse().expect("a prefix")
+}
+
+#[tokio::test]
+async fn a_server_without_sections_has_no_groups_and_no_subnets() {
+    let fixture = Fixture::new();
+    fixture.ipam.clear();
+    assert_eq!(fixture.provider.groups().await.expect("absent is no error"), []);
+    assert_eq!(fixture.provider.find_subnets(prefix("192.0.2.0/28"), None).await.expect("absent is no error"), []);
+}
+
+#[tokio::test]
+async fn numbers_that_come_as_text_are_numbers() {
+    let fixture = Fixture::new();
+    fixture.ipam.set_stringify(true);
+    for role in [Role::Plain, Role::Pool, Role::Full, Role::Ipv6] {
+        let subnet = fixture.subnet(role).await;
+        let seeded = fixture.seeded(role);
+        assert_eq!(subnet.pool, seeded.pool);
+        assert_eq!(fixture.free(&subnet, 20, &[]).await.expect("addresses"), seeded.free(20));
+    }
+    let subnet = fixture.subnet(Role::Empty).await;
+    let address = fixture.seeded(Role::Empty).free(1)[0];
+    fixture.provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
+    assert!(fixture.provider.reservation(&subnet, address).await.expect("an answer").expect("a record").ours);
+    assert_eq!(fixture.provider.release(&subnet, address).await.expect("a release"), Released::Removed);
+}
+
+#[tokio::test]
+async fn folders_are_no_subnets_and_what_is_in_them_is() {
+    let fixture = Fixture::new();
+    let folder = fixture.ipam.add_folder("Unused");
+    fixture.ipam.add_subnet("Unused", ip("198.18.4.0"), 24, folder, None);
+    let listed = fixture.provider.subnets(&group("Unused")).await.expect("subnets");
+    assert_eq!(listed.iter().map(|subnet| subnet.prefix).collect::<Vec<_>>(), [prefix("198.18.4.0/24")]);
+    assert_eq!(fixture.provider.find_subnets(prefix("0.0.0.0/0"), None).await.expect("an answer"), []);
+}
+
+#[tokio::test]
+async fn twins_in_one_section_are_two_records() {
+    let fixture = Fixture::new();
+    let folder = fixture.ipam.add_folder("Unused");
+    let ids = [
+        fixture.ipam.add_subnet("Unused", ip("198.18.4.0"), 24, 0, None),
+        fixture.ipam.add_subnet("Unused", ip("198.18.4.0"), 24, folder, None),
+        fixture.ipam.add_subnet("Unused", ip("198.18.4.0"), 24, 0, Some(21)),
+    ];
+    for asked in [None, Some(&group("Unused"))] {
+        let found = fixture.provider.find_subnets(prefix("198.18.4.0/24"), asked).await.expect("subnets");
+        assert_eq!(found.iter().map(|subnet| subnet.id.to_string()).collect::<Vec<_>>(), ids.map(|id| id.to_string()));
+        assert!(found.iter().all(|subnet| subnet.group == Some(group("Unused"))));
+    }
+}
+
+#[tokio::test]
+async fn the_whole_internet_is_found_although_its_length_cannot_be_in_a_path() {
+    let fixture = Fixture::new();
+    for network in ["0.0.0.0", "::"] {
+        fixture.ipam.add_subnet("Unused", ip(network), 0, 0, None);
+        let found = fixture.provider.find_subnets(prefix(&format!("{network}/0")), None).await.expect("subnets");
+        assert_eq!(found.len(), 1, "{network}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_ends_in_a_slash_before_its_query() {
+    let fixture = Fixture::new();
+    fixture.provider.subnets(&group("Production")).await.expect("subnets");
+    let requests = fixture.server.take_requests();
+    let with_query: Vec<_> = requests.iter().filter(|request| !request.query.is_empty()).collect();
+    assert!(!with_query.is_empty() && with_query.iter().all(|request| request.path.ends_with('/')), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_get_has_no_content_type_and_no_language() {
+    let fixture = Fixture::new();
+    fixture.provider.groups().await.expect("groups");
+    for request in fixture.server.take_requests() {
+        assert_eq!((request.header("content-type"), request.header("accept-language")), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn a_subnet_that_is_marked_as_full_offers_nothing() {
+    let fixture = Fixture::new();
+    let subnet = fixture.subnet(Role::Plain).await;
+    fixture.ipam.mark_full(fixture.seeded(Role::Plain));
+    assert!(fixture.free(&subnet, 5, &[]).await.expect("an answer").is_empty());
+}
+
+#[tokio::test]
+async fn a_subnet_with_rows_on_its_edges_is_not_full_before_it_is() {
+    let fixture = Fixture::new();
+    let (seeded, subnet) = (fixture.seeded(Role::Full), fixture.subnet(Role::Full).await);
+    for edge in ["192.0.2.32", "192.0.2.39"] {
+        fixture.ipam.take_in(fixture.ipam.id_of(seeded), ip(edge));
+    }
+    for freed in ["192.0.2.36", "192.0.2.37"] {
+        fixture.ipam.free(seeded, ip(freed));
+    }
+    let expected = ["192.0.2.36", "192.0.2.37"].map(ip);
+    assert_eq!(fixture.free(&subnet, 5, &[]).await.expect("addresses"), expected);
+    assert_eq!(fixture.free(&subnet, 1, &["192.0.2.36"]).await.expect("addresses"), expected[1..]);
+}
+
+#[tokio::test]
+async fn a_subnet_that_contains_subnets_is_refused_and_takes_no_address() {
+    let fixture = Fixture::new();
+    let parent = fixture.ipam.add_subnet("Unused", ip("198.18.4.0"), 22, 0, None);
+    fixture.ipam.add_subnet("Unused", ip("198.18.4.0"), 24, parent, None);
+    let subnet = fixture.provider.find_subnets(prefix("198.18.4.0/22"), None).await.expect("subnets").remove(0);
+    let offered = fixture.free(&subnet, 1, &[]).await.expect_err("a refusal");
+    let reserved = fixture.provider.reserve(&subnet, ip("198.18.4.9"), &Requester::default()).await;
+    for error in [offered, reserved.expect_err("a refusal")] {
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+        assert_eq!(
+            error.to_string(),
+            "Subnet 198.18.4.0/22 (group Unused) contains subnets in phpIPAM; choose one of them"
+        );
+    }
+    assert_eq!(fixture.provider.reservation(&subnet, ip("198.18.4.9")).await.expect("an answer"), None);
+}
+
+#[tokio::test]
+async fn one_free_address_costs_one_request() {
+    let fixture = Fixture::new();
+    let subnet = fixture.subnet(Role::Wide).await;
+    fixture.requests();
+    assert_eq!(fixture.free(&subnet, 1, &[]).await.expect("addresses"), [ip("198.18.0.1")]);
+    assert_eq!(fixture.requests().len(), 1);
+    assert_eq!(fixture.free(&subnet, 1, &["198.18.0.1"]).await.expect("addresses"), [ip("198.18.0.2")]);
+    assert_eq!(fixture.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn the_subnet_router_anycast_address_that_phpipam_offers_is_not_passed_on() {
+    let fixture = Fixture::new();
+    let subnet = fixture.subnet(Role::Ipv6Small).await;
+    assert_eq!(fixture.free(&subnet, 1, &[]).await.expect("addresses"), [ip("2001:db8:2::9")]);
+}
+
+#[tokio::test]
+async fn a_subnet_that_is_too_large_to_list_is_walked_through() {
+    let fixture = Fixture::new();
+    let (seeded, subnet) = (fixture.seeded(Role::Wide), fixture.subnet(Role::Wide).await);
+    for address in
+        seeded.addresses().enumerate().filter(|(index, _)| index % 2 == 0).map(|(_, address)| address).take(40)
+    {
+        fixture.ipam.take(seeded, address);
+    }
+    let listed = fixture.free(&subnet, 64, &["198.18.0.4"]).await.expect("addresses");
+    fixture.ipam.set_rows_at_most(10);
+    assert_eq!(fixture.free(&subnet, 64, &["198.18.0.4"]).await.expect("addresses"), listed);
+    let held = ["198.18.0.2", "198.18.0.4"];
+    assert_eq!(fixture.free(&subnet, 1, &held).await.expect("addresses"), [ip("198.18.0.6")]);
+}
+
+#[tokio::test]
+async fn a_walk_ends_after_a_bounded_number_of_steps_and_says_why() {
+    let fixture = Fixture::new();
+    let id = fixture.ipam.add_subnet("Unused", ip("198.18.4.0"), 22, 0, None);
+    let subnet = fixture.provider.find_subnets(prefix("198.18.4.0/22"), None).await.expect("subnets").remove(0);
+    for number in 2..=400u32 {
+        fixture.ipam.take_in(id, (0xC612_0400u32 + number).to_be_bytes().into());
+    }
+    fixture.ipam.set_rows_at_most(10);
+    fixture.requests();
+    let error = fixture.free(&subnet, 1, &["198.18.4.1"]).await.expect_err("a refusal");
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert!(error.to_string().contains("memory_limit"), "{error}");
+    assert!(fixture.requests().len() <= 258);
+    // With something found it is answered.
+    assert_eq!(fixture.free(&subnet, 64, &[]).await.expect("addresses"), [ip("198.18.4.1")]);
+}
+
+#[tokio::test]
+async fn a_race_that_the_database_decides_is_lost_like_any_other() {
+    let fixture = Fixture::new();
+    let (seeded, subnet) = (fixture.seeded(Role::Empty), fixture.subnet(Role::Empty).await);
+    let address = seeded.free(1)[0];
+    fixture.ipam.take(seeded, address);
+    fixture.ipam.lose_races(1);
+    let error = fixture.provider.reserve(&subnet, address, &Requester::default()).await.expect_err("a refusal");
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+}
+
+#[tokio::test]
+async fn an_address_that_phpipam_does_not_take_for_a_host_is_rejected() {
+    let fixture = Fixture::new();
+    let subnet = fixture.subnet(Role::Empty).await;
+    for address in ["192.0.2.16", "192.0.2.31", "198.18.0.9", "2001:db8::1"] {
+        let error = fixture.provider.reserve(&subnet, ip(address), &Requester::default()).await.expect_err("a refusal");
+        assert_eq!(error.kind(), ErrorKind::Rejected, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_address_of_an_empty_subnet_can_be_looked_at() {
+    let fixture = Fixture::new();
+    let subnet = fixture.subnet(Role::Empty).await;
+    let address = fixture.seeded(Role::Empty).free(1)[0];
+    assert_eq!(fixture.provider.reservation(&subnet, address).await.expect("an answer"), None);
+    assert_eq!(fixture.provider.release(&subnet, address).await.expect("a release"), Released::WasAbsent);
+}
+
+#[tokio::test]
+async fn a_description_is_cut_to_64_characters_not_bytes() {
+    let fixture = Fixture::with(json!({"user": USER, "password": PASSWORD, "description": "Zürich {hostname}"}));
+    let (seeded, subnet) = (fixture.seeded(Role::Empty), fixture.subnet(Role::Empty).await);
+    let by = Requester { mac: None, hostname: Some("ü".repeat(200)) };
+    let address = seeded.free(1)[0];
+    fixture.provider.reserve(&subnet, address, &by).await.expect("a reservation");
+    let [description, owner, _] = fixture.ipam.record(seeded, address).expect("a record");
+    assert_eq!(description, Some(format!("Zürich {}", "ü".repeat(57))));
+    assert_eq!(owner.as_deref(), Some("foreman-ipam-proxy"));
+    let recorded = fixture.provider.reservation(&subnet, address).await.expect("an answer").expect("a record");
+    assert_eq!(recorded.hostname, by.hostname);
+}
+
+#[tokio::test]
+async fn values_that_do_not_fit_are_left_out_and_never_fail_a_host() {
+    let fixture = Fixture::new();
+    let (seeded, subnet) = (fixture.seeded(Role::Empty), fixture.subnet(Role::Empty).await);
+    let infiniband = "80:00:02:08:fe:80:00:00:00:00:00:00:00:02:c9:03:00:2f:85:a1";
+    let by = Requester { mac: Some(infiniband.parse().expect("a MAC")), hostname: Some("h".repeat(256)) };
+    let address = seeded.free(1)[0];
+    fixture.provider.reserve(&subnet, address, &by).await.expect("a reservation");
+    let recorded = fixture.provider.reservation(&subnet, address).await.expect("an answer").expect("a record");
+    assert_eq!((recorded.mac, recorded.hostname, recorded.ours), (None, None, true));
+    let [description, ..] = fixture.ipam.record(seeded, address).expect("a record");
+    assert_eq!(description.map(|text| text.chars().count()), Some(64));
+}
+
+#[tokio::test]
+async fn only_our_own_records_are_deleted_where_the_settings_say_so() {
+    let fixture = Fixture::with(json!({
+        "user": USER, "password": PASSWORD, "owner": "Foreman Zürich", "delete_only_own": true,
+    }));
+    let (seeded, subnet) = (fixture.seeded(Role::Plain), fixture.subnet(Role::Plain).await);
+    let (taken, free) = (*seeded.taken.keys().next().expect("a taken address"), seeded.free(1)[0]);
+    let error = fixture.provider.release(&subnet, taken).await.expect_err("a refusal");
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert!(error.to_string().contains("delete_only_own"), "{error}");
+    fixture.provider.reserve(&subnet, free, &Requester::default()).await.expect("a reservation");
+    assert_eq!(fixture.provider.release(&subnet, free).await.expect("a release"), Released::Removed);
+    assert_eq!(fixture.provider.release(&subnet, free).await.expect("a release"), Released::WasAbsent);
+}
+
+#[test]
+fn the_registration_reads_settings_and_builds_without_a_network() {
+    // 192.0.2.1 is nobody's.
+    let settings = json!({"url": "https://192.0.2.1", "user": "ipam_user", "password": "ipam_password"});
+    let settings = settings.as_object().expect("an object").clone();
+    let settings: BTreeMap<_, _> =
+        settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
+    let mut section = Section::new("externalipam_phpipam.yml", settings);
+    let plan = (REGISTRATION.read)(&mut section);
+    let findings = section.finish();
+    assert!(findings.problems.is_empty() && findings.unknown.is_empty(), "{findings:?}");
+    let provider = plan(&Surroundings { state_directory: "/nowhere".into() }).expect("a provider");
+    assert_eq!((REGISTRATION.name, provider.name()), ("phpipam", "phpipam"));
+}
