@@ -89,8 +89,8 @@ impl Client {
     /// followed, because it may name another host, which must not see the token.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) also when rows went meanwhile: the pages behind them then skip some. Rows
-    /// that came are at the end (or, before there was an `ordering`, move others, which then come twice).
+    /// [`Unavailable`](ErrorKind::Unavailable) also when rows went meanwhile: the pages behind them then skip some.
+    /// Rows that came are at the end (or, before there was an `ordering`, move others, which then come twice).
     pub(crate) async fn list<T: wire::Row>(
         &self,
         path: &[&str],

@@ -1,7 +1,7 @@
 //! Free addresses: what NetBox lists, and what lies behind the end of its list.
 //!
-//! `available-ips` is a plain list from the lowest address on, with a limit and without pages. The limit is silently cut
-//! to `MAX_PAGE_SIZE` (1000, unless the server is set otherwise; `-1` would list a whole /8). When held addresses fill
+//! `available-ips` is a plain list from the lowest address on, with a limit and without pages. The limit is silently
+//! cut to `MAX_PAGE_SIZE` (1000, unless the server is set otherwise; `-1` would list a whole /8). When held addresses fill
 //! what can be listed, the rest is worked out block by block from the addresses and ranges that are recorded.
 
 use std::collections::BTreeSet;

@@ -125,7 +125,7 @@ impl Netbox {
                 return Ok(());
             }
         };
-        if true {
+        if rows.iter().all(|row| row.id >= own) {
             return Ok(());
         }
         if let Err(error) = self.client.delete(own).await {

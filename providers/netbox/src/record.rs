@@ -122,8 +122,8 @@ impl Records {
 }
 
 /// The host name as NetBox takes it: lower case, or `None` when it would be refused. The rule is that of
-/// `ipam/validators.py`: labels of letters, digits, `_` and `-`, of which the first may be `*`, and perhaps a dot at the
-/// end.
+/// `ipam/validators.py`: labels of letters, digits, `_` and `-`, of which the first may be `*`, and perhaps a dot at
+/// the end.
 fn dns_name(hostname: &str) -> Option<String> {
     let mut labels = hostname.strip_suffix('.').unwrap_or(hostname).split('.');
     let is_label = |label: &str| {

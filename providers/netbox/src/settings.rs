@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn all_faults_are_found_in_one_go_and_no_value_is_shown() {
         let (settings, problems) = read(json!({
-            "url": "netbox", "token": "Token geheim", "group_by": "geheim", "description": "{geheim}", "mark": " geheim",
+            "url": "netbox", "token": "Token geheim", "group_by": "geheim", "description": "{geheim}",
+            "mark": " geheim",
             "tags": ["ge heim"], "tenant": "ge heim", "mac_field": "ge heim", "custom_fields": {"geheim": null},
             "delete_only_own": "geheim", "tokn": "geheim",
         }));

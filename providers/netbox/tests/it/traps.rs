@@ -191,6 +191,7 @@ async fn the_next_page_is_asked_of_the_same_host() {
 async fn what_a_page_size_hides_is_found_behind_it() {
     let netbox = netbox().with_pages_of_at_most(7);
     netbox.add_range("10.1.2.100/24", "10.1.2.109/24", None, true);
+    netbox.add_range("10.1.2.120/24", "10.1.2.129/24", None, false);
     netbox.record("10.1.2.50/32", None);
     let (running, found) = one_subnet(netbox, json!({})).await;
     let held: BTreeSet<IpAddr> = addresses(1..=60).into_iter().collect();

@@ -13,8 +13,8 @@ use super::{Netbox, Version};
 pub const MAC_FIELD: &str = "mac";
 
 impl Netbox {
-    /// Holds the seed. Each group is a VRF, and a tenant, a site and a role of the same name as well, so that all ways to
-    /// group prefixes give the same groups.
+    /// Holds the seed. Each group is a VRF, and a tenant, a site and a role of the same name as well, so that all ways
+    /// to group prefixes give the same groups.
     pub fn seeded(seed: &Seed, version: Version) -> Self {
         let netbox = Self::new(version);
         {

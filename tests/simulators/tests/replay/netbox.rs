@@ -1,7 +1,7 @@
 //! NetBox 4.6.8.
 //!
-//! Each recording is asked of a server of its own, filled as the recorded one was, so that values can be compared and not
-//! only shapes: how many rows, which ones, and the words of every refusal.
+//! Each recording is asked of a server of its own, filled as the recorded one was, so that values can be compared and
+//! not only shapes: how many rows, which ones, and the words of every refusal.
 
 use std::path::Path;
 
