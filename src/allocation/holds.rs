@@ -254,7 +254,7 @@ impl SubnetHolds {
         let (changed, entry) = self.edit(|table| {
             table.sweep(now);
             let changed = change(table, now);
-            let entry = changed.and_then(|address| table.to_journal(address, now));
+            let entry = changed.and_then(|address| table.take_for_journal(address, now));
             // Numbered under the lock: the order of lines is that of the events, not of the writes.
             (changed, entry.map(|entry| (entry, self.shared.tick())))
         });

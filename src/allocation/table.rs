@@ -162,7 +162,7 @@ impl HoldTable {
     }
 
     /// What the journal is to be told of an address that was just changed; nothing when what it has covers the promise.
-    pub(super) fn to_journal(&mut self, address: IpAddr, now: Timestamp) -> Option<Entry> {
+    pub(super) fn take_for_journal(&mut self, address: IpAddr, now: Timestamp) -> Option<Entry> {
         match self.holds.get_mut(&address).filter(|hold| hold.is_live(now)) {
             None => Some(Entry::Ended),
             Some(hold) if hold.until <= hold.journaled => None,

@@ -98,12 +98,12 @@ impl Sink {
             Self::Stderr => write_through(io::stderr().lock(), &lines.concat()),
             Self::Syslog { connect, backend } => lines.iter().try_for_each(|line| {
                 // Not `write_all`: a datagram is a line.
-                if backend.write(line).is_err() {
+                let written = backend.write(line).or_else(|_| {
                     // The daemon was restarted; the old socket leads nowhere.
                     *backend = connect()?;
-                    backend.write(line)?;
-                }
-                Ok(())
+                    backend.write(line)
+                });
+                written.map(drop)
             }),
         }
     }

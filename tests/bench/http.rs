@@ -1,21 +1,24 @@
 //! What the proxy costs over HTTP: `cargo bench --bench http`.
 //!
 //! A bare actix-web handler that returns the same bytes is the limit that the proxy is compared with, in the same run, on
-//! the same number of workers, over the same kept-alive connections. The proxy is the whole of it: settings, log to a
-//! file, extractors, allocation, journal of holds, embedded IPAM. What is printed are requests per second and ratios; no
-//! test depends on them.
+//! the same number of workers, over the same kept-alive connections, each in a process of its own. The proxy is the whole
+//! of it: settings, log to a file, extractors, allocation, journal of holds, embedded IPAM. What is printed are requests
+//! per second and ratios; no test depends on them.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use foreman_ipam_proxy::app::{self, Mode};
 use ipam_provider_internal::store::{NewSubnet, Store};
+
+/// The argument that makes this program the bare server.
+const SERVE_BARE: &str = "--serve-bare";
 
 /// One caller, and as many at once as a busy Foreman has.
 const CONNECTIONS: [usize; 2] = [1, 8];
@@ -31,12 +34,15 @@ type Path<'a> = Box<dyn Fn(usize) -> String + Sync + 'a>;
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 fn main() {
+    if std::env::args().any(|argument| argument == SERVE_BARE) {
+        return serve_bare();
+    }
     // `cargo bench` says so; `cargo test --benches` runs this once, briefly.
     let is_smoke = !std::env::args().any(|argument| argument == "--bench");
     let (rounds, span) = if is_smoke { (1, Duration::from_millis(100)) } else { (ROUNDS, Duration::from_secs(2)) };
     let directory = tempfile::tempdir().expect("a directory");
-    let proxy = start_proxy(directory.path());
-    let bare = start_bare();
+    let (_proxy, proxy) = start_proxy(directory.path());
+    let (_bare, bare) = start_bare();
     let next_ip = |host: usize| {
         let [a, b, c, d] = u32::try_from(host).unwrap_or(u32::MAX).to_be_bytes();
         format!("/ipam/subnet/10.0.0.0/8/next_ip?mac=02%3A00%3A{a:02x}%3A{b:02x}%3A{c:02x}%3A{d:02x}&group=")
@@ -61,50 +67,65 @@ fn main() {
     }
 }
 
-fn start_proxy(directory: &std::path::Path) -> SocketAddr {
+/// A process that ends with its value.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start_proxy(directory: &std::path::Path) -> (Process, SocketAddr) {
     std::fs::create_dir(directory.join("settings.d")).expect("created");
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let settings = format!(
-        "bind_host: 127.0.0.1\nhttp_port: 0\ntrusted_hosts: [localhost]\nworkers: {WORKERS}\n\
+        "bind_host: 127.0.0.1\nhttp_port: {1}\ntrusted_hosts: [localhost]\nworkers: {WORKERS}\n\
          state_directory: {0}\nlog_file: {0}/proxy.log\n",
-        directory.display()
+        directory.display(),
+        address.port()
     );
     std::fs::write(directory.join("settings.yml"), settings).expect("written");
     let mut store = Store::open_or_create(&directory.join("ipam.sqlite")).expect("a store");
     let subnet = NewSubnet::of("10.0.0.0/8".parse().expect("a prefix"));
     store.write(|writing| writing.add_subnet(&subnet)).expect("added");
-    let directory = directory.to_owned();
-    in_its_own_thread(move |tell| async move {
-        let app = app::App::build(&directory, Mode::Demo).await.expect("the proxy starts");
-        tell(app.bound().http[0]);
-        app.run().await
-    })
+    let manager = UnixDatagram::bind(directory.join("notify")).expect("a socket");
+    let child = Command::new(env!("CARGO_BIN_EXE_foreman-ipam-proxy"))
+        .args(["--config-dir".as_ref(), directory.as_os_str(), "serve".as_ref()])
+        .env("NOTIFY_SOCKET", directory.join("notify"))
+        .spawn();
+    let process = Process(child.expect("the proxy starts"));
+    let mut message = [0; 256];
+    let length = manager.recv(&mut message).expect("a message");
+    assert!(message[..length].starts_with(b"READY=1"), "the proxy is ready");
+    (process, address)
 }
 
-fn start_bare() -> SocketAddr {
-    in_its_own_thread(|tell| async move {
-        let answer = || async {
-            HttpResponse::Ok().content_type(ContentType::json()).body(r#"{"data":"10.0.0.1"}"#)
-        };
+fn start_bare() -> (Process, SocketAddr) {
+    let program = std::env::current_exe().expect("this program");
+    let mut child = Command::new(program).arg(SERVE_BARE).stdout(Stdio::piped()).spawn().expect("a process");
+    let output = child.stdout.take().expect("a pipe");
+    let process = Process(child);
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line).expect("a line");
+    (process, line.trim().parse().expect("an address"))
+}
+
+#[expect(clippy::print_stdout, reason = "tells its address")]
+fn serve_bare() {
+    let serve = async {
+        let answer = || async { HttpResponse::Ok().content_type(ContentType::json()).body(r#"{"data":"10.0.0.1"}"#) };
         let server = HttpServer::new(move || App::new().default_service(web::to(answer)))
             .workers(WORKERS)
             .disable_signals()
             .bind("127.0.0.1:0")
             .expect("a port");
-        tell(server.addrs()[0]);
-        server.run().await
-    })
-}
-
-/// Runs a server and waits for its address. It ends with the process.
-fn in_its_own_thread<F: Future<Output = std::io::Result<()>>>(
-    server: impl FnOnce(Box<dyn FnOnce(SocketAddr)>) -> F + Send + 'static,
-) -> SocketAddr {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let tell = move |address| sender.send(address).expect("somebody waits");
-        actix_web::rt::System::new().block_on(server(Box::new(tell))).expect("the server runs");
-    });
-    receiver.recv().expect("the server starts")
+        println!("{}", server.addrs()[0]);
+        server.run().await.expect("the server runs");
+    };
+    actix_web::rt::System::new().block_on(serve);
 }
 
 /// Requests per second over all connections, each of which asks as soon as it is answered.
