@@ -116,16 +116,29 @@ impl Allocator {
     /// As [`subnet`](Self::subnet).
     pub async fn exists(&self, prefix: Prefix, group: &GroupChoice, address: IpAddr) -> Result<bool, Failure> {
         self.in_time(async {
-            let subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
-            match self.provider.reservation(&subnet, address).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    let subnet = self.look_up_again(&subnet, group).await?;
-                    Ok(self.provider.reservation(&subnet, address).await?.is_some())
-                }
-                outcome => Ok(outcome?.is_some()),
+            let mut subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
+            let mut found = self.provider.reservation(&subnet, address).await;
+            if found.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                subnet = self.look_up_again(&subnet, group).await?;
+                found = self.provider.reservation(&subnet, address).await;
             }
+            let exists = found?.is_some();
+            if exists {
+                self.take_back_offer(&subnet, address).await;
+            }
+            Ok(exists)
         })
         .await
+    }
+
+    /// The IPAM says that the address is taken: whoever it was offered to gets another when they ask again.
+    async fn take_back_offer(&self, subnet: &Subnet, address: IpAddr) {
+        let holds = self.holds_of(subnet).await;
+        let now = holds.now();
+        let is_offered = holds.table().get(address, now).is_some_and(|hold| hold.state == HoldState::Offered);
+        if is_offered {
+            self.give_up(&holds, address);
+        }
     }
 
     /// Offers a free address and holds it.

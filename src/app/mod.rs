@@ -119,7 +119,19 @@ impl App {
         for url in bound.urls() {
             log::info!("Listening on {url}");
         }
-        Ok(Self { directory: directory.to_owned(), mode, telemetry, shared, holds, names, started, tls, server, bound, signals })
+        Ok(Self {
+            directory: directory.to_owned(),
+            mode,
+            telemetry,
+            shared,
+            holds,
+            names,
+            started,
+            tls,
+            server,
+            bound,
+            signals,
+        })
     }
 
     /// The addresses that the servers listen on.

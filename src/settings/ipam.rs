@@ -24,7 +24,7 @@ pub struct Ipam {
     pub legacy: Option<Legacy>,
     /// `request_budget_seconds`: how long one request may take, all calls of the IPAM together.
     pub request_budget: Duration,
-    /// `attempt_seconds`: how long one call of the IPAM may take; at most half of the budget.
+    /// `attempt_seconds`: how long one call of the IPAM may take; less than half of the budget.
     pub attempt: Duration,
     /// `read_attempts`: how often a read is tried; writes are tried once.
     pub read_attempts: u32,
@@ -87,7 +87,7 @@ impl Ipam {
             section.seconds(key, range).unwrap_or(Duration::from_secs(default))
         };
         let provider = provider(section, providers);
-        let request_budget = seconds(section, "request_budget_seconds", 2..=55, 25);
+        let request_budget = seconds(section, "request_budget_seconds", 3..=55, 25);
         let attempt = seconds(section, "attempt_seconds", 1..=27, 8);
         let ipam = Self {
             enabled: section.choice("enabled", &enabled).unwrap_or(Enabled::Everywhere),
@@ -100,10 +100,10 @@ impl Ipam {
                 .map_or(2, |times| u32::try_from(times).expect("at most five")),
         };
         // A write whose answer is lost is looked for, and that takes an attempt too.
-        if 2 * attempt > request_budget {
-            let half = request_budget.as_secs() / 2;
-            let right = format!("set it to {half} or less, or raise request_budget_seconds to twice of it");
-            section.problem("attempt_seconds", "is more than half of request_budget_seconds", right);
+        if 2 * attempt >= request_budget {
+            let below_half = (request_budget.as_secs() - 1) / 2;
+            let right = format!("set it to {below_half} or less, or raise request_budget_seconds above twice of it");
+            section.problem("attempt_seconds", "is half of request_budget_seconds or more", right);
         }
         (ipam, provider)
     }
@@ -202,8 +202,8 @@ mod tests {
 
     #[test]
     fn two_attempts_fit_into_the_budget() {
-        assert_eq!(read(json!({"request_budget_seconds": 16})).2, "");
-        insta::assert_snapshot!(read(json!({"request_budget_seconds": 8})).2, @"test.yml: attempt_seconds is more than half of request_budget_seconds; set it to 4 or less, or raise request_budget_seconds to twice of it");
-        insta::assert_snapshot!(read(json!({"attempt_seconds": 13})).2, @"test.yml: attempt_seconds is more than half of request_budget_seconds; set it to 12 or less, or raise request_budget_seconds to twice of it");
+        assert_eq!(read(json!({"request_budget_seconds": 17})).2, "");
+        insta::assert_snapshot!(read(json!({"request_budget_seconds": 8})).2, @"test.yml: attempt_seconds is half of request_budget_seconds or more; set it to 3 or less, or raise request_budget_seconds above twice of it");
+        insta::assert_snapshot!(read(json!({"attempt_seconds": 13})).2, @"test.yml: attempt_seconds is half of request_budget_seconds or more; set it to 12 or less, or raise request_budget_seconds above twice of it");
     }
 }

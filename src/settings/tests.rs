@@ -35,7 +35,7 @@ fn a_thoroughly_wrong_configuration_is_told_all_at_once() {
     let values = faults.lines().filter(|line| line.contains(SECRET) && !line.contains("whatever.geheim"));
     assert_eq!(values.count(), 0, "{faults}");
     insta::assert_snapshot!(faults, @r"
-    DIR/settings.d/externalipam.yml: attempt_seconds is more than half of request_budget_seconds; set it to 2 or less, or raise request_budget_seconds to twice of it
+    DIR/settings.d/externalipam.yml: attempt_seconds is half of request_budget_seconds or more; set it to 2 or less, or raise request_budget_seconds above twice of it
     DIR/settings.d/externalipam.yml: candidate_seconds has a value that cannot be used; write a whole number from 0 to 60
     DIR/settings.d/externalipam.yml: enabled has a value that cannot be used; write one of: true, false, http, https
     DIR/settings.d/externalipam.yml: error_style has a value that cannot be used; write one of: auto, foreman, http

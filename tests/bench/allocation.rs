@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use foreman_ipam_proxy::allocation::{Allocator, Clock, GroupChoice, Holds, Rules};
 use ipam_provider::{
-    Capabilities, FreeQuery, Group, GroupName, Mac, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation,
-    Result, Subnet,
+    Capabilities, FreeQuery, Group, GroupName, Mac, Prefix, Probe, Provider, RecordId, Released, Requester,
+    Reservation, Result, Subnet,
 };
 
 /// One empty 10.0.0.0/8.

@@ -137,7 +137,10 @@ mod tests {
     #[test]
     fn places_are_filled_and_what_is_unknown_is_left_out() {
         let by = Requester { mac: None, hostname: Some("web".to_owned()) };
-        assert_eq!(fill("Foreman: {hostname} {mac} in {group}, {subnet} {address}", &by, 200), "Foreman: web in Zürich, 10.1.2.0/24 10.1.2.3");
+        assert_eq!(
+            fill("Foreman: {hostname} {mac} in {group}, {subnet} {address}", &by, 200),
+            "Foreman: web in Zürich, 10.1.2.0/24 10.1.2.3"
+        );
         assert_eq!(fill("{mac} {hostname}", &Requester::default(), 200), "");
         assert_eq!(fill("{date}", &by, 200).len(), 10);
     }

@@ -34,7 +34,10 @@ impl Request {
     pub fn parameters(&self) -> Vec<(String, String)> {
         let decoded = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
         let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
-        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(key, value)| (decoded(key), decoded(value))).collect()
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(key, value)| (decoded(key), decoded(value)))
+            .collect()
     }
 
     /// The first parameter of this name.
@@ -62,7 +65,11 @@ pub struct Response {
 impl Response {
     /// JSON with this status.
     pub fn json(status: u16, value: &Value) -> Self {
-        Self { status, headers: vec![("Content-Type", "application/json".to_owned())], body: value.to_string().into_bytes() }
+        Self {
+            status,
+            headers: vec![("Content-Type", "application/json".to_owned())],
+            body: value.to_string().into_bytes(),
+        }
     }
 
     /// A page of HTML with this status.

@@ -71,7 +71,9 @@ fn headers(recorded: &Value) -> Vec<(String, String)> {
     let pair = |name: &str, value: &Value| (name.to_lowercase(), value.as_str().unwrap_or_default().to_owned());
     match recorded {
         Value::Object(headers) => headers.iter().map(|(name, value)| pair(name, value)).collect(),
-        Value::Array(pairs) => pairs.iter().map(|entry| pair(entry[0].as_str().unwrap_or_default(), &entry[1])).collect(),
+        Value::Array(pairs) => {
+            pairs.iter().map(|entry| pair(entry[0].as_str().unwrap_or_default(), &entry[1])).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -51,8 +51,7 @@ struct Shared {
 impl Server {
     /// Starts a server on a free port of the loopback interface.
     pub fn start(ipam: Arc<dyn Ipam>) -> Self {
-        let shared =
-            Arc::new(Shared { ipam, fault: watch::channel(None).0, requests: Mutex::new(Vec::new()) });
+        let shared = Arc::new(Shared { ipam, fault: watch::channel(None).0, requests: Mutex::new(Vec::new()) });
         let (end, ended) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let serving = shared.clone();
@@ -218,7 +217,8 @@ fn parse(buffer: &mut Vec<u8>) -> Option<Option<Request>> {
         head.headers.iter().map(|header| (header.name.to_lowercase(), text(header.value))).collect();
     let target = head.path?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let body_length = headers.iter().find(|(name, _)| name == "content-length").map_or(Some(0), |(_, value)| value.parse().ok())?;
+    let body_length =
+        headers.iter().find(|(name, _)| name == "content-length").map_or(Some(0), |(_, value)| value.parse().ok())?;
     let end = length + body_length;
     if buffer.len() < end {
         return Some(None);

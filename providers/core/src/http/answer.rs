@@ -38,12 +38,19 @@ impl Answer {
     /// read, or show the credentials to another host.
     pub fn error(&self, what: &str) -> Error {
         let (kind, text) = match self.status {
-            300..=399 => (ErrorKind::Unexpected, "answers with a redirect; correct the url in the provider's settings".to_owned()),
-            401 | 403 => (ErrorKind::Unauthenticated, "refuses the proxy's credentials, or they lack a right".to_owned()),
+            300..=399 => (
+                ErrorKind::Unexpected,
+                "answers with a redirect; correct the url in the provider's settings".to_owned(),
+            ),
+            401 | 403 => {
+                (ErrorKind::Unauthenticated, "refuses the proxy's credentials, or they lack a right".to_owned())
+            }
             408 | 425 | 429 => (ErrorKind::Unavailable, format!("is asked too much (status {})", self.status)),
             500..=599 => (ErrorKind::Unavailable, format!("has trouble of its own (status {})", self.status)),
             400..=499 => (ErrorKind::Rejected, format!("refuses the request (status {})", self.status)),
-            status => (ErrorKind::Unexpected, format!("gives an answer that could not be understood (status {status})")),
+            status => {
+                (ErrorKind::Unexpected, format!("gives an answer that could not be understood (status {status})"))
+            }
         };
         Error::new(kind, format!("{what} {text}"))
     }

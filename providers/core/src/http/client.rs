@@ -82,7 +82,10 @@ impl HttpClient {
 /// No URL: its path may be nobody's business. No headers: they hold the credentials.
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClient").field("what", &self.what).field("host", &self.base.host_str()).finish_non_exhaustive()
+        f.debug_struct("HttpClient")
+            .field("what", &self.what)
+            .field("host", &self.base.host_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,7 +142,10 @@ impl Request<'_> {
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await.map_err(|error| client.failed(error))? {
             if body.len() + part.len() > BODY_AT_MOST {
-                return Err(Error::new(ErrorKind::Unexpected, format!("{} gives an answer that is too long", client.what)));
+                return Err(Error::new(
+                    ErrorKind::Unexpected,
+                    format!("{} gives an answer that is too long", client.what),
+                ));
             }
             body.extend_from_slice(&part);
         }

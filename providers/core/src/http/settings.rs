@@ -31,7 +31,8 @@ pub struct HttpSettings {
 impl HttpSettings {
     /// Reads the keys; `None` when there is no usable `url`. `example` shows what one looks like.
     pub fn read(section: &mut Section, example: &str) -> Option<Self> {
-        let right = format!("write http:// or https://, the host and the path, without user and password, such as {example}");
+        let right =
+            format!("write http:// or https://, the host and the path, without user and password, such as {example}");
         let url = section.read("url", &right, |value| value.as_str().and_then(base));
         let url = section.required("url", url, &right);
         let identity = match (section.path("client_certificate"), section.path("client_key")) {
@@ -47,7 +48,8 @@ impl HttpSettings {
             }
         };
         let right = "write http://host:port of the proxy";
-        let proxy = section.read("proxy", right, |value| value.as_str().filter(|text| Url::parse(text).is_ok()).map(Secret::from));
+        let proxy = section
+            .read("proxy", right, |value| value.as_str().filter(|text| Url::parse(text).is_ok()).map(Secret::from));
         let settings = (
             section.path("ca_file"),
             section.flag("verify_tls").unwrap_or(true),
@@ -104,9 +106,13 @@ mod tests {
 
     #[test]
     fn a_url_that_hides_something_is_refused() {
-        for url in ["ipam.example.com", "ftp://x", "https://user:geheim@x", "https://x?token=geheim", "https://x#y", ""] {
+        for url in ["ipam.example.com", "ftp://x", "https://user:geheim@x", "https://x?token=geheim", "https://x#y", ""]
+        {
             let (settings, problems) = read(json!({"url": url}));
-            assert!(settings.is_none() && problems.len() == 1 && !problems[0].contains("geheim"), "{url}: {problems:?}");
+            assert!(
+                settings.is_none() && problems.len() == 1 && !problems[0].contains("geheim"),
+                "{url}: {problems:?}"
+            );
         }
     }
 

@@ -1,0 +1,114 @@
+//! The contract with Foreman over every IPAM product that is reached by its API: the real binary, called over mutual TLS
+//! as Foreman calls it, with a simulated product behind it.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | `contract` | the calls of Foreman, and what the product has recorded afterwards |
+//! | `concurrency` | many hosts at once, also beside somebody else who takes addresses |
+//! | `lost_answers` | each fault of the conformance suite in the middle of a write |
+//! | `costs` | how many requests reach the product |
+//! | `trouble` | a product that is away, or refuses our credentials; what `check` and Foreman's page say |
+//! | `ruby_settings` | the settings files of the Ruby plugin, as they are |
+//! | `budget` | a product that does not answer |
+//! | `support` | the process, Foreman, and the products |
+//!
+//! Each test runs once for each provider; its name begins with the provider's. Nothing waits for time to pass, but for
+//! the time limits of the proxy itself.
+
+#![cfg(any(feature = "nautobot", feature = "netbox", feature = "phpipam"))]
+
+mod budget;
+mod concurrency;
+mod contract;
+mod costs;
+mod lost_answers;
+// There was none for Nautobot.
+#[cfg(any(feature = "netbox", feature = "phpipam"))]
+mod ruby_settings;
+mod support;
+mod trouble;
+
+/// Makes a test of each case over each provider of this build.
+macro_rules! over_every_provider {
+    ($($cases:tt)*) => {
+        #[cfg(feature = "nautobot")]
+        mod nautobot {
+            over_one_provider! { Nautobot; $($cases)* }
+        }
+        #[cfg(feature = "netbox")]
+        mod netbox {
+            over_one_provider! { Netbox; $($cases)* }
+        }
+        #[cfg(feature = "phpipam")]
+        mod phpipam {
+            over_one_provider! { Phpipam; $($cases)* }
+        }
+    };
+}
+
+macro_rules! over_one_provider {
+    ($vendor:ident; $($module:ident: $($case:ident)+;)+) => {$(
+        mod $module {
+            $(
+                #[test]
+                fn $case() {
+                    crate::$module::$case::<crate::support::$vendor>();
+                }
+            )+
+        }
+    )+};
+}
+
+over_every_provider! {
+    contract:
+        all_groups_are_listed
+        every_group_is_found_by_its_name
+        an_unknown_group_is_nothing
+        the_subnets_of_a_group_are_listed
+        every_subnet_is_found
+        an_unknown_subnet_is_nothing
+        the_lowest_free_address_is_offered
+        a_mac_gets_its_address_again
+        taken_addresses_exist_and_free_ones_do_not
+        a_host_is_created_and_deleted_in_every_group
+        mac_and_hostname_are_recorded
+        an_address_is_added_once
+        an_address_that_somebody_else_takes_is_not_given_away
+        an_address_that_was_seen_to_exist_is_not_offered_again
+        a_delete_of_what_is_not_there_succeeds
+        a_full_subnet_is_said_to_be_full
+        small_subnets_give_all_they_have
+        an_address_for_no_host_is_refused
+        ipv6_addresses_have_many_spellings
+        a_prefix_in_several_groups_needs_a_group
+        the_record_outside_of_groups_is_meant_without_a_group
+        the_same_prefix_in_two_groups_is_two_subnets;
+    concurrency:
+        two_hundred_hosts_get_two_hundred_addresses
+        two_hundred_hosts_beside_another_writer;
+    lost_answers:
+        slow
+        reset_before_write
+        reset_after_write
+        truncated
+        unauthenticated_once
+        too_many_requests
+        html_error
+        empty_error
+        wrong_json
+        gone;
+    costs:
+        a_hundred_callers_share_few_requests
+        a_warm_call_costs_what_is_said
+        a_group_costs_nothing_more;
+    trouble:
+        an_ipam_that_is_gone_does_not_stop_the_start
+        wrong_credentials_are_said
+        check_says_that_all_is_well
+        check_says_that_the_ipam_is_gone
+        check_says_that_the_credentials_are_wrong
+        check_names_the_missing_right;
+    budget:
+        every_call_is_answered_in_time
+        other_subnets_go_on_while_one_waits;
+}

@@ -1,0 +1,99 @@
+//! The proxy as a process, Foreman in front of it and a simulated IPAM behind it.
+
+#[path = "../../../src/tls/test_certificates.rs"]
+mod certificates;
+#[path = "../../contract/support/client.rs"]
+#[allow(dead_code, reason = "the contract tests use more of it")]
+mod client;
+#[path = "../../contract/support/foreman.rs"]
+#[allow(dead_code, reason = "the contract tests use more of it")]
+mod foreman;
+#[path = "../../contract/support/identity.rs"]
+#[allow(dead_code, reason = "the contract tests use more of it")]
+mod identity;
+mod ipam;
+#[path = "../../contract/support/names.rs"]
+mod names;
+#[path = "../../faults/support/output.rs"]
+#[allow(dead_code, reason = "the fault tests use more of it")]
+mod output;
+#[path = "../../faults/support/process.rs"]
+#[allow(dead_code, reason = "the fault tests use more of it")]
+mod process;
+mod proxy;
+mod text;
+mod vendor;
+
+#[cfg(feature = "nautobot")]
+mod nautobot;
+#[cfg(feature = "netbox")]
+mod netbox;
+#[cfg(feature = "phpipam")]
+mod phpipam;
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ipam_conformance::{Role, Seed, SeededSubnet};
+use ipam_provider::GroupName;
+
+pub(crate) use client::Request;
+pub(crate) use foreman::{Foreman, Generation};
+use identity::identities;
+pub(crate) use ipam::{Extent, Simulated};
+#[cfg(feature = "nautobot")]
+pub(crate) use nautobot::Nautobot;
+#[cfg(feature = "netbox")]
+pub(crate) use netbox::Netbox;
+#[cfg(feature = "phpipam")]
+pub(crate) use phpipam::Phpipam;
+pub(crate) use proxy::{Place, Proxy};
+pub(crate) use text::assert_is_sentence;
+pub(crate) use vendor::{Costs, Record, Vendor};
+
+/// Longer than anything here takes, however busy the machine.
+const AT_MOST: Duration = Duration::from_secs(30);
+
+/// A MAC that differs for each number.
+pub(crate) fn mac(number: usize) -> String {
+    format!("02:00:5e:20:{:02x}:{:02x}", number / 256 % 256, number % 256)
+}
+
+/// Runs one call for each number, all begun at the same moment, and gives back the results in order.
+pub(crate) fn at_once<T: Send>(count: usize, call: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let start = Barrier::new(count);
+    thread::scope(|scope| {
+        let run = |number| {
+            let (start, call) = (&start, &call);
+            scope.spawn(move || {
+                start.wait();
+                call(number)
+            })
+        };
+        let callers: Vec<_> = (0..count).map(run).collect();
+        callers.into_iter().map(|caller| caller.join().expect("the caller ends")).collect()
+    })
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + AT_MOST;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {AT_MOST:?}");
+        thread::yield_now();
+    }
+}
+
+/// The seeded subnet of this role, which every seed has.
+pub(crate) fn subnet(seed: &Seed, role: Role) -> &SeededSubnet {
+    seed.subnet(role).expect("every provider's seed has it")
+}
+
+/// A seeded subnet as Foreman names it: prefix and group.
+pub(crate) fn named(subnet: &SeededSubnet) -> (String, Option<&str>) {
+    (subnet.prefix.to_string(), subnet.group.as_ref().map(GroupName::as_str))
+}
