@@ -103,7 +103,7 @@ impl Provider for Internal {
 
     async fn group(&self, name: &GroupName) -> Result<Option<Group>> {
         let name = name.clone();
-        Ok(self.store.read(move |reading| reading.find_group(&name)).await?.map(group))
+        Ok(self.store.read_few(move |reading| reading.find_group(&name)).await?.map(group))
     }
 
     async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
@@ -113,12 +113,12 @@ impl Provider for Internal {
 
     async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
         let scope = group.cloned().map_or(Scope::Anywhere, Scope::Group);
-        Ok(subnets(self.store.read(move |reading| reading.find_subnets(prefix, &scope)).await?))
+        Ok(subnets(self.store.read_few(move |reading| reading.find_subnets(prefix, &scope)).await?))
     }
 
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
         let row = row_of(subnet)?;
-        let found = self.store.read(move |reading| reading.find_address(row, address)).await;
+        let found = self.store.read_few(move |reading| reading.find_address(row, address)).await;
         Ok(found.map_err(named(subnet))?.map(reservation))
     }
 

@@ -44,9 +44,30 @@ impl Readers {
                 None => open(&path, Access::Read)?,
             };
             let outcome = read(&connection, work);
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            put_back(&idle, connection);
             outcome
         });
         task.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// Runs `work` on this thread when a connection is idle. For reads of a few rows: they take a few microseconds, far
+    /// less than handing them to another thread, and no writer makes them wait.
+    pub(super) async fn run_here<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Some(connection) = idle else { return self.run(work).await };
+        let outcome = read(&connection, work);
+        put_back(&self.idle, connection);
+        outcome
+    }
+}
+
+/// Keeps the connection for the next read, unless enough are kept.
+fn put_back(idle: &Mutex<Vec<Connection>>, connection: Connection) {
+    let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+    if idle.len() < READERS {
+        idle.push(connection);
     }
 }

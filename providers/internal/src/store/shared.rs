@@ -36,6 +36,17 @@ impl SharedStore {
         self.readers.run(work).await
     }
 
+    /// As [`read`](Self::read), for a few rows that an index leads to: such a read is run at once, where it is asked for.
+    ///
+    /// # Errors
+    /// Those of `work`, and of SQLite.
+    pub async fn read_few<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.readers.run_here(work).await
+    }
+
     /// Changes; when `work` fails, nothing has changed, and when it succeeds, the change survives a power cut.
     ///
     /// # Errors
