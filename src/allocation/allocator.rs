@@ -143,8 +143,8 @@ impl Allocator {
 
     /// Offers a free address and holds it.
     ///
-    /// `request` tells the questions of one request apart from those of another: see
-    /// [`HoldTable::offer_for`](super::table).
+    /// `request` tells the questions of one request from those of another: a second question with the same MAC in one
+    /// request is for a second interface.
     ///
     /// # Errors
     /// As [`subnet`](Self::subnet); [`Failure::NoFreeAddress`] and [`Failure::TooManyHolds`].
