@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::testing::Directory;
-use super::{BindHost, Holds, Ipam, Legacy};
+use super::{BindHost, Environment, Holds, Ipam, Legacy, Settings};
+use crate::registry::PROVIDERS;
 use crate::telemetry::{Destination, Level};
 
 /// The text of an example.
@@ -30,7 +31,10 @@ fn uncommented(name: &str) -> String {
 }
 
 fn keys_in(name: &str) -> BTreeSet<String> {
-    example(name).lines().filter_map(commented_key).map(str::to_owned).collect()
+    let text = example(name);
+    // What is needed, such as the address of an IPAM, is not commented out.
+    let switched_on = |line: &str| commented_key(&format!("#{line}")).map(str::to_owned);
+    text.lines().filter_map(|line| commented_key(line).map(str::to_owned).or_else(|| switched_on(line))).collect()
 }
 
 /// The keys that the code knows, from what it says about a key that it does not know.
@@ -101,6 +105,20 @@ fn every_key_is_in_the_examples_and_no_other() {
         let directory = Directory::that_starts();
         directory.write(&format!("settings.d/{name}"), STRANGE);
         assert_eq!(known_keys(&directory.faults()), keys_in(name), "{name}");
+    }
+}
+
+#[test]
+fn every_provider_of_the_build_has_an_example_with_all_its_keys_and_no_other() {
+    for provider in PROVIDERS {
+        let name = format!("externalipam_{}.yml", provider.name);
+        let directory = Directory::that_starts();
+        directory.write("settings.d/externalipam.yml", &format!("use_provider: {}\n", provider.name));
+        directory.write(&format!("settings.d/{name}"), STRANGE);
+        let none: [(&str, &str); 0] = [];
+        let faults =
+            Settings::load_with(directory.path(), PROVIDERS, &Environment::new(none)).expect_err("a strange key");
+        assert_eq!(known_keys(&faults.to_string()), keys_in(&name), "{name}");
     }
 }
 
