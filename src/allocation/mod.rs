@@ -10,7 +10,7 @@
 //! | holds survive a restart | `journal` |
 //! | one provider call for many callers | `candidates` |
 //! | which record is meant by prefix and group | `lookup` |
-//! | look after a write whose answer is lost; delete is idempotent | `allocator` |
+//! | look after a write whose answer is lost; delete is idempotent | `writes` |
 
 mod allocator;
 mod candidates;
@@ -21,6 +21,7 @@ mod holds;
 mod journal;
 mod lookup;
 mod table;
+mod writes;
 
 #[cfg(test)]
 mod tests;

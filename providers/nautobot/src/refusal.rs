@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, body: body.into(), retry_after: None }
+        Answer { status, body: body.into() }
     }
 
     /// Status, body, the kind, and words that the message must have.

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, body: body.into(), retry_after: None }
+        Answer { status, body: body.into() }
     }
 
     fn refused(status: u16, body: Value) -> (ErrorKind, String) {

@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     fn judged(status: u16, body: &str) -> Result<(), Failure> {
-        judge("foreman", &mut Answer { status, body: body.into(), retry_after: None })
+        judge("foreman", &mut Answer { status, body: body.into() })
     }
 
     fn said(status: u16, message: &str) -> Failure {
@@ -199,11 +199,7 @@ mod tests {
     fn what_php_prints_before_the_envelope_is_passed_over() {
         let printed = r#"<div>Error: SQLSTATE[22001]</div>{"code":500,"success":false,"message":"Data too long for column 'note'"}"#;
         assert_eq!(kind(judged(500, printed).expect_err("no success")), ErrorKind::Rejected);
-        let mut answer = Answer {
-            status: 200,
-            body: br#"Warning: x {"code":200,"success":true,"data":1}"#.to_vec(),
-            retry_after: None,
-        };
+        let mut answer = Answer { status: 200, body: br#"Warning: x {"code":200,"success":true,"data":1}"#.to_vec() };
         assert!(judge("foreman", &mut answer).is_ok());
         assert_eq!(answer.body, br#"{"code":200,"success":true,"data":1}"#);
     }

@@ -1,5 +1,6 @@
 //! The server process, the clients that call it, and what the IPAM behind it contains.
 
+mod at_once;
 #[path = "../../../src/tls/test_certificates.rs"]
 mod certificates;
 mod client;
@@ -10,6 +11,7 @@ mod names;
 mod seed;
 pub(crate) mod server;
 
+pub(crate) use at_once::at_once;
 pub(crate) use client::{Client, Connection, Request, Response};
 pub(crate) use foreman::{Foreman, Generation};
 pub(crate) use identity::{Identity, identities};

@@ -1,5 +1,7 @@
 //! The proxy as a process, Foreman in front of it and a simulated IPAM behind it.
 
+#[path = "../../contract/support/at_once.rs"]
+mod at_once;
 #[path = "../../../src/tls/test_certificates.rs"]
 mod certificates;
 #[path = "../../contract/support/client.rs"]
@@ -31,13 +33,13 @@ mod netbox;
 #[cfg(feature = "phpipam")]
 mod phpipam;
 
-use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ipam_conformance::{Role, Seed, SeededSubnet};
 use ipam_provider::GroupName;
 
+pub(crate) use at_once::at_once;
 pub(crate) use client::Request;
 pub(crate) use foreman::{Foreman, Generation};
 use identity::identities;
@@ -58,22 +60,6 @@ const AT_MOST: Duration = Duration::from_secs(30);
 /// A MAC that differs for each number.
 pub(crate) fn mac(number: usize) -> String {
     format!("02:00:5e:20:{:02x}:{:02x}", number / 256 % 256, number % 256)
-}
-
-/// Runs one call for each number, all begun at the same moment, and gives back the results in order.
-pub(crate) fn at_once<T: Send>(count: usize, call: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let start = Barrier::new(count);
-    thread::scope(|scope| {
-        let run = |number| {
-            let (start, call) = (&start, &call);
-            scope.spawn(move || {
-                start.wait();
-                call(number)
-            })
-        };
-        let callers: Vec<_> = (0..count).map(run).collect();
-        callers.into_iter().map(|caller| caller.join().expect("the caller ends")).collect()
-    })
 }
 
 /// Asks again and again until there is an answer.

@@ -11,8 +11,6 @@ pub struct Answer {
     pub status: u16,
     /// The body, decompressed.
     pub body: Vec<u8>,
-    /// `Retry-After` in seconds, where the IPAM sent one.
-    pub retry_after: Option<u64>,
 }
 
 impl Answer {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Identity, Proxy, Url, redirect};
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -137,8 +137,6 @@ impl Request<'_> {
         }
         let mut response = request.send().await.map_err(|error| client.failed(error))?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await.map_err(|error| client.failed(error))? {
             if body.len() + part.len() > BODY_AT_MOST {
@@ -149,7 +147,7 @@ impl Request<'_> {
             }
             body.extend_from_slice(&part);
         }
-        Ok(Answer { status, body, retry_after })
+        Ok(Answer { status, body })
     }
 }
 
