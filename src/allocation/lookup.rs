@@ -70,7 +70,13 @@ impl Lookup {
         if let Some(known) = self.subnets.get(&key).await {
             return Ok(known);
         }
-        let group = key.1.clone();
+        // On the heap, because it is seldom gone this way: every request would carry the space for it.
+        Box::pin(self.find(provider, key)).await
+    }
+
+    /// The record of a prefix that is not remembered: of all callers that ask for it now, one asks the IPAM.
+    async fn find(&self, provider: &dyn Provider, key: (Prefix, Option<GroupName>)) -> Result<Subnet, Failure> {
+        let (prefix, group) = key.clone();
         let find = async { find(provider, prefix, group.as_ref()).await };
         let found = self.subnets.try_get_with(key, find).await;
         found.map_err(|failure: Arc<Failure>| (*failure).clone())
@@ -111,7 +117,7 @@ impl Lookup {
                 supports_groups(provider)?;
                 Ok(Some(only.clone()))
             }
-            _ => Ok(self.group(provider, choice).await?.map(|group| group.name)),
+            _ => Ok(Box::pin(self.group(provider, choice)).await?.map(|group| group.name)),
         }
     }
 }

@@ -82,10 +82,10 @@ pub(super) async fn demand_ipam(
 }
 
 async fn trust(request: &HttpRequest) -> Result<(), Refusal> {
-    let peer = request.conn_data::<Connection>().map(|connection| connection.peer.clone());
+    let peer = request.conn_data::<Connection>().map(|connection| &connection.peer);
     // Nothing is known of a connection that was gone before it was looked at.
-    let peer = peer.unwrap_or(Peer::Tls { certificate: None });
-    shared(request).serving().gate.admit(&peer, below_mount(request.path())).await
+    let peer = peer.unwrap_or(&Peer::Tls { certificate: None });
+    shared(request).serving().gate.admit(peer, below_mount(request.path())).await
 }
 
 fn is_enabled(request: &HttpRequest) -> bool {

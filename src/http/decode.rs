@@ -31,26 +31,38 @@ pub(super) enum DecodeError {
 
 /// All readings of a group's name, the most likely first; none for an empty name.
 pub(super) fn group_readings(raw: &str) -> Result<Vec<GroupName>, DecodeError> {
-    // The newest Foreman writes a blank as '+'.
-    let as_form = percent_decoded(&raw.replace('+', " "))?;
+    let as_form = form_decoded(raw)?;
     let as_path = percent_decoded(raw)?;
-    // The oldest encodes twice.
-    let again = |once: &String| has_escape(once).then(|| percent_decoded(once).ok()).flatten();
+    // The oldest Foreman encodes twice.
+    let again = |once| has_escape(once).then(|| percent_decoded(once).ok()).flatten();
     let twice = [again(&as_form), again(&as_path)];
-    let readings = [as_form, as_path].into_iter().chain(twice.into_iter().flatten());
+    let readings = [&as_form, &as_path].into_iter().chain(twice.iter().flatten());
     Ok(readings.filter_map(GroupName::new).collect())
 }
 
 /// The text with each `%XX` decoded.
-pub(super) fn percent_decoded(raw: &str) -> Result<String, DecodeError> {
+pub(super) fn percent_decoded(raw: &str) -> Result<Cow<'_, str>, DecodeError> {
+    // Nearly every text.
+    if raw.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%') {
+        return Ok(Cow::Borrowed(raw));
+    }
     if !all_escapes_are_whole(raw) {
         return Err(DecodeError::Percent);
     }
-    let text: Cow<'_, str> = percent_decode_str(raw).decode_utf8().map_err(|_| DecodeError::NotText)?;
-    if text.chars().any(char::is_control) {
+    let text = percent_decode_str(raw).decode_utf8().map_err(|_| DecodeError::NotText)?;
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !is_plain && text.chars().any(char::is_control) {
         return Err(DecodeError::Control);
     }
-    Ok(text.into_owned())
+    Ok(text)
+}
+
+/// As [`percent_decoded`], and each `+` is a blank, as the newest Foreman writes it.
+pub(super) fn form_decoded(raw: &str) -> Result<Cow<'_, str>, DecodeError> {
+    if !raw.contains('+') {
+        return percent_decoded(raw);
+    }
+    percent_decoded(&raw.replace('+', " ")).map(|text| Cow::Owned(text.into_owned()))
 }
 
 fn all_escapes_are_whole(text: &str) -> bool {
@@ -63,10 +75,9 @@ fn has_escape(text: &str) -> bool {
 
 /// For each `%`: do two hexadecimal digits follow?
 fn escapes(text: &str) -> impl Iterator<Item = bool> {
-    text.split('%').skip(1).map(|rest| {
-        let digits = rest.as_bytes();
-        digits.len() >= 2 && digits[..2].iter().all(u8::is_ascii_hexdigit)
-    })
+    let bytes = text.as_bytes();
+    let after = (1..=bytes.len()).filter(|next| bytes[next - 1] == b'%');
+    after.map(|next| bytes.get(next..next + 2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
 }
 
 #[cfg(test)]

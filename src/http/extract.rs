@@ -3,6 +3,7 @@
 //! Paths are taken apart as they came, before any decoding, because a `%2F` in a group's name is no separator and a `+`
 //! is not a `%2B`.
 
+use std::borrow::Cow;
 use std::future::{Ready, ready};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use ipam_provider::{Mac, Prefix, Requester};
 
-use super::decode::{group_readings, percent_decoded};
+use super::decode::{form_decoded, group_readings, percent_decoded};
 use super::error::ApiError;
 use crate::allocation::GroupChoice;
 
@@ -25,19 +26,36 @@ const BODY_AT_MOST: usize = 64 * 1024;
 /// Host names are no longer than this (RFC 1035, section 2.3.4).
 const HOSTNAME_AT_MOST: usize = 253;
 
-/// A segment of the path as it came.
-fn segment<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
-    // The route pattern says which segment has the name; both paths have the same number of segments.
-    let pattern = request.match_pattern().unwrap_or_default();
-    let placeholder = format!("{{{name}}}");
-    let position = pattern.split('/').position(|part| part == placeholder);
-    position.and_then(|position| request.uri().path().split('/').nth(position)).unwrap_or_default()
+/// The pattern of the route that a request took. actix knows it too, but matches the path anew for each question.
+pub(super) struct RoutePattern(pub(super) &'static str);
+
+/// Segments of the path as they came.
+fn segments<'a, const N: usize>(request: &'a HttpRequest, names: [&str; N]) -> [&'a str; N] {
+    // The route's pattern says which segment has which name; both have the same number of segments.
+    let pattern = request.app_data::<RoutePattern>().map_or("", |pattern| pattern.0);
+    let mut found = [""; N];
+    for (part, segment) in pattern.split(is_slash).zip(request.uri().path().split(is_slash)) {
+        let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
+        if let Some(position) = names.iter().position(|wanted| Some(*wanted) == name) {
+            found[position] = segment;
+        }
+    }
+    found
+}
+
+/// A function, because the search for a `char` is made for texts that are longer than a path.
+fn is_slash(character: char) -> bool {
+    character == '/'
+}
+
+fn is_ampersand(character: char) -> bool {
+    character == '&'
 }
 
 /// The value of a query parameter as it came; `None` when it is absent. Foreman sends `?mac` for "no MAC".
 fn parameter<'a>(request: &'a HttpRequest, name: &str) -> Result<Option<&'a str>, ApiError> {
     let mut found = None;
-    for pair in request.query_string().split('&') {
+    for pair in request.query_string().split(is_ampersand) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key = percent_decoded(key).unwrap_or_default();
         let is_list = key.strip_prefix(name).is_some_and(|rest| rest.starts_with('['));
@@ -52,15 +70,14 @@ fn parameter<'a>(request: &'a HttpRequest, name: &str) -> Result<Option<&'a str>
 }
 
 /// The decoded value of a query parameter; `None` when it is absent or empty.
-fn text_parameter(request: &HttpRequest, name: &str) -> Result<Option<String>, ApiError> {
+fn text_parameter<'a>(request: &'a HttpRequest, name: &str) -> Result<Option<Cow<'a, str>>, ApiError> {
     let Some(raw) = parameter(request, name)? else { return Ok(None) };
-    let text = percent_decoded(&raw.replace('+', " "));
-    let text = text.map_err(|error| ApiError::invalid(format!("Parameter {name} {error}")))?;
+    let text = form_decoded(raw).map_err(|error| ApiError::invalid(format!("Parameter {name} {error}")))?;
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-fn address(text: &str) -> Result<IpAddr, ApiError> {
-    text.parse().map_err(|_| {
+fn address(raw: &str) -> Result<IpAddr, ApiError> {
+    percent_decoded(raw).unwrap_or_default().parse().map_err(|_| {
         ApiError::invalid("IP address is invalid; use IPv4 such as 10.1.2.3 or IPv6 such as 2001:db8::3".to_owned())
     })
 }
@@ -83,10 +100,15 @@ macro_rules! from_head {
 pub(super) struct PathPrefix(pub(super) Prefix);
 
 from_head!(PathPrefix, |request| {
-    let decoded = |name| percent_decoded(segment(request, name)).unwrap_or_default();
-    let prefix = Prefix::parse(&decoded("address"), &decoded("length"));
-    prefix.map(PathPrefix).map_err(|error| ApiError::invalid(error.to_string()))
+    let [address, length] = segments(request, ["address", "length"]);
+    prefix(address, length).map(PathPrefix)
 });
+
+fn prefix(address: &str, length: &str) -> Result<Prefix, ApiError> {
+    let decoded = |raw| percent_decoded(raw).unwrap_or_default();
+    let prefix = Prefix::parse(&decoded(address), &decoded(length));
+    prefix.map_err(|error| ApiError::invalid(error.to_string()))
+}
 
 /// The address at the end of the path, which lies in the prefix of the path.
 pub(super) struct AddressInPrefix {
@@ -95,8 +117,9 @@ pub(super) struct AddressInPrefix {
 }
 
 from_head!(AddressInPrefix, |request: &HttpRequest| {
-    let address = address(&percent_decoded(segment(request, "ip")).unwrap_or_default())?;
-    let PathPrefix(prefix) = PathPrefix::extract(request).into_inner()?;
+    let [network, length, ip] = segments(request, ["address", "length", "ip"]);
+    let address = address(ip)?;
+    let prefix = prefix(network, length)?;
     if !prefix.contains(address) {
         return Err(ApiError::invalid(format!("IP {address} is not in {prefix}")));
     }
@@ -128,7 +151,8 @@ fn has_form(request: &HttpRequest) -> bool {
 pub(super) struct PathGroup(pub(super) GroupChoice);
 
 from_head!(PathGroup, |request| {
-    let choice = choice(segment(request, "group"))?;
+    let [group] = segments(request, ["group"]);
+    let choice = choice(group)?;
     if choice.readings().is_empty() {
         return Err(ApiError::invalid("The group's name is missing in the path".to_owned()));
     }
@@ -161,7 +185,7 @@ from_head!(AddedFor, |request| {
             "Parameter hostname is not a host name; use up to {HOSTNAME_AT_MOST} characters without blanks"
         )));
     }
-    Ok(AddedFor(Requester { mac: mac(request)?, hostname }))
+    Ok(AddedFor(Requester { mac: mac(request)?, hostname: hostname.map(Cow::into_owned) }))
 });
 
 /// What tells the questions of one Foreman request from those of another: a hash of its `X-Request-Id`, if it has one.
@@ -190,7 +214,8 @@ from_head!(InSubnet, |request| {
 pub(super) struct PathAddress(pub(super) IpAddr);
 
 from_head!(PathAddress, |request| {
-    address(&percent_decoded(segment(request, "address")).unwrap_or_default()).map(PathAddress)
+    let [text] = segments(request, ["address"]);
+    address(text).map(PathAddress)
 });
 
 /// The proof that the request came in whole. Its body says nothing to us, but a write whose sender broke off in the

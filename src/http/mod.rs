@@ -35,10 +35,27 @@ use actix_web::dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, Service
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, Resource, guard, web};
 
+use self::extract::RoutePattern;
+
 /// The whole API, each route with what it demands of the caller: nothing, trust, or trust on a listener that External IPAM
 /// is enabled on. Each path is a resource of its own, so that an unknown method on it is a 405 that says which are known.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
+        // The order decides: `next_ip` would also be an `{ip}`. And actix tries one after the other, so those that a
+        // host's creation calls come first.
+        .service(external_ipam(
+            at("/ipam/subnet/{address}/{length}/next_ip", &["GET"])
+                .route(web::get().to(ipam::next_ip))
+                // Looking at the headers promises nothing.
+                .route(web::head().to(ipam::subnet)),
+        ))
+        .service(external_ipam(
+            at("/ipam/subnet/{address}/{length}/{ip}", &["GET", "POST", "DELETE"])
+                .route(get().to(ipam::exists))
+                .route(web::post().to(ipam::add))
+                .route(web::delete().to(ipam::delete)),
+        ))
+        .service(external_ipam(at("/ipam/subnet/{address}/{length}", &["GET"]).route(get().to(ipam::subnet))))
         .service(at("/features", &["GET"]).route(get().to(features::names)))
         .service(at("/version", &["GET"]).route(get().to(features::version)))
         .service(trusted(at("/v2/features", &["GET"]).route(get().to(features::details))))
@@ -53,19 +70,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
         ))
         .service(external_ipam(at("/ipam/holds", &["GET"]).route(get().to(holds::list))))
         .service(external_ipam(at("/ipam/holds/{address}", &["DELETE"]).route(web::delete().to(holds::release))))
-        .service(external_ipam(at("/ipam/subnet/{address}/{length}", &["GET"]).route(get().to(ipam::subnet))))
-        .service(external_ipam(
-            at("/ipam/subnet/{address}/{length}/next_ip", &["GET"])
-                .route(web::get().to(ipam::next_ip))
-                // Looking at the headers promises nothing.
-                .route(web::head().to(ipam::subnet)),
-        ))
-        .service(external_ipam(
-            at("/ipam/subnet/{address}/{length}/{ip}", &["GET", "POST", "DELETE"])
-                .route(get().to(ipam::exists))
-                .route(web::post().to(ipam::add))
-                .route(web::delete().to(ipam::delete)),
-        ))
         .default_service(web::route().to(error::unknown_route));
 }
 
@@ -101,7 +105,9 @@ pub fn app(
 }
 
 fn at(path: &'static str, methods: &'static [&'static str]) -> Resource {
-    web::resource(path).default_service(web::route().to(move || error::unknown_method(methods)))
+    web::resource(path)
+        .app_data(RoutePattern(path))
+        .default_service(web::route().to(move || error::unknown_method(methods)))
 }
 
 /// GET, and HEAD alike: actix leaves the body out.

@@ -29,8 +29,10 @@ pub(super) async fn log(
         log::info!("Started {method} {path} {}", cut(uri.query().unwrap_or_default()));
         let path = path.to_owned();
         let response = next.call(request).await?;
-        let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-        log::info!("Finished {method} {path} with {} ({milliseconds:.2} ms)", response.status().as_u16());
+        // In whole numbers, which are written faster than fractions.
+        let hundredths = start.elapsed().as_micros() / 10;
+        let (whole, part) = (hundredths / 100, hundredths % 100);
+        log::info!("Finished {method} {path} with {} ({whole}.{part:02} ms)", response.status().as_u16());
         Ok(response)
     })
     .await

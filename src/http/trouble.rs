@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, ResponseError};
 use ipam_provider::ErrorKind;
 
 use super::error::ApiError;
+use super::extract::RoutePattern;
 use super::state::shared;
 use crate::allocation::Failure;
 use crate::telemetry::with_causes;
@@ -27,7 +28,7 @@ pub(super) fn note(request: &HttpRequest, error: Option<&ApiError>) {
 
 /// Look-ups are answered from memory too, and holds always are; these calls are not, or not for long.
 fn is_answered_by_the_ipam(request: &HttpRequest) -> bool {
-    let pattern = request.match_pattern().unwrap_or_default();
+    let pattern = request.app_data::<RoutePattern>().map_or("", |pattern| pattern.0);
     pattern.starts_with("/ipam/subnet/") && (pattern.ends_with("/next_ip") || pattern.ends_with("/{ip}"))
 }
 

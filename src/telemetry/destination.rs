@@ -11,6 +11,7 @@ use std::time::Duration;
 use syslog::LoggerBackend;
 
 use super::line::Shape;
+use super::lines::Lines;
 
 /// A new log file is for its owner and group only: it names hosts and addresses.
 const FILE_MODE: u32 = 0o640;
@@ -91,11 +92,11 @@ impl Sink {
     }
 
     /// Writes lines.
-    pub(super) fn write(&mut self, lines: &[Vec<u8>]) -> io::Result<()> {
+    pub(super) fn write(&mut self, lines: &Lines) -> io::Result<()> {
         match self {
-            Self::File { file, .. } => file.write_all(&lines.concat()),
-            Self::Stdout => write_through(io::stdout().lock(), &lines.concat()),
-            Self::Stderr => write_through(io::stderr().lock(), &lines.concat()),
+            Self::File { file, .. } => file.write_all(lines.as_bytes()),
+            Self::Stdout => write_through(io::stdout().lock(), lines.as_bytes()),
+            Self::Stderr => write_through(io::stderr().lock(), lines.as_bytes()),
             Self::Syslog { connect, backend } => lines.iter().try_for_each(|line| {
                 // Not `write_all`: a datagram is a line.
                 let written = backend.write(line).or_else(|_| {
@@ -148,6 +149,12 @@ mod tests {
 
     use super::*;
 
+    fn lines(line: &str) -> Lines {
+        let mut lines = Lines::default();
+        lines.push(line.as_bytes());
+        lines
+    }
+
     #[test]
     fn destinations_are_read_as_the_ruby_proxy_reads_them() {
         assert_eq!("STDOUT".parse(), Ok(Destination::Stdout));
@@ -162,10 +169,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("proxy.log");
         for line in ["one\n", "two\n"] {
-            Sink::open(&Destination::File(path.clone()))
-                .expect("a file")
-                .write(&[line.as_bytes().to_vec()])
-                .expect("written");
+            Sink::open(&Destination::File(path.clone())).expect("a file").write(&lines(line)).expect("written");
         }
         assert_eq!(std::fs::read_to_string(&path).expect("text"), "one\ntwo\n");
         let mode = std::fs::metadata(&path).expect("a file").permissions().mode();
@@ -189,13 +193,13 @@ mod tests {
 
         let daemon = UnixDatagram::bind(path).expect("a socket");
         let mut sink = Sink::Syslog { connect, backend: connect().expect("a daemon") };
-        sink.write(&[b"<30>one".to_vec()]).expect("written");
+        sink.write(&lines("<30>one")).expect("written");
         assert_eq!(receive(&daemon), "<30>one");
         drop(daemon);
         std::fs::remove_file(path).expect("removed");
-        assert!(sink.write(&[b"<30>two".to_vec()]).is_err());
+        assert!(sink.write(&lines("<30>two")).is_err());
         let daemon = UnixDatagram::bind(path).expect("a socket");
-        sink.write(&[b"<30>three".to_vec()]).expect("written");
+        sink.write(&lines("<30>three")).expect("written");
         assert_eq!(receive(&daemon), "<30>three");
     }
 }

@@ -15,19 +15,20 @@ mod causes;
 mod destination;
 mod level;
 mod line;
+mod lines;
 mod panics;
 pub mod request_id;
 mod ring;
 mod writer;
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jiff::{Timestamp, Zoned};
+use jiff::Timestamp;
 use log::{LevelFilter, Log, Metadata, Record};
 
 pub use self::causes::with_causes;
@@ -190,7 +191,7 @@ impl Log for Telemetry {
             timestamp: Timestamp::now().as_microsecond() as f64 / 1e6,
             level: Level::of(metadata),
             message,
-            request_id: request_id::current().map(|id| id.short().to_owned()),
+            request_id: request_id::current(),
             backtrace: panics::take_backtrace(),
         });
     }
@@ -214,15 +215,16 @@ fn filtered(level: Level, shape: Shape, writer: Writer) -> env_logger::Logger {
     builder.format(move |buffer, record| {
         let id = request_id::current();
         let id = id.as_ref().map(request_id::RequestId::short);
-        let message = record.args().to_string();
-        buffer.write_all(shape.line(&Zoned::now(), Level::of(record.metadata()), id, &message).as_bytes())
+        shape.write(buffer, Level::of(record.metadata()), id, record.args())
     });
     builder.build()
 }
 
-fn losses(shape: Shape, lost: u64) -> String {
+fn losses(shape: Shape, lost: u64) -> Vec<u8> {
     let message = format!("{lost} log lines were lost because they could not be written fast enough or at all");
-    shape.line(&Zoned::now(), Level::Warn, None, &message)
+    let mut line = Vec::new();
+    shape.write(&mut line, Level::Warn, None, message).expect("memory takes every line");
+    line
 }
 
 #[cfg(test)]
@@ -285,7 +287,8 @@ mod tests {
         let id = RequestId::parse("0a1b2c3d-0000-4000-8000-000000000000").expect("an id");
         request_id::scope(id, async { subject.log(log::Level::Warn, OURS, "Slow") }).await;
         assert_eq!(subject.lines(), ["0a1b2c3d [W] Slow"]);
-        assert_eq!(subject.telemetry.ring().snapshot(None)[0].request_id.as_deref(), Some("0a1b2c3d"));
+        let entries = subject.telemetry.ring().snapshot(None);
+        assert_eq!(entries[0].request_id.as_ref().map(RequestId::short), Some("0a1b2c3d"));
     }
 
     #[test]

@@ -14,9 +14,12 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use futures_util::future::Either;
+use uuid::fmt::Hyphenated;
 
 /// Enough for a UUID and for what other callers make up; a longer header is not an id.
 const CHARACTERS_AT_MOST: usize = 64;
@@ -47,7 +50,15 @@ impl RequestId {
 
     /// A new id, a random UUID.
     pub fn random() -> Self {
-        Self(uuid::Uuid::new_v4().to_string().into())
+        // Ids have to differ, not to be secret: hashing a counter with keys that are random for each process needs no
+        // system call.
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let halves = [KEYS.hash_one((count, 0)), KEYS.hash_one((count, 1))];
+        let bits = (u128::from(halves[0]) << 64) | u128::from(halves[1]);
+        let uuid = uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid();
+        Self((&*uuid.hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH])).into())
     }
 
     /// The whole id.

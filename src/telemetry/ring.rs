@@ -6,9 +6,10 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::level::Level;
+use super::request_id::RequestId;
 
 /// Records of this level and above move into the tail when they fall out of the main ring.
 const TAIL_FROM: Level = Level::Error;
@@ -22,12 +23,16 @@ pub struct Entry {
     pub level: Level,
     /// One line, of bounded length.
     pub message: String,
-    /// The first 8 characters of the request's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
+    /// The request's id, of which Foreman is shown the first 8 characters.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "short")]
+    pub request_id: Option<RequestId>,
     /// Where a panic came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backtrace: Option<String>,
+}
+
+fn short<S: Serializer>(id: &Option<RequestId>, serializer: S) -> Result<S::Ok, S::Error> {
+    id.as_ref().map(RequestId::short).serialize(serializer)
 }
 
 /// The numbers in `info` of the logs API. `failed_modules`, which Foreman demands too, is not the log's to know.
@@ -155,7 +160,7 @@ mod tests {
             serde_json::to_value(&plain).expect("JSON"),
             json!({"timestamp": 1795196948.692935, "level": "INFO", "message": "at 1795196948.692935"})
         );
-        let full = Entry { request_id: Some("0a1b2c3d".to_owned()), backtrace: Some("main".to_owned()), ..plain };
+        let full = Entry { request_id: RequestId::parse("0a1b2c3d-0000"), backtrace: Some("main".to_owned()), ..plain };
         let full = serde_json::to_value(&full).expect("JSON");
         assert_eq!((&full["request_id"], &full["backtrace"]), (&json!("0a1b2c3d"), &json!("main")));
         assert_eq!(

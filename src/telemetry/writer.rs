@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::destination::Sink;
+use super::lines::Lines;
 
 /// How many lines may wait for a slow destination; further ones are counted and lost.
 const LINES_AT_MOST: usize = 4_096;
@@ -32,7 +33,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    lines: Vec<Vec<u8>>,
+    lines: Lines,
     orders: Vec<Order>,
     lost: u64,
     /// Nobody has to wake a thread that does not sleep.
@@ -49,7 +50,7 @@ enum Order {
 
 impl Writer {
     /// Starts the thread. `complain` makes the line that tells how many lines were lost.
-    pub(super) fn start(sink: Sink, complain: fn(u64) -> String) -> io::Result<Self> {
+    pub(super) fn start(sink: Sink, complain: fn(u64) -> Vec<u8>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
         thread::Builder::new().name("log".to_owned()).spawn(move || of_thread.write_all(sink, complain))?;
@@ -59,7 +60,6 @@ impl Writer {
     /// Queues one line; never waits for the destination.
     pub(super) fn line(&self, line: &[u8]) {
         let shared = &self.0.0;
-        let line = line.to_vec();
         let mut queue = shared.queue();
         if queue.lines.len() >= LINES_AT_MOST {
             queue.lost += 1;
@@ -127,13 +127,18 @@ impl Shared {
     }
 
     /// The life of the thread.
-    fn write_all(&self, mut sink: Sink, complain: fn(u64) -> String) {
-        while let Some((lines, orders, lost)) = self.next() {
+    fn write_all(&self, mut sink: Sink, complain: fn(u64) -> Vec<u8>) {
+        let mut lines = Lines::default();
+        while let Some((orders, lost)) = self.next(&mut lines) {
             let unwritten = if lines.is_empty() || sink.write(&lines).is_ok() { 0 } else { lines.len() as u64 };
             let lost = lost + unwritten;
-            let is_told = lost == 0 || (unwritten == 0 && sink.write(&[complain(lost).into_bytes()]).is_ok());
-            if !is_told {
-                self.queue().lost += lost;
+            if lost > 0 {
+                lines.clear();
+                lines.push(&complain(lost));
+                let is_told = unwritten == 0 && sink.write(&lines).is_ok();
+                if !is_told {
+                    self.queue().lost += lost;
+                }
             }
             for order in orders {
                 match order {
@@ -147,8 +152,10 @@ impl Shared {
         }
     }
 
-    /// Everything that is queued, once there is something; `None` when there will be nothing more.
-    fn next(&self) -> Option<(Vec<Vec<u8>>, Vec<Order>, u64)> {
+    /// Everything that is queued, once there is something; `None` when there will be nothing more. What `lines` held is
+    /// written: its memory takes the next ones.
+    fn next(&self, lines: &mut Lines) -> Option<(Vec<Order>, u64)> {
+        lines.clear();
         let mut queue = self.queue();
         while queue.lines.is_empty() && queue.orders.is_empty() {
             if queue.is_closed {
@@ -159,7 +166,8 @@ impl Shared {
         }
         queue.is_asleep = false;
         let lost = if queue.lines.is_empty() { 0 } else { std::mem::take(&mut queue.lost) };
-        Some((std::mem::take(&mut queue.lines), std::mem::take(&mut queue.orders), lost))
+        std::mem::swap(&mut queue.lines, lines);
+        Some((std::mem::take(&mut queue.orders), lost))
     }
 }
 
@@ -172,8 +180,8 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(10);
 
-    fn complain(lost: u64) -> String {
-        format!("{lost} lost\n")
+    fn complain(lost: u64) -> Vec<u8> {
+        format!("{lost} lost\n").into_bytes()
     }
 
     #[test]
