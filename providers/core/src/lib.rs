@@ -16,6 +16,8 @@ mod requester;
 pub mod settings;
 mod subnet;
 mod template;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{Error, ErrorKind, Result};
 pub use group::{Group, GroupName};

@@ -25,6 +25,14 @@ pub struct Mac {
 pub struct MacError;
 
 impl Mac {
+    /// The MAC of these bytes; `None` unless they are 6 or 20.
+    pub fn from_bytes(given: &[u8]) -> Option<Self> {
+        let mut bytes = [0; INFINIBAND];
+        let length = u8::try_from(given.len()).ok().filter(|_| matches!(given.len(), ETHERNET | INFINIBAND))?;
+        bytes[..given.len()].copy_from_slice(given);
+        Some(Self { bytes, length })
+    }
+
     /// The bytes, 6 or 20 of them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
@@ -104,6 +112,15 @@ mod tests {
         let mac: Mac = text.parse().expect("an InfiniBand MAC");
         assert!(mac.is_infiniband());
         assert_eq!(mac.to_string(), text);
+    }
+
+    #[test]
+    fn six_or_twenty_bytes_are_a_mac() {
+        for length in 0..=21 {
+            let bytes: Vec<u8> = (0..length).collect();
+            let mac = Mac::from_bytes(&bytes);
+            assert_eq!(mac.as_ref().map(Mac::as_bytes), Some(&bytes[..]).filter(|_| matches!(length, 6 | 20)));
+        }
     }
 
     #[test]

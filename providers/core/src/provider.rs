@@ -14,6 +14,10 @@ use crate::{Group, GroupName, Prefix, Requester, Reservation, Result, Subnet};
 /// not an error: `Ok(None)`, `Ok(vec![])`. Implementations do not cache, retry or limit time: [`layers`](crate::layers)
 /// around them do. There are no default bodies, so that a layer cannot forget an operation.
 ///
+/// A [`Subnet`] is trusted for as long as its caller remembers it. When it has gone meanwhile,
+/// [`free_addresses`](Self::free_addresses) says so; the other operations need not look again, and without an error they
+/// have worked in its group as if it were there.
+///
 /// Any operation may fail with [`Unavailable`](crate::ErrorKind::Unavailable),
 /// [`TimedOut`](crate::ErrorKind::TimedOut), [`Unauthenticated`](crate::ErrorKind::Unauthenticated) or
 /// [`Unexpected`](crate::ErrorKind::Unexpected); what else it may fail with is said below.
@@ -45,11 +49,12 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// when it is free.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet itself is gone.
+    /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet itself is seen to be gone.
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>>;
 
     /// Free addresses, lowest first: at most `query.at_most`, none of `query.held`, none outside
-    /// [`Prefix::offerable`]; empty when the subnet is full.
+    /// [`Prefix::offerable`]. Empty when, and only when, there are none; fewer than asked for may be what was found with
+    /// reasonable effort.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet is gone, [`Rejected`](crate::ErrorKind::Rejected) when
@@ -60,14 +65,14 @@ pub trait Provider: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) when it is taken: the IPAM decides that, in one step with the
-    /// write. [`NotFound`](crate::ErrorKind::NotFound) when the subnet is gone.
+    /// write. [`NotFound`](crate::ErrorKind::NotFound) when the subnet is seen to be gone.
     /// [`Rejected`](crate::ErrorKind::Rejected) when the IPAM refuses this address.
     async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()>;
 
     /// Removes the record of the address in this subnet, and only there.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet is gone; an address that is not recorded is
+    /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet is seen to be gone; an address that is not recorded is
     /// [`Released::WasAbsent`], no error. [`Rejected`](crate::ErrorKind::Rejected) when the IPAM or the settings forbid it.
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released>;
 }

@@ -52,6 +52,7 @@ pub struct Section {
     file: String,
     settings: BTreeMap<String, Setting>,
     known: BTreeSet<&'static str>,
+    secrets: BTreeSet<&'static str>,
     problems: Vec<Problem>,
 }
 
@@ -63,12 +64,14 @@ pub struct Findings {
     pub problems: Vec<Problem>,
     /// Keys that nobody read.
     pub unknown: Vec<Problem>,
+    /// Keys that were read as secrets, whether they have a value or not.
+    pub secrets: BTreeSet<&'static str>,
 }
 
 impl Section {
     /// The settings of `file`, a name for people to find it by.
     pub fn new(file: impl Into<String>, settings: BTreeMap<String, Setting>) -> Self {
-        Self { file: file.into(), settings, known: BTreeSet::new(), problems: Vec::new() }
+        Self { file: file.into(), settings, known: BTreeSet::new(), secrets: BTreeSet::new(), problems: Vec::new() }
     }
 
     /// Reads a key with a rule of its own: `right` says what it accepts, `rule` gives `None` for what it does not.
@@ -95,7 +98,14 @@ impl Section {
 
     /// Text that is never shown; see [`text`](Self::text).
     pub fn secret(&mut self, key: &'static str) -> Option<Secret> {
+        self.secrets.insert(key);
         self.text(key).map(Secret::from)
+    }
+
+    /// Text that is never shown and must be as `rule` says; see [`read`](Self::read).
+    pub fn secret_with(&mut self, key: &'static str, right: &str, rule: impl FnOnce(&str) -> bool) -> Option<Secret> {
+        self.secrets.insert(key);
+        self.read(key, right, |value| value.as_str().filter(|text| rule(text)).map(Secret::from))
     }
 
     /// An absolute path.
@@ -194,7 +204,7 @@ impl Section {
                 None => format!("known are: {}", self.known.iter().copied().collect::<Vec<_>>().join(", ")),
             },
         });
-        Findings { unknown: unknown.collect(), problems: self.problems }
+        Findings { unknown: unknown.collect(), problems: self.problems, secrets: self.secrets }
     }
 }
 
@@ -257,6 +267,7 @@ mod tests {
             ]
         );
         assert_eq!(texts(&findings.unknown), ["settings.d/x.yml: pasword is not a setting; did you mean password?"]);
+        assert_eq!(findings.secrets, BTreeSet::from(["password"]));
     }
 
     #[test]

@@ -7,24 +7,40 @@ use std::sync::Arc;
 use crate::{GroupName, Prefix};
 
 /// The IPAM's own id of a record, opaque to everybody but the provider.
+///
+/// A provider may add a note: what else a look-up has told it about the record, so that it need not ask again while the
+/// caller remembers the record. Nobody else reads the note, and it is shown nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RecordId(Arc<str>);
+pub struct RecordId {
+    id: Arc<str>,
+    note: Arc<str>,
+}
 
 impl RecordId {
     /// An id as the IPAM writes it: a number, a UUID, a reference.
     pub fn new(id: impl fmt::Display) -> Self {
-        Self(id.to_string().into())
+        Self::with_note(id, "")
+    }
+
+    /// An id, and the provider's note.
+    pub fn with_note(id: impl fmt::Display, note: impl fmt::Display) -> Self {
+        Self { id: id.to_string().into(), note: note.to_string().into() }
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.id
+    }
+
+    /// The provider's note; empty where it made none.
+    pub fn note(&self) -> &str {
+        &self.note
     }
 }
 
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.id)
     }
 }
 

@@ -113,7 +113,9 @@ mod special {
         let ipam = ipam();
         ipam.set_fault(Some(Fault::Slow));
         let error = Timed::new(ipam, 5 * SECOND).groups().await.expect_err("the IPAM is slow");
-        assert_eq!(error.to_string(), "The IPAM (reference) gave no answer within 5 seconds");
+        let said = "The IPAM (reference) gave no answer within 5 seconds. Try again, and tell the administrators of the \
+                    IPAM if it lasts";
+        assert_eq!(error.to_string(), said);
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
-use ipam_provider::http::{HttpClient, Method, Request};
+use ipam_provider::http::{HeaderValue, HttpClient, Method, Request};
 use ipam_provider::{Error, ErrorKind, Result};
 use secrecy::ExposeSecret;
 use serde::Serialize;

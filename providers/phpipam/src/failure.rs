@@ -51,9 +51,7 @@ impl From<Failure> for Error {
                      user and password in the proxy's settings, or find who else fails to log in from this host"
                 ),
             ),
-            Failure::Silent => {
-                Error::new(ErrorKind::Unavailable, format!("{WHAT} has trouble of its own (status 500)"))
-            }
+            Failure::Silent => Answer { status: 500, body: Vec::new() }.error(WHAT),
             Failure::Other(error) => error,
         }
     }
@@ -111,10 +109,15 @@ pub(crate) fn judge(app: &str, answer: &mut Answer) -> Result<(), Failure> {
         // The race for an address was lost in the database rather than before it.
         (500, text) if text.contains("1062") && text.contains("sid_ip_unique") => Failure::Conflict,
         (500, text) if text.contains("is not a valid address for subnet") => {
-            failure(ErrorKind::Rejected, format!("{WHAT} does not take this address for a host of the subnet"))
+            let what_to_do = "Choose another, or correct the subnet in Foreman";
+            failure(
+                ErrorKind::Rejected,
+                format!("{WHAT} does not take this address for a host of the subnet. {what_to_do}"),
+            )
         }
         (500, text) if text.contains("Data too long for column") => {
-            failure(ErrorKind::Rejected, format!("{WHAT} has no room for a value of the record"))
+            let what_to_do = "Shorten description and owner in the proxy's settings";
+            failure(ErrorKind::Rejected, format!("{WHAT} has no room for a value of the record. {what_to_do}"))
         }
         // Settings of phpIPAM. It may take seconds to correct them, so that the same call may work later.
         (503, "SSL connection is required for API") => unusable_app(
@@ -124,11 +127,6 @@ pub(crate) fn judge(app: &str, answer: &mut Answer) -> Result<(), Failure> {
         (503, "API server disabled") => unusable_app("the API is switched off in its settings"),
         (503, "Invalid app security" | "Invalid enc_request") => {
             unusable_app("set its security to SSL with User token or SSL with App code token")
-        }
-        // From what is in front of phpIPAM: it may pass.
-        (408 | 425 | 429, _) => Failure::Other(answer.error(WHAT).because(message.clone())),
-        (400..=499, _) => {
-            failure(ErrorKind::Rejected, format!("{WHAT} refuses the request (status {})", answer.status))
         }
         _ => Failure::Other(answer.error(WHAT).because(message.clone())),
     })
@@ -141,12 +139,9 @@ fn without_envelope(answer: &Answer) -> Failure {
         // A web server's own page.
         404 => Failure::Other(Error::new(
             ErrorKind::Unexpected,
-            format!("The url in the proxy's settings does not lead to {WHAT}'s API (status 404)"),
+            format!("The url in the proxy's settings does not lead to {WHAT}'s API (status 404). Correct it"),
         )),
-        200..=299 | 400 => Failure::Other(Error::new(
-            ErrorKind::Unexpected,
-            format!("{WHAT} gives an answer that could not be understood (status {})", answer.status),
-        )),
+        400 => Failure::Other(answer.not_understood(WHAT)),
         _ => Failure::Other(answer.error(WHAT)),
     }
 }

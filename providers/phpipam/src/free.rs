@@ -7,53 +7,44 @@ use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet};
 
 use crate::Phpipam;
 use crate::failure::{Failure, WHAT};
+use crate::provider::ASK_FIRST;
 use crate::wire::AddressRow;
 
 /// How many addresses are looked up one by one, when phpIPAM cannot list those of a subnet: some 5 ms each.
 const LOOK_UPS_AT_MOST: usize = 256;
 
 impl Phpipam {
-    /// `first_free` comes first: it alone knows of subnets that are marked as full or contain subnets.
+    /// Computed from the used ones. What their list does not tell, the note of the subnet does.
     pub(crate) async fn free(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
-        let first = match self.client.get::<String>(&["subnets", subnet.id.as_str(), "first_free"]).await {
-            Ok(Some(text)) => text.parse().ok().filter(|address| subnet.prefix.contains(*address)),
-            Ok(None) => None,
-            Err(Failure::NoSubnet) => return Err(gone(subnet)),
-            Err(Failure::Absent) => return self.free_in_full(subnet, query).await,
-            Err(Failure::Conflict) => return Err(contains_subnets(subnet)),
-            Err(failure) => return Err(failure.into()),
-        };
-        let first: IpAddr = first.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Unexpected,
-                format!("{WHAT} offers no address of subnet {subnet} as its first free one"),
-            )
-        })?;
-        let is_candidate = subnet.is_offerable(first) && !query.held.contains(&first);
-        if query.at_most == 1 && is_candidate {
-            return Ok(vec![first]);
-        }
-        match self.used(subnet).await {
-            Ok(used) => Ok(unused(subnet, query, &used)),
-            // Above some 20,000 rows PHP runs out of memory over the list.
-            Err(Failure::Silent) => self.free_from(subnet, query, first).await,
-            Err(failure) => Err(failure.into()),
-        }
-    }
-
-    /// What is free in a subnet that is said to be full. Rows on the network and broadcast address count as hosts there,
-    /// so that such a subnet is said to be full too early.
-    async fn free_in_full(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
-        let row = self.row_of(subnet).await?;
-        let has_such_addresses = !subnet.is_offerable(subnet.prefix.network());
-        if row.is_full.0 || subnet.prefix.is_ipv6() || !has_such_addresses {
+        let is_careful = subnet.id.note() == ASK_FIRST;
+        if is_careful && self.first_free(subnet).await?.is_none() && self.row_of(subnet).await?.is_full.0 {
             return Ok(Vec::new());
         }
         match self.used(subnet).await {
             Ok(used) => Ok(unused(subnet, query, &used)),
-            Err(Failure::Silent) => Ok(Vec::new()),
+            // Above some 20,000 rows PHP runs out of memory over the list.
+            Err(Failure::Silent) => self.free_one_by_one(subnet, query).await,
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    /// The lowest free address as phpIPAM sees it, which knows of subnets that are marked as full or contain subnets.
+    /// Of IPv6 it may be the subnet-router anycast address. Rows on the network and broadcast address of IPv4 count as
+    /// hosts, so that with some the subnet is said to be full too early.
+    pub(crate) async fn first_free(&self, subnet: &Subnet) -> Result<Option<IpAddr>> {
+        let text = match self.client.get::<String>(&["subnets", subnet.id.as_str(), "first_free"]).await {
+            Ok(text) => text.unwrap_or_default(),
+            Err(Failure::NoSubnet) => return Err(gone(subnet)),
+            Err(Failure::Absent) => return Ok(None),
+            Err(Failure::Conflict) => return Err(contains_subnets(subnet)),
+            Err(failure) => return Err(failure.into()),
+        };
+        let first = text.parse().ok().filter(|address| subnet.prefix.contains(*address));
+        let strange = || {
+            let text = format!("{WHAT} offers no address of subnet {subnet} as its first free one");
+            Error::new(ErrorKind::Unexpected, text)
+        };
+        first.map(Some).ok_or_else(strange)
     }
 
     /// The addresses of the subnet that have a row, whatever its tag.
@@ -64,20 +55,18 @@ impl Phpipam {
             Err(Failure::Absent) => Vec::new(),
             Err(failure) => return Err(failure),
         };
-        let used: Option<BTreeSet<IpAddr>> = rows.iter().map(|row| self.address_in(subnet, row)).collect();
+        let address_in = |row: &AddressRow| row.address(subnet.prefix.is_ipv6()).filter(|_| row.is_in(subnet));
+        let used: Option<BTreeSet<IpAddr>> = rows.iter().map(address_in).collect();
         let strange = || {
             Error::new(ErrorKind::Unexpected, format!("{WHAT} lists something else than addresses of subnet {subnet}"))
         };
         Ok(used.ok_or_else(strange)?)
     }
 
-    fn address_in(&self, subnet: &Subnet, row: &AddressRow) -> Option<IpAddr> {
-        row.address(subnet.prefix.is_ipv6()).filter(|_| row.subnet_id.to_string() == subnet.id.as_str())
-    }
-
     /// Walks upward from the first free address, asking for each. What is found is the lowest, but may be less than there
     /// is.
-    async fn free_from(&self, subnet: &Subnet, query: FreeQuery<'_>, first: IpAddr) -> Result<Vec<IpAddr>> {
+    async fn free_one_by_one(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
+        let Some(first) = self.first_free(subnet).await? else { return Ok(Vec::new()) };
         log::warn!(
             "{WHAT} cannot list the addresses of subnet {subnet}, so each is asked for. Raise memory_limit in its php.ini"
         );
@@ -128,7 +117,7 @@ pub(crate) fn gone(subnet: &Subnet) -> Error {
 }
 
 /// phpIPAM gives out no address of such a subnet.
-pub(crate) fn contains_subnets(subnet: &Subnet) -> Error {
+fn contains_subnets(subnet: &Subnet) -> Error {
     Error::new(ErrorKind::Rejected, format!("Subnet {subnet} contains subnets in {WHAT}; choose one of them"))
 }
 

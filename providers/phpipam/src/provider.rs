@@ -1,5 +1,6 @@
 //! phpIPAM as a provider: sections are groups, rows of addresses are reservations.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use async_trait::async_trait;
@@ -7,16 +8,19 @@ use ipam_provider::{
     Capabilities, Error, ErrorKind, Filling, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released,
     Requester, Reservation, Result, Subnet, Template,
 };
-use serde::de::IgnoredAny;
 
 use crate::Settings;
 use crate::client::Client;
 use crate::failure::{Failure, WHAT};
-use crate::free::{contains_subnets, gone};
-use crate::wire::{AddressRow, DESCRIPTION_AT_MOST, HOSTNAME_AT_MOST, NewAddress, SectionRow, SubnetRow};
+use crate::free::gone;
+use crate::wire::{AddressRow, DESCRIPTION_AT_MOST, HOSTNAME_AT_MOST, NewAddress, Number, SectionRow, SubnetRow};
 
 /// The name in settings and log lines.
 pub(crate) const NAME: &str = "phpipam";
+
+/// The note of a subnet that was marked as full or contained subnets when it was found: phpIPAM gives out no address of
+/// it, and is asked each time whether that is still so.
+pub(crate) const ASK_FIRST: &str = "ask first";
 
 /// A phpIPAM behind its REST API.
 #[derive(Debug)]
@@ -54,18 +58,15 @@ impl Phpipam {
         Ok(self.sections().await?.into_iter().find(|section| section.name == name.as_str()))
     }
 
-    /// The rows of a prefix in all sections.
-    async fn rows_of(&self, prefix: Prefix) -> Result<Vec<SubnetRow>> {
-        let found = if prefix.length() == 0 {
+    /// The rows of a prefix in all sections, those around it and those inside of it. The last ones tell which row
+    /// contains subnets, at the price of the call `cidr` for the prefix alone.
+    async fn rows_around(&self, prefix: Prefix) -> Result<Vec<SubnetRow>> {
+        if prefix.length() == 0 {
             // A segment of the path that is exactly `0` is dropped, so that this prefix cannot be asked for.
-            self.client.get(&["subnets"]).await
-        } else {
-            let (network, length) = (prefix.network().to_string(), prefix.length().to_string());
-            self.client.get(&["subnets", "cidr", &network, &length]).await
-        };
-        let mut rows: Vec<SubnetRow> = list(found)?;
-        rows.retain(|row| row.prefix() == Some(prefix));
-        Ok(rows)
+            return list(self.client.get(&["subnets"]).await);
+        }
+        let (network, length) = (prefix.network().to_string(), prefix.length().to_string());
+        list(self.client.get(&["subnets", "overlapping", &network, &length]).await)
     }
 
     /// The row of a subnet that was found before.
@@ -79,20 +80,26 @@ impl Phpipam {
         row.filter(|row| row.prefix() == Some(subnet.prefix)).ok_or_else(|| gone(subnet))
     }
 
-    /// The row of an address in this subnet. The search is over all subnets, costs the same however many rows there are,
-    /// and takes any spelling of an address.
-    pub(crate) async fn row(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<AddressRow>> {
-        let rows: Vec<AddressRow> = list(self.client.get(&["addresses", "search", &address.to_string()]).await)?;
-        let is_it = |row: &AddressRow| {
-            row.subnet_id.to_string() == subnet.id.as_str() && row.address(address.is_ipv6()) == Some(address)
-        };
-        Ok(rows.into_iter().find(is_it))
+    /// The rows of an address in all subnets. The search costs the same however many rows there are, and takes any
+    /// spelling of an address.
+    async fn rows_of(&self, address: IpAddr) -> Result<Vec<AddressRow>> {
+        let mut rows: Vec<AddressRow> = list(self.client.get(&["addresses", "search", &address.to_string()]).await)?;
+        rows.retain(|row| row.address(address.is_ipv6()) == Some(address));
+        Ok(rows)
     }
 
-    /// The row, or `None` when the subnet is there and the address is not.
+    /// The row of an address in this subnet.
+    pub(crate) async fn row(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<AddressRow>> {
+        Ok(self.rows_of(address).await?.into_iter().find(|row| row.is_in(subnet)))
+    }
+
+    /// The row, or `None` when the address has none, even if the subnet was made anew since it was found. An address
+    /// without any row is free in both; one with rows elsewhere may be taken in the new one.
     async fn known_row(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<AddressRow>> {
-        let row = self.row(subnet, address).await?;
-        if row.is_none() {
+        let rows = self.rows_of(address).await?;
+        let is_elsewhere = !rows.is_empty();
+        let row = rows.into_iter().find(|row| row.is_in(subnet));
+        if row.is_none() && is_elsewhere {
             self.row_of(subnet).await?;
         }
         Ok(row)
@@ -100,16 +107,6 @@ impl Phpipam {
 
     fn is_ours(&self, row: &AddressRow) -> bool {
         row.owner.as_deref() == Some(self.owner.as_str())
-    }
-
-    /// A subnet with children takes addresses that its children then give out again.
-    async fn refuse_parents(&self, subnet: &Subnet) -> Result<()> {
-        match self.client.get::<Vec<IgnoredAny>>(&["subnets", subnet.id.as_str(), "slaves"]).await {
-            Ok(Some(children)) if !children.is_empty() => Err(contains_subnets(subnet)),
-            Ok(_) | Err(Failure::Absent) => Ok(()),
-            Err(Failure::NoSubnet) => Err(gone(subnet)),
-            Err(failure) => Err(failure.into()),
-        }
     }
 }
 
@@ -127,14 +124,20 @@ fn group(section: SectionRow) -> Option<Group> {
     Some(Group { id: RecordId::new(section.id), name, description: section.description.unwrap_or_default() })
 }
 
+/// The ids of the subnets that contain subnets.
+fn parents(rows: &[SubnetRow]) -> BTreeSet<Number> {
+    rows.iter().filter_map(|row| row.master).collect()
+}
+
 /// `None` for a folder and whatever else is no prefix.
-fn subnet(row: SubnetRow, section: &SectionRow) -> Option<Subnet> {
+fn subnet(row: SubnetRow, section: &SectionRow, parents: &BTreeSet<Number>) -> Option<Subnet> {
     let prefix = row.prefix();
     if prefix.is_none() && !row.is_folder.0 {
         log::warn!("subnet {} in section {} of {WHAT} is no prefix and is left out", row.id, section.name);
     }
+    let note = if row.is_full.0 || parents.contains(&row.id) { ASK_FIRST } else { "" };
     Some(Subnet {
-        id: RecordId::new(row.id),
+        id: RecordId::with_note(row.id, note),
         prefix: prefix?,
         group: GroupName::new(&section.name),
         description: row.description.unwrap_or_default(),
@@ -172,8 +175,9 @@ impl Provider for Phpipam {
         // The section's own list counts what is used in each subnet: a second for 5,000 subnets, out of memory at 20,000.
         let found = self.client.get_filtered(&["subnets"], "sectionId", &section.id.to_string()).await;
         let rows: Vec<SubnetRow> = list(found)?;
+        let parents = parents(&rows);
         let rows = rows.into_iter().filter(|row| row.section_id == section.id);
-        let mut subnets: Vec<Subnet> = rows.filter_map(|row| subnet(row, &section)).collect();
+        let mut subnets: Vec<Subnet> = rows.filter_map(|row| subnet(row, &section, &parents)).collect();
         subnets.sort_by(|a, b| (a.prefix, &a.id).cmp(&(b.prefix, &b.id)));
         Ok(subnets)
     }
@@ -184,10 +188,14 @@ impl Provider for Phpipam {
         if sections.is_empty() {
             return Ok(Vec::new());
         }
+        let mut rows = self.rows_around(prefix).await?;
+        let parents = parents(&rows);
+        rows.retain(|row| row.prefix() == Some(prefix));
+        rows.sort_by_key(|row| row.id);
         let mut subnets = Vec::new();
-        for row in self.rows_of(prefix).await? {
+        for row in rows {
             match sections.iter().find(|section| section.id == row.section_id) {
-                Some(section) => subnets.extend(subnet(row, section)),
+                Some(section) => subnets.extend(subnet(row, section, &parents)),
                 None if group.is_none() => {
                     log::warn!("subnet {} of {WHAT} is in section {}, which is not there", row.id, row.section_id);
                 }
@@ -211,7 +219,10 @@ impl Provider for Phpipam {
     }
 
     async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
-        self.refuse_parents(subnet).await?;
+        if subnet.id.note() == ASK_FIRST {
+            // phpIPAM would record the address, and a subnet inside would then give it out again.
+            self.first_free(subnet).await?;
+        }
         let whole = self.description.fill(Filling { by, address, subnet }, usize::MAX);
         let description: String = whole.chars().take(DESCRIPTION_AT_MOST).collect();
         if description != whole {

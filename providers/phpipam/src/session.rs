@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
+use ipam_provider::http::HeaderValue;
 use ipam_provider::{Error, ErrorKind};
 use tokio::time::Instant;
 

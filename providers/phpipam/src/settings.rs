@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
-use ipam_provider::http::HttpSettings;
+use ipam_provider::http::{HeaderValue, HttpSettings};
 use ipam_provider::settings::{Secret, Section};
 use ipam_provider::{Plan, Template};
 use secrecy::ExposeSecret;
@@ -144,22 +143,13 @@ pub(crate) fn plan(section: &mut Section) -> Plan {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use ipam_provider::settings::Setting;
+    use ipam_provider::testing::read_settings;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn read(settings: Value) -> (Option<Settings>, Vec<String>) {
-        let Value::Object(settings) = settings else { panic!("an object") };
-        let settings: BTreeMap<_, _> =
-            settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
-        let mut section = Section::new("x.yml", settings);
-        let read = Settings::read(&mut section);
-        let findings = section.finish();
-        let problems = findings.problems.iter().chain(&findings.unknown);
-        (read, problems.map(ToString::to_string).collect())
+        read_settings(settings, Settings::read)
     }
 
     #[test]

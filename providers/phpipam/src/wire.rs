@@ -5,7 +5,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipam_provider::{Mac, Prefix};
+use ipam_provider::{Mac, Prefix, Subnet};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -55,12 +55,15 @@ pub(crate) struct SectionRow {
     pub(crate) description: Option<String>,
 }
 
-/// `GET subnets/cidr/{network}/{length}/` and `GET subnets/`, one of a list; `GET subnets/{id}/`.
+/// `GET subnets/overlapping/{network}/{length}/` and `GET subnets/`, one of a list; `GET subnets/{id}/`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct SubnetRow {
     pub(crate) id: Number,
     #[serde(rename = "sectionId")]
     pub(crate) section_id: Number,
+    /// The subnet or folder that it is in; 0 for none.
+    #[serde(rename = "masterSubnetId")]
+    pub(crate) master: Option<Number>,
     /// `10.1.2.0`; `0.0.0.0` for a folder.
     pub(crate) subnet: Option<String>,
     /// `null` for a folder.
@@ -104,6 +107,11 @@ impl AddressRow {
         self.ip.parse().ok().or_else(|| decimal(&self.ip, is_ipv6))
     }
 
+    /// Is it of this subnet?
+    pub(crate) fn is_in(&self, subnet: &Subnet) -> bool {
+        self.subnet_id.to_string() == subnet.id.as_str()
+    }
+
     /// The MAC, where there is one of 6 bytes.
     pub(crate) fn mac(&self) -> Option<Mac> {
         self.mac.as_deref()?.parse().ok()
@@ -135,7 +143,7 @@ fn decimal(text: &str, is_ipv6: bool) -> Option<IpAddr> {
 }
 
 /// A whole number, as a number or as text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Number(pub(crate) u64);
 
 impl fmt::Display for Number {

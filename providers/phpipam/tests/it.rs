@@ -11,7 +11,7 @@ mod subject;
 mod traps;
 
 mod bare {
-    ipam_conformance::suite!(super::subject::Newest);
+    ipam_conformance::suite!(super::subject::V1_8);
 }
 
 mod wrapped {
@@ -20,13 +20,21 @@ mod wrapped {
     use ipam_provider::layers::{Limits, wrap};
 
     ipam_conformance::suite!(
-        super::subject::Newest,
+        super::subject::V1_8,
         wrap = |provider| wrap(provider, Limits { attempt: Duration::from_secs(10), read_attempts: 2 })
     );
 }
 
+mod version_1_7 {
+    ipam_conformance::suite!(super::subject::V1_7);
+}
+
 mod version_1_6 {
-    ipam_conformance::suite!(super::subject::Older);
+    ipam_conformance::suite!(super::subject::V1_6);
+}
+
+mod version_1_5 {
+    ipam_conformance::suite!(super::subject::V1_5);
 }
 
 mod real {

@@ -22,13 +22,13 @@ impl Vendor for Nautobot {
     const NAME: &'static str = "nautobot";
 
     const COSTS: Costs = Costs {
-        // The prefix, which may have become a container or another one, and its free addresses.
-        batch: 2,
-        // The prefix, whose namespace tells the record from that of a twin, and the address.
-        exists: 2,
-        // The prefix: where it is gone, Nautobot puts the address into a wider one.
-        add: 2,
-        delete: 3,
+        // The look-up has told what is needed of the prefix and its namespace, so each is the one request that does it.
+        batch: 1,
+        exists: 1,
+        // Nautobot itself refuses an address that is taken, and a prefix that is not there any more.
+        add: 1,
+        // Only by its id, which has to be looked up.
+        delete: 2,
         lookup: 1,
         login: 0,
     };

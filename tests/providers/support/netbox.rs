@@ -23,12 +23,15 @@ impl Vendor for Netbox {
 
     const COSTS: Costs = Costs {
         batch: 1,
-        // The prefix, whose VRF may have become another one, and the address.
-        exists: 2,
-        // These two, the write, and a look whether somebody else was first where NetBox does not care.
-        add: 4,
-        delete: 3,
-        lookup: 1,
+        // The look-up has told the VRF.
+        exists: 1,
+        // The VRFs of the seed refuse an address that is taken, and the look-up has told so. Elsewhere one more looks
+        // whether somebody else was first.
+        add: 1,
+        // Only by its id, which has to be looked up.
+        delete: 2,
+        // The prefix, and the rule of its VRF.
+        lookup: 2,
         login: 0,
     };
 

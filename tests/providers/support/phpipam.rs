@@ -19,14 +19,15 @@ impl Vendor for Phpipam {
     const NAME: &'static str = "phpipam";
 
     const COSTS: Costs = Costs {
-        // No call gives several addresses: `first_free`, which alone knows of subnets marked as full, and the used ones.
-        batch: 2,
-        // The search does not tell a subnet that is gone from an address that is free.
-        exists: 2,
-        // Subnets inside, since phpIPAM records addresses that their children then give out again.
-        add: 2,
+        // The used addresses. Whether the subnet is marked as full or contains subnets, the look-up has told; where it
+        // did, and where there are too many to list, `first_free` is asked besides.
+        batch: 1,
+        // The search. When the address is recorded in other subnets only, this subnet is read too.
+        exists: 1,
+        add: 1,
+        // The search tells the row's id: deleting by address does nothing before version 1.7.
         delete: 2,
-        // Sections and rows of the prefix.
+        // Sections, and the prefix with what overlaps it.
         lookup: 2,
         login: 1,
     };

@@ -5,9 +5,12 @@
 //! provider that it tests: a field name that both had wrong would cancel out. A replay of the recorded requests proves
 //! the simulator itself.
 //!
+//! [`foreman`] is no IPAM, but the Foreman that proxies register in.
+//!
 //! [`Server`] is what they have in common: connections, and the faults of the conformance suite.
 
 mod exchange;
+pub mod foreman;
 pub mod nautobot;
 pub mod netbox;
 pub mod phpipam;

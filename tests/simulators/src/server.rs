@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use ipam_conformance::{Fault, RAW_BODY};
@@ -37,6 +37,7 @@ pub trait Ipam: Send + Sync + 'static {
 /// A running simulator. It ends when it is dropped.
 pub struct Server {
     address: SocketAddr,
+    thread: ThreadId,
     shared: Arc<Shared>,
     // Dropped to end the server's thread.
     _end: oneshot::Sender<()>,
@@ -46,16 +47,69 @@ struct Shared {
     ipam: Arc<dyn Ipam>,
     fault: watch::Sender<Option<Fault>>,
     requests: Mutex<Vec<Request>>,
+    port: Mutex<Port>,
+    port_changed: Condvar,
+}
+
+/// What callers can find on the port.
+#[derive(Debug, Default)]
+struct Port {
+    is_open: bool,
+    connections: usize,
+    has_ended: bool,
+}
+
+impl Shared {
+    fn port(&self) -> MutexGuard<'_, Port> {
+        self.port.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change_port(&self, change: impl FnOnce(&mut Port)) {
+        change(&mut self.port());
+        self.port_changed.notify_all();
+    }
+}
+
+/// An open connection.
+struct Connected(Arc<Shared>);
+
+impl Connected {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.change_port(|port| port.connections += 1);
+        Self(shared)
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.change_port(|port| port.connections -= 1);
+    }
+}
+
+/// The server's thread, however it ends: nobody waits for it any more.
+struct Running(Arc<Shared>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.change_port(|port| port.has_ended = true);
+    }
 }
 
 impl Server {
     /// Starts a server on a free port of the loopback interface.
     pub fn start(ipam: Arc<dyn Ipam>) -> Self {
-        let shared = Arc::new(Shared { ipam, fault: watch::channel(None).0, requests: Mutex::new(Vec::new()) });
+        let shared = Arc::new(Shared {
+            ipam,
+            fault: watch::channel(None).0,
+            requests: Mutex::default(),
+            port: Mutex::default(),
+            port_changed: Condvar::new(),
+        });
         let (end, ended) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let serving = shared.clone();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
+            let _running = Running(serving.clone());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
                 let listener = listen(([127, 0, 0, 1], 0).into()).await;
@@ -67,7 +121,7 @@ impl Server {
             });
         });
         let address = told.recv().expect("the server starts");
-        Self { address, shared, _end: end }
+        Self { address, thread: thread.thread().id(), shared, _end: end }
     }
 
     /// Where it is, without a slash at the end.
@@ -75,9 +129,21 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// From now on every request is answered with this fault, or as usual.
+    /// From now on every request is answered with this fault, or as usual. Returns when the port is closed and nobody is
+    /// connected any more, or when it is open, as the fault has it.
+    ///
+    /// Called by the [`Ipam`] while it answers, it cannot wait for itself: the port is closed or opened after the answer.
     pub fn set_fault(&self, fault: Option<Fault>) {
         self.shared.fault.send_replace(fault);
+        if thread::current().id() == self.thread {
+            return;
+        }
+        let is_gone = fault == Some(Fault::Gone);
+        let is_awaited = |port: &mut Port| {
+            let is_so = if is_gone { !port.is_open && port.connections == 0 } else { port.is_open };
+            !is_so && !port.has_ended
+        };
+        drop(self.shared.port_changed.wait_while(self.shared.port(), is_awaited));
     }
 
     /// All requests since the last time this was asked, those that were hit by a fault included.
@@ -111,6 +177,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
             (None, false) => listener = Some(listen(address).await),
             _ => {}
         }
+        shared.change_port(|port| port.is_open = listener.is_some());
         let Some(open) = &listener else {
             if fault.changed().await.is_err() {
                 return;
@@ -120,7 +187,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             accepted = open.accept() => {
                 if let Ok((stream, _)) = accepted {
-                    tokio::spawn(connection(stream, shared.clone()));
+                    tokio::spawn(connection(stream, Connected::new(shared.clone())));
                 }
             }
             _ = fault.changed() => {}
@@ -128,18 +195,23 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Answers the requests of one connection until either side ends it.
-async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
+/// Answers the requests of one connection until either side ends it. What is being answered when the IPAM goes away is
+/// still answered, unless that takes time.
+async fn connection(mut stream: TcpStream, connected: Connected) {
+    let shared = &connected.0;
     let mut fault = shared.fault.subscribe();
     let mut buffer = Vec::new();
-    loop {
-        let request = tokio::select! {
-            request = read(&mut stream, &mut buffer) => request,
-            _ = fault.wait_for(|fault| *fault == Some(Fault::Gone)) => return,
-        };
-        let Some(request) = request else { return };
+    tokio::select! {
+        biased;
+        () = converse(&mut stream, &mut buffer, shared) => {}
+        _ = fault.wait_for(|fault| *fault == Some(Fault::Gone)) => {}
+    }
+}
+
+async fn converse(stream: &mut TcpStream, buffer: &mut Vec<u8>, shared: &Shared) {
+    while let Some(request) = read(stream, buffer).await {
         shared.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
-        if !answer(&mut stream, &request, &shared).await {
+        if !answer(stream, &request, shared).await {
             return;
         }
     }
@@ -206,7 +278,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
 }
 
 /// A request from the beginning of the buffer, `Some(None)` when more must come, `None` when it is no HTTP.
-fn parse(buffer: &mut Vec<u8>) -> Option<Option<Request>> {
+pub(crate) fn parse(buffer: &mut Vec<u8>) -> Option<Option<Request>> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_AT_MOST];
     let mut head = httparse::Request::new(&mut headers);
     let httparse::Status::Complete(length) = head.parse(buffer).ok()? else {
@@ -234,7 +306,7 @@ fn parse(buffer: &mut Vec<u8>) -> Option<Option<Request>> {
     Some(Some(request))
 }
 
-fn encode(response: &Response) -> Vec<u8> {
+pub(crate) fn encode(response: &Response) -> Vec<u8> {
     let mut text = format!("HTTP/1.1 {} Simulated\r\n", response.status);
     for (name, value) in &response.headers {
         text.push_str(&format!("{name}: {value}\r\n"));
@@ -248,7 +320,46 @@ fn encode(response: &Response) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{ErrorKind, Read, Write};
+
     use super::*;
+
+    /// Says yes.
+    struct Agreeable;
+
+    impl Ipam for Agreeable {
+        fn answer(&self, _request: &Request) -> Response {
+            Response::json(200, &json!("yes"))
+        }
+
+        fn is_write(&self, _request: &Request) -> bool {
+            false
+        }
+
+        fn session_expired(&self) -> Response {
+            Response::empty(401)
+        }
+    }
+
+    #[test]
+    fn an_ipam_that_is_gone_is_gone_at_once_and_back_at_once() {
+        let server = Server::start(Arc::new(Agreeable));
+        let connect = || std::net::TcpStream::connect(server.address);
+        for _ in 0..50 {
+            let mut stream = connect().expect("it listens");
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("a connection");
+            stream.read_exact(&mut [0; 8]).expect("an answer");
+            // Somebody waits for an answer that takes an hour.
+            server.set_fault(Some(Fault::Slow));
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("a connection");
+
+            server.set_fault(Some(Fault::Gone));
+            assert_eq!(connect().expect_err("nobody listens").kind(), ErrorKind::ConnectionRefused);
+            // It ends, in whichever way: else this would wait.
+            let _ = stream.read_to_end(&mut Vec::new());
+            server.set_fault(None);
+        }
+    }
 
     #[test]
     fn a_request_is_taken_when_it_is_whole() {

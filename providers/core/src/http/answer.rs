@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use super::TELL_IF_IT_LASTS;
 use crate::{Error, ErrorKind, Result};
 
 /// An answer that was read to its end. Its body never goes into a message: it may hold what is the IPAM's own.
@@ -26,8 +27,16 @@ impl Answer {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let place = format!("{:?} error in line {}, column {}", error.classify(), error.line(), error.column());
-            Error::new(ErrorKind::Unexpected, "The IPAM's answer could not be understood").because(place)
+            let text = format!("The IPAM's answer could not be understood. {CHECK_URL}");
+            Error::new(ErrorKind::Unexpected, text).because(place)
         })
+    }
+
+    /// For an answer that is none of what the vendor's API answers.
+    pub fn not_understood(&self, what: &str) -> Error {
+        let status = self.status;
+        let text = format!("{what} gives an answer that could not be understood (status {status}). {CHECK_URL}");
+        Error::new(ErrorKind::Unexpected, text)
     }
 
     /// What the status means when the vendor's own texts say nothing better: `what` names the IPAM.
@@ -35,21 +44,57 @@ impl Answer {
     /// 429 and every 5xx may pass. A redirect is a wrong `url` in the settings: following it could turn a write into a
     /// read, or show the credentials to another host.
     pub fn error(&self, what: &str) -> Error {
-        let (kind, text) = match self.status {
-            300..=399 => (
-                ErrorKind::Unexpected,
-                "answers with a redirect; correct the url in the provider's settings".to_owned(),
+        let status = self.status;
+        let (kind, text) = match status {
+            300..=399 => {
+                (ErrorKind::Unexpected, "answers with a redirect. Correct the url in the proxy's settings".to_owned())
+            }
+            401 | 403 => (
+                ErrorKind::Unauthenticated,
+                "refuses the proxy's credentials, or they lack a right. Correct them in the proxy's settings"
+                    .to_owned(),
             ),
-            401 | 403 => {
-                (ErrorKind::Unauthenticated, "refuses the proxy's credentials, or they lack a right".to_owned())
+            408 | 425 | 429 => {
+                (ErrorKind::Unavailable, format!("is asked too much (status {status}). Try again in a minute"))
             }
-            408 | 425 | 429 => (ErrorKind::Unavailable, format!("is asked too much (status {})", self.status)),
-            500..=599 => (ErrorKind::Unavailable, format!("has trouble of its own (status {})", self.status)),
-            400..=499 => (ErrorKind::Rejected, format!("refuses the request (status {})", self.status)),
-            status => {
-                (ErrorKind::Unexpected, format!("gives an answer that could not be understood (status {status})"))
+            500..=599 => {
+                (ErrorKind::Unavailable, format!("has trouble of its own (status {status}). {TELL_IF_IT_LASTS}"))
             }
+            400..=499 => (
+                ErrorKind::Rejected,
+                format!("refuses the request (status {status}). The proxy's log has what is known of the reason"),
+            ),
+            _ => return self.not_understood(what),
         };
         Error::new(kind, format!("{what} {text}"))
+    }
+}
+
+const CHECK_URL: &str = "Check that the url in the proxy's settings leads to its API";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_says_what_is_wrong_with_whom_and_what_to_do() {
+        let error = |status| Answer { status, body: b"<p>own words</p>".to_vec() }.error("Somebody's IPAM");
+        for (status, kind, what_to_do) in [
+            (302, ErrorKind::Unexpected, "Correct the url in the proxy's settings"),
+            (401, ErrorKind::Unauthenticated, "Correct them in the proxy's settings"),
+            (403, ErrorKind::Unauthenticated, "Correct them in the proxy's settings"),
+            (404, ErrorKind::Rejected, "The proxy's log has what is known of the reason"),
+            (429, ErrorKind::Unavailable, "Try again in a minute"),
+            (500, ErrorKind::Unavailable, "Try again, and tell the administrators of the IPAM if it lasts"),
+            (503, ErrorKind::Unavailable, "Try again, and tell the administrators of the IPAM if it lasts"),
+            (200, ErrorKind::Unexpected, "Check that the url in the proxy's settings leads to its API"),
+        ] {
+            let error = error(status);
+            assert_eq!(error.kind(), kind, "{status}");
+            let text = error.to_string();
+            assert!(text.starts_with("Somebody's IPAM ") && text.ends_with(&format!(". {what_to_do}")), "{text}");
+        }
+        let shape = Answer { status: 200, body: b"<p>own words</p>".to_vec() }.json::<u8>().expect_err("no number");
+        assert!(shape.to_string().ends_with(CHECK_URL) && !shape.to_string().contains("words"), "{shape}");
     }
 }

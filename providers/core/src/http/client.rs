@@ -5,16 +5,17 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Certificate, Identity, Proxy, Url, redirect};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
-use super::{Answer, HttpSettings};
+use super::{Answer, HttpSettings, TELL_IF_IT_LASTS};
 use crate::{Error, ErrorKind, Result};
 
 pub use reqwest::Method;
+pub use reqwest::header::HeaderValue;
 
 /// A body larger than this is not read to its end; a full list of a large subnet is a few MiB.
 const BODY_AT_MOST: usize = 64 * 1024 * 1024;
@@ -142,7 +143,7 @@ impl Request<'_> {
             if body.len() + part.len() > BODY_AT_MOST {
                 return Err(Error::new(
                     ErrorKind::Unexpected,
-                    format!("{} gives an answer that is too long", client.what),
+                    format!("{} gives an answer of more than 64 MiB. Ask for a smaller subnet or group", client.what),
                 ));
             }
             body.extend_from_slice(&part);
@@ -157,11 +158,12 @@ impl HttpClient {
         let (kind, text) = if error.is_timeout() {
             (ErrorKind::TimedOut, format!("{what} gives no answer in time"))
         } else if error.is_connect() {
+            // Begins as the Ruby plugin's text does.
             (ErrorKind::Unavailable, format!("Unable to connect to External IPAM server ({what})"))
         } else {
             (ErrorKind::Unavailable, format!("The connection to {what} ended before its answer"))
         };
-        Error::new(kind, text).because(error.without_url())
+        Error::new(kind, format!("{text}. {TELL_IF_IT_LASTS}")).because(error.without_url())
     }
 }
 

@@ -9,5 +9,8 @@ mod client;
 mod settings;
 
 pub use answer::Answer;
-pub use client::{HttpClient, Method, Request};
+pub use client::{HeaderValue, HttpClient, Method, Request};
 pub use settings::HttpSettings;
+
+/// What to do about trouble that may pass.
+pub(crate) const TELL_IF_IT_LASTS: &str = "Try again, and tell the administrators of the IPAM if it lasts";

@@ -48,8 +48,8 @@ impl HttpSettings {
             }
         };
         let right = "write http://host:port of the proxy";
-        let proxy = section
-            .read("proxy", right, |value| value.as_str().filter(|text| Url::parse(text).is_ok()).map(Secret::from));
+        // User and password may be in it.
+        let proxy = section.secret_with("proxy", right, |text| Url::parse(text).is_ok());
         let settings = (
             section.path("ca_file"),
             section.flag("verify_tls").unwrap_or(true),

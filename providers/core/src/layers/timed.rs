@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::timeout;
 
+use crate::http::TELL_IF_IT_LASTS;
 use crate::{
     Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, Released, Requester,
     Reservation, Result, Subnet,
@@ -32,7 +33,11 @@ impl Timed {
     fn too_late(&self) -> Error {
         Error::new(
             ErrorKind::TimedOut,
-            format!("The IPAM ({}) gave no answer within {} seconds", self.inner.name(), self.limit.as_secs_f32()),
+            format!(
+                "The IPAM ({}) gave no answer within {} seconds. {TELL_IF_IT_LASTS}",
+                self.inner.name(),
+                self.limit.as_secs_f32()
+            ),
         )
     }
 }

@@ -5,18 +5,17 @@
 //! The suite makes the sections of its seed and removes those that an earlier run left. A section of such a name with
 //! another description is somebody's: the suite then stops.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
 use ipam_conformance::{Fault, Seed, SeededSubnet, Subject};
 use ipam_provider::Provider;
-use ipam_provider::http::{HttpClient, HttpSettings, Method};
-use ipam_provider::settings::{Section, Setting};
+use ipam_provider::http::{HeaderValue, HttpClient, HttpSettings, Method};
+use ipam_provider::settings::Section;
+use ipam_provider::testing::read_settings;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -47,9 +46,8 @@ struct Admin {
 
 impl Admin {
     async fn new(url: &str, user: &str, password: &str, app: &str) -> Self {
-        let setting = Setting { value: json!(url), origin: None };
-        let mut section = Section::new("environment", BTreeMap::from([("url".to_owned(), setting)]));
-        let settings = HttpSettings::read(&mut section, "https://phpipam.example.com").expect("a usable URL");
+        let read = |section: &mut Section| HttpSettings::read(section, "https://phpipam.example.com");
+        let settings = read_settings(json!({"url": url}), read).0.expect("a usable URL");
         let http = HttpClient::new("phpIPAM", &settings).expect("a client");
         let basic = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
             .expect("a header");

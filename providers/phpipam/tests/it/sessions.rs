@@ -230,7 +230,7 @@ async fn probes_tell_a_wrong_password_from_a_server_that_is_away() {
     let fixture = Fixture::with(json!({"user": USER, "password": "wrong"}));
     let probes = fixture.provider.probe().await;
     assert_eq!(probes.iter().map(|probe| probe.outcome.is_ok()).collect::<Vec<_>>(), [true, false], "{probes:?}");
-    fixture.set_fault(Some(Fault::Gone)).await;
+    fixture.server.set_fault(Some(Fault::Gone));
     // Without a connection from before, which would be found broken rather than refused.
     let fresh = crate::subject::provider(&fixture.server.url(), json!({"user": USER, "password": PASSWORD}));
     let probes = fresh.probe().await;

@@ -1,19 +1,17 @@
 //! The simulator as the suite's subject, and a fixture for the other tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
-use ipam_provider::settings::{Section, Setting};
+use ipam_provider::testing::read_settings;
 use ipam_provider::{FreeQuery, Provider, Result, Subnet};
 use ipam_provider_phpipam::{Phpipam, Settings};
 use ipam_simulators::phpipam::{self as simulator, PASSWORD, USER, Version};
 use ipam_simulators::{Request, Server};
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
 /// A simulated server and a provider for it.
 pub(crate) struct Fixture {
@@ -38,20 +36,6 @@ impl Fixture {
         let server = Server::start(ipam.clone());
         let provider = Arc::new(provider(&server.url(), settings));
         Self { ipam, server, provider, seed: seed.clone() }
-    }
-
-    /// Sets or ends the fault, and waits until it is so: the server hears of it on a thread of its own.
-    pub(crate) async fn set_fault(&self, fault: Option<Fault>) {
-        let address = self.server.url().replace("http://", "");
-        let witness = TcpStream::connect(&address).await;
-        self.server.set_fault(fault);
-        if fault == Some(Fault::Gone) {
-            // Its connections end, whether by an end or by a reset.
-            let _ = witness.expect("it listens").read(&mut [0]).await;
-        }
-        while TcpStream::connect(&address).await.is_ok() == (fault == Some(Fault::Gone)) {
-            tokio::task::yield_now().await;
-        }
     }
 
     pub(crate) fn seeded(&self, role: Role) -> &SeededSubnet {
@@ -85,26 +69,18 @@ pub(crate) fn ip(text: &str) -> IpAddr {
 }
 
 /// A provider for the server at this URL. Panics over settings with a fault.
-pub(crate) fn provider(url: &str, settings: Value) -> Phpipam {
-    let Value::Object(settings) = settings else { panic!("an object") };
-    let mut values: BTreeMap<String, Setting> =
-        settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
-    values.insert("url".to_owned(), Setting { value: json!(url), origin: None });
-    let mut section = Section::new("externalipam_phpipam.yml", values);
-    let settings = Settings::read(&mut section);
-    let findings = section.finish();
-    assert!(findings.problems.is_empty() && findings.unknown.is_empty(), "{findings:?}");
+pub(crate) fn provider(url: &str, mut settings: Value) -> Phpipam {
+    settings["url"] = json!(url);
+    let (settings, findings) = read_settings(settings, Settings::read);
+    assert!(findings.is_empty(), "{findings:?}");
     Phpipam::new(&settings.expect("settings without faults")).expect("a provider")
 }
 
-/// Version 1.8.2.
-pub(crate) struct Newest(Fixture);
-
-/// Version 1.6.0.
-pub(crate) struct Older(Fixture);
-
 macro_rules! subject {
     ($subject:ident, $version:expr) => {
+        /// This version.
+        pub(crate) struct $subject(Fixture);
+
         #[async_trait]
         impl Subject for $subject {
             fn seed() -> Seed {
@@ -120,12 +96,12 @@ macro_rules! subject {
             }
 
             async fn fault(&self, fault: Fault) -> bool {
-                self.0.set_fault(Some(fault)).await;
+                self.0.server.set_fault(Some(fault));
                 true
             }
 
             async fn heal(&self) {
-                self.0.set_fault(None).await;
+                self.0.server.set_fault(None);
             }
 
             async fn take(&self, subnet: &SeededSubnet, address: IpAddr) {
@@ -143,5 +119,7 @@ macro_rules! subject {
     };
 }
 
-subject!(Newest, Version::V1_8);
-subject!(Older, Version::V1_6);
+subject!(V1_5, Version::V1_5);
+subject!(V1_6, Version::V1_6);
+subject!(V1_7, Version::V1_7);
+subject!(V1_8, Version::V1_8);

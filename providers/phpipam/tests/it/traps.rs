@@ -1,10 +1,8 @@
 //! Sections, subnets and addresses where phpIPAM is not what one would expect.
 
-use std::collections::BTreeMap;
-
 use ipam_conformance::Role;
-use ipam_provider::settings::{Section, Setting};
-use ipam_provider::{ErrorKind, GroupName, Prefix, Provider, Released, Requester, Surroundings};
+use ipam_provider::testing::read_settings;
+use ipam_provider::{ErrorKind, GroupName, Prefix, Provider, Released, Requester, Subnet, Surroundings};
 use ipam_provider_phpipam::REGISTRATION;
 use ipam_simulators::phpipam::{PASSWORD, USER};
 use serde_json::json;
@@ -101,9 +99,27 @@ async fn a_get_has_no_content_type_and_no_language() {
 #[tokio::test]
 async fn a_subnet_that_is_marked_as_full_offers_nothing() {
     let fixture = Fixture::new();
+    let seeded = fixture.seeded(Role::Plain);
+    fixture.ipam.mark_full(seeded, true);
     let subnet = fixture.subnet(Role::Plain).await;
-    fixture.ipam.mark_full(fixture.seeded(Role::Plain));
     assert!(fixture.free(&subnet, 5, &[]).await.expect("an answer").is_empty());
+    // The mark is looked at each time, and is no reason to refuse an address.
+    fixture.provider.reserve(&subnet, seeded.free(1)[0], &Requester::default()).await.expect("a reservation");
+    fixture.ipam.mark_full(seeded, false);
+    assert_eq!(fixture.free(&subnet, 1, &[]).await.expect("an answer"), seeded.free(2)[1..]);
+}
+
+#[tokio::test]
+async fn a_mark_that_is_set_after_the_look_up_is_seen_by_the_next_one() {
+    let fixture = Fixture::new();
+    let seeded = fixture.seeded(Role::Plain);
+    let before = fixture.subnet(Role::Plain).await;
+    fixture.ipam.mark_full(seeded, true);
+    assert_eq!(fixture.free(&before, 5, &[]).await.expect("an answer"), seeded.free(5));
+    let after = fixture.subnet(Role::Plain).await;
+    assert_eq!(fixture.free(&after, 5, &[]).await.expect("an answer"), seeded.free(0));
+    // For everybody else it is the same record.
+    assert_eq!(before.id.as_str(), after.id.as_str());
 }
 
 #[tokio::test]
@@ -140,14 +156,68 @@ async fn a_subnet_that_contains_subnets_is_refused_and_takes_no_address() {
 }
 
 #[tokio::test]
-async fn one_free_address_costs_one_request() {
+async fn subnets_inside_are_seen_however_the_outer_one_was_found() {
+    let fixture = Fixture::new();
+    let parents = [("0.0.0.0", 0), ("198.18.4.0", 22), ("2001:db8:9::", 48)];
+    for (network, length) in parents {
+        fixture.ipam.add_subnet("Unused", ip(network), length, 0, None);
+    }
+    let id_of = |subnet: &Subnet| subnet.id.as_str().parse::<u64>().expect("a number");
+    for (child, length, (network, of)) in
+        [("192.0.2.128", 25, parents[0]), ("198.18.5.0", 24, parents[1]), ("2001:db8:9:1::", 64, parents[2])]
+    {
+        let outer = prefix(&format!("{network}/{of}"));
+        let master = fixture.provider.find_subnets(outer, None).await.expect("subnets").remove(0);
+        assert!(fixture.free(&master, 1, &[]).await.is_ok(), "{outer}");
+        fixture.ipam.add_subnet("Unused", ip(child), length, id_of(&master), None);
+        let found = fixture.provider.find_subnets(outer, Some(&group("Unused"))).await.expect("subnets").remove(0);
+        let listed = fixture.provider.subnets(&group("Unused")).await.expect("subnets");
+        assert!(listed.contains(&found), "{outer}");
+        let error = fixture.free(&found, 1, &[]).await.expect_err("a refusal");
+        assert_eq!(error.kind(), ErrorKind::Rejected, "{outer}");
+        // The inner one is as good as any.
+        let inner = fixture.provider.find_subnets(prefix(&format!("{child}/{length}")), None).await.expect("subnets");
+        assert_eq!(fixture.free(&inner[0], 1, &[]).await.expect("addresses").len(), 1, "{child}");
+    }
+}
+
+#[tokio::test]
+async fn a_subnet_that_is_known_costs_one_request_for_each_fact_and_for_a_reservation() {
     let fixture = Fixture::new();
     let subnet = fixture.subnet(Role::Wide).await;
+    let (address, id) = (ip("198.18.0.1"), subnet.id.as_str());
     fixture.requests();
-    assert_eq!(fixture.free(&subnet, 1, &[]).await.expect("addresses"), [ip("198.18.0.1")]);
-    assert_eq!(fixture.requests().len(), 1);
-    assert_eq!(fixture.free(&subnet, 1, &["198.18.0.1"]).await.expect("addresses"), [ip("198.18.0.2")]);
+    assert_eq!(fixture.free(&subnet, 64, &[]).await.expect("addresses").len(), 64);
+    assert_eq!(fixture.requests(), [format!("GET /api/foreman/subnets/{id}/addresses/")]);
+    for _ in 0..2 {
+        fixture.provider.reservation(&subnet, address).await.expect("an answer");
+        assert_eq!(fixture.requests(), ["GET /api/foreman/addresses/search/198.18.0.1/"]);
+        // The second one is refused.
+        let _ = fixture.provider.reserve(&subnet, address, &Requester::default()).await;
+        assert_eq!(fixture.requests(), ["POST /api/foreman/addresses/"]);
+    }
+    assert_eq!(fixture.provider.release(&subnet, address).await.expect("a release"), Released::Removed);
     assert_eq!(fixture.requests().len(), 2);
+    assert_eq!(fixture.provider.release(&subnet, address).await.expect("a release"), Released::WasAbsent);
+    assert_eq!(fixture.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn an_address_is_not_called_absent_because_its_subnet_was_made_anew() {
+    let fixture = Fixture::new();
+    let (seeded, before) = (fixture.seeded(Role::Empty).clone(), fixture.subnet(Role::Empty).await);
+    let address = seeded.free(1)[0];
+    fixture.ipam.remove(&seeded);
+    let id = fixture.ipam.add_subnet("Production", seeded.prefix.network(), seeded.prefix.length(), 0, None);
+    assert_eq!(fixture.provider.reservation(&before, address).await.expect("it is nobody's"), None);
+    fixture.ipam.take_in(id, address);
+    let seen = fixture.provider.reservation(&before, address).await.expect_err("the subnet is gone");
+    let released = fixture.provider.release(&before, address).await.expect_err("the subnet is gone");
+    let reserved = fixture.provider.reserve(&before, address, &Requester::default()).await.expect_err("it is gone");
+    for error in [seen, released, reserved] {
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.to_string(), "Subnet 192.0.2.16/28 (group Production) is no longer in phpIPAM");
+    }
 }
 
 #[tokio::test]
@@ -268,13 +338,8 @@ async fn only_our_own_records_are_deleted_where_the_settings_say_so() {
 fn the_registration_reads_settings_and_builds_without_a_network() {
     // 192.0.2.1 is nobody's.
     let settings = json!({"url": "https://192.0.2.1", "user": "ipam_user", "password": "ipam_password"});
-    let settings = settings.as_object().expect("an object").clone();
-    let settings: BTreeMap<_, _> =
-        settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
-    let mut section = Section::new("externalipam_phpipam.yml", settings);
-    let plan = (REGISTRATION.read)(&mut section);
-    let findings = section.finish();
-    assert!(findings.problems.is_empty() && findings.unknown.is_empty(), "{findings:?}");
+    let (plan, findings) = read_settings(settings, REGISTRATION.read);
+    assert!(findings.is_empty(), "{findings:?}");
     let provider = plan(&Surroundings { state_directory: "/nowhere".into() }).expect("a provider");
     assert_eq!((REGISTRATION.name, provider.name()), ("phpipam", "phpipam"));
 }

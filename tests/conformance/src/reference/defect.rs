@@ -60,6 +60,10 @@ defects! {
     IgnoresGroup,
     /// A subnet that is gone is empty.
     VanishedIsEmpty,
+    /// A reserve in a subnet that is gone is claimed and not done.
+    VanishedTakesAll,
+    /// A reserve in a subnet that is gone is done in another group.
+    MistakesTwinForVanished,
     /// The highest free addresses are answered.
     HighestFirst,
     /// Twice as many addresses are answered.
@@ -373,12 +377,18 @@ impl Provider for Defective {
             }
         }
         let kind = outcome.as_ref().map_err(Error::kind).err();
+        if self.has(Defect::MistakesTwinForVanished) && kind == Some(ErrorKind::NotFound) {
+            let twins = self.twins(subnet).await?;
+            let twin = twins.first().ok_or_else(|| Error::new(ErrorKind::NotFound, "There is no twin either"))?;
+            outcome = self.inner.reserve(twin, address, by).await;
+        }
         if self.has(Defect::RepeatsWrites) && kind.is_some_and(ErrorKind::leaves_write_unknown) {
             outcome = self.inner.reserve(subnet, address, by).await;
         }
         let is_glossed_over = match self.defect {
             Defect::ReservesTwice | Defect::ChecksThenActs => kind == Some(ErrorKind::AlreadyExists),
             Defect::ClaimsWrites => kind.is_some_and(ErrorKind::leaves_write_unknown),
+            Defect::VanishedTakesAll => kind == Some(ErrorKind::NotFound),
             _ => false,
         };
         if is_glossed_over { Ok(()) } else { self.end(outcome) }

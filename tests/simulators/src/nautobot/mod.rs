@@ -152,6 +152,15 @@ impl Nautobot {
         state.prefixes.iter_mut().find(|prefix| prefix.id == id).expect("a prefix").kind = kind;
     }
 
+    /// Makes another prefix of a prefix, as an edit does. Its addresses stay where they are.
+    pub fn move_prefix(&self, id: &str, namespace: &str, prefix: &str) {
+        let mut state = self.state();
+        let namespace = state.namespace_named(namespace).expect("a namespace").id.clone();
+        let known = state.prefixes.iter_mut().find(|known| known.id == id).expect("a prefix");
+        known.net = Net::parse(prefix).expect("a prefix");
+        known.namespace = namespace;
+    }
+
     /// Renames a namespace.
     pub fn rename_namespace(&self, name: &str, new: &str) {
         let mut state = self.state();

@@ -78,6 +78,7 @@ pub(super) struct State {
     /// Addresses with these ids are seen and not deleted: a permission with conditions.
     pub(super) undeletable: BTreeSet<String>,
     made: u64,
+    lost_races: u64,
 }
 
 impl State {
@@ -85,6 +86,12 @@ impl State {
     pub(super) fn new_id(&mut self) -> String {
         self.made += 1;
         format!("{:08x}-5d1e-4a51-8bad-{:012x}", self.made.wrapping_mul(0x9e37_79b9) & 0xffff_ffff, self.made)
+    }
+
+    /// Is the next loser of a race refused by a look, rather than by the database? They take turns.
+    pub(super) fn races_are_caught_by_a_look(&mut self) -> bool {
+        self.lost_races += 1;
+        self.lost_races.is_multiple_of(2)
     }
 
     /// By id or, for what is no id, by name.

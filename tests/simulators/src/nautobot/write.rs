@@ -50,7 +50,8 @@ fn find<'s>(field: &str, asked: &Value, known: &'s [Named]) -> Result<&'s Named,
         },
     };
     let found = known.iter().find(|named| if key == "id" { named.id == value } else { named.name == value });
-    let missing = || format!("Related object not found using the provided attributes: {{'{key}': '{value}'}}");
+    let shown = if key == "id" { format!("'pk': UUID('{value}')") } else { format!("'{key}': '{value}'") };
+    let missing = || format!("Related object not found using the provided attributes: {{{shown}}}");
     found.ok_or_else(|| refused(field, missing()))
 }
 
@@ -97,10 +98,9 @@ impl State {
             fields.tenant = Some(find("tenant", tenant, &visible("view tenancy.tenant", &self.tenants))?.id.clone());
         }
         if let Some(Value::Object(values)) = asked.get("custom_fields") {
-            if let Some(unknown) = values.keys().find(|key| !self.custom_fields.contains(key)) {
-                return Err(refused("__all__", format!("Unknown field name '{unknown}' in custom field data.")));
-            }
-            fields.custom_fields.clone_from(values);
+            // One that is not known is dropped without a word.
+            let known = values.iter().filter(|(key, _)| self.custom_fields.contains(key));
+            fields.custom_fields = known.map(|(key, value)| (key.clone(), value.clone())).collect();
         }
         Ok(fields)
     }
@@ -120,30 +120,41 @@ impl State {
             parse_interface(text).ok_or_else(|| refused("address", format!("Invalid IP address: {text}")))?;
         let mask = mask.unwrap_or(width(host.is_ipv6()));
         let fields = self.fields(asked, user)?;
-        let namespace = match (asked.get("namespace"), asked.get("parent").and_then(Value::as_str)) {
-            (Some(namespace), _) => {
-                let known: Vec<Named> = self.namespaces.iter().map(named).collect();
-                find("namespace", namespace, &known)?.id.clone()
+        let mut faults = Map::new();
+        let known: Vec<Named> = self.namespaces.iter().map(named).collect();
+        let mut named_namespace = None;
+        if let Some(asked) = asked.get("namespace") {
+            match find("namespace", asked, &known) {
+                Ok(namespace) => named_namespace = Some(namespace.id.clone()),
+                Err(fault) => faults.extend(fault.as_object().cloned().unwrap_or_default()),
             }
-            (None, Some(parent)) => {
-                let missing =
-                    || format!("Related object not found using the provided attributes: {{'pk': '{parent}'}}");
-                let parent = self.prefix(parent).ok_or_else(|| refused("parent", missing()))?;
-                let closest = self.parent_for(&parent.namespace, host);
-                if closest.is_none_or(|closest| closest.id != parent.id) {
-                    return Err(refused(
-                        "parent",
-                        format!("{} cannot be assigned as the parent of {text}.", parent.net),
-                    ));
-                }
-                parent.namespace.clone()
+        }
+        let mut named_parent = None;
+        if let Some(id) = asked.get("parent").and_then(Value::as_str) {
+            named_parent = self.prefix(id);
+            if named_parent.is_none() {
+                let text = format!("Related object not found using the provided attributes: {{'pk': UUID('{id}')}}");
+                faults.insert("parent".to_owned(), json!([text]));
             }
-            (None, None) => return Err(refused("__all__", "One of parent or namespace must be provided")),
-        };
+        }
+        if !faults.is_empty() {
+            return Err(faults.into());
+        }
+        // A namespace that is named wins over that of a parent.
+        let namespace = named_namespace.or_else(|| named_parent.map(|parent| parent.namespace.clone()));
+        let namespace = namespace.ok_or_else(|| refused("__all__", "One of parent or namespace must be provided"))?;
         let name = self.namespace(&namespace).map(|namespace| namespace.name.as_str()).unwrap_or_default();
         let missing =
             || refused("namespace", format!("No suitable parent Prefix for {host} exists in Namespace {name}"));
         let parent = self.parent_for(&namespace, host).ok_or_else(missing)?;
+        if let Some(other) = named_parent.filter(|other| other.id != parent.id) {
+            let text = format!(
+                "{} cannot be assigned as the parent of {host}/{mask}.  In namespace {name}, the expected parent would \
+                 be {}.",
+                other.net, parent.net
+            );
+            return Err(refused("parent", text));
+        }
         if self.addresses.iter().any(|known| known.parent == parent.id && known.host == host) {
             return Err(json!({"__all__": [
                 format!("IP address {host}/{mask} already exists in {}.", parent.net),
@@ -190,7 +201,9 @@ impl Nautobot {
                 let location = added["url"].as_str().unwrap_or_default().to_owned();
                 Response::json(201, &added).with_header("Location", location)
             }
-            Err(refusal) if self.races && refusal["__all__"].to_string().contains("already exists") => lost_race(),
+            Err(refusal) if self.races && refusal["__all__"].to_string().contains("already exists") => {
+                lost_race(&refusal, state.races_are_caught_by_a_look())
+            }
             Err(refusal) => Response::json(400, &refusal),
         }
     }
@@ -243,11 +256,17 @@ impl Nautobot {
     }
 }
 
-/// Two looked at the same time and found nothing; the database refuses the second, and nobody catches that.
-fn lost_race() -> Response {
+/// Two looked at the same time and found nothing. Either the look that follows is refused, or the database refuses the
+/// second; nobody catches either.
+fn lost_race(refusal: &Value, is_caught_by_a_look: bool) -> Response {
+    let (exception, error) = if is_caught_by_a_look {
+        ("ValidationError", format!("{{'__all__': ['{}']}}", refusal["__all__"][0].as_str().unwrap_or_default()))
+    } else {
+        let constraint = "ipam_ipaddress_parent_id_host_89330d7e_uniq";
+        ("IntegrityError", format!("duplicate key value violates unique constraint \"{constraint}\"\n"))
+    };
     let error = json!({
-        "error": "duplicate key value violates unique constraint \"ipam_ipaddress_parent_id_host_89330d7e_uniq\"\n",
-        "exception": "IntegrityError", "nautobot_version": "3.2.7", "python_version": "3.12.1",
+        "error": error, "exception": exception, "nautobot_version": "3.2.7", "python_version": "3.12.1",
     });
     Response::json(500, &error)
 }

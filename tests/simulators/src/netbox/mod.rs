@@ -143,9 +143,19 @@ impl Netbox {
     }
 
     /// Makes another prefix of a prefix, as an edit does.
-    pub fn set_prefix(&self, prefix: u64, net: &str) {
+    pub fn set_prefix(&self, prefix: u64, net: &str, vrf: Option<u64>) {
         let net = net::Net::parse(net).expect("a prefix");
-        self.state().prefixes.iter_mut().filter(|known| known.id == prefix).for_each(|known| known.net = net);
+        let mut state = self.state();
+        let known = state.prefixes.iter_mut().find(|known| known.id == prefix).expect("a prefix");
+        (known.net, known.vrf) = (net, vrf);
+    }
+
+    /// Removes a VRF with all that is in it.
+    pub fn remove_vrf(&self, id: u64) {
+        let mut state = self.state();
+        state.vrfs.retain(|vrf| vrf.id != id);
+        state.prefixes.retain(|prefix| prefix.vrf != Some(id));
+        state.addresses.retain(|address| address.vrf != Some(id));
     }
 
     /// Marks a prefix as utilized.

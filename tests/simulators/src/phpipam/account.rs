@@ -79,7 +79,7 @@ fn login(call: &Call, state: &mut State) -> Outcome {
     };
     let now = state.now;
     let disabled =
-        if state.version < Version::V1_8 { "Your account has been disabled." } else { "User account is disabled" };
+        if state.version < Version::V1_7 { "Your account has been disabled." } else { "User account is disabled" };
     let found = state.user_mut(&name).filter(|user| user.password == password);
     let Some(user) = found else {
         state.failed_login();

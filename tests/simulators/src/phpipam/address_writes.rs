@@ -183,6 +183,9 @@ fn check_keys(call: &Call, state: &State) -> Result<(), Refusal> {
 }
 
 fn change(call: &Call, state: &mut State) -> Outcome {
+    if call.parameters.is_empty() && state.version < Version::V1_6 {
+        return Refusal::says(400, "No data provided");
+    }
     if call.parameters.contains_key("ip") {
         return Refusal::says(400, "IP address cannot be changed");
     }
@@ -215,7 +218,7 @@ fn delete(call: &Call, state: &mut State) -> Outcome {
                 return Err(Refusal::Fatal);
             }
             let found = state.find(ip::numeric(subnet).unwrap_or_default(), wanted).map(|row| row.id);
-            match found.filter(|_| state.version >= Version::V1_8) {
+            match found.filter(|_| state.version >= Version::V1_7) {
                 Some(row) => row,
                 None => return Refusal::says(404, "No addresses found"),
             }

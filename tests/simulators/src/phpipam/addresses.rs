@@ -46,7 +46,7 @@ pub(super) fn read(call: &Call, state: &State) -> Outcome {
             Ok(Success { data, ..found })
         }
         [id] => by_id(call, state, id),
-        [id, "changelog", ..] if state.version < Version::V1_8 => by_id(call, state, id),
+        [id, "changelog", ..] if state.version < Version::V1_7 => by_id(call, state, id),
         [_, "changelog", ..] => Refusal::says(404, "No changelogs found"),
         [text, subnet, ..] => in_subnet(state, text, subnet),
     }

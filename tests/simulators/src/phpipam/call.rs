@@ -49,7 +49,7 @@ impl Call {
         let controller = if names.is_empty() { String::new() } else { names.remove(0).to_lowercase() };
         let parameters = parameters(request)?;
         if state.is_blocked() {
-            let adverb = if state.version < Version::V1_8 { "excesive" } else { "excessive" };
+            let adverb = if state.version < Version::V1_7 { "excesive" } else { "excessive" };
             return Refusal::says(
                 500,
                 format!("Your IP has been blocked for 5 minutes because of {adverb} login failures"),
@@ -76,7 +76,7 @@ impl Call {
             return call.locked(state).and_then(|()| account::answer(&call, state));
         }
         account::admit(&call, state)?;
-        let asks_for_text = header("api-stringify-results").is_some() && state.version >= Version::V1_8;
+        let asks_for_text = header("api-stringify-results").is_some() && state.version >= Version::V1_7;
         let stringify = asks_for_text || state.stringify;
         let outcome = call.dispatch(state)?;
         Ok(if stringify { Success { data: outcome.data.map(stringified), ..outcome } } else { outcome })
@@ -105,7 +105,7 @@ impl Call {
     fn locked(&self, state: &State) -> Result<(), Refusal> {
         match state.locked {
             Some(lock) if self.is_write() && self.app.lock == Some(lock) => Err(match (state.version, lock) {
-                (Version::V1_6, _) => Refusal::LockedSilently,
+                (Version::V1_5 | Version::V1_6 | Version::V1_7, _) => Refusal::LockedSilently,
                 (Version::V1_8, Lock::File) => {
                     Refusal::Locked("Cannot obtain lock for /tmp/phpipam_api_lock.txt after 2.0040 seconds".to_owned())
                 }

@@ -1,4 +1,4 @@
-//! phpIPAM as real servers of versions 1.8.2 and 1.6.0 were seen to behave (PHP 8.2, MariaDB): one path for everything,
+//! phpIPAM as real servers of versions 1.5.2 to 1.8.2 were seen to behave (PHP 8.2, MariaDB): one path for everything,
 //! `/api/{app}/{controller}/{id}/{id2}/{id3}/`, one envelope around every answer, and many answers that are not what
 //! their status says.
 //!
@@ -45,8 +45,12 @@ pub const CODE: &str = "0123456789abcdefghijABCDEFGHIJ_-";
 /// A version of phpIPAM, as far as they differ here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
+    /// As 1.6, but an update of nothing is refused.
+    V1_5,
     /// Deletes nothing by address, ignores `api-stringify-results`, has no lock unless it is switched on.
     V1_6,
+    /// Has no lock unless it is switched on; apps without permission may still read.
+    V1_7,
     /// Finds by address and subnet only the first row, answers lock time-outs with status 200.
     V1_8,
 }
@@ -261,11 +265,11 @@ impl Phpipam {
         state.remove_addresses(|row| row.subnet == id);
     }
 
-    /// Marks the subnet as full.
-    pub fn mark_full(&self, subnet: &SeededSubnet) {
+    /// Marks the subnet as full, or ends that.
+    pub fn mark_full(&self, subnet: &SeededSubnet, is_full: bool) {
         let mut state = self.state();
         let id = state.seeded(subnet);
-        state.subnets.iter_mut().filter(|subnet| subnet.id == id).for_each(|subnet| subnet.is_full = true);
+        state.subnets.iter_mut().filter(|subnet| subnet.id == id).for_each(|subnet| subnet.is_full = is_full);
     }
 
     /// Adds a subnet (in a section, below another subnet or folder, in a VRF) and gives its id.

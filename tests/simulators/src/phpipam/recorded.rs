@@ -83,7 +83,7 @@ pub(super) fn state(version: Version) -> State {
     state.apps = apps();
     for (id, name, master) in SECTIONS {
         // Versions before 1.7 could not make a section below another.
-        let master = if version < Version::V1_8 { 0 } else { master };
+        let master = if version < Version::V1_7 { 0 } else { master };
         state.sections.push(Section { id, name: name.to_owned(), description: format!("seed {name}"), master });
     }
     for (id, network, length, section, master, description) in SUBNETS {

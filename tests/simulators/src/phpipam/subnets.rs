@@ -107,7 +107,7 @@ fn part(call: &Call, state: &State, subnet: &Subnet, what: &str, detail: Option<
                 _ => Success::data((range.first()..=range.last()).step_by(1 << (32 - length)).map(text).collect()),
             }
         }
-        "changelog" if state.version >= Version::V1_8 => Refusal::says(404, "No changelogs found"),
+        "changelog" if state.version >= Version::V1_7 => Refusal::says(404, "No changelogs found"),
         _ => Refusal::says(400, "Invalid request"),
     }
 }

@@ -1,0 +1,229 @@
+//! The API: who asks, what for, and with which outcome.
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use super::state::{Record, State, User};
+use super::{Shared, oauth};
+use crate::{Request, Response};
+
+pub(super) fn answer(request: &Request, shared: &Shared) -> Response {
+    match try_answer(request, shared) {
+        Ok(response) | Err(response) => response,
+    }
+}
+
+fn try_answer(request: &Request, shared: &Shared) -> Result<Response, Response> {
+    let segments = request.segments();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let Some(rest) = segments.strip_prefix(&["api", "v2", "smart_proxies"]) else {
+        return Err(Response::html(404, "<html><body>Page not found</body></html>"));
+    };
+    let is_json = request.header("content-type").is_some_and(|kind| kind.split(';').next() == Some("application/json"));
+    if ["POST", "PUT"].contains(&request.method.as_str()) && !is_json {
+        return Err(error(415, json!({"message": "Please use 'Content-Type: application/json'"})));
+    }
+    let user = authenticate(request, &mut shared.state())?;
+    let allow = |permission: &'static str| {
+        if user.permissions.contains(&permission) {
+            return Ok(());
+        }
+        let details = format!("Missing one of the required permissions: {permission}");
+        let body = json!({"message": "Access denied", "details": details, "missing_permissions": [permission]});
+        Err(error(403, body))
+    };
+    match (request.method.as_str(), rest) {
+        ("GET", []) => {
+            allow("view_smart_proxies")?;
+            list(request, &shared.state())
+        }
+        ("GET", [id]) => {
+            allow("view_smart_proxies")?;
+            Ok(Response::json(200, &find(&shared.state(), id)?.to_json()))
+        }
+        ("POST", []) => {
+            allow("create_smart_proxies")?;
+            create(request, shared)
+        }
+        ("PUT", [id]) => {
+            allow("edit_smart_proxies")?;
+            update(request, id, shared)
+        }
+        ("PUT", [id, "refresh"]) => {
+            allow("edit_smart_proxies")?;
+            refresh(id, shared)
+        }
+        ("DELETE", [id]) => {
+            allow("destroy_smart_proxies")?;
+            destroy(id, &mut shared.state())
+        }
+        _ => Err(Response::html(404, "<html><body>Page not found</body></html>")),
+    }
+}
+
+/// The layout of errors: everything is below `error`.
+fn error(status: u16, body: Value) -> Response {
+    Response::json(status, &json!({"error": body}))
+}
+
+fn authenticate(request: &Request, state: &mut State) -> Result<User, Response> {
+    let authorization = request.header("authorization").unwrap_or_default();
+    let (login, user) = if let Some(encoded) = authorization.strip_prefix("Basic ") {
+        let pair = openssl::base64::decode_block(encoded).unwrap_or_default();
+        let pair = String::from_utf8_lossy(&pair).into_owned();
+        let (login, password) = pair.split_once(':').unwrap_or((&pair, ""));
+        let user = state.user(login).filter(|user| user.password == password).cloned();
+        (login.to_owned(), user)
+    } else if authorization.starts_with("OAuth ") {
+        (String::new(), oauth::user(request, authorization, state))
+    } else {
+        (String::new(), None)
+    };
+    user.ok_or_else(|| error(401, json!({"message": format!("Unable to authenticate user {login}")})))
+}
+
+fn list(request: &Request, state: &State) -> Result<Response, Response> {
+    let search = request.parameter("search").unwrap_or_default();
+    let terms =
+        terms(&search).ok_or_else(|| error(400, json!({"message": format!("Field not recognized: {search}")})))?;
+    let is_found = |record: &&Record| {
+        let is_match = |(field, value): &(String, String)| match field.as_str() {
+            "name" => record.name == *value,
+            _ => record.url == *value,
+        };
+        (terms.is_empty() || terms.iter().any(is_match)) && state.visible(record.id).is_some()
+    };
+    let results: Vec<Value> = state.records.iter().filter(is_found).map(Record::to_json).collect();
+    Ok(Response::json(
+        200,
+        &json!({
+            "total": state.records.len(), "subtotal": results.len(), "page": 1, "per_page": 20, "search": search,
+            "sort": {"by": null, "order": null}, "results": results,
+        }),
+    ))
+}
+
+/// Field and value of `name = "a" or url = "b"`; `None` for what is not understood.
+fn terms(search: &str) -> Option<Vec<(String, String)>> {
+    if search.is_empty() {
+        return Some(Vec::new());
+    }
+    let term = |term: &str| {
+        let (field, value) = term.split_once('=')?;
+        let value = value.trim().strip_prefix('"')?.strip_suffix('"')?;
+        ["name", "url"].contains(&field.trim()).then(|| (field.trim().to_owned(), value.to_owned()))
+    };
+    search.split(" or ").map(term).collect()
+}
+
+fn find<'s>(state: &'s State, id: &str) -> Result<&'s Record, Response> {
+    // `7-name` is 7.
+    let number = percent_decode_str(id).decode_utf8_lossy().split('-').next().and_then(|id| id.parse().ok());
+    let record = number.and_then(|id| state.visible(id));
+    record.ok_or_else(|| error(404, json!({"message": format!("Resource smart_proxy not found by id '{id}'")})))
+}
+
+fn create(request: &Request, shared: &Shared) -> Result<Response, Response> {
+    let asked = attributes(request)?;
+    let text = |key: &str| asked.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (name, url) = (text("name"), text("url"));
+    validate(&shared.state(), None, &name, &url)?;
+    let url = url.trim_end_matches('/').to_owned();
+    let features = features(shared, None, &url)?;
+    let mut state = shared.state();
+    let features: Vec<&str> = features.iter().map(String::as_str).collect();
+    let id = state.add(&name, &url, &features);
+    Ok(Response::json(201, &find(&state, &id.to_string())?.to_json()))
+}
+
+fn update(request: &Request, id: &str, shared: &Shared) -> Result<Response, Response> {
+    let asked = attributes(request)?;
+    let mut record = find(&shared.state(), id)?.clone();
+    let text = |key: &str| asked.get(key).and_then(Value::as_str).map(str::to_owned);
+    record.name = text("name").unwrap_or(record.name);
+    record.url = text("url").unwrap_or(record.url);
+    validate(&shared.state(), Some(record.id), &record.name, &record.url)?;
+    save(record, shared)
+}
+
+fn refresh(id: &str, shared: &Shared) -> Result<Response, Response> {
+    let record = find(&shared.state(), id)?.clone();
+    save(record, shared)
+}
+
+/// Every save fetches the features.
+fn save(mut record: Record, shared: &Shared) -> Result<Response, Response> {
+    record.url = record.url.trim_end_matches('/').to_owned();
+    record.features = features(shared, Some(record.id), &record.url)?;
+    let mut state = shared.state();
+    let known = state.records.iter_mut().find(|known| known.id == record.id);
+    *known.ok_or_else(|| Response::empty(500))? = record.clone();
+    Ok(Response::json(200, &record.to_short_json()))
+}
+
+fn destroy(id: &str, state: &mut State) -> Result<Response, Response> {
+    let record = find(state, id)?.clone();
+    if state.used.contains(&record.id) {
+        let message = format!("{} is used by 192.0.2.0/24 (192.0.2.0/24)", record.name);
+        return Err(unprocessable(Some(record.id), "base", &message, std::slice::from_ref(&message)));
+    }
+    state.records.retain(|known| known.id != record.id);
+    Ok(Response::json(200, &record.to_short_json()))
+}
+
+fn attributes(request: &Request) -> Result<Value, Response> {
+    let body = request.json().unwrap_or_default();
+    let attributes = body.get("smart_proxy").filter(|attributes| attributes.is_object()).cloned();
+    attributes.ok_or_else(|| error(400, json!({"message": "Missing parameter smart_proxy"})))
+}
+
+fn validate(state: &State, id: Option<u64>, name: &str, url: &str) -> Result<(), Response> {
+    let mut others = state.records.iter().filter(|record| Some(record.id) != id);
+    if name.is_empty() {
+        return Err(unprocessable(id, "name", "can't be blank", &["Name can't be blank".to_owned()]));
+    }
+    if others.clone().any(|record| record.name == name) {
+        let full = "Name has already been taken".to_owned();
+        return Err(unprocessable(id, "name", "has already been taken", &[full]));
+    }
+    if others.any(|record| record.url == url) {
+        let message = "Only one declaration of a proxy is allowed";
+        return Err(unprocessable(id, "url", message, &[format!("Url {message}")]));
+    }
+    Ok(())
+}
+
+fn unprocessable(id: Option<u64>, attribute: &str, message: &str, full: &[String]) -> Response {
+    error(422, json!({"id": id, "errors": {attribute: [message]}, "full_messages": full}))
+}
+
+/// Asks the proxy which features it has; those that this Foreman does not know are passed over.
+fn features(shared: &Shared, id: Option<u64>, url: &str) -> Result<Vec<String>, Response> {
+    // Nothing is locked while the proxy answers.
+    let running = shared.caller.features(url).map_err(|exception| {
+        let full = [
+            format!(
+                "Unable to communicate with the proxy: ERF12-2530 [ProxyAPI::ProxyException]: Unable to detect features \
+                 ({exception}) for proxy {url}/v2/features"
+            ),
+            "Please check the proxy is configured and running on the host.".to_owned(),
+        ];
+        unprocessable(id, "base", &full[0], &full)
+    })?;
+    let state = shared.state();
+    let mut known: Vec<String> = running.iter().filter_map(|name| state.feature(name)).map(str::to_owned).collect();
+    known.sort();
+    if known.is_empty() {
+        let message = if running.is_empty() {
+            "No features found on this proxy, please make sure you enable at least one feature".to_owned()
+        } else {
+            format!(
+                "Features \"{}\" in this proxy are not recognized by Foreman. If these features come from a Smart Proxy \
+                 plugin, make sure Foreman has the plugin installed too.",
+                running.join(" and ")
+            )
+        };
+        return Err(unprocessable(id, "base", &message, std::slice::from_ref(&message)));
+    }
+    Ok(known)
+}

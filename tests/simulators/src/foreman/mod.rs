@@ -1,0 +1,226 @@
+//! Foreman itself, as far as Smart Proxies register in it: `/api/v2/smart_proxies`, over TLS.
+//!
+//! Written from Foreman's sources, 2.1 to 3.13 (`app/controllers/api/v2/smart_proxies_controller.rb`,
+//! `app/models/smart_proxy.rb`, `app/services/sso`, `app/views/api/v2`). As the real one it calls the proxy back before it
+//! answers, with its client certificate, and verifies the proxy's certificate and the name in it; every name leads to the
+//! loopback interface. OAuth it takes more strictly than the real one, which minds neither time nor nonce.
+
+mod api;
+mod callback;
+mod oauth;
+mod state;
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use openssl::pkey::PKey;
+use openssl::ssl::{SslAcceptor, SslMethod};
+use openssl::x509::X509;
+
+use crate::server::{encode, parse};
+use crate::{Request, Response};
+
+pub use state::{Record, User};
+
+use callback::Caller;
+use state::State;
+
+/// Nobody waits longer for the other side of a connection.
+const AT_MOST: Duration = Duration::from_secs(60);
+
+/// The permissions that the API asks for.
+pub const PERMISSIONS: [&str; 4] =
+    ["view_smart_proxies", "create_smart_proxies", "edit_smart_proxies", "destroy_smart_proxies"];
+
+/// The key of the consumer that is in the settings.
+pub const CONSUMER_KEY: &str = "consumer key & more";
+/// Its secret.
+pub const CONSUMER_SECRET: &str = "geheim/consumer+secret%";
+
+/// What Foreman shows, and whom it believes; all PEM.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The certificate of the web server.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+    /// The certificate that proxies are called with.
+    pub client_certificate: String,
+    /// Its key.
+    pub client_key: String,
+    /// Who signs the certificates of proxies.
+    pub authority: String,
+}
+
+/// A running Foreman. It ends when it is dropped.
+pub struct Foreman {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    acceptor: SslAcceptor,
+    caller: Caller,
+    state: Mutex<State>,
+    ended: AtomicBool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Foreman {
+    /// Starts Foreman 3.13 on a free port, with a user `admin`, password `changeme`, who may do everything.
+    pub fn start(identity: &Identity) -> Self {
+        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).expect("a TLS context");
+        let certificate = X509::from_pem(identity.certificate.as_bytes()).expect("a certificate");
+        let key = PKey::private_key_from_pem(identity.key.as_bytes()).expect("a key");
+        acceptor.set_certificate(&certificate).expect("a certificate");
+        acceptor.set_private_key(&key).expect("its key");
+        let shared = Arc::new(Shared {
+            acceptor: acceptor.build(),
+            caller: Caller::new(identity),
+            state: Mutex::new(State::new()),
+            ended: AtomicBool::new(false),
+        });
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let serving = shared.clone();
+        thread::spawn(move || serve(&listener, &serving));
+        Self { address, shared }
+    }
+
+    /// Its address, by the name `localhost`.
+    pub fn url(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
+    }
+
+    /// Its address by number, for which the certificate is not.
+    pub fn url_by_number(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// Another version; before 2.1 it does not know External IPAM.
+    pub fn set_version(&self, version: &str) {
+        self.shared.state().version = version.to_owned();
+    }
+
+    /// Adds a user, or replaces the one of this login.
+    pub fn set_user(&self, user: User) {
+        let mut state = self.shared.state();
+        state.users.retain(|known| known.login != user.login);
+        state.users.push(user);
+    }
+
+    /// The settings `oauth_active` and `oauth_map_users`.
+    pub fn set_oauth(&self, is_active: bool, maps_users: bool) {
+        let mut state = self.shared.state();
+        state.oauth_is_active = is_active;
+        state.oauth_maps_users = maps_users;
+    }
+
+    /// Adds a Smart Proxy without calling it, as if it had been registered long ago; answers its id.
+    pub fn add(&self, name: &str, url: &str, features: &[&str]) -> u64 {
+        self.shared.state().add(name, url, features)
+    }
+
+    /// Removes a Smart Proxy, as somebody does in the web interface.
+    pub fn remove(&self, id: u64) {
+        self.shared.state().records.retain(|record| record.id != id);
+    }
+
+    /// Makes a Smart Proxy invisible, as those of other organizations are.
+    pub fn hide(&self, id: u64) {
+        self.shared.state().hidden.insert(id);
+    }
+
+    /// Makes a subnet use a Smart Proxy.
+    pub fn use_in_subnet(&self, id: u64) {
+        self.shared.state().used.insert(id);
+    }
+
+    /// From now on every request is answered with this, or as usual.
+    pub fn answer_all_with(&self, response: Option<Response>) {
+        self.shared.state().fixed = response;
+    }
+
+    /// All Smart Proxies, in the order in which they were registered.
+    pub fn records(&self) -> Vec<Record> {
+        self.shared.state().records.clone()
+    }
+
+    /// Method and path of all requests since the last time this was asked.
+    pub fn take_requests(&self) -> Vec<String> {
+        let requests = std::mem::take(&mut self.shared.state().requests);
+        requests.iter().map(|request| format!("{} {}", request.method, request.path)).collect()
+    }
+}
+
+impl Drop for Foreman {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        // Wakes the thread that waits for a connection; it may have ended already.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl fmt::Debug for Foreman {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Foreman").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+fn serve(listener: &TcpListener, shared: &Arc<Shared>) {
+    for stream in listener.incoming().flatten() {
+        if shared.ended.load(Ordering::SeqCst) {
+            return;
+        }
+        let shared = shared.clone();
+        thread::spawn(move || connection(stream, &shared));
+    }
+}
+
+/// Answers the requests of one connection; one that ends, or is no TLS, is nobody's loss.
+fn connection(stream: TcpStream, shared: &Shared) {
+    if stream.set_read_timeout(Some(AT_MOST)).is_err() {
+        return;
+    }
+    let Ok(mut stream) = shared.acceptor.accept(stream) else { return };
+    let mut buffer = Vec::new();
+    while let Some(request) = read(&mut stream, &mut buffer) {
+        let response = answer(&request, shared);
+        if stream.write_all(&encode(&response)).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<Request> {
+    loop {
+        if let Some(request) = parse(buffer)? {
+            return Some(request);
+        }
+        let mut part = [0; 4096];
+        match stream.read(&mut part) {
+            Ok(0) | Err(_) => return None,
+            Ok(length) => buffer.extend_from_slice(&part[..length]),
+        }
+    }
+}
+
+fn answer(request: &Request, shared: &Shared) -> Response {
+    let (fixed, version) = {
+        let mut state = shared.state();
+        state.requests.push(request.clone());
+        (state.fixed.clone(), state.version.clone())
+    };
+    let response = fixed.unwrap_or_else(|| api::answer(request, shared));
+    response.with_header("Foreman_version", version).with_header("Foreman_api_version", "2")
+}

@@ -1,0 +1,114 @@
+//! What Foreman's database and settings have.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::PERMISSIONS;
+use crate::{Request, Response};
+
+/// A user.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The login.
+    pub login: String,
+    /// The password.
+    pub password: String,
+    /// Some of [`PERMISSIONS`].
+    pub permissions: Vec<&'static str>,
+}
+
+/// A Smart Proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What the API calls it.
+    pub id: u64,
+    /// Unique.
+    pub name: String,
+    /// Unique.
+    pub url: String,
+    /// By the names that Foreman shows, sorted.
+    pub features: Vec<String>,
+}
+
+pub(super) struct State {
+    pub(super) version: String,
+    pub(super) users: Vec<User>,
+    pub(super) oauth_is_active: bool,
+    pub(super) oauth_maps_users: bool,
+    /// Time and nonce of all signed requests.
+    pub(super) nonces: BTreeSet<(String, String)>,
+    pub(super) records: Vec<Record>,
+    pub(super) hidden: BTreeSet<u64>,
+    pub(super) used: BTreeSet<u64>,
+    pub(super) requests: Vec<Request>,
+    pub(super) fixed: Option<Response>,
+    next_id: u64,
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        let admin =
+            User { login: "admin".to_owned(), password: "changeme".to_owned(), permissions: PERMISSIONS.to_vec() };
+        Self {
+            version: "3.13.0".to_owned(),
+            users: vec![admin],
+            oauth_is_active: true,
+            oauth_maps_users: true,
+            nonces: BTreeSet::new(),
+            records: Vec::new(),
+            hidden: BTreeSet::new(),
+            used: BTreeSet::new(),
+            requests: Vec::new(),
+            fixed: None,
+            next_id: 1,
+        }
+    }
+
+    pub(super) fn user(&self, login: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.login == login)
+    }
+
+    pub(super) fn add(&mut self, name: &str, url: &str, features: &[&str]) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        let features = features.iter().map(|feature| (*feature).to_owned()).collect();
+        self.records.push(Record { id, name: name.to_owned(), url: url.to_owned(), features });
+        id
+    }
+
+    pub(super) fn visible(&self, id: u64) -> Option<&Record> {
+        self.records.iter().find(|record| record.id == id && !self.hidden.contains(&id))
+    }
+
+    /// The features that this version knows, by the names that proxies give them.
+    pub(super) fn feature(&self, name: &str) -> Option<&'static str> {
+        let numbers: Vec<u32> = self.version.split('.').take(2).map(|part| part.parse().unwrap_or(0)).collect();
+        let knows_ipam = numbers >= vec![2, 1];
+        let known = [("externalipam", "External IPAM"), ("logs", "Logs"), ("dns", "DNS"), ("tftp", "TFTP")];
+        let known = known.into_iter().filter(|(name, _)| *name != "externalipam" || knows_ipam);
+        known.into_iter().find(|(known, _)| *known == name).map(|(_, shown)| shown)
+    }
+}
+
+impl Record {
+    /// As lists and single records show it (`main.json.rabl`).
+    pub(super) fn to_json(&self) -> Value {
+        let features = self.features.iter().enumerate();
+        let features: Vec<Value> =
+            features.map(|(id, name)| json!({"capabilities": [], "name": name, "id": id + 1})).collect();
+        json!({
+            "created_at": "2026-11-20 17:49:08 UTC",
+            "updated_at": "2026-11-20 17:49:08 UTC",
+            "name": self.name,
+            "id": self.id,
+            "url": self.url,
+            "features": features,
+        })
+    }
+
+    /// As some versions answer a change.
+    pub(super) fn to_short_json(&self) -> Value {
+        json!({"id": self.id, "name": self.name, "url": self.url})
+    }
+}
