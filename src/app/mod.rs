@@ -114,6 +114,7 @@ impl App {
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
         let serving = serving(settings, &holds, &names)?;
+        serving.allocator.watch_unanswered();
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let (server, bound) = listen::listen(&server_settings, mode, &shared, tls.as_ref()).await?;
         for url in bound.urls() {

@@ -42,6 +42,7 @@ impl RestartOnly {
             trusted_hosts: settings.server.trusted_hosts.take(),
             forward_verify: settings.server.forward_verify,
             foreman_url: settings.server.foreman_url.take(),
+            foreman_ssl_ca: settings.server.foreman_ssl_ca.take(),
             foreman_version: std::mem::take(&mut settings.server.foreman_version),
             ..self.server.clone()
         };

@@ -21,7 +21,7 @@ use crate::trust::{HostNames, SystemResolver};
 pub(super) struct Arguments {
     /// Look at settings and certificates only. An IPAM that cannot be reached must not keep the service from starting.
     #[arg(long)]
-    settings_only: bool,
+    pub(super) settings_only: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {

@@ -1,11 +1,15 @@
 //! The command line.
 
 mod check;
+mod check_file;
 #[cfg(feature = "internal")]
 mod demo;
 mod holds;
 mod output;
+mod prompt;
+mod register;
 mod serve;
+mod setup;
 #[cfg(feature = "internal")]
 mod store;
 
@@ -37,8 +41,26 @@ pub struct Arguments {
 enum Command {
     /// Run the proxy.
     Serve(serve::Arguments),
+    /// Write the settings, with questions or from options, check them, and register the proxy in Foreman.
+    ///
+    /// What is written is shown first; a file that is changed keeps all its other lines, and its former self stays beside
+    /// it with .bak behind its name. It can be run again: what is there is proposed.
+    #[command(after_long_help = setup::EXAMPLES)]
+    Setup(Box<setup::Arguments>),
+    /// Register the proxy in Foreman, which must be able to reach it: it must be running.
+    ///
+    /// It can be repeated: the Smart Proxy is found by its address or name, a changed address is written, and Foreman
+    /// fetches the features again. It fails unless Foreman then has the features External IPAM and Logs.
+    #[command(after_long_help = register::REGISTER_EXAMPLES)]
+    Register(register::Arguments),
+    /// Make Foreman fetch the proxy's features again, as after a change of the IPAM.
+    Refresh(register::Arguments),
+    /// Remove the proxy from Foreman. Foreman refuses while subnets use it.
+    Unregister(register::Arguments),
     /// Validate settings and certificates, ask the IPAM, and print what Foreman would see.
     Check(check::Arguments),
+    /// Validate one file of settings alone, before it is put in place.
+    CheckFile(check_file::Arguments),
     /// Show or free the addresses that are held for hosts being created.
     #[command(subcommand)]
     Holds(holds::Command),
@@ -78,7 +100,12 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let directory = &arguments.config_dir;
     let outcome = match arguments.command {
         Command::Serve(serve) => serve::run(serve, directory),
+        Command::Setup(setup) => setup::run(&setup, directory),
+        Command::Register(register) => register::run(&register, directory),
+        Command::Refresh(register) => register::refresh(&register, directory),
+        Command::Unregister(register) => register::unregister(&register, directory),
         Command::Check(check) => check::run(&check, directory),
+        Command::CheckFile(check) => check_file::run(&check),
         Command::Holds(holds) => holds::run(holds, directory),
         #[cfg(feature = "internal")]
         Command::Store(store) => store::run(store, directory),

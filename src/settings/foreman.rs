@@ -4,14 +4,13 @@ use ipam_provider::settings::Problem;
 
 /// Of the Ruby proxy's own server, of how it logs, of how it calls Foreman, and of its DNS and DHCP modules. Source: its
 /// `config/settings.yml.example` and `lib/proxy/settings/global.rb`.
-const KNOWN_ELSEWHERE: [&str; 12] = [
+const KNOWN_ELSEWHERE: [&str; 11] = [
     "daemon",
     "daemon_pid",
     "file_logging_pattern",
     "file_rolling_age",
     "file_rolling_keep",
     "file_rolling_size",
-    "foreman_ssl_ca",
     "foreman_ssl_cert",
     "foreman_ssl_key",
     "http_server_type",

@@ -24,11 +24,13 @@ mod testing;
 mod tests;
 mod tls;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ipam_provider::settings::{Problem, Section};
 use ipam_provider::{Plan, Registration};
+use serde_json::Value;
 
 pub use environment::Environment;
 pub use faults::Faults;
@@ -89,14 +91,15 @@ impl Settings {
     pub fn load_with(directory: &Path, providers: &[Registration], environment: &Environment) -> Result<Self, Faults> {
         let mut reading = Reading::new(providers, environment);
         reading.expect_directory(directory);
-        let global = reading.global(directory);
+        let global = reading.global(directory.join("settings.yml"));
         // Where settings.yml cannot be read, the usual place is as good a guess as any to find more faults in.
         let usual = directory.join("settings.d");
         let own = global.as_ref().and_then(|global| global.settings_directory.as_deref());
         let settings_directory = own.inspect(|own| reading.expect_directory(own)).unwrap_or(&usual);
-        let external = reading.external(settings_directory);
+        let external = reading.external(external_file(settings_directory));
         let chosen = external.as_ref().and_then(|external| external.provider);
-        let provider = chosen.and_then(|chosen| reading.provider(settings_directory, chosen));
+        let provider =
+            chosen.and_then(|chosen| reading.provider(settings_directory.join(file_of(chosen.name)), chosen));
         reading.warnings.extend(source::readable_by_others(settings_directory));
         if let (Some(global), Some(external)) = (&global, &external) {
             reading.expect_listener(&global.server, external, settings_directory);
@@ -117,6 +120,31 @@ impl Settings {
             }
             _ => Err(Faults::new(reading.faults)),
         }
+    }
+}
+
+/// Checks one file alone, as if it were the file `name` of a directory of settings, such as `externalipam.yml`. What
+/// another file or the environment would add or contradict plays no part. The warnings are returned, sorted.
+///
+/// # Errors
+/// All faults of the file, or that there is no file of settings with such a name.
+pub fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result<Vec<Problem>, Faults> {
+    let environment = Environment::default();
+    let mut reading = Reading::new(providers, &environment);
+    let chosen = providers.iter().copied().find(|provider| file_of(provider.name) == name);
+    let path = file.to_owned();
+    match (name, chosen) {
+        _ if !file.exists() => reading.expect_file(file),
+        ("settings.yml", _) => drop(reading.global(path)),
+        ("externalipam.yml", _) => drop(reading.external(path)),
+        (_, Some(chosen)) => drop(reading.provider(path, chosen)),
+        (_, None) => reading.expect_name(name),
+    }
+    if reading.faults.is_empty() {
+        reading.warnings.sort();
+        Ok(reading.warnings)
+    } else {
+        Err(Faults::new(reading.faults))
     }
 }
 
@@ -180,6 +208,29 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// A file that is named must be there.
+    fn expect_file(&mut self, file: &Path) {
+        self.faults.push(Problem {
+            file: file.display().to_string(),
+            key: None,
+            what: "does not exist".to_owned(),
+            right: "name the file to check".to_owned(),
+        });
+    }
+
+    /// A mistyped name would have nothing checked.
+    fn expect_name(&mut self, name: &str) {
+        let of_providers = self.providers.iter().map(|provider| file_of(provider.name));
+        let known: Vec<String> =
+            ["settings.yml", "externalipam.yml"].map(str::to_owned).into_iter().chain(of_providers).collect();
+        self.faults.push(Problem {
+            file: name.to_owned(),
+            key: None,
+            what: "is no file of settings in this build".to_owned(),
+            right: format!("name one of: {}", known.join(", ")),
+        });
+    }
+
     /// The section of a file, `None` when the file itself is at fault.
     fn section(&mut self, file: PathBuf, stem: Option<&str>) -> Option<Section> {
         let section = source::read(&file, self.environment, stem);
@@ -187,8 +238,7 @@ impl<'a> Reading<'a> {
         section.map_err(|faults| self.faults.extend(faults)).ok()
     }
 
-    fn global(&mut self, directory: &Path) -> Option<Global> {
-        let file = directory.join("settings.yml");
+    fn global(&mut self, file: PathBuf) -> Option<Global> {
         let name = file.display().to_string();
         let mut section = self.section(file, None)?;
         let https = tls::is_wanted(&mut section);
@@ -216,17 +266,17 @@ impl<'a> Reading<'a> {
         Some(global)
     }
 
-    fn external(&mut self, settings_directory: &Path) -> Option<External> {
-        let mut section = self.section(external_file(settings_directory), Some(EXTERNALIPAM))?;
+    fn external(&mut self, file: PathBuf) -> Option<External> {
+        let mut section = self.section(file, Some(EXTERNALIPAM))?;
         let (ipam, provider) = Ipam::read(&mut section, self.providers);
         let holds = Holds::read(&mut section);
         self.take_all(section);
         Some(External { ipam, holds, provider })
     }
 
-    fn provider(&mut self, settings_directory: &Path, chosen: Registration) -> Option<ChosenProvider> {
+    fn provider(&mut self, file: PathBuf, chosen: Registration) -> Option<ChosenProvider> {
         let stem = format!("{EXTERNALIPAM}_{}", chosen.name);
-        let mut section = self.section(settings_directory.join(format!("{stem}.yml")), Some(&stem))?;
+        let mut section = self.section(file, Some(&stem))?;
         let plan = (chosen.read)(&mut section);
         self.take_all(section);
         Some(ChosenProvider { name: chosen.name, plan })
@@ -260,8 +310,19 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// What a settings file of this text says, key by key, without the colons of Foreman's files; for those that write
+/// settings.
+pub(crate) fn keys_of(name: &str, text: &str) -> Result<BTreeMap<String, Value>, Faults> {
+    source::keys(name, text).map_err(Faults::new)
+}
+
 fn external_file(settings_directory: &Path) -> PathBuf {
     settings_directory.join(format!("{EXTERNALIPAM}.yml"))
+}
+
+/// The name of a provider's file.
+fn file_of(provider: &str) -> String {
+    format!("{EXTERNALIPAM}_{provider}.yml")
 }
 
 /// Does the key have a value, be it right or wrong? Makes the key known.

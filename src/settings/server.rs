@@ -40,6 +40,9 @@ pub struct Server {
     pub forward_verify: bool,
     /// `foreman_url`: where Foreman is, `http` or `https`, without user and password.
     pub foreman_url: Option<String>,
+    /// `foreman_ssl_ca`: PEM certificates that Foreman's own may be signed by, besides those of the system and of
+    /// `ssl_ca_file`.
+    pub foreman_ssl_ca: Option<PathBuf>,
     /// `foreman_version`: the version of the Smart Proxy that Foreman is told; three numbers.
     pub foreman_version: String,
     /// `state_directory`: where files may be kept that must survive a restart; absolute.
@@ -90,6 +93,7 @@ impl Server {
         let bind = section.read("bind_host", right, bind_hosts);
         let right = "write http:// or https:// and the host, without user and password";
         let foreman_url = section.read("foreman_url", right, |value| value.as_str().and_then(foreman_url));
+        let foreman_ssl_ca = section.path("foreman_ssl_ca");
         let right = "write two or three numbers in quotes, such as '3.13' or '3.13.0'";
         let foreman_version = section.read("foreman_version", right, |value| value.as_str().and_then(version));
         let right = "write a list of seconds above 0 and up to 60, such as [5, 8, 13]";
@@ -104,6 +108,7 @@ impl Server {
             trusted_hosts: trusted_hosts(section),
             forward_verify: section.flag("forward_verify").unwrap_or(true),
             foreman_url,
+            foreman_ssl_ca,
             foreman_version: foreman_version.unwrap_or_else(|| FOREMAN_VERSION.to_owned()),
             state_directory: state_directory.unwrap_or_else(|| PathBuf::from(STATE_DIRECTORY)),
             dns_timeouts: dns_timeouts.unwrap_or_else(|| DNS_TIMEOUTS.map(Duration::from_secs).to_vec()),
@@ -237,7 +242,7 @@ mod tests {
         assert_eq!((server.http_port, server.https_port), (None, Some(8443)));
         assert_eq!(server.trusted_hosts, None);
         assert!(server.forward_verify);
-        assert_eq!(server.foreman_url, None);
+        assert_eq!((server.foreman_url, server.foreman_ssl_ca), (None, None));
         assert_eq!(server.foreman_version, "3.13.0");
         assert_eq!(server.state_directory, PathBuf::from("/var/lib/foreman-ipam-proxy"));
         assert_eq!(server.dns_timeouts, [5, 8, 13].map(Duration::from_secs));

@@ -33,6 +33,14 @@ pub(super) fn read(file: &Path, environment: &Environment, stem: Option<&str>) -
     Ok(Section::new(name, layered(written, environment.overrides(stem))))
 }
 
+/// The keys and values of a settings file's text, without the colons of Foreman's files. `name` is for faults.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn keys(name: &str, text: &str) -> Result<BTreeMap<String, Json>, Vec<Problem>> {
+    Ok(parse(name, text)?.into_iter().map(|(key, value)| (key, json(value))).collect())
+}
+
 /// Settings files of providers in `directory` that everybody on the machine may read, although they hold passwords.
 pub(super) fn readable_by_others(directory: &Path) -> Vec<Problem> {
     // A directory that cannot be listed has no file that could be read, and reading says so.

@@ -4,20 +4,29 @@
 //! | --- | --- |
 //! | `groups`, `subnets`, `addresses` | the commands that manage records |
 //! | `transfer` | import and export |
+//! | `setup` | writing the settings, with questions and without |
+//! | `registration` | telling a Foreman of the proxy |
+//! | `check_file` | one file of settings alone |
 //! | `upkeep` | where the store is, verify and backup |
 //! | `beside_a_proxy` | the same while a proxy runs over the store |
 //! | `demo` | everything that `serve --demo` tells people to try |
 //! | `site` | settings and store of one test, and running commands |
 //! | `process`, `http` | a running proxy and calls of it |
+//! | `foreman` | certificates, and a Foreman that believes them |
 
 #![cfg(feature = "internal")]
 
 mod addresses;
 mod beside_a_proxy;
+mod check_file;
 mod demo;
+mod foreman;
 mod groups;
 mod http;
 mod process;
+mod registration;
+#[cfg(feature = "netbox")]
+mod setup;
 mod site;
 mod subnets;
 mod transfer;

@@ -1,0 +1,146 @@
+//! What the Ruby Smart Proxy with its plugin `smart_proxy_ipam` was told, to be taken over.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::super::CommandError;
+use super::{HTTPS_PORT, port_beside};
+use crate::settings::keys_of;
+
+/// Where the Ruby Smart Proxy has its settings.
+pub(super) const DIRECTORY: &str = "/etc/foreman-proxy";
+
+/// Of its `settings.yml`, what means the same to us and is as true for another service. Its log file and its other files
+/// belong to its own user.
+const TAKEN: [&str; 14] = [
+    "bind_host",
+    "dns_resolv_timeouts",
+    "foreman_ssl_ca",
+    "foreman_url",
+    "forward_verify",
+    "https_port",
+    "log_buffer",
+    "log_buffer_errors",
+    "log_level",
+    "ssl_ca_file",
+    "ssl_certificate",
+    "ssl_disabled_ciphers",
+    "ssl_private_key",
+    "tls_disabled_versions",
+];
+
+/// The one besides, which may be an empty list.
+const TRUSTED_HOSTS: &str = "trusted_hosts";
+
+/// Settings of the Ruby Smart Proxy, by the files of ours that they belong into. Each is empty without `--from-ruby`.
+#[derive(Default)]
+pub(super) struct Ruby {
+    /// For `settings.yml`.
+    pub(super) global: BTreeMap<String, Value>,
+    /// For `externalipam.yml`, `use_provider` included.
+    pub(super) external: BTreeMap<String, Value>,
+    /// For the file of the provider.
+    pub(super) provider: BTreeMap<String, Value>,
+    /// What happened, for people.
+    pub(super) notes: Vec<String>,
+}
+
+impl Ruby {
+    /// Reads the directory of a Ruby Smart Proxy.
+    pub(super) fn read(directory: &Path) -> Result<Self, CommandError> {
+        let all = keys_in(&directory.join("settings.yml"))?;
+        let settings_directory = all.get("settings_directory").and_then(Value::as_str).map(PathBuf::from);
+        let settings_directory =
+            settings_directory.filter(|named| named.is_dir()).unwrap_or_else(|| directory.join("settings.d"));
+        let external = keys_in(&settings_directory.join("externalipam.yml"))?;
+        let Some(provider) = external.get("use_provider").and_then(Value::as_str) else {
+            return Err(CommandError::failed(format!(
+                "{} names no provider with use_provider; take this host's own settings, without --from-ruby",
+                settings_directory.join("externalipam.yml").display()
+            )));
+        };
+        let name = provider.strip_prefix("externalipam_").unwrap_or(provider);
+        let provider = keys_in(&settings_directory.join(format!("externalipam_{name}.yml")))?;
+        let (mut global, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            all.into_iter().partition(|(key, _)| TAKEN.contains(&key.as_str()) || key == TRUSTED_HOSTS);
+        // An empty list of hosts that may call is how some packages install it: nobody has decided yet.
+        global.retain(|_, value| !value.is_null() && *value != json!([]));
+        global.entry("https_port".to_owned()).or_insert_with(|| json!(HTTPS_PORT));
+        let mut notes = vec![format!("taken over    the settings in {}", directory.display())];
+        if !left.is_empty() {
+            let keys: Vec<&str> = left.keys().map(String::as_str).collect();
+            notes.push(format!("left out      {}: they are the Ruby proxy's own", keys.join(", ")));
+        }
+        Ok(Self { global, external, provider, notes })
+    }
+
+    /// The provider of the Ruby plugin, by our name for it.
+    pub(super) fn provider_name(&self) -> Option<&str> {
+        let name = self.external.get("use_provider")?.as_str()?;
+        Some(name.strip_prefix("externalipam_").unwrap_or(name))
+    }
+
+    /// Leaves the Ruby Smart Proxy its port, when it or anybody else listens there; `own` is the port that our settings
+    /// have already.
+    pub(super) fn mind_port(&mut self, own: Option<&Value>) {
+        let Some(port) = self.global.get("https_port").and_then(Value::as_u64).and_then(|port| port.try_into().ok())
+        else {
+            return;
+        };
+        let free = port_beside(port);
+        if let Some(own) = own {
+            self.global.insert("https_port".to_owned(), own.clone());
+        } else if free != port {
+            self.global.insert("https_port".to_owned(), json!(free));
+            self.notes.push(format!("https_port    {free}, because {port} is in use on this machine"));
+        }
+    }
+}
+
+fn keys_in(file: &Path) -> Result<BTreeMap<String, Value>, CommandError> {
+    let text = fs::read_to_string(file).map_err(|error| {
+        CommandError::failed(format!(
+            "{} cannot be read: {error}; name the directory of the Ruby Smart Proxy behind --from-ruby, and run this as root",
+            file.display()
+        ))
+    })?;
+    Ok(keys_of(&file.display().to_string(), &text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn what_is_true_for_us_too_is_taken_over() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/settings/ruby");
+        let ruby = Ruby::read(&fixture).expect("settings");
+        assert_eq!(ruby.global["foreman_url"], "https://foreman.example.com");
+        assert_eq!(ruby.global["trusted_hosts"], json!(["foreman.example.com", "Foreman2.example.com"]));
+        assert!(!ruby.global.contains_key("log_file") && !ruby.global.contains_key("settings_directory"));
+        assert_eq!(ruby.provider_name(), Some("netbox"));
+        assert_eq!(ruby.provider["token"], "0123456789abcdef0123456789abcdef01234567");
+        assert!(ruby.notes[1].contains("log_file") && !ruby.notes.concat().contains("0123"), "{:?}", ruby.notes);
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_left_to_who_has_it() {
+        let taken = TcpListener::bind(("0.0.0.0", 0)).expect("a port");
+        let port = taken.local_addr().expect("an address").port();
+        let with_port = || Ruby { global: BTreeMap::from([("https_port".to_owned(), json!(port))]), ..Ruby::default() };
+        let mut ruby = with_port();
+        ruby.mind_port(None);
+        assert_eq!((ruby.global["https_port"].as_u64(), ruby.notes.len()), (Some(8009), 1));
+        let mut again = with_port();
+        again.mind_port(Some(&json!(9000)));
+        assert_eq!((again.global["https_port"].as_u64(), again.notes.len()), (Some(9000), 0));
+        let mut without = Ruby::default();
+        without.mind_port(Some(&json!(9000)));
+        assert!(without.global.is_empty());
+    }
+}

@@ -1,0 +1,244 @@
+//! One call of Foreman's API: its credentials, its limits, and what an answer means.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipam_provider::settings::Secret;
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Certificate, Client, Method, Response, StatusCode, Url, redirect};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::Error;
+use super::error::advice;
+use super::oauth::Consumer;
+use super::wire::Complaint;
+use crate::telemetry::with_causes;
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(15);
+
+/// How long an answer may take: Foreman asks the proxy for its features before it answers, and waits 60 seconds for it.
+const ANSWER: Duration = Duration::from_secs(120);
+
+/// Who registers.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// A user of Foreman.
+    Basic {
+        /// The login.
+        user: String,
+        /// The password, or a personal access token.
+        password: Secret,
+    },
+    /// Foreman's consumer key and secret, as its installer uses them.
+    OAuth {
+        /// Key and secret.
+        consumer: Consumer,
+        /// Where they came from, for people.
+        origin: String,
+        /// The user that Foreman takes the call for, where its setting `oauth_map_users` is on.
+        user: String,
+    },
+}
+
+impl Credentials {
+    fn who(&self) -> String {
+        match self {
+            Self::Basic { user, .. } => format!("the user {user}"),
+            Self::OAuth { user, .. } => format!("the user {user} (by OAuth)"),
+        }
+    }
+}
+
+/// A Foreman to be called.
+#[derive(Debug)]
+pub struct Foreman {
+    base: Url,
+    credentials: Credentials,
+    client: Client,
+}
+
+/// An answer that is a success.
+pub(super) struct Answer {
+    pub(super) body: Value,
+    /// Foreman's version, such as `3.12.1`, from the header `Foreman_version`.
+    pub(super) version: Option<String>,
+}
+
+impl Foreman {
+    /// Foreman at `url`, whose certificate is signed by an authority of this system or of one of the PEM files. Does no
+    /// network.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] for a URL that is none, or a file that has no certificates.
+    pub fn new(url: &str, authorities: &[PathBuf], credentials: Credentials) -> Result<Self, Error> {
+        let base = Url::parse(url).ok().filter(|base| ["http", "https"].contains(&base.scheme()) && base.has_host());
+        let base = base.ok_or_else(|| {
+            Error::Unusable("the address of Foreman is none; write https:// and the host, as in foreman_url".to_owned())
+        })?;
+        let mut builder = Client::builder()
+            .user_agent(concat!("foreman-ipam-proxy/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .no_proxy();
+        for file in authorities {
+            let unusable = |why: String| {
+                Error::Unusable(format!("{} cannot be used ({why}); name a PEM file of certificates", file.display()))
+            };
+            let pem = fs::read(file).map_err(|error| unusable(error.to_string()))?;
+            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(with_causes(&error)))?;
+            if certificates.is_empty() {
+                return Err(unusable("it has none".to_owned()));
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let client = builder.build();
+        let client = client.map_err(|error| Error::Unusable(format!("no TLS client: {}", with_causes(&error))))?;
+        Ok(Self { base, credentials, client })
+    }
+
+    /// Foreman's address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// Calls the API. `proxy` is the address that Foreman is asked to call, for advice.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        search: Option<&str>,
+        body: Option<&Value>,
+        proxy: &str,
+    ) -> Result<Answer, Error> {
+        let mut url = self.base.clone();
+        url.path_segments_mut().expect("an http URL has a path").pop_if_empty().extend(["api", "v2"]).extend(path);
+        if let Some(search) = search {
+            url.query_pairs_mut().append_pair("search", search);
+        }
+        let mut request = self.client.request(method.clone(), url.clone()).headers(self.headers(&method, &url)?);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.no_answer(error))?;
+        self.read(response, proxy).await
+    }
+
+    fn headers(&self, method: &Method, url: &Url) -> Result<HeaderMap, Error> {
+        let mut headers = HeaderMap::from_iter([
+            (ACCEPT, HeaderValue::from_static("application/json")),
+            // Errors are looked at, and repeated beside sentences of ours.
+            (ACCEPT_LANGUAGE, HeaderValue::from_static("en")),
+        ]);
+        let unusable = |what: &str| Error::Unusable(format!("{what} has characters that HTTP cannot carry"));
+        let authorization = match &self.credentials {
+            Credentials::Basic { user, password } => {
+                let pair = format!("{user}:{}", password.expose_secret());
+                format!("Basic {}", openssl::base64::encode_block(pair.as_bytes()))
+            }
+            Credentials::OAuth { consumer, user, .. } => {
+                let user = HeaderValue::from_str(user).map_err(|_| unusable("the user's name"))?;
+                headers.insert(HeaderName::from_static("foreman-user"), user);
+                let signed = consumer.authorize(method, url);
+                signed.map_err(|error| Error::Unusable(format!("the request cannot be signed: {error}")))?
+            }
+        };
+        let mut authorization = HeaderValue::from_str(&authorization).map_err(|_| unusable("the credential"))?;
+        authorization.set_sensitive(true);
+        headers.insert(AUTHORIZATION, authorization);
+        Ok(headers)
+    }
+
+    fn no_answer(&self, error: reqwest::Error) -> Error {
+        let url = self.url().to_owned();
+        if error.is_timeout() && !error.is_connect() {
+            return Error::TimedOut { url, seconds: ANSWER.as_secs() };
+        }
+        let error = error.without_url();
+        let why = with_causes(&error);
+        // The TLS library has no kinds for these; the words are OpenSSL's.
+        if why.contains("ostname mismatch") || why.contains("IP address mismatch") {
+            Error::OtherName { url }
+        } else if why.contains("certificate verify failed") {
+            let reason = why.rsplit_once('(').map_or(why.as_str(), |(_, reason)| reason.trim_end_matches(')'));
+            Error::Untrusted { url, why: reason.to_owned() }
+        } else {
+            Error::Unreachable { url, why }
+        }
+    }
+
+    async fn read(&self, response: Response, proxy: &str) -> Result<Answer, Error> {
+        let status = response.status();
+        let header = |name: &HeaderName| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let version = header(&HeaderName::from_static("foreman_version"));
+        if status.is_redirection() {
+            let to = header(&LOCATION).unwrap_or_else(|| "an address that it does not name".to_owned());
+            return Err(Error::Moved { url: self.url().to_owned(), to });
+        }
+        let text = response.text().await.map_err(|error| self.no_answer(error))?;
+        let body: Option<Value> = serde_json::from_str(&text).ok();
+        match body {
+            Some(body) if status.is_success() => Ok(Answer { body, version }),
+            Some(body) => Err(self.refusal(status, Complaint::of(&body), proxy)),
+            None => Err(self.refusal(status, Complaint::default(), proxy)),
+        }
+    }
+
+    fn refusal(&self, status: StatusCode, complaint: Complaint, proxy: &str) -> Error {
+        let Complaint { messages, attributes } = complaint;
+        let message = messages.join(" ");
+        match status {
+            StatusCode::UNAUTHORIZED => self.unauthorized(message),
+            StatusCode::FORBIDDEN => Error::Forbidden { who: self.credentials.who(), message },
+            StatusCode::UNPROCESSABLE_ENTITY if !messages.is_empty() => {
+                let is_about = |name: &str| attributes.iter().any(|attribute| attribute == name);
+                let who = self.credentials.who();
+                let right = if is_about("name") {
+                    Some(format!(
+                        "Another Smart Proxy has this name, and {who} cannot see it; choose another with --name."
+                    ))
+                } else if is_about("url") {
+                    Some(format!(
+                        "Another Smart Proxy has the address {proxy}, and {who} cannot see it; remove that one in Foreman, or give another address with --proxy-url."
+                    ))
+                } else {
+                    advice(&messages, proxy)
+                };
+                Error::Refused { messages, right }
+            }
+            _ => Error::Unexpected(self.unexpected(status, &message)),
+        }
+    }
+
+    fn unauthorized(&self, message: String) -> Error {
+        let (who, right) = match &self.credentials {
+            Credentials::Basic { user, .. } => (
+                format!("the user {user} with this password"),
+                "give the right password; after many wrong ones Foreman refuses this machine for five minutes",
+            ),
+            Credentials::OAuth { origin, user, .. } => (
+                format!("the OAuth consumer key and secret of {origin}, or the user {user}"),
+                "they are in Foreman's settings under Authentication, where OAuth must be active; the user of --as-user \
+                 must exist, and the clocks of both machines must agree",
+            ),
+        };
+        Error::Unauthorized { who, message, right }
+    }
+
+    fn unexpected(&self, status: StatusCode, message: &str) -> String {
+        let url = self.url();
+        let said = if message.is_empty() { String::new() } else { format!(": {message}") };
+        if status.is_server_error() {
+            format!("Foreman at {url} fails with status {}{said}; its log, production.log, says why", status.as_u16())
+        } else {
+            format!(
+                "{url} does not answer as Foreman's API does (status {}{said}); set foreman_url to the address of \
+                 Foreman itself, not of a Smart Proxy",
+                status.as_u16()
+            )
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Why Foreman did not do what it was asked to, in sentences for the person at the command line.
+
+use std::fmt;
+
+/// A call of Foreman's API that did not work. Each text says what is wrong and what would be right.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file, or a value that the caller gave, cannot be used.
+    #[error("{0}")]
+    Unusable(String),
+    /// No connection.
+    #[error(
+        "Foreman at {url} cannot be reached: {why}; see whether foreman_url is right and whether this machine may \
+         connect to it"
+    )]
+    Unreachable {
+        /// Foreman's address.
+        url: String,
+        /// What the system says.
+        why: String,
+    },
+    /// Foreman took too long.
+    #[error("Foreman at {url} gives no answer in {seconds} seconds; see whether it is overloaded, then try again")]
+    TimedOut {
+        /// Foreman's address.
+        url: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// Foreman's certificate is signed by nobody we know.
+    #[error(
+        "the certificate of Foreman at {url} is not trusted ({why}); name the CA that signed it with --foreman-ca, or \
+         with foreman_ssl_ca in settings.yml"
+    )]
+    Untrusted {
+        /// Foreman's address.
+        url: String,
+        /// What OpenSSL says.
+        why: String,
+    },
+    /// Foreman's certificate is for another host.
+    #[error("the certificate of Foreman at {url} is for another name; write the name that is in it into foreman_url")]
+    OtherName {
+        /// Foreman's address.
+        url: String,
+    },
+    /// Foreman lives somewhere else.
+    #[error("{url} sends callers on to {to}; set foreman_url to that address")]
+    Moved {
+        /// The address that was called.
+        url: String,
+        /// Where it leads.
+        to: String,
+    },
+    /// 401.
+    #[error("Foreman does not accept {who}{}; {right}", said(.message))]
+    Unauthorized {
+        /// Whose credentials they were, and where they came from.
+        who: String,
+        /// What Foreman says, possibly nothing.
+        message: String,
+        /// What would be right.
+        right: &'static str,
+    },
+    /// 403.
+    #[error(
+        "Foreman does not allow this to {who}{}; give that user the permissions view_smart_proxies, \
+         create_smart_proxies, edit_smart_proxies and destroy_smart_proxies, or take an administrator",
+        said(.message)
+    )]
+    Forbidden {
+        /// Whose credentials they were.
+        who: String,
+        /// What Foreman says, possibly nothing.
+        message: String,
+    },
+    /// 422: Foreman understood, and will not.
+    #[error("Foreman refuses: {}{}", .messages.join(" "), .right.as_ref().map(|right| format!("\n{right}")).unwrap_or_default())]
+    Refused {
+        /// What Foreman says, at least one sentence.
+        messages: Vec<String>,
+        /// What would be right, where we know.
+        right: Option<String>,
+    },
+    /// What answers is not Foreman, or fails.
+    #[error("{0}")]
+    Unexpected(String),
+    /// The name belongs to a Smart Proxy that does other things.
+    #[error(
+        "Foreman knows {name} as a Smart Proxy at {url} with other features ({}): it is not this one; choose another \
+         name with --name",
+        .features.join(", ")
+    )]
+    OtherProxy {
+        /// The registered name.
+        name: String,
+        /// Its address.
+        url: String,
+        /// What it has besides ours.
+        features: Vec<String>,
+    },
+    /// Name and address are those of two records.
+    #[error(
+        "Foreman knows the address {url} as {other}, and {name} as another Smart Proxy; remove one of them in Foreman, \
+         or choose the right --name or --proxy-url"
+    )]
+    Ambiguous {
+        /// The name asked for.
+        name: String,
+        /// The address asked for.
+        url: String,
+        /// The name of the record that has the address.
+        other: String,
+    },
+    /// There is no such record.
+    #[error("Foreman has no Smart Proxy with the name {name} or the address {url}; register it first")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The address asked for.
+        url: String,
+    },
+    /// Registered, but without what it is there for.
+    #[error("Foreman has registered {name}, but without {}; {right}", .missing.join(" and "))]
+    WithoutFeatures {
+        /// The registered name.
+        name: String,
+        /// The features that are missing.
+        missing: Vec<&'static str>,
+        /// What would be right.
+        right: String,
+    },
+}
+
+/// What Foreman says, as an addition to a sentence.
+fn said(message: &str) -> impl fmt::Display {
+    if message.is_empty() { String::new() } else { format!(" ({})", message.trim_end_matches('.')) }
+}
+
+/// Why Foreman cannot fetch our features, from the sentence in which it repeats Ruby's exception, and what to do.
+///
+/// The names of exceptions and the texts of OpenSSL are the same in every language that Foreman speaks.
+pub(super) fn advice(messages: &[String], proxy: &str) -> Option<String> {
+    let text = messages.join(" ").to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if !says(&["erf12-2530", "unable to communicate with the proxy"]) {
+        return says(&["not recognized by foreman"]).then(|| {
+            "This Foreman knows neither External IPAM nor Logs. External IPAM came with Foreman 2.1.".to_owned()
+        });
+    }
+    Some(if says(&["restclient::forbidden", "403 forbidden"]) {
+        "Foreman reaches the proxy, which does not let it in: put the name in Foreman's certificate into trusted_hosts \
+         in settings.yml, and reload the proxy."
+            .to_owned()
+    } else if says(&["hostname", "does not match the server certificate"]) && says(&["ssl", "certificate"]) {
+        format!(
+            "The proxy's certificate is not for the host in {proxy}: register a name that is in it, with --proxy-url."
+        )
+    } else if says(&["alert unknown ca", "alert certificate", "alert bad certificate", "alert handshake"]) {
+        "The proxy does not accept Foreman's certificate: ssl_ca_file in settings.yml must have the CA that signed it."
+            .to_owned()
+    } else if says(&["certificate verify failed"]) {
+        "Foreman does not trust the proxy's certificate: it must be signed by the CA in Foreman's setting \"SSL CA \
+         file\"."
+            .to_owned()
+    } else if says(&["econnrefused", "connection refused"]) {
+        format!("Nothing listens at {proxy}: start the proxy, and see whether port and bind_host are right.")
+    } else if says(&["timeout", "timed out", "execution expired", "ehostunreach", "enetunreach", "no route to host"]) {
+        format!("Foreman does not reach {proxy}: see whether a firewall is between the two.")
+    } else if says(&["getaddrinfo", "name or service not known", "socketerror"]) {
+        format!(
+            "Foreman's machine does not find the host in {proxy}: add it to DNS, or give another name with --proxy-url."
+        )
+    } else if says(&["eacces", "permission denied"]) {
+        "Foreman's machine may not connect to this port; with SELinux it may connect to http_port_t and \
+         foreman_proxy_port_t only."
+            .to_owned()
+    } else {
+        format!("Foreman must be able to fetch {proxy}/v2/features; the logs of both say more.")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn advised(exception: &str) -> String {
+        let message = format!(
+            "Unable to communicate with the proxy: ERF12-2530 [ProxyAPI::ProxyException]: Unable to detect features \
+             ({exception}) for proxy https://proxy.example.com:8443/v2/features"
+        );
+        let please = "Please check the proxy is configured and running on the host.".to_owned();
+        advice(&[message, please], "https://proxy.example.com:8443").expect("advice")
+    }
+
+    #[test]
+    fn what_keeps_foreman_from_the_proxy_is_told_apart() {
+        let table = [
+            ("[RestClient::Forbidden]: 403 Forbidden", "trusted_hosts"),
+            (
+                "[Errno::ECONNREFUSED]: Connection refused - connect(2) for \"proxy.example.com\" port 8443",
+                "Nothing listens",
+            ),
+            ("[RestClient::Exceptions::OpenTimeout]: Timed out connecting to server", "firewall"),
+            ("[SocketError]: getaddrinfo: Name or service not known", "DNS"),
+            (
+                "[RestClient::SSLCertificateNotVerified]: SSL_connect returned=1 errno=0 state=error: certificate verify failed (unable to get local issuer certificate)",
+                "Foreman does not trust",
+            ),
+            (
+                "[OpenSSL::SSL::SSLError]: hostname \"proxy.example.com\" does not match the server certificate",
+                "--proxy-url",
+            ),
+            (
+                "[RestClient::SSLCertificateNotVerified]: SSL_connect returned=1 errno=0 state=error: certificate verify failed (hostname mismatch)",
+                "--proxy-url",
+            ),
+            ("[OpenSSL::SSL::SSLError]: SSL_read: tlsv1 alert unknown ca", "does not accept Foreman's certificate"),
+            ("[Errno::EACCES]: Permission denied - connect(2)", "SELinux"),
+            ("[RestClient::InternalServerError]: 500 Internal Server Error", "/v2/features"),
+        ];
+        for (exception, expected) in table {
+            let advice = advised(exception);
+            assert!(advice.contains(expected), "{exception}: {advice}");
+        }
+    }
+
+    #[test]
+    fn an_old_foreman_is_named() {
+        let message = "Features \"externalipam\" in this proxy are not recognized by Foreman.".to_owned();
+        assert!(advice(&[message], "https://x").expect("advice").contains("Foreman 2.1"));
+        assert_eq!(advice(&["Name has already been taken".to_owned()], "https://x"), None);
+    }
+}

@@ -1,0 +1,54 @@
+//! The name by which Foreman is to call this host.
+
+use std::fs;
+use std::path::Path;
+
+use openssl::x509::X509;
+
+/// The name for Foreman to call: one that the proxy's certificate has, because Foreman verifies it; of several the one
+/// that this machine calls itself by. Without a certificate it is the machine's own name.
+pub fn host_name(certificate: Option<&Path>) -> Option<String> {
+    let own = dns_lookup::get_hostname().ok().map(|name| name.to_lowercase()).filter(|name| !name.is_empty());
+    let names = certificate.map(names).unwrap_or_default();
+    choose(&names, own.as_deref()).or(own)
+}
+
+fn choose(names: &[String], own: Option<&str>) -> Option<String> {
+    let is_own = |name: &&String| own.is_some_and(|own| *name == own || name.split('.').next() == Some(own));
+    names.iter().find(is_own).or(names.first()).cloned()
+}
+
+/// The host names of the first certificate of a file, in lower case; those with a wildcard stand for no host.
+fn names(certificate: &Path) -> Vec<String> {
+    // A file that cannot be used is reported by whoever serves with it.
+    let Some(certificate) = fs::read(certificate).ok().and_then(|pem| X509::from_pem(&pem).ok()) else {
+        return Vec::new();
+    };
+    let names = certificate.subject_alt_names();
+    let names = names.iter().flatten().filter_map(|name| name.dnsname());
+    names.filter(|name| !name.contains('*')).map(str::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::test_certificates::{Certificate, Wish};
+
+    #[test]
+    fn the_name_is_one_that_the_certificate_has() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let names_in =
+            ["*.example.com", "puppet", "Proxy.example.com", "other.example.com"].map(str::to_owned).to_vec();
+        let wish = Wish { dns_names: names_in, ..Wish::host("proxy.example.com") };
+        let (certificate, _) = Certificate::root("CA").sign(&wish).write(directory.path(), "proxy");
+        let names = names(&certificate);
+        assert_eq!(names, ["puppet", "proxy.example.com", "other.example.com"]);
+        let chosen = |own| choose(&names, own).expect("a name");
+        assert_eq!(chosen(Some("other.example.com")), "other.example.com");
+        assert_eq!(chosen(Some("proxy")), "proxy.example.com", "a machine may know its short name only");
+        assert_eq!(chosen(Some("unknown.example.com")), "puppet");
+        assert_eq!(chosen(None), "puppet");
+        assert_eq!(choose(&[], Some("machine")), None);
+        assert_eq!(super::names(Path::new("/nowhere")), [""; 0]);
+    }
+}

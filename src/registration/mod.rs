@@ -1,0 +1,300 @@
+//! Registering this proxy in Foreman, through Foreman's own API.
+//!
+//! [`Foreman::register`] can be repeated: it finds the record by name or address, changes what differs, has Foreman fetch
+//! our features again and looks whether it has those that we are for. Foreman calls the proxy back before it answers, so
+//! the proxy must serve by then.
+
+mod client;
+mod error;
+mod host;
+mod oauth;
+mod wire;
+
+use reqwest::{Method, Url};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+pub use client::{Credentials, Foreman};
+pub use error::Error;
+pub use host::host_name;
+pub use oauth::Consumer;
+pub use wire::SmartProxy;
+
+use client::Answer;
+use wire::Page;
+
+/// The features that Foreman must find, by the names that it shows.
+pub const FEATURES: [&str; 2] = ["External IPAM", "Logs"];
+
+/// Where the records are.
+const SMART_PROXIES: &str = "smart_proxies";
+
+/// How this proxy is to be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The name that people see; unique in Foreman.
+    pub name: String,
+    /// Was the name asked for? A name that is only our default gives way to the one that Foreman has.
+    pub is_name_chosen: bool,
+    /// The address that Foreman calls, without a slash at the end; unique in Foreman.
+    pub url: String,
+}
+
+impl Wanted {
+    /// A name and an address.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] for what Foreman would not take.
+    pub fn new(name: String, is_name_chosen: bool, url: &str) -> Result<Self, Error> {
+        let parsed = Url::parse(url).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
+        let Some(parsed) = parsed else {
+            return Err(Error::Unusable(format!(
+                "{url} is no address of a Smart Proxy; write https://, the host and the port"
+            )));
+        };
+        if parsed.port() == Some(0) {
+            return Err(Error::Unusable("the proxy listens on any free port, which changes; set https_port, or name the address with --proxy-url".to_owned()));
+        }
+        // A quotation mark would end the name in Foreman's search.
+        if name.is_empty() || name.contains(['"', '\\']) || name.chars().any(char::is_control) {
+            return Err(Error::Unusable("the name cannot be used; choose another with --name".to_owned()));
+        }
+        Ok(Self { name, is_name_chosen, url: parsed.as_str().trim_end_matches('/').to_owned() })
+    }
+
+    fn is_at(&self, proxy: &SmartProxy) -> bool {
+        // Spellings such as a port that is the scheme's own do not count.
+        Url::parse(&proxy.url).is_ok_and(|url| url.as_str().trim_end_matches('/') == self.url)
+    }
+}
+
+/// What was done to the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It is new.
+    Created,
+    /// Its address was another.
+    Moved {
+        /// The former address.
+        from: String,
+    },
+    /// Its name was another.
+    Renamed {
+        /// The former name.
+        from: String,
+    },
+    /// Nothing but the features was asked for again.
+    Refreshed,
+}
+
+/// A registration that Foreman has confirmed: the record has [`FEATURES`].
+#[derive(Debug)]
+pub struct Registered {
+    /// The record as Foreman has it now.
+    pub proxy: SmartProxy,
+    /// What was done.
+    pub change: Change,
+    /// Foreman's version, where it tells it.
+    pub foreman_version: Option<String>,
+}
+
+impl Registered {
+    /// Features that this proxy does not have: another one answers at the address.
+    pub fn strange_features(&self) -> Vec<&str> {
+        strange_features(&self.proxy)
+    }
+}
+
+impl Foreman {
+    /// Makes Foreman know this proxy under the wanted address, with all features.
+    ///
+    /// # Errors
+    /// When Foreman cannot be asked or refuses, when the name belongs to another Smart Proxy, or when Foreman does not
+    /// find the features.
+    pub async fn register(&self, wanted: &Wanted) -> Result<Registered, Error> {
+        let (proxy, change) = match self.find(wanted).await? {
+            None => {
+                let body = json!({"smart_proxy": {"name": wanted.name, "url": wanted.url}});
+                let answer = self.call(Method::POST, &[SMART_PROXIES], None, Some(&body), &wanted.url).await?;
+                (self.record(answer)?, Change::Created)
+            }
+            Some(proxy) if !wanted.is_at(&proxy) => {
+                let from = proxy.url.clone();
+                self.update(&proxy, &json!({"url": wanted.url}), wanted).await?;
+                (proxy, Change::Moved { from })
+            }
+            Some(proxy) if wanted.is_name_chosen && proxy.name != wanted.name => {
+                let from = proxy.name.clone();
+                self.update(&proxy, &json!({"name": wanted.name}), wanted).await?;
+                (proxy, Change::Renamed { from })
+            }
+            Some(proxy) => {
+                self.fetch_features(&proxy, wanted).await?;
+                (proxy, Change::Refreshed)
+            }
+        };
+        self.confirm(&proxy, change, wanted).await
+    }
+
+    /// Makes Foreman fetch the features of this proxy again.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register), and [`Error::Unknown`] when there is no record.
+    pub async fn refresh(&self, wanted: &Wanted) -> Result<Registered, Error> {
+        let Some(proxy) = self.find(wanted).await? else {
+            return Err(Error::Unknown { name: wanted.name.clone(), url: wanted.url.clone() });
+        };
+        self.fetch_features(&proxy, wanted).await?;
+        self.confirm(&proxy, Change::Refreshed, wanted).await
+    }
+
+    /// Removes the record; `None` when there was none.
+    ///
+    /// # Errors
+    /// When Foreman cannot be asked or refuses, as it does while subnets use the proxy.
+    pub async fn unregister(&self, wanted: &Wanted) -> Result<Option<SmartProxy>, Error> {
+        let Some(proxy) = self.find(wanted).await? else { return Ok(None) };
+        // Somebody else's, though it has our address.
+        only_ours(&proxy)?;
+        self.call(Method::DELETE, &[SMART_PROXIES, &proxy.id.to_string()], None, None, &wanted.url).await?;
+        Ok(Some(proxy))
+    }
+
+    /// The record of this proxy: it has the wanted address, or else the wanted name.
+    async fn find(&self, wanted: &Wanted) -> Result<Option<SmartProxy>, Error> {
+        let search = format!("name = \"{}\" or url = \"{}\"", wanted.name, wanted.url);
+        let answer = self.call(Method::GET, &[SMART_PROXIES], Some(&search), None, &wanted.url).await?;
+        let Page { results } = self.understood(answer.body)?;
+        let at_url = results.iter().find(|proxy| wanted.is_at(proxy));
+        // Foreman's database may compare without regard to case; names that differ so are two.
+        let by_name = results.iter().find(|proxy| proxy.name == wanted.name);
+        let found = match (at_url, by_name) {
+            (Some(at_url), Some(by_name)) if at_url.id != by_name.id && wanted.is_name_chosen => {
+                let (name, url) = (wanted.name.clone(), wanted.url.clone());
+                return Err(Error::Ambiguous { name, url, other: at_url.name.clone() });
+            }
+            (Some(at_url), _) => at_url,
+            (None, Some(by_name)) => {
+                only_ours(by_name)?;
+                by_name
+            }
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(found.clone()))
+    }
+
+    async fn update(&self, proxy: &SmartProxy, attributes: &Value, wanted: &Wanted) -> Result<(), Error> {
+        let path = [SMART_PROXIES, &proxy.id.to_string()];
+        self.call(Method::PUT, &path, None, Some(&json!({"smart_proxy": attributes})), &wanted.url).await?;
+        Ok(())
+    }
+
+    async fn fetch_features(&self, proxy: &SmartProxy, wanted: &Wanted) -> Result<(), Error> {
+        let path = [SMART_PROXIES, &proxy.id.to_string(), "refresh"];
+        // A PUT of anything but JSON is 415, even without a body.
+        self.call(Method::PUT, &path, None, Some(&json!({})), &proxy_url(proxy, wanted)).await?;
+        Ok(())
+    }
+
+    /// Reads the record anew, because answers to changes are short in some versions, and looks at its features.
+    async fn confirm(&self, proxy: &SmartProxy, change: Change, wanted: &Wanted) -> Result<Registered, Error> {
+        let answer = self.call(Method::GET, &[SMART_PROXIES, &proxy.id.to_string()], None, None, &wanted.url).await?;
+        let foreman_version = answer.version.clone();
+        let proxy = self.record(answer)?;
+        let missing: Vec<&'static str> =
+            FEATURES.into_iter().filter(|wanted| !proxy.features().any(|feature| feature == *wanted)).collect();
+        if missing.is_empty() {
+            return Ok(Registered { proxy, change, foreman_version });
+        }
+        let right = why_missing(&missing, foreman_version.as_deref());
+        Err(Error::WithoutFeatures { name: proxy.name, missing, right })
+    }
+
+    fn record(&self, answer: Answer) -> Result<SmartProxy, Error> {
+        self.understood(answer.body)
+    }
+
+    fn understood<T: DeserializeOwned>(&self, body: Value) -> Result<T, Error> {
+        serde_json::from_value(body).map_err(|error| {
+            Error::Unexpected(format!(
+                "{} answers with JSON that is not Foreman's ({error}); set foreman_url to the address of Foreman itself",
+                self.url()
+            ))
+        })
+    }
+}
+
+/// The address that Foreman asks when it fetches features.
+fn proxy_url(proxy: &SmartProxy, wanted: &Wanted) -> String {
+    if wanted.is_at(proxy) { wanted.url.clone() } else { proxy.url.clone() }
+}
+
+fn strange_features(proxy: &SmartProxy) -> Vec<&str> {
+    proxy.features().filter(|feature| !FEATURES.contains(feature)).collect()
+}
+
+/// A record that has features besides ours is of another Smart Proxy.
+fn only_ours(proxy: &SmartProxy) -> Result<(), Error> {
+    let features: Vec<String> = strange_features(proxy).into_iter().map(str::to_owned).collect();
+    if features.is_empty() {
+        return Ok(());
+    }
+    Err(Error::OtherProxy { name: proxy.name.clone(), url: proxy.url.clone(), features })
+}
+
+fn why_missing(missing: &[&str], foreman: Option<&str>) -> String {
+    let is_old = foreman.and_then(numbers).is_some_and(|version| version < (2, 1));
+    match foreman {
+        Some(foreman) if is_old => format!("this Foreman is {foreman}, and External IPAM came with 2.1"),
+        _ if missing.contains(&FEATURES[0]) => {
+            "see whether enabled in externalipam.yml leaves it on for this address, and \
+                                                 whether it is this proxy that answers there"
+                .to_owned()
+        }
+        _ => "see whether it is this proxy that answers at this address".to_owned(),
+    }
+}
+
+/// The first two numbers of a version, as Foreman compares them.
+pub fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_compared_by_what_it_means() {
+        let wanted = Wanted::new("proxy-ipam".to_owned(), false, "https://Proxy.example.com:443/").expect("wanted");
+        assert_eq!(wanted.url, "https://proxy.example.com");
+        let at = |url: &str| {
+            let record = json!({"id": 1, "name": "x", "url": url});
+            wanted.is_at(&serde_json::from_value(record).expect("a record"))
+        };
+        assert!(at("https://proxy.example.com") && at("https://proxy.example.com:443"));
+        assert!(!at("http://proxy.example.com") && !at("https://proxy.example.com:8443") && !at("nonsense"));
+    }
+
+    #[test]
+    fn what_foreman_could_not_take_is_refused_before_it_is_asked() {
+        let refused =
+            |name: &str, url: &str| Wanted::new(name.to_owned(), true, url).expect_err("a refusal").to_string();
+        assert!(refused("a", "proxy.example.com:8443").contains("write https://"));
+        assert!(refused("a", "https://proxy.example.com:0").contains("set https_port"));
+        for name in ["", "a\"b", "a\nb"] {
+            assert!(refused(name, "https://proxy.example.com").contains("--name"), "{name}");
+        }
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_first_two_numbers() {
+        assert_eq!(numbers("3.12.1-develop"), Some((3, 12)));
+        assert_eq!(numbers("1.24.3"), Some((1, 24)));
+        assert_eq!(numbers("develop"), None);
+        assert!(why_missing(&FEATURES, Some("1.24.3")).contains("2.1"));
+        assert!(why_missing(&FEATURES, Some("3.12.0")).contains("externalipam.yml"));
+        assert!(why_missing(&FEATURES[1..], None).contains("this proxy that answers"));
+    }
+}

@@ -1,0 +1,299 @@
+//! `register`, `refresh` and `unregister`, against a Foreman that verifies signatures and calls the proxy back.
+
+use ipam_simulators::Response;
+use ipam_simulators::foreman::{CONSUMER_KEY, CONSUMER_SECRET, User};
+
+use crate::foreman::{HOST, Place};
+use crate::site::{Ran, run};
+
+/// What a command complains of that fails with exit code 1.
+fn refused(ran: &Ran) -> &str {
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(!ran.err.contains("changeme") && !ran.err.contains(CONSUMER_SECRET), "{ran:?}");
+    &ran.err
+}
+
+fn done(ran: &Ran) -> &str {
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    &ran.out
+}
+
+#[test]
+fn registering_is_done_once_and_can_be_repeated() {
+    let place = Place::new();
+    place.configure("");
+    let _proxy = place.start();
+    let url = place.proxy_url();
+    let first = place.as_admin(&["register"]);
+    assert!(done(&first).starts_with(&format!("registered    {HOST}-ipam at {url}\n")), "{first:?}");
+    assert!(first.out.contains("features      External IPAM, Logs"), "{first:?}");
+    let records = place.foreman.records();
+    assert_eq!((records.len(), records[0].url.as_str()), (1, url.as_str()));
+    assert_eq!(records[0].features, ["External IPAM", "Logs"]);
+    place.foreman.take_requests();
+    let second = place.as_admin(&["register"]);
+    assert!(done(&second).contains("already; its features are fetched again"), "{second:?}");
+    assert_eq!(place.foreman.records(), records);
+    let calls = ["GET /api/v2/smart_proxies", "PUT /api/v2/smart_proxies/1/refresh", "GET /api/v2/smart_proxies/1"];
+    assert_eq!(place.foreman.take_requests(), calls);
+    let refreshed = place.as_admin(&["refresh"]);
+    assert!(done(&refreshed).starts_with(&format!("refreshed     {HOST}-ipam at {url}\n")), "{refreshed:?}");
+    let removed = place.as_admin(&["unregister"]);
+    assert_eq!(done(&removed), format!("removed       {HOST}-ipam at {url}\n"));
+    assert_eq!(place.foreman.records(), []);
+    let again = place.as_admin(&["unregister"]);
+    assert!(done(&again).starts_with("removed       nothing: "), "{again:?}");
+    let unknown = place.as_admin(&["refresh"]);
+    assert!(refused(&unknown).contains("register it first"), "{unknown:?}");
+}
+
+#[test]
+fn key_and_secret_of_foremans_own_settings_do() {
+    let place = Place::new();
+    place.configure("");
+    let _proxy = place.start();
+    let yaml = format!(
+        ":unattended: true\n:oauth_consumer_key: '{CONSUMER_KEY}'\n:oauth_consumer_secret: '{CONSUMER_SECRET}'\n"
+    );
+    let file = place.write("settings.yaml", &yaml);
+    // A name with blanks and signs is part of what is signed.
+    let named = place.run(&["register", "--oauth-file", &file, "--name", "IPAM & more, ä+b"]);
+    done(&named);
+    assert_eq!(place.foreman.records()[0].name, "IPAM & more, ä+b");
+    let mut command = place.command(&["refresh", "--as-user", "admin"]);
+    command.env("FOREMAN_OAUTH_CONSUMER_KEY", CONSUMER_KEY).env("FOREMAN_OAUTH_CONSUMER_SECRET", CONSUMER_SECRET);
+    done(&run(command, ""));
+    // By the address it is the same, whatever its name.
+    done(&place.run(&["refresh", "--oauth-file", &file]));
+
+    let nobody = place.run(&["refresh", "--oauth-file", &file, "--as-user", "nobody"]);
+    let text = refused(&nobody);
+    assert!(
+        text.contains("consumer key and secret of") && text.contains("settings.yaml, or the user nobody"),
+        "{text}"
+    );
+    place.foreman.set_oauth(true, false);
+    done(&place.run(&["refresh", "--oauth-file", &file, "--as-user", "nobody"]));
+    place.foreman.set_oauth(false, false);
+    assert!(refused(&place.run(&["refresh", "--oauth-file", &file])).contains("OAuth must be active"));
+    place.foreman.set_oauth(true, true);
+    let wrong =
+        place.write("wrong.yaml", &format!(":oauth_consumer_key: '{CONSUMER_KEY}'\n:oauth_consumer_secret: other\n"));
+    assert!(refused(&place.run(&["refresh", "--oauth-file", &wrong])).contains("wrong.yaml"));
+    let half = place.write("half.yaml", ":oauth_consumer_key: 'a'\n");
+    assert!(refused(&place.run(&["refresh", "--oauth-file", &half])).contains("lacks oauth_consumer_key or"));
+}
+
+#[test]
+fn credentials_come_from_files_variables_and_questions_and_are_told_apart() {
+    let place = Place::new();
+    place.configure("");
+    let _proxy = place.start();
+    let file = place.write("password", "changeme\n");
+    done(&place.run(&["register", "--user", "admin", "--password-file", &file, "--non-interactive"]));
+    let asked = run(place.command(&["refresh"]), "admin\nchangeme\n");
+    assert_eq!(asked.code, 0, "{asked:?}");
+    assert!(
+        asked.out.starts_with("User of Foreman who may change Smart Proxies [admin]: Password of admin: "),
+        "{asked:?}"
+    );
+    let wrong = place.write("wrong", "geheim\n");
+    let ran = place.run(&["refresh", "--user", "admin", "--password-file", &wrong]);
+    let text = refused(&ran);
+    assert!(
+        text.contains("does not accept the user admin with this password (Unable to authenticate user admin)"),
+        "{text}"
+    );
+    assert!(!text.contains("geheim"), "{text}");
+    for arguments in [&["refresh", "--non-interactive"][..], &["refresh"]] {
+        assert!(refused(&place.run(arguments)).contains("there are no credentials for Foreman; give --user"));
+    }
+    let without = place.run(&["refresh", "--user", "admin", "--non-interactive"]);
+    assert!(refused(&without).contains("give --password-file or FOREMAN_PASSWORD"), "{without:?}");
+    let reader =
+        User { login: "reader".to_owned(), password: "geheim".to_owned(), permissions: vec!["view_smart_proxies"] };
+    place.foreman.set_user(reader);
+    let ran = place.run(&["refresh", "--user", "reader", "--password-file", &wrong]);
+    let text = refused(&ran);
+    assert!(
+        text.contains("to the user reader (Access denied Missing one of the required permissions: edit_smart"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_proxy_that_has_moved_is_not_registered_twice() {
+    let place = Place::new();
+    place.configure("");
+    let _proxy = place.start();
+    let name = format!("{HOST}-ipam");
+    place.foreman.add(&name, "https://old.example.com:8443", &["External IPAM", "Logs"]);
+    let moved = place.as_admin(&["register"]);
+    assert!(done(&moved).contains("no longer at https://old.example.com:8443"), "{moved:?}");
+    let records = place.foreman.records();
+    assert_eq!((records.len(), &records[0].url), (1, &place.proxy_url()));
+    // The name of the record stays, unless another is asked for.
+    let renamed = place.as_admin(&["register", "--name", "ipam"]);
+    assert!(done(&renamed).contains(&format!("ipam, formerly {name},")), "{renamed:?}");
+    done(&place.as_admin(&["register"]));
+    assert_eq!(place.foreman.records()[0].name, "ipam");
+}
+
+#[test]
+fn another_smart_proxy_is_left_alone() {
+    let place = Place::new();
+    place.configure("");
+    let _proxy = place.start();
+    let ruby = place.foreman.add("ruby", "https://proxy.example.com:9090", &["DNS", "TFTP"]);
+    for command in ["register", "refresh", "unregister"] {
+        let ran = place.as_admin(&[command, "--name", "ruby"]);
+        assert!(refused(&ran).contains("with other features (DNS, TFTP): it is not this one"), "{ran:?}");
+    }
+    let at_our_address = place.foreman.add("all in one", &place.proxy_url(), &["DNS", "External IPAM", "Logs"]);
+    let ran = place.as_admin(&["unregister"]);
+    assert!(refused(&ran).contains("with other features (DNS)"), "{ran:?}");
+    place.foreman.remove(at_our_address);
+    place.foreman.hide(ruby);
+    let ran = place.as_admin(&["register", "--name", "ruby"]);
+    let text = refused(&ran);
+    assert!(text.contains("Foreman refuses: Name has already been taken\nAnother Smart Proxy has this name"), "{text}");
+    let hidden = place.foreman.add("hidden", &place.proxy_url(), &["External IPAM"]);
+    place.foreman.hide(hidden);
+    let ran = place.as_admin(&["register"]);
+    assert!(
+        refused(&ran).contains("Only one declaration of a proxy is allowed\nAnother Smart Proxy has the address"),
+        "{ran:?}"
+    );
+    assert_eq!(place.foreman.records().len(), 2);
+}
+
+#[test]
+fn two_records_for_one_proxy_are_not_guessed_between() {
+    let place = Place::new();
+    place.configure("");
+    let _proxy = place.start();
+    place.foreman.add("by address", &place.proxy_url(), &["External IPAM", "Logs"]);
+    place.foreman.add("by name", "https://old.example.com:8443", &["External IPAM", "Logs"]);
+    let ran = place.as_admin(&["register", "--name", "by name"]);
+    assert!(refused(&ran).contains("as by address, and by name as another Smart Proxy"), "{ran:?}");
+}
+
+#[test]
+fn foreman_must_reach_the_proxy_and_says_why_it_does_not() {
+    let place = Place::new();
+    place.configure("trusted_hosts: [other.example.com]\n");
+    let away = place.as_admin(&["register"]);
+    let text = refused(&away);
+    assert!(text.contains("Foreman refuses: Unable to communicate with the proxy: ERF12-2530"), "{text}");
+    assert!(text.contains(&format!("\nNothing listens at {}: start the proxy", place.proxy_url())), "{text}");
+    let _proxy = place.start();
+    let untrusted = place.as_admin(&["register"]);
+    assert!(refused(&untrusted).contains("trusted_hosts in settings.yml"), "{untrusted:?}");
+    let named = format!("https://other.example.com:{}", place.port);
+    let other_name = place.as_admin(&["register", "--proxy-url", &named]);
+    assert!(
+        refused(&other_name).contains(&format!("The proxy's certificate is not for the host in {named}")),
+        "{other_name:?}"
+    );
+    assert_eq!(place.foreman.records(), []);
+}
+
+#[test]
+fn foremans_certificate_is_verified() {
+    let place = Place::of_strangers();
+    place.configure("");
+    let _proxy = place.start();
+    let ran = place.as_admin(&["register"]);
+    let text = refused(&ran);
+    assert!(text.contains("is not trusted (") && text.contains("--foreman-ca, or with foreman_ssl_ca"), "{text}");
+    let ca = place.text("stranger.pem");
+    let believed = place.as_admin(&["register", "--foreman-ca", &ca]);
+    // Now it is Foreman that does not believe the proxy.
+    assert!(refused(&believed).contains("Foreman does not trust the proxy's certificate"), "{believed:?}");
+    place.configure(&format!("foreman_ssl_ca: {ca}\n"));
+    let by_setting = place.as_admin(&["register"]);
+    assert!(refused(&by_setting).contains("Foreman does not trust the proxy's certificate"), "{by_setting:?}");
+    let number = place.foreman.url_by_number();
+    let other_name = place.as_admin(&["register", "--foreman-url", &number]);
+    assert!(refused(&other_name).contains("is for another name"), "{other_name:?}");
+    let no_file = place.as_admin(&["register", "--foreman-ca", "/nonexistent.pem"]);
+    assert!(refused(&no_file).contains("/nonexistent.pem cannot be used"), "{no_file:?}");
+}
+
+#[test]
+fn what_is_no_foreman_is_told() {
+    let place = Place::new();
+    place.configure("");
+    let away = place.as_admin(&["register", "--foreman-url", "https://127.0.0.1:1"]);
+    assert!(refused(&away).contains("Foreman at https://127.0.0.1:1 cannot be reached"), "{away:?}");
+    let below = format!("{}/wrong", place.foreman.url());
+    let wrong = place.as_admin(&["register", "--foreman-url", &below]);
+    assert!(refused(&wrong).contains("does not answer as Foreman's API does (status 404)"), "{wrong:?}");
+    let answers = [
+        (
+            Response::empty(301).with_header("Location", "https://foreman.example.com/"),
+            "set foreman_url to that address",
+        ),
+        (Response::html(500, "<html>Oops</html>"), "fails with status 500; its log, production.log, says why"),
+        (Response::html(200, "<html>Welcome</html>"), "does not answer as Foreman's API does (status 200)"),
+        (Response::json(200, &serde_json::json!({"hello": 1})), "JSON that is not Foreman's"),
+    ];
+    for (response, expected) in answers {
+        place.foreman.answer_all_with(Some(response));
+        let ran = place.as_admin(&["register"]);
+        assert!(refused(&ran).contains(expected), "{expected}: {ran:?}");
+    }
+    let unknown = place.as_admin(&["register", "--foreman-url", "foreman.example.com"]);
+    assert!(refused(&unknown).contains("write https:// and the host"), "{unknown:?}");
+}
+
+#[test]
+fn an_old_foreman_and_a_proxy_without_ipam_are_no_success() {
+    let place = Place::new();
+    place.configure("");
+    let proxy = place.start();
+    place.foreman.set_version("1.24.3");
+    let old = place.as_admin(&["register"]);
+    let text = refused(&old);
+    assert!(
+        text.contains("but without External IPAM; this Foreman is 1.24.3, and External IPAM came with 2.1"),
+        "{text}"
+    );
+    place.foreman.set_version("3.20.1");
+    let newer = place.as_admin(&["register"]);
+    assert_eq!(newer.code, 0, "{newer:?}");
+    assert!(newer.err.contains("set foreman_version: '3.20' in settings.yml"), "{newer:?}");
+    drop(proxy);
+    place.write("etc/settings.d/externalipam.yml", "enabled: false\n");
+    let _proxy = place.start();
+    let disabled = place.as_admin(&["refresh"]);
+    assert!(
+        refused(&disabled).contains("without External IPAM; see whether enabled in externalipam.yml"),
+        "{disabled:?}"
+    );
+}
+
+#[test]
+fn a_proxy_that_subnets_use_stays() {
+    let place = Place::new();
+    place.configure("");
+    let id = place.foreman.add(&format!("{HOST}-ipam"), &place.proxy_url(), &["External IPAM", "Logs"]);
+    place.foreman.use_in_subnet(id);
+    let ran = place.as_admin(&["unregister"]);
+    assert!(refused(&ran).contains("is used by 192.0.2.0/24"), "{ran:?}");
+}
+
+#[test]
+fn the_address_must_be_one_that_lasts() {
+    let place = Place::new();
+    place.configure("");
+    let mut command = place.command(&["register"]);
+    command.env("FOREMAN_IPAM_PROXY__HTTPS_PORT", "0").env("FOREMAN_USER", "admin").env("FOREMAN_PASSWORD", "changeme");
+    let ran = run(command, "");
+    assert!(refused(&ran).contains("set https_port, or name the address with --proxy-url"), "{ran:?}");
+    let unknown = place.write("etc/settings.yml", "http_port: 0\ntrusted_hosts: [a]\n");
+    let ran = place.as_admin(&["register", "--proxy-url", "http://proxy.example.com:8000"]);
+    assert!(refused(&ran).contains("set foreman_url in settings.yml, or give --foreman-url"), "{unknown}: {ran:?}");
+    place.write("etc/settings.yml", "https_port: x\n");
+    assert_eq!(place.as_admin(&["register"]).code, 78);
+}
