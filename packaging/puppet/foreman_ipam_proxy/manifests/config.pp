@@ -1,0 +1,127 @@
+# @summary The files of settings.
+#
+# @api private
+class foreman_ipam_proxy::config {
+  $directory = '/etc/foreman-ipam-proxy'
+  $settings_directory = $foreman_ipam_proxy::settings_directory ? {
+    undef   => "${directory}/settings.d",
+    default => $foreman_ipam_proxy::settings_directory,
+  }
+  # Whoever is trusted without being named is not in the file.
+  $trusted_hosts = $foreman_ipam_proxy::trusted_hosts ? {
+    Array   => $foreman_ipam_proxy::trusted_hosts,
+    default => undef,
+  }
+
+  $server = {
+    'ssl_certificate'       => $foreman_ipam_proxy::ssl_certificate,
+    'ssl_private_key'       => $foreman_ipam_proxy::ssl_private_key,
+    'ssl_ca_file'           => $foreman_ipam_proxy::ssl_ca_file,
+    'https_port'            => $foreman_ipam_proxy::https_port,
+    'tls_disabled_versions' => $foreman_ipam_proxy::tls_disabled_versions,
+    'ssl_disabled_ciphers'  => $foreman_ipam_proxy::ssl_disabled_ciphers,
+    'trusted_hosts'         => $trusted_hosts,
+    'forward_verify'        => $foreman_ipam_proxy::forward_verify,
+    'dns_resolv_timeouts'   => $foreman_ipam_proxy::dns_resolv_timeouts,
+    'bind_host'             => $foreman_ipam_proxy::bind_host,
+    'http_port'             => $foreman_ipam_proxy::http_port,
+    'foreman_url'           => $foreman_ipam_proxy::foreman_url,
+    'foreman_ssl_ca'        => $foreman_ipam_proxy::foreman_ssl_ca,
+    'foreman_version'       => $foreman_ipam_proxy::foreman_version,
+    'log_file'              => $foreman_ipam_proxy::log_file,
+    'log_level'             => $foreman_ipam_proxy::log_level,
+    'log_buffer'            => $foreman_ipam_proxy::log_buffer,
+    'log_buffer_errors'     => $foreman_ipam_proxy::log_buffer_errors,
+    'settings_directory'    => $foreman_ipam_proxy::settings_directory,
+    'state_directory'       => $foreman_ipam_proxy::state_directory,
+    'workers'               => $foreman_ipam_proxy::workers,
+    'shutdown_seconds'      => $foreman_ipam_proxy::shutdown_seconds,
+  }
+
+  $external = {
+    'enabled'                  => $foreman_ipam_proxy::enabled,
+    'use_provider'             => $foreman_ipam_proxy::use_provider,
+    'error_style'              => $foreman_ipam_proxy::error_style,
+    'legacy'                   => $foreman_ipam_proxy::legacy,
+    'request_budget_seconds'   => $foreman_ipam_proxy::request_budget_seconds,
+    'attempt_seconds'          => $foreman_ipam_proxy::attempt_seconds,
+    'read_attempts'            => $foreman_ipam_proxy::read_attempts,
+    'hold_seconds'             => $foreman_ipam_proxy::hold_seconds,
+    'hold_seconds_without_mac' => $foreman_ipam_proxy::hold_seconds_without_mac,
+    'holds_at_most'            => $foreman_ipam_proxy::holds_at_most,
+    'candidate_seconds'        => $foreman_ipam_proxy::candidate_seconds,
+    'lookup_seconds'           => $foreman_ipam_proxy::lookup_seconds,
+  }
+
+  $providers = {
+    'internal' => $foreman_ipam_proxy::internal,
+    'nautobot' => $foreman_ipam_proxy::nautobot,
+    'netbox'   => $foreman_ipam_proxy::netbox,
+    'phpipam'  => $foreman_ipam_proxy::phpipam,
+  }
+  $chosen = $foreman_ipam_proxy::use_provider
+  $settings_of_provider = $providers[$chosen] ? {
+    undef   => {},
+    default => $providers[$chosen],
+  }
+  if $providers[$chosen] =~ Undef and $foreman_ipam_proxy::ensure != 'absent' {
+    fail("foreman_ipam_proxy: expected the parameter ${chosen}, because use_provider names it")
+  }
+
+  # What a reload leaves as it was. Whether HTTPS is on is one of these things; with which files it is not.
+  $restart_only = $server.filter |$key, $value| {
+    $key in [
+      'https_port', 'dns_resolv_timeouts', 'bind_host', 'http_port', 'log_file', 'log_buffer', 'log_buffer_errors',
+      'state_directory', 'workers', 'shutdown_seconds',
+    ]
+  } + { 'https' => $foreman_ipam_proxy::ssl_certificate =~ NotUndef }
+
+  $is_there = $foreman_ipam_proxy::ensure != 'absent'
+  # The package brings the file of the embedded IPAM, which has no secret in it, and upgrades would bring it back.
+  $left_alone = $is_there ? {
+    true    => ['internal'],
+    default => [],
+  }
+  $unchosen = $providers.keys - $chosen - $left_alone
+
+  if $is_there {
+    file { unique([$directory, $settings_directory]):
+      ensure => directory,
+      owner  => 'root',
+      group  => 'foreman-ipam-proxy',
+      mode   => '0750',
+      before => Foreman_ipam_proxy::Settings_file["externalipam_${chosen}.yml"],
+    }
+  }
+
+  # When a file is refused, those after it are not touched: a provider is chosen only after its settings are right, and
+  # the settings of the one before it go only then.
+  foreman_ipam_proxy::settings_file { "externalipam_${chosen}.yml":
+    ensure    => $is_there,
+    directory => $settings_directory,
+    settings  => $settings_of_provider,
+    is_secret => true,
+  }
+  -> foreman_ipam_proxy::settings_file { 'externalipam.yml':
+    ensure    => $is_there,
+    directory => $settings_directory,
+    settings  => $external,
+  }
+  -> foreman_ipam_proxy::settings_file { 'settings.yml':
+    ensure    => $is_there,
+    directory => $directory,
+    settings  => $server,
+  }
+  -> foreman_ipam_proxy::settings_file { $unchosen.map |$provider| { "externalipam_${provider}.yml" }:
+    ensure    => false,
+    directory => $settings_directory,
+    is_secret => true,
+  }
+  # Last, because the reload compares the time of this file with those of the others.
+  -> foreman_ipam_proxy::settings_file { '.restart-only.yml':
+    ensure    => $is_there,
+    directory => $directory,
+    settings  => $restart_only,
+    is_ours   => true,
+  }
+}

@@ -1,0 +1,2 @@
+# @summary How errors are told.
+type Foreman_ipam_proxy::Errorstyle = Enum['auto', 'foreman', 'http']

@@ -1,0 +1,2 @@
+# @summary What a group of Foreman is in NetBox.
+type Foreman_ipam_proxy::Groupby = Enum['vrf', 'tenant', 'site', 'role']

@@ -1,0 +1,2 @@
+# @summary How much is logged.
+type Foreman_ipam_proxy::Loglevel = Enum['DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL', 'UNKNOWN']

@@ -1,0 +1,21 @@
+# @summary Settings of Nautobot, `externalipam_nautobot.yml`.
+type Foreman_ipam_proxy::Nautobot = Struct[{
+  'url'                          => Foreman_ipam_proxy::Httpurl,
+  'token'                        => Foreman_ipam_proxy::Secret,
+  Optional['status']             => Optional[String[1]],
+  Optional['mark']               => Optional[String[1, 60]],
+  Optional['description']        => Optional[String[1]],
+  Optional['mac_field']          => Optional[String[1]],
+  Optional['custom_fields']      => Optional[Foreman_ipam_proxy::Customfields],
+  Optional['tags']               => Optional[Array[String[1]]],
+  Optional['tenant']             => Optional[String[1]],
+  Optional['delete_only_own']    => Optional[Boolean],
+  Optional['ca_file']            => Optional[Foreman_ipam_proxy::Absolutepath],
+  Optional['client_certificate'] => Optional[Foreman_ipam_proxy::Absolutepath],
+  Optional['client_key']         => Optional[Foreman_ipam_proxy::Absolutepath],
+  Optional['verify_tls']         => Optional[Boolean],
+  Optional['proxy']              => Optional[Foreman_ipam_proxy::Secret],
+  Optional['connect_seconds']    => Optional[Integer[1, 30]],
+  Optional['read_seconds']       => Optional[Integer[1, 60]],
+  Optional['max_parallel']       => Optional[Integer[1, 64]],
+}]
