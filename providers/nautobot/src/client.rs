@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::Settings;
-use crate::refusal::{error, is_integrity, lacks_right, no_api};
+use crate::refusal::{error, is_lost_race, is_other_parent, lacks_right, no_api};
 use crate::right::Right;
 use crate::wire::{AddressRow, AvailableRow, NewAddress, Page, PrefixRow};
 
@@ -67,6 +67,8 @@ impl Objects {
 #[derive(Debug)]
 pub(crate) enum Added {
     Done,
+    /// The prefix that was named is there, and is not the smallest one of the namespace around the address.
+    NotItsParent,
     Refused(Error),
     /// The database had the address already, or has another fault: Nautobot answers both in one way, and whoever asks
     /// must look.
@@ -150,18 +152,29 @@ impl Client {
             request = request.query("range_start", from);
         }
         let answer = request.send().await?;
-        // The prefix itself was read before, so it is its addresses that the user may not see.
+        // The prefix itself was seen before, so it is its addresses that the user may not see.
         expect(&answer, 200, Right::ViewAddresses)?.json()
     }
 
-    /// Adds an address. Nautobot looks whether it is taken and then writes; of two that write at once, the database
-    /// refuses the second.
+    /// Adds an address. Nautobot looks whether it is taken, looks again and writes; of two that write at once, the
+    /// database refuses the second.
     pub(crate) async fn add(&self, new: &NewAddress) -> Result<Added> {
         let [app, name] = ADDRESSES;
         let answer = self.request(Method::POST, &["api", app, name, ""]).json(new).send().await?;
         if answer.is_success() {
             let row: AddressRow = answer.json()?;
             let asked = new.address.split_once('/').and_then(|(host, _)| host.parse().ok());
+            let dropped: Vec<&str> = new
+                .custom_fields
+                .keys()
+                .filter(|key| !row.custom_fields.contains_key(*key))
+                .map(String::as_str)
+                .collect();
+            if !dropped.is_empty() {
+                // Nautobot says nothing of a field that it does not know.
+                let (address, fields) = (&new.address, dropped.join(", "));
+                log::warn!("nautobot: {address} is recorded without {fields}: no such custom field of IP addresses");
+            }
             return match row.host() == asked {
                 true => Ok(Added::Done),
                 false => {
@@ -169,8 +182,11 @@ impl Client {
                 }
             };
         }
+        if is_other_parent(&answer) {
+            return Ok(Added::NotItsParent);
+        }
         let error = error(&answer, Right::AddAddresses);
-        Ok(if is_integrity(&answer) { Added::PerhapsTaken(error) } else { Added::Refused(error) })
+        Ok(if is_lost_race(&answer) { Added::PerhapsTaken(error) } else { Added::Refused(error) })
     }
 
     /// Deletes the address of this id. `NotFound` when it is not there, or when the user may not see it.

@@ -38,8 +38,8 @@ async fn page(client: &Client, subnet: &Subnet, limit: usize, from: Option<IpAdd
     let mut page = BTreeSet::new();
     for row in client.available(subnet.id.as_str(), limit, from).await? {
         let address = row.host().ok_or_else(|| unexpected("Nautobot answers with a free address that is none"))?;
-        if !subnet.prefix.contains(address) {
-            return Err(unexpected("Nautobot answers with a free address of another prefix"));
+        if row.length() != Some(subnet.prefix.length()) || !subnet.prefix.contains(address) {
+            return Err(Error::new(ErrorKind::NotFound, "The prefix has become another one in Nautobot"));
         }
         if from.is_some_and(|from| address < from) {
             return Err(unexpected("This version of Nautobot cannot list free addresses from a given one on"));

@@ -5,7 +5,7 @@ use ipam_provider::{ErrorKind, Probe, Result};
 use crate::Settings;
 use crate::client::{Client, Objects};
 use crate::right::Right;
-use crate::wire::NamedRow;
+use crate::wire::{AddressRow, NamedRow};
 
 /// The object type of addresses, as statuses and tags name what they are for.
 const ADDRESS: &str = "ipam.ipaddress";
@@ -23,7 +23,11 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
     let may = |right: Right| format!("the user of the token has the permission: {right}");
     note(may(Right::ViewNamespaces), namespaces);
     note(may(Right::ViewPrefixes), view(client, Objects::Prefixes).await);
-    note(may(Right::ViewAddresses), view(client, Objects::Addresses).await);
+    let (address, outcome) = match client.page::<AddressRow>(Objects::Addresses, &[], 1, 0).await {
+        Ok(mut page) => (page.results.pop(), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    note(may(Right::ViewAddresses), outcome);
     note(may(Right::AddAddresses), client.may_add().await);
     note(may(Right::DeleteAddresses), client.may_delete().await);
     let mut named = vec![("status", Objects::Statuses, &settings.status)];
@@ -32,6 +36,19 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
     for (word, objects, name) in named {
         let outcome = exists(client, word, objects, name).await;
         probes.push(Probe { what: format!("the {word} {name} can be given to addresses"), outcome });
+    }
+    // Every address shows all custom fields. Without any address this cannot be seen.
+    let Some(address) = address else { return probes };
+    for key in settings.mac_field.iter().chain(settings.custom_fields.keys()) {
+        let is_known = address.custom_fields.contains_key(key);
+        let outcome = if is_known {
+            Ok(())
+        } else {
+            Err("Nautobot has no custom field of this key for IP addresses, and drops what it is given for it; create \
+                 it, or add ipam.ipaddress to its content types"
+                .to_owned())
+        };
+        probes.push(Probe { what: format!("the custom field {key} can be given to addresses"), outcome });
     }
     probes
 }

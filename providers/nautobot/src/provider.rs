@@ -1,4 +1,7 @@
 //! Nautobot as a provider: namespaces are groups, prefixes are subnets, IP addresses are reservations.
+//!
+//! A subnet is a prefix by its id, with a [`Note`] of its namespace, so that nothing about its addresses needs another
+//! look at the prefix.
 
 use std::net::IpAddr;
 
@@ -7,6 +10,8 @@ use ipam_provider::{
     Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released,
     Requester, Reservation, Result, Subnet,
 };
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::client::{Added, Client, Objects};
 use crate::right::Right;
@@ -34,55 +39,46 @@ impl Nautobot {
 
     /// The prefix as it is now. What is remembered of it does not hold any more when it has gone, or has become
     /// another one: then it is `NotFound`.
-    async fn current(&self, subnet: &Subnet) -> Result<PrefixRow> {
-        let gone = || Error::new(ErrorKind::NotFound, format!("Subnet {subnet} is no longer in Nautobot"));
+    async fn current(&self, subnet: &Subnet, note: &Note) -> Result<PrefixRow> {
         let row = match self.client.prefix(subnet.id.as_str()).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone().because(error)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(subnet).because(error)),
             answer => answer?,
         };
-        let is_same = row.value() == Some(subnet.prefix)
-            && row.namespace.name.as_deref() == subnet.group.as_ref().map(GroupName::as_str);
-        if is_same { Ok(row) } else { Err(gone()) }
+        let is_same = row.value() == Some(subnet.prefix) && row.namespace.id == note.namespace;
+        if is_same { Ok(row) } else { Err(gone(subnet)) }
     }
 
-    /// The records of the address in the namespace of the subnet, which is `current`.
+    /// The records of the address in the namespace of the subnet.
     ///
     /// An address belongs to the smallest prefix around it, so the record of an address in a subnet with smaller ones
     /// in it may be one of theirs. It is the same address all the same: a namespace has each only once.
-    async fn records(&self, current: &PrefixRow, address: IpAddr) -> Result<Vec<AddressRow>> {
-        let (text, namespace) = (address.to_string(), current.namespace.id.as_str());
-        let filters = [("address", text.as_str()), ("namespace", namespace)];
-        let mut records = Vec::new();
-        for row in self.client.list::<AddressRow>(Objects::Addresses, &filters).await? {
-            let is_asked = row.host() == Some(address)
-                && (row.parent.id == current.id || self.is_in(namespace, &row.parent.id).await?);
-            if !is_asked {
-                return Err(Error::new(
-                    ErrorKind::Unexpected,
-                    "Nautobot answers with another address than it was asked for",
-                ));
-            }
-            records.push(row);
+    async fn records(&self, subnet: &Subnet, note: &Note, address: IpAddr) -> Result<Vec<AddressRow>> {
+        let text = address.to_string();
+        // At this depth each row shows the namespace of its prefix, which is compared.
+        let filters = [("address", text.as_str()), ("namespace", note.namespace.as_str()), ("depth", "1")];
+        let records: Vec<AddressRow> = match self.client.list(Objects::Addresses, &filters).await {
+            // The namespace has gone.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(subnet).because(error)),
+            answer => answer?,
+        };
+        let is_asked = |row: &AddressRow| {
+            row.host() == Some(address)
+                && row.parent.namespace.as_ref().is_some_and(|namespace| namespace.id == note.namespace)
+        };
+        if records.iter().all(is_asked) {
+            return Ok(records);
         }
-        Ok(records)
-    }
-
-    /// Is the prefix there and in this namespace? One that is gone is no reason to call the subnet gone.
-    async fn is_in(&self, namespace: &str, prefix: &str) -> Result<bool> {
-        match self.client.prefix(prefix).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            answer => Ok(answer?.namespace.id == namespace),
-        }
+        Err(Error::new(ErrorKind::Unexpected, "Nautobot answers with another address than it was asked for"))
     }
 
     /// Deletes one record; `false` when it was gone already.
-    async fn delete(&self, current: &PrefixRow, address: IpAddr, record: &AddressRow) -> Result<bool> {
+    async fn delete(&self, subnet: &Subnet, note: &Note, address: IpAddr, record: &AddressRow) -> Result<bool> {
         match self.client.delete(&record.id).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             outcome => return outcome.map(|()| true),
         }
         // A permission that is bound to conditions hides what may not be deleted: that is a 404 as well.
-        if self.records(current, address).await?.iter().any(|left| left.id == record.id) {
+        if self.records(subnet, note, address).await?.iter().any(|left| left.id == record.id) {
             let message = format!(
                 "The user of the Nautobot token may not delete IP address {address}: the permission {} does not reach \
                  it",
@@ -98,6 +94,27 @@ impl Nautobot {
     }
 }
 
+/// What a look-up notes of a prefix besides what everybody sees.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    /// The id of its namespace.
+    namespace: String,
+    /// Is it there to hold prefixes, not addresses?
+    is_container: bool,
+}
+
+impl Note {
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) for a subnet that no look-up of this provider has found.
+    fn of(subnet: &Subnet) -> Result<Self> {
+        serde_json::from_str(subnet.id.note()).map_err(|_| gone(subnet))
+    }
+}
+
+fn gone(subnet: &Subnet) -> Error {
+    Error::new(ErrorKind::NotFound, format!("Subnet {subnet} is no longer in Nautobot"))
+}
+
 fn group(row: NamespaceRow) -> Option<Group> {
     Some(Group { id: RecordId::new(row.id), name: GroupName::new(row.name)?, description: row.description })
 }
@@ -107,9 +124,10 @@ fn subnet(row: PrefixRow, known: Option<&GroupName>) -> Result<Subnet> {
     let unexpected = |message: &str| Error::new(ErrorKind::Unexpected, message);
     let prefix = row.value().ok_or_else(|| unexpected("Nautobot answers with a prefix that is none"))?;
     let pool = row.is_pool();
+    let note = json!(Note { is_container: row.is_container(), namespace: row.namespace.id });
     let group = known.cloned().or_else(|| GroupName::new(row.namespace.name?));
     let group = group.ok_or_else(|| unexpected("Nautobot does not name the namespace of a prefix"))?;
-    Ok(Subnet { id: RecordId::new(row.id), prefix, group: Some(group), description: row.description, pool })
+    Ok(Subnet { id: RecordId::with_note(row.id, note), prefix, group: Some(group), description: row.description, pool })
 }
 
 /// Can the name be filtered by? `null` asks for "no value"; control characters are an error.
@@ -180,23 +198,20 @@ impl Provider for Nautobot {
     }
 
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
-        let current = self.current(subnet).await?;
-        let records = self.records(&current, address).await?;
+        let records = self.records(subnet, &Note::of(subnet)?, address).await?;
         Ok(records.first().map(|record| record::reservation(&self.settings, record)))
     }
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
-        if self.current(subnet).await?.is_container() {
+        let note = Note::of(subnet)?;
+        if note.is_container && self.current(subnet, &note).await?.is_container() {
             // Nautobot would offer what the prefixes inside need for themselves, their network addresses included.
             let message =
                 format!("Subnet {subnet} is a container in Nautobot; choose a prefix inside it, or make it a network");
             return Err(Error::new(ErrorKind::Rejected, message));
         }
         match free::free_addresses(&self.client, subnet, query).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let message = format!("Subnet {subnet} is no longer in Nautobot");
-                Err(Error::new(ErrorKind::NotFound, message).because(error))
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(gone(subnet).because(error)),
             answer => answer,
         }
     }
@@ -205,16 +220,26 @@ impl Provider for Nautobot {
         if !subnet.prefix.contains(address) {
             return Err(Error::new(ErrorKind::Rejected, format!("IP address {address} is not in subnet {subnet}")));
         }
-        // Nautobot would put the address into a wider prefix when this one is gone.
-        let current = self.current(subnet).await?;
-        let new = record::new(&self.settings, current.namespace.id.clone(), subnet, address, by);
-        match self.client.add(&new).await? {
+        let note = Note::of(subnet)?;
+        let mut new = record::new(&self.settings, &note.namespace, subnet, address, by);
+        let mut added = self.client.add(&new).await?;
+        if matches!(added, Added::NotItsParent) {
+            // Unless the prefix has become another one, the address is to be recorded in a smaller one inside of it.
+            self.current(subnet, &note).await?;
+            new.parent = None;
+            added = self.client.add(&new).await?;
+        }
+        match added {
             Added::Done => Ok(()),
             Added::Refused(error) if error.kind() == ErrorKind::AlreadyExists => {
                 Err(Self::already_exists(subnet, address).because(error))
             }
+            Added::Refused(error) if error.kind() == ErrorKind::NotFound => Err(gone(subnet).because(error)),
             Added::Refused(error) => Err(error),
-            Added::PerhapsTaken(error) => match self.records(&current, address).await {
+            Added::NotItsParent => {
+                Err(Error::new(ErrorKind::Unexpected, "Nautobot refuses a parent that nobody named"))
+            }
+            Added::PerhapsTaken(error) => match self.records(subnet, &note, address).await {
                 Ok(records) if !records.is_empty() => Err(Self::already_exists(subnet, address).because(error)),
                 _ => Err(error),
             },
@@ -222,8 +247,8 @@ impl Provider for Nautobot {
     }
 
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
-        let current = self.current(subnet).await?;
-        let records = self.records(&current, address).await?;
+        let note = Note::of(subnet)?;
+        let records = self.records(subnet, &note, address).await?;
         if self.settings.delete_only_own && !records.iter().all(|record| record::is_ours(&self.settings, record)) {
             let message = format!(
                 "IP address {address} was not added to Nautobot by this proxy, and delete_only_own keeps it; delete it \
@@ -233,7 +258,7 @@ impl Provider for Nautobot {
         }
         let mut released = Released::WasAbsent;
         for record in &records {
-            if self.delete(&current, address, record).await? {
+            if self.delete(subnet, &note, address, record).await? {
                 released = Released::Removed;
             }
         }

@@ -19,17 +19,18 @@ const DNS_NAME_AT_MOST: usize = 255;
 /// Between the mark and the rest of a description.
 const SEPARATOR: &str = ": ";
 
-/// The record of an address that is to be added to the namespace of this id.
+/// The record of an address that is to be added to a subnet, which is in the namespace of this id.
 pub(crate) fn new(
     settings: &Settings,
-    namespace: String,
+    namespace: &str,
     subnet: &Subnet,
     address: IpAddr,
     by: &Requester,
 ) -> NewAddress {
     NewAddress {
         address: format!("{address}/{}", subnet.prefix.length()),
-        namespace,
+        namespace: namespace.to_owned(),
+        parent: Some(subnet.id.to_string()),
         status: settings.status.clone(),
         description: description(settings, Filling { by, address, subnet }),
         dns_name: by.hostname.as_deref().and_then(|hostname| dns_name(hostname, address)),
@@ -120,7 +121,7 @@ mod tests {
             pool: false,
         };
         let by = Requester { mac: mac.parse().ok(), hostname: Some(hostname.to_owned()) };
-        new(&settings(description), "n".to_owned(), &subnet, [10, 1, 13, 9].into(), &by)
+        new(&settings(description), "n", &subnet, [10, 1, 13, 9].into(), &by)
     }
 
     const MAC: &str = "02:00:5e:00:53:aa";
@@ -128,7 +129,8 @@ mod tests {
     #[test]
     fn a_record_has_mask_name_mac_and_mark() {
         let record = record("Foreman {hostname} {mac}", "Web.Example.COM", MAC);
-        assert_eq!(record.address, "10.1.13.9/24");
+        assert_eq!((record.address.as_str(), record.namespace.as_str()), ("10.1.13.9/24", "n"));
+        assert_eq!(record.parent.as_deref(), Some("3a65b43b-0468-4395-a0c7-457014cf53e0"));
         assert_eq!(record.dns_name.as_deref(), Some("web.example.com"));
         assert_eq!(record.description, "foreman-ipam-proxy: Foreman Web.Example.COM 02:00:5e:00:53:aa");
         assert_eq!((record.custom_fields["mac"].as_str(), record.custom_fields.len()), (Some(MAC), 2));

@@ -12,10 +12,19 @@ fn refusal(answer: &Answer) -> Refusal {
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
-/// `{"error": "duplicate key value violates unique constraint …", "exception": "IntegrityError"}` with status 500 is
-/// how the loser of a race is told.
-pub(crate) fn is_integrity(answer: &Answer) -> bool {
-    answer.status == 500 && refusal(answer).exception.as_deref() == Some("IntegrityError")
+/// Is this how the loser of a race is told? Status 500, and as `exception` the refusal of the database (`IntegrityError`,
+/// `duplicate key value violates unique constraint …`), or that of the check which is made once more just before the
+/// write and which nobody catches (`ValidationError`, `{'__all__': ['IP address … already exists in ….']}`).
+pub(crate) fn is_lost_race(answer: &Answer) -> bool {
+    let exception = refusal(answer).exception;
+    answer.status == 500 && matches!(exception.as_deref(), Some("IntegrityError" | "ValidationError"))
+}
+
+/// `{"parent": ["10.1.0.0/16: Global cannot be assigned as the parent of 10.1.2.3/16. …"]}`: the prefix is there, and a
+/// smaller one is around the address, or it has been moved.
+pub(crate) fn is_other_parent(answer: &Answer) -> bool {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    answer.status == 400 && body["parent"].to_string().contains("cannot be assigned as the parent")
 }
 
 pub(crate) fn no_api() -> Error {
@@ -76,8 +85,10 @@ fn invalid(answer: &Answer) -> Error {
     let (kind, message) = if says("__all__", "already exists") {
         // `IP address 10.1.13.10/24 already exists in 10.1.13.0/24.` There is no 409.
         (ErrorKind::AlreadyExists, "The IP address already exists in Nautobot".to_owned())
+    } else if says("parent", "Related object not found") {
+        (ErrorKind::NotFound, "Nautobot has no such prefix any more".to_owned())
     } else if says("namespace", "Related object not found") {
-        // The prefix was read just before, so the namespace is there; the user may not view it.
+        // The prefix is in it, so the namespace is there; the user may not view it.
         let right = Right::ViewNamespaces;
         (ErrorKind::Rejected, format!("The user of the Nautobot token lacks the permission: {right}; grant it"))
     } else if fields.contains_key("namespace") {
@@ -173,6 +184,12 @@ mod tests {
                 r#"{"namespace": ["Related object not found using the provided attributes: {'pk': 'x'}"]}"#,
                 ErrorKind::Rejected,
                 "view on ipam.namespace",
+            ),
+            (
+                400,
+                r#"{"parent": ["Related object not found …"], "namespace": ["Related object not found …"]}"#,
+                ErrorKind::NotFound,
+                "no such prefix",
             ),
             (
                 400,

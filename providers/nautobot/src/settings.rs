@@ -55,8 +55,7 @@ impl Settings {
     pub fn read(section: &mut Section) -> Option<Self> {
         let http = HttpSettings::read(section, URL);
         let right = "write the API token of a Nautobot user, in quotes";
-        let token =
-            section.read("token", right, |value| value.as_str().filter(|text| is_token(text)).map(Secret::from));
+        let token = section.secret_with("token", right, is_token);
         let token = section.required("token", token, right);
         let status = section.text("status").unwrap_or_else(|| STATUS.to_owned());
         let right = "write text with the places {mac}, {hostname}, {address}, {subnet}, {group} and {date}";

@@ -66,10 +66,11 @@ pub(crate) struct NamespaceReference {
     pub(crate) name: Option<String>,
 }
 
-/// Any other object in an object: `{"id", "object_type", "url"}` (3.2.7).
+/// The prefix of an address: `{"id", "object_type", "url"}`, with `depth=1` the whole of it (3.2.7).
 #[derive(Debug, Deserialize)]
-pub(crate) struct Reference {
-    pub(crate) id: String,
+pub(crate) struct ParentReference {
+    /// Only with `depth=1`; then without its name.
+    pub(crate) namespace: Option<NamespaceReference>,
 }
 
 /// A row of `/api/ipam/ip-addresses/` and the answer to a `POST` there (3.2.7).
@@ -79,7 +80,7 @@ pub(crate) struct AddressRow {
     /// Such as `10.1.0.4/24`. The mask is whatever the writer gave.
     pub(crate) address: String,
     /// The smallest prefix of the namespace around the address.
-    pub(crate) parent: Reference,
+    pub(crate) parent: ParentReference,
     /// Empty when there is none; always lower case.
     pub(crate) dns_name: String,
     pub(crate) description: String,
@@ -105,6 +106,11 @@ impl AvailableRow {
     pub(crate) fn host(&self) -> Option<IpAddr> {
         host(&self.address)
     }
+
+    /// The length of the prefix.
+    pub(crate) fn length(&self) -> Option<u8> {
+        self.address.split_once('/')?.1.parse().ok()
+    }
 }
 
 fn host(address: &str) -> Option<IpAddr> {
@@ -126,9 +132,12 @@ pub(crate) struct NamedRow {
 pub(crate) struct NewAddress {
     /// With the mask of its subnet; without one it would become /32.
     pub(crate) address: String,
-    /// The id. Nautobot itself finds the parent in it. Naming the parent instead is refused as soon as a smaller prefix
-    /// is around the address.
+    /// The id.
     pub(crate) namespace: String,
+    /// The id of the prefix. With both, Nautobot refuses a prefix that is not the smallest one of the namespace around
+    /// the address; without, it finds that one itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<String>,
     /// Required, by name; case matters.
     pub(crate) status: String,
     pub(crate) description: String,

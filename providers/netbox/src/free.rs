@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result, Subnet};
 
 use crate::client::{ADDRESSES, PAGE, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT};
+use crate::note::Note;
 use crate::provider::{gone_as, vrf_filter};
 use crate::{Netbox, wire};
 
@@ -29,7 +30,7 @@ pub(crate) async fn addresses(netbox: &Netbox, subnet: &Subnet, query: FreeQuery
     let path = ["api", "ipam", "prefixes", subnet.id.as_str(), "available-ips", ""];
     let rows = netbox.client.get(&path, &[("limit", &asked.to_string())], VIEW_BOTH).await;
     let rows: Vec<wire::Available> = rows.map_err(|error| gone_as(error, subnet))?;
-    let listed = listed(subnet, &rows)?;
+    let listed = listed(subnet, Note::of(subnet)?, &rows)?;
     let mut free: Vec<IpAddr> = listed.iter().copied().filter(|address| is_wanted(subnet, query, *address)).collect();
     free.truncate(query.at_most);
     // Nothing listed: the subnet is full. (Or `mark_utilized` is set, up to 4.2: then NetBox gives nothing out.)
@@ -44,13 +45,14 @@ pub(crate) async fn addresses(netbox: &Netbox, subnet: &Subnet, query: FreeQuery
 /// The addresses that were listed, lowest first.
 ///
 /// # Errors
-/// [`NotFound`](ErrorKind::NotFound) when they are of another prefix: the record has been changed.
-fn listed(subnet: &Subnet, rows: &[wire::Available]) -> Result<Vec<IpAddr>> {
+/// [`NotFound`](ErrorKind::NotFound) when they are of another prefix or VRF: the record has been changed.
+fn listed(subnet: &Subnet, note: Note, rows: &[wire::Available]) -> Result<Vec<IpAddr>> {
     let mut listed = BTreeSet::new();
     for row in rows {
         let odd = || Error::new(ErrorKind::Unexpected, format!("{WHAT} lists a free address that is none"));
         let (address, length) = wire::interface(&row.address).ok_or_else(odd)?;
-        if length != subnet.prefix.length() || !subnet.prefix.contains(address) {
+        let is_of_subnet = length == subnet.prefix.length() && subnet.prefix.contains(address);
+        if !is_of_subnet || row.vrf.as_ref().map(|vrf| vrf.id) != note.vrf {
             return Err(Error::new(ErrorKind::NotFound, format!("Subnet {subnet} has become another one in {WHAT}")));
         }
         listed.insert(address);
@@ -103,7 +105,7 @@ async fn add_behind(
 
 /// The addresses that are recorded in a block of a prefix.
 async fn used(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix, block: Prefix) -> Result<BTreeSet<IpAddr>> {
-    let vrf = record.vrf.as_ref().map(|vrf| vrf.id);
+    let vrf = record.vrf_id();
     // In a container of the global table the addresses of all VRFs count.
     let counts_all = vrf.is_none() && record.status.0 == CONTAINER;
     let (parent, vrf_id) = (block.to_string(), vrf_filter(vrf));
@@ -121,7 +123,7 @@ async fn ranges(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix) -> Resu
         // 2.x has no ranges.
         return Ok(Vec::new());
     }
-    let vrf = record.vrf.as_ref().map(|vrf| vrf.id);
+    let vrf = record.vrf_id();
     let (parent, vrf_id) = (subnet.prefix.to_string(), vrf_filter(vrf));
     let query =
         [("fields", "id,start_address,end_address,vrf,mark_populated"), ("parent", &parent), ("vrf_id", &vrf_id)];

@@ -2,6 +2,7 @@
 
 use ipam_provider::{Error, ErrorKind, GroupName, Result};
 
+use crate::client::{VIEW_VRF, VRFS};
 use crate::wire;
 
 /// The kind of NetBox record that groups prefixes.
@@ -28,7 +29,7 @@ impl GroupBy {
     /// The path of the list of all groups.
     pub(crate) fn path(self) -> [&'static str; 4] {
         match self {
-            Self::Vrf => ["api", "ipam", "vrfs", ""],
+            Self::Vrf => VRFS,
             Self::Tenant => ["api", "tenancy", "tenants", ""],
             Self::Site => ["api", "dcim", "sites", ""],
             Self::Role => ["api", "ipam", "roles", ""],
@@ -48,7 +49,7 @@ impl GroupBy {
     /// The permission to see the groups.
     pub(crate) fn permission(self) -> &'static str {
         match self {
-            Self::Vrf => "ipam.view_vrf",
+            Self::Vrf => VIEW_VRF,
             Self::Tenant => "tenancy.view_tenant",
             Self::Site => "dcim.view_site",
             Self::Role => "ipam.view_role",

@@ -3,6 +3,7 @@
 mod client;
 mod free;
 mod group_by;
+mod note;
 mod probe;
 mod provider;
 mod record;

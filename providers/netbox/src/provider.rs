@@ -1,8 +1,9 @@
 //! NetBox as a provider: nouns of the contract to NetBox's records and back.
 //!
-//! A subnet is a prefix by its id. Whatever is asked about one of its addresses, the prefix is read first: its VRF says
-//! where the address is looked for, and a prefix that has gone is seen.
+//! A subnet is a prefix by its id, with a [`Note`] of what an address of it needs besides, so that nothing about its
+//! addresses needs another look at the prefix.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use async_trait::async_trait;
@@ -11,8 +12,9 @@ use ipam_provider::{
     Requester, Reservation, Result, Subnet,
 };
 
-use crate::client::{ADDRESSES, Client, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, WHAT};
+use crate::client::{ADDRESSES, Client, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT};
 use crate::group_by::GroupBy;
+use crate::note::Note;
 use crate::record::Place;
 use crate::{Settings, free, probe, wire};
 
@@ -22,8 +24,11 @@ pub(crate) const NAME: &str = "netbox";
 /// The one name that no filter finds: NetBox takes it for "without a name".
 const NULL: &str = "null";
 
+/// So many VRFs are asked about in one request, whose line must stay below 4 kB.
+const VRFS_AT_MOST: usize = 100;
+
 /// One NetBox.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Netbox {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
@@ -59,20 +64,32 @@ impl Netbox {
     }
 
     /// The prefixes that a query finds, as far as they are of a wanted status.
-    async fn prefixes(&self, query: &[(&str, &str)]) -> Result<Vec<Subnet>> {
+    async fn prefixes(&self, query: &[(&str, &str)]) -> Result<Vec<wire::Prefix>> {
         let statuses = &self.settings.prefix_status;
         let wanted = statuses.iter().map(|status| ("status", status.as_str()));
         let query: Vec<_> =
             [("fields", wire::Prefix::FIELDS)].into_iter().chain(wanted).chain(query.iter().copied()).collect();
-        let rows: Vec<wire::Prefix> = self.client.list(&PREFIXES, &query, VIEW_PREFIX).await?;
-        let wanted = rows.iter().filter(|row| statuses.is_empty() || statuses.contains(&row.status.0));
-        wanted.map(|row| self.subnet(row)).collect()
+        let mut rows: Vec<wire::Prefix> = self.client.list(&PREFIXES, &query, VIEW_PREFIX).await?;
+        rows.retain(|row| statuses.is_empty() || statuses.contains(&row.status.0));
+        Ok(rows)
     }
 
-    fn subnet(&self, row: &wire::Prefix) -> Result<Subnet> {
-        let odd = || Error::new(ErrorKind::Unexpected, format!("{WHAT} shows a prefix that is none"));
+    /// The subnets of these rows.
+    async fn subnets_of(&self, rows: &[wire::Prefix]) -> Result<Vec<Subnet>> {
+        let rules = self.rules(rows).await?;
+        rows.iter().map(|row| self.subnet(row, &rules)).collect()
+    }
+
+    fn subnet(&self, row: &wire::Prefix, rules: &BTreeMap<u64, wire::VrfRule>) -> Result<Subnet> {
+        let note = Note {
+            vrf: row.vrf_id(),
+            // Of the global table nobody can tell: `ENFORCE_GLOBAL_UNIQUE` is shown nowhere.
+            is_unique: row.vrf_id().and_then(|vrf| rules.get(&vrf)?.keeps_unique()),
+            // Whoever groups by tenant wants the addresses to be the tenant's.
+            tenant: row.tenant.as_ref().filter(|_| self.settings.group_by == GroupBy::Tenant).map(|tenant| tenant.id),
+        };
         Ok(Subnet {
-            id: RecordId::new(row.id),
+            id: RecordId::with_note(row.id, note),
             prefix: row.cidr().ok_or_else(odd)?,
             group: self.settings.group_by.group_of(row)?,
             description: row.description.clone(),
@@ -80,30 +97,42 @@ impl Netbox {
         })
     }
 
+    /// The rules of the VRFs of these rows, by id.
+    async fn rules(&self, rows: &[wire::Prefix]) -> Result<BTreeMap<u64, wire::VrfRule>> {
+        let vrfs: BTreeSet<u64> = rows.iter().filter_map(wire::Prefix::vrf_id).collect();
+        let mut rules = BTreeMap::new();
+        for ids in vrfs.into_iter().collect::<Vec<_>>().chunks(VRFS_AT_MOST) {
+            let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
+            let query = ids.iter().map(|id| ("id", id.as_str()));
+            let query: Vec<_> = [("fields", wire::VrfRule::FIELDS)].into_iter().chain(query).collect();
+            let found: Vec<wire::VrfRule> = match self.client.list(&VRFS, &query, VIEW_VRF).await {
+                // With another `group_by` the token need not be allowed to see VRFs.
+                Err(error) if error.kind() == ErrorKind::Unauthenticated => return Ok(BTreeMap::new()),
+                answer => answer?,
+            };
+            rules.extend(found.into_iter().map(|rule| (rule.id, rule)));
+        }
+        Ok(rules)
+    }
+
     /// The prefix behind a subnet, as it is now.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when it has gone, or has become another prefix or part of another group.
     pub(crate) async fn record(&self, subnet: &Subnet) -> Result<wire::Prefix> {
-        let gone = || Error::new(ErrorKind::NotFound, format!("Subnet {subnet} has gone from {WHAT}"));
         let id = subnet.id.as_str();
         if id.parse::<u64>().is_err() {
-            return Err(gone());
+            return Err(gone(subnet));
         }
         let path = ["api", "ipam", "prefixes", id, ""];
         let row = self.client.get(&path, &[("fields", wire::Prefix::FIELDS)], VIEW_PREFIX).await;
         let row: wire::Prefix = row.map_err(|error| gone_as(error, subnet))?;
-        let now = self.subnet(&row)?;
-        if now.id == subnet.id && now.prefix == subnet.prefix && now.group == subnet.group {
-            Ok(row)
-        } else {
-            Err(gone())
-        }
+        let is_same = row.cidr() == Some(subnet.prefix) && self.settings.group_by.group_of(&row)? == subnet.group;
+        if is_same { Ok(row) } else { Err(gone(subnet)) }
     }
 
-    /// All records of an address in the VRF of a prefix, by id. Their length may be any.
-    async fn addresses(&self, record: &wire::Prefix, subnet: &Subnet, address: IpAddr) -> Result<Vec<wire::Address>> {
-        let vrf = record.vrf.as_ref().map(|vrf| vrf.id);
+    /// All records of an address in a VRF, by id. Their length may be any.
+    async fn addresses(&self, vrf: Option<u64>, subnet: &Subnet, address: IpAddr) -> Result<Vec<wire::Address>> {
         // Without a length any length is found. `Display` writes IPv6 as NetBox does; 3.x finds no other spelling.
         let text = address.to_string();
         let query = [("fields", wire::Address::FIELDS), ("address", &text), ("vrf_id", &vrf_filter(vrf))];
@@ -114,17 +143,21 @@ impl Netbox {
         Ok(rows)
     }
 
-    /// Takes our own record back when another one was there first. Where a VRF does not enforce unique addresses,
-    /// NetBox records one address for everybody who asks; of those, the record with the lowest id stays.
-    async fn keep_only_first(&self, record: &wire::Prefix, subnet: &Subnet, address: IpAddr, own: u64) -> Result<()> {
-        let rows = match self.addresses(record, subnet, address).await {
-            Ok(rows) => rows,
-            Err(error) => {
-                // The address is recorded, which is what was asked for.
-                log::warn!("whether {address} in {subnet} is recorded only once could not be seen: {error}");
-                return Ok(());
+    /// Records an address where NetBox may let it have a second record, and takes that back when another one was there
+    /// first: of several the record with the lowest id stays.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](ErrorKind::AlreadyExists) when there was. When that cannot be seen, one that leaves open
+    /// whether the address is the caller's: the record may be one of several.
+    async fn record_once(&self, subnet: &Subnet, note: Note, address: IpAddr, by: &Requester) -> Result<()> {
+        let own = self.create(subnet, note, address, by).await?;
+        let rows = self.addresses(note.vrf, subnet, address).await.map_err(|error| {
+            if error.kind().leaves_write_unknown() {
+                return error;
             }
-        };
+            let text = format!("{WHAT} has recorded {address} in subnet {subnet}, and does not show whether only once");
+            Error::new(ErrorKind::Unexpected, text).because(error)
+        })?;
         if rows.iter().all(|row| row.id >= own) {
             return Ok(());
         }
@@ -133,6 +166,29 @@ impl Netbox {
         }
         Err(taken(subnet, address))
     }
+
+    /// Records an address; the id of its record.
+    async fn create(&self, subnet: &Subnet, note: Note, address: IpAddr, by: &Requester) -> Result<u64> {
+        let place = Place { subnet, vrf: note.vrf, tenant: note.tenant };
+        let created = self.client.create(&self.settings.records.address(place, address, by)).await;
+        let created = created.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => taken(subnet, address).because(error),
+            _ => gone_as(error, subnet),
+        })?;
+        if created.ip() == Some(address) && created.vrf.as_ref().map(|vrf| vrf.id) == note.vrf {
+            return Ok(created.id);
+        }
+        let text = format!("{WHAT} has recorded something else than {address} in subnet {subnet}; look for it there");
+        Err(Error::new(ErrorKind::Unexpected, text))
+    }
+}
+
+fn odd() -> Error {
+    Error::new(ErrorKind::Unexpected, format!("{WHAT} shows a prefix that is none"))
+}
+
+pub(crate) fn gone(subnet: &Subnet) -> Error {
+    Error::new(ErrorKind::NotFound, format!("Subnet {subnet} has gone from {WHAT}"))
 }
 
 /// The value of the filter `vrf_id`: without one all VRFs would be looked at.
@@ -143,7 +199,7 @@ pub(crate) fn vrf_filter(vrf: Option<u64>) -> String {
 /// Names the subnet in an error that says that a record has gone.
 pub(crate) fn gone_as(error: Error, subnet: &Subnet) -> Error {
     if error.kind() == ErrorKind::NotFound {
-        return Error::new(ErrorKind::NotFound, format!("Subnet {subnet} has gone from {WHAT}")).because(error);
+        return gone(subnet).because(error);
     }
     error
 }
@@ -191,27 +247,34 @@ impl Provider for Netbox {
         let ids: Vec<String> = groups.iter().map(|group| group.id.to_string()).collect();
         let filter = self.settings.group_by.filter();
         let query: Vec<_> = ids.iter().map(|id| (filter, id.as_str())).collect();
-        let mut subnets = match self.prefixes(&query).await {
+        let rows = match self.prefixes(&query).await {
             // The group has gone since it was found.
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             other => other?,
         };
+        let mut subnets = self.subnets_of(&rows).await?;
         subnets.retain(|subnet| subnet.group.as_ref() == Some(name));
         subnets.sort_by_key(|subnet| subnet.prefix);
         Ok(subnets)
     }
 
-    /// One request for all groups: prefixes show the names of their groups, and a filter by name does not exist.
+    /// One request for all groups, because prefixes show the names of their groups, and a filter by name does not exist;
+    /// and one for the rules of the VRFs.
     async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
-        let mut subnets = self.prefixes(&[("prefix", &prefix.to_string())]).await?;
-        subnets.retain(|subnet| subnet.prefix == prefix && (group.is_none() || subnet.group.as_ref() == group));
+        let mut rows = Vec::new();
+        for row in self.prefixes(&[("prefix", &prefix.to_string())]).await? {
+            let is_in_group = group.is_none() || self.settings.group_by.group_of(&row)?.as_ref() == group;
+            if row.cidr().ok_or_else(odd)? == prefix && is_in_group {
+                rows.push(row);
+            }
+        }
+        let mut subnets = self.subnets_of(&rows).await?;
         subnets.sort_by(|a, b| a.group.cmp(&b.group));
         Ok(subnets)
     }
 
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
-        let record = self.record(subnet).await?;
-        let rows = self.addresses(&record, subnet, address).await?;
+        let rows = self.addresses(Note::of(subnet)?.vrf, subnet, address).await?;
         Ok(self.settings.records.reservation(&rows))
     }
 
@@ -225,30 +288,24 @@ impl Provider for Netbox {
             let text = format!("{address} is not an address for hosts of subnet {subnet}");
             return Err(Error::new(ErrorKind::Rejected, text));
         }
-        let record = self.record(subnet).await?;
-        // The IPAM refuses a second record only where it is told to; see `keep_only_first`.
-        if !self.addresses(&record, subnet, address).await?.is_empty() {
+        let note = Note::of(subnet)?;
+        if note.is_unique == Some(true) {
+            return self.create(subnet, note, address, by).await.map(drop);
+        }
+        // What is known to get a second record is looked at first; `record_once` is then for those who come at once.
+        if note.is_unique == Some(false) && !self.addresses(note.vrf, subnet, address).await?.is_empty() {
             return Err(taken(subnet, address));
         }
-        // Whoever groups by tenant wants the address to be the tenant's.
-        let tenant = record.tenant.as_ref().filter(|_| self.settings.group_by == GroupBy::Tenant);
-        let vrf = record.vrf.as_ref().map(|vrf| vrf.id);
-        let place = Place { subnet, vrf, tenant: tenant.map(|tenant| tenant.id) };
-        let created = self.client.create(&self.settings.records.address(place, address, by)).await;
-        let created = created.map_err(|error| {
-            if error.kind() == ErrorKind::AlreadyExists { taken(subnet, address).because(error) } else { error }
-        })?;
-        if created.ip() != Some(address) || created.vrf.as_ref().map(|vrf| vrf.id) != vrf {
-            let text =
-                format!("{WHAT} has recorded something else than {address} in subnet {subnet}; look for it there");
-            return Err(Error::new(ErrorKind::Unexpected, text));
-        }
-        self.keep_only_first(&record, subnet, address, created.id).await
+        // A task of its own, so that a second record is taken back also when the caller does not wait for it.
+        let (this, subnet, by) = (self.clone(), subnet.clone(), by.clone());
+        let task = tokio::spawn(async move { this.record_once(&subnet, note, address, &by).await });
+        task.await.unwrap_or_else(|panic| {
+            Err(Error::new(ErrorKind::Unexpected, "The NetBox provider failed; see the proxy's log").because(panic))
+        })
     }
 
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
-        let record = self.record(subnet).await?;
-        let mut rows = self.addresses(&record, subnet, address).await?;
+        let mut rows = self.addresses(Note::of(subnet)?.vrf, subnet, address).await?;
         if self.settings.delete_only_own && !rows.is_empty() {
             rows.retain(|row| self.settings.records.is_ours(row));
             if rows.is_empty() {

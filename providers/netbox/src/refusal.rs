@@ -13,6 +13,9 @@ const NO_PERMISSION: &str = "You do not have permission to perform this action."
 /// The beginning of what NetBox says of an address that is taken.
 const DUPLICATE: &str = "Duplicate IP address found";
 
+/// The beginning of what NetBox says of a record that another one is to refer to, and that is not there.
+const NO_RELATED: &str = "Related object not found";
+
 /// The filters that name a group by its id.
 const GROUP_FILTERS: [&str; 4] = ["vrf_id", "tenant_id", "site_id", "role_id"];
 
@@ -79,6 +82,10 @@ fn bad_request(answer: &Answer) -> Error {
     // A filter by the id of a group that has gone is refused rather than answered with an empty list.
     if GROUP_FILTERS.iter().any(|filter| body.contains_key(*filter)) {
         return Error::new(ErrorKind::NotFound, format!("The group has gone from {WHAT}"));
+    }
+    // The same of a VRF that an address is to be recorded in.
+    if body.get("vrf").is_some_and(|texts| texts.to_string().contains(NO_RELATED)) {
+        return Error::new(ErrorKind::NotFound, format!("The VRF has gone from {WHAT}"));
     }
     // There is no 409 for an address that is taken.
     if body.get("address").is_some_and(|texts| texts.to_string().contains(DUPLICATE)) {
@@ -172,6 +179,8 @@ mod tests {
             (ErrorKind::Rejected, "NetBox refuses the value of address; see the log".into())
         );
         let gone = json!({"vrf_id": ["Select a valid choice. 99999 is not one of the available choices."]});
+        assert_eq!(refused(400, gone).0, ErrorKind::NotFound);
+        let gone = json!({"vrf": ["Related object not found using the provided numeric ID: 7"]});
         assert_eq!(refused(400, gone).0, ErrorKind::NotFound);
         assert_eq!(refused(400, json!({"__all__": ["Invalid value for custom field"]})).0, ErrorKind::Rejected);
         assert_eq!(

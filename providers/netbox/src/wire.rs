@@ -36,7 +36,7 @@ macro_rules! rows {
     )+};
 }
 
-rows!(Group Prefix Address Range);
+rows!(Group VrfRule Prefix Address Range);
 
 /// A record as it is shown inside of another one.
 #[derive(Debug, Clone, Deserialize)]
@@ -84,6 +84,33 @@ pub(crate) struct Group {
     pub(crate) description: String,
 }
 
+/// A row of `/api/ipam/vrfs/`, for its rule.
+#[derive(Debug, Deserialize)]
+pub(crate) struct VrfRule {
+    /// Its id.
+    pub(crate) id: u64,
+    /// Is a second record of an address refused?
+    pub(crate) enforce_unique: bool,
+    /// From 4.0 on; tells the versions that surely write addresses one after the other (since 3.3) from those that let
+    /// two at once pass the rule.
+    #[serde(default)]
+    pub(crate) display_url: Option<String>,
+}
+
+impl VrfRule {
+    /// What is asked for of a row.
+    pub(crate) const FIELDS: &'static str = "id,enforce_unique,display_url";
+
+    /// Does NetBox refuse a second record of an address? `None` for versions that do it only when nobody else writes at
+    /// the same moment.
+    pub(crate) fn keeps_unique(&self) -> Option<bool> {
+        match (self.enforce_unique, &self.display_url) {
+            (true, None) => None,
+            (enforces, _) => Some(enforces),
+        }
+    }
+}
+
 /// A row of `/api/ipam/prefixes/`, and the whole of `/api/ipam/prefixes/{id}/`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Prefix {
@@ -119,6 +146,11 @@ impl Prefix {
     pub(crate) const FIELDS: &'static str =
         "id,prefix,vrf,tenant,role,site,scope_type,scope,status,is_pool,description";
 
+    /// The id of its VRF; `None` in the global table.
+    pub(crate) fn vrf_id(&self) -> Option<u64> {
+        self.vrf.as_ref().map(|vrf| vrf.id)
+    }
+
     /// The prefix as a value, if it is one.
     pub(crate) fn cidr(&self) -> Option<Cidr> {
         self.prefix.parse().ok()
@@ -130,6 +162,8 @@ impl Prefix {
 pub(crate) struct Available {
     /// The address with the length of the prefix that was asked.
     pub(crate) address: String,
+    /// The VRF of the prefix; `null` in the global table.
+    pub(crate) vrf: Option<Nested>,
 }
 
 /// A row of `/api/ipam/ip-addresses/`, and the answer to its creation.

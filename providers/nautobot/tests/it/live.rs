@@ -1,15 +1,15 @@
 //! A real Nautobot, named by the environment.
 //!
-//! `IPAM_TEST_NAUTOBOT_URL` and `IPAM_TEST_NAUTOBOT_TOKEN`; the token's user must be allowed everything in IPAM. Every
-//! case deletes the namespaces of the seed, by name and description, and makes them anew, so do not point it at a
-//! Nautobot that is used.
+//! `IPAM_TEST_NAUTOBOT_URL` and `IPAM_TEST_NAUTOBOT_TOKEN`, whose user must be allowed everything in IPAM, and
+//! `IPAM_TEST_NAUTOBOT_MAC_FIELD`, the key of a custom field of IP addresses, where there is one. Every case deletes the
+//! namespaces of the seed, by name and description, and makes them anew, so do not point it at a Nautobot that is used.
 
 use std::env;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use ipam_conformance::{Fault, Seed, SeededSubnet, Subject};
+use ipam_conformance::{Fault, Seed, SeededGroup, SeededSubnet, Subject};
 use ipam_provider::Provider;
 use ipam_provider::http::{HttpClient, HttpSettings, Method};
 use ipam_provider::settings::{Section, Setting};
@@ -21,12 +21,14 @@ use crate::site::{group, provider, seed};
 
 const URL: &str = "IPAM_TEST_NAUTOBOT_URL";
 const TOKEN: &str = "IPAM_TEST_NAUTOBOT_TOKEN";
+const MAC_FIELD: &str = "IPAM_TEST_NAUTOBOT_MAC_FIELD";
 
 /// A real Nautobot, for one case at a time.
 pub(crate) struct Live {
     http: HttpClient,
     authorization: HeaderValue,
     provider: Arc<dyn Provider>,
+    mac_field: Option<String>,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -51,13 +53,20 @@ impl Live {
         page["results"].as_array().expect("rows").clone()
     }
 
-    async fn add(&self, objects: &str, body: Value) -> Value {
-        self.ask(Method::POST, &["api", "ipam", objects, ""], &[], Some(body)).await
+    /// Adds all or none, in one request.
+    async fn add(&self, objects: &str, rows: Vec<Value>) {
+        if !rows.is_empty() {
+            self.ask(Method::POST, &["api", "ipam", objects, ""], &[], Some(rows.into())).await;
+        }
     }
 
-    async fn delete(&self, objects: &str, row: &Value) {
-        let id = row["id"].as_str().expect("an id");
-        self.ask(Method::DELETE, &["api", "ipam", objects, id, ""], &[], None).await;
+    /// Deletes all rows that the filters leave, in one request.
+    async fn delete(&self, objects: &str, query: &[(&str, &str)]) {
+        let rows = self.rows(objects, query).await;
+        if !rows.is_empty() {
+            let ids: Vec<Value> = rows.iter().map(|row| json!({"id": row["id"]})).collect();
+            self.ask(Method::DELETE, &["api", "ipam", objects, ""], &[], Some(ids.into())).await;
+        }
     }
 
     async fn clear(&self) {
@@ -68,31 +77,35 @@ impl Live {
             if is_ours {
                 let id = namespace["id"].as_str().expect("an id");
                 for objects in ["ip-addresses", "prefixes"] {
-                    for row in self.rows(objects, &[("namespace", id)]).await {
-                        self.delete(objects, &row).await;
-                    }
+                    self.delete(objects, &[("namespace", id)]).await;
                 }
-                self.delete("namespaces", &namespace).await;
+                self.ask(Method::DELETE, &["api", "ipam", "namespaces", id, ""], &[], None).await;
             }
         }
     }
 
     async fn fill(&self, seed: &Seed) {
-        for group in &seed.groups {
-            self.add("namespaces", json!({"name": group.name.as_str(), "description": group.description})).await;
-        }
-        for subnet in &seed.subnets {
-            let body = json!({
+        let namespace = |group: &SeededGroup| json!({"name": group.name, "description": group.description});
+        self.add("namespaces", seed.groups.iter().map(namespace).collect()).await;
+        let prefix = |subnet: &SeededSubnet| {
+            json!({
                 "prefix": subnet.prefix.to_string(), "namespace": {"name": group(subnet)}, "status": "Active",
                 "type": if subnet.pool { "pool" } else { "network" }, "description": subnet.description,
-            });
-            self.add("prefixes", body).await;
+            })
+        };
+        self.add("prefixes", seed.subnets.iter().map(prefix).collect()).await;
+        let mut addresses = Vec::new();
+        for subnet in &seed.subnets {
             for (address, by) in &subnet.taken {
-                let mut body = new_address(subnet, *address);
-                body["dns_name"] = by.hostname.clone().unwrap_or_default().into();
-                self.add("ip-addresses", body).await;
+                let mut row = new_address(subnet, *address);
+                row["dns_name"] = by.hostname.clone().unwrap_or_default().into();
+                if let (Some(field), Some(mac)) = (&self.mac_field, by.mac) {
+                    row["custom_fields"] = json!({field: mac.to_string()});
+                }
+                addresses.push(row);
             }
         }
+        self.add("ip-addresses", addresses).await;
     }
 }
 
@@ -116,13 +129,21 @@ impl Subject for Live {
         static TURN: OnceLock<Arc<Mutex<()>>> = OnceLock::new();
         let turn = TURN.get_or_init(Arc::default).clone().lock_owned().await;
         let [url, token] = [URL, TOKEN].map(|name| env::var(name).expect("checked by missing()"));
-        let value = Setting { value: url.clone().into(), origin: None };
-        let mut section = Section::new("environment", [("url".to_owned(), value)].into());
+        // A server that is kept for tests may be a slow one, and fills in the whole seed in one request.
+        let values = [("url", json!(url)), ("read_seconds", json!(60))];
+        let values = values.map(|(key, value)| (key.to_owned(), Setting { value, origin: None }));
+        let mut section = Section::new("environment", values.into());
         let settings = HttpSettings::read(&mut section, "https://nautobot.example.com").expect("a URL");
+        let mac_field = env::var(MAC_FIELD).ok().filter(|field| !field.is_empty());
+        let mut all = json!({"url": url, "token": token, "read_seconds": 60});
+        if let Some(field) = &mac_field {
+            all["mac_field"] = field.as_str().into();
+        }
         let live = Self {
             http: HttpClient::new("Nautobot", &settings).expect("a client"),
             authorization: HeaderValue::try_from(format!("Token {token}")).expect("a token"),
-            provider: Arc::new(provider(json!({"url": url, "token": token}))),
+            provider: Arc::new(provider(all)),
+            mac_field,
             _turn: turn,
         };
         live.clear().await;
@@ -141,24 +162,18 @@ impl Subject for Live {
     async fn heal(&self) {}
 
     async fn take(&self, subnet: &SeededSubnet, address: IpAddr) {
-        self.add("ip-addresses", new_address(subnet, address)).await;
+        self.add("ip-addresses", vec![new_address(subnet, address)]).await;
     }
 
     async fn free(&self, subnet: &SeededSubnet, address: IpAddr) {
-        let query = [("address", &*address.to_string()), ("namespace", group(subnet))];
-        for row in self.rows("ip-addresses", &query).await {
-            self.delete("ip-addresses", &row).await;
-        }
+        self.delete("ip-addresses", &[("address", &*address.to_string()), ("namespace", group(subnet))]).await;
     }
 
     async fn remove(&self, subnet: &SeededSubnet) {
         let query = [("prefix", &*subnet.prefix.to_string()), ("namespace", group(subnet))];
         for prefix in self.rows("prefixes", &query).await {
-            let parent = prefix["id"].as_str().expect("an id");
-            for row in self.rows("ip-addresses", &[("parent", parent)]).await {
-                self.delete("ip-addresses", &row).await;
-            }
-            self.delete("prefixes", &prefix).await;
+            self.delete("ip-addresses", &[("parent", prefix["id"].as_str().expect("an id"))]).await;
         }
+        self.delete("prefixes", &query).await;
     }
 }

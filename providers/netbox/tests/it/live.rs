@@ -3,12 +3,13 @@
 //!
 //! Everything in the prefixes for documentation and benchmarks is deleted there, and the VRFs of the seed.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use ipam_conformance::{Fault, Seed, SeededSubnet, Subject};
-use ipam_provider::Provider;
+use ipam_conformance::{Fault, Seed, SeededGroup, SeededSubnet, Subject};
+use ipam_provider::{GroupName, Provider};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -24,8 +25,21 @@ static TURN: LazyLock<Arc<Mutex<()>>> = LazyLock::new(Arc::default);
 /// A real NetBox, filled anew for each case.
 pub(crate) struct RealNetbox {
     api: Api,
+    /// The ids of the seed's groups.
+    vrfs: BTreeMap<GroupName, u64>,
     provider: Arc<dyn Provider>,
     _turn: OwnedMutexGuard<()>,
+}
+
+impl RealNetbox {
+    fn vrf(&self, subnet: &SeededSubnet) -> Option<u64> {
+        subnet.group.as_ref().map(|group| self.vrfs[group])
+    }
+
+    /// A query for what belongs to a subnet's VRF.
+    fn of_vrf(&self, subnet: &SeededSubnet) -> String {
+        self.vrf(subnet).map_or_else(|| "vrf_id=null".to_owned(), |id| format!("vrf_id={id}"))
+    }
 }
 
 /// Asks as another user of NetBox does.
@@ -58,36 +72,65 @@ impl Api {
         found["results"].as_array().expect("rows").iter().filter_map(|row| row["id"].as_u64()).collect()
     }
 
+    /// Deletes all rows that a query finds, in one request.
     async fn delete(&self, list: &str, query: &str) {
-        for id in self.ids(list, query).await {
-            self.ask(Method::DELETE, &format!("{list}{id}/"), None).await;
+        let ids = self.ids(list, query).await;
+        if !ids.is_empty() {
+            let rows: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+            self.ask(Method::DELETE, list, Some(rows.into())).await;
         }
     }
 
-    async fn create(&self, list: &str, body: Value) -> u64 {
-        self.ask(Method::POST, list, Some(body)).await["id"].as_u64().expect("an id")
-    }
-
-    /// The id of a subnet's VRF.
-    async fn vrf(&self, subnet: &SeededSubnet) -> Option<u64> {
-        let name = encoded(subnet.group.as_ref()?.as_str());
-        let found = self.ids("ipam/vrfs/", &format!("name={name}")).await;
-        Some(*found.first().expect("the seed's groups are VRFs"))
-    }
-
-    /// A query for what belongs to a subnet's VRF.
-    async fn of_vrf(&self, subnet: &SeededSubnet) -> String {
-        self.vrf(subnet).await.map_or_else(|| "vrf_id=null".to_owned(), |id| format!("vrf_id={id}"))
-    }
-
-    async fn take(&self, subnet: &SeededSubnet, address: IpAddr, more: Value) {
-        let length = subnet.prefix.length();
-        let mut body = json!({"address": format!("{address}/{length}"), "vrf": self.vrf(subnet).await});
-        if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
-            body.extend(more);
+    /// Creates all rows or none, in one request; their ids.
+    async fn create(&self, list: &str, rows: Vec<Value>) -> Vec<u64> {
+        if rows.is_empty() {
+            return Vec::new();
         }
-        self.create("ipam/ip-addresses/", body).await;
+        let created = self.ask(Method::POST, list, Some(rows.into())).await;
+        created.as_array().expect("rows").iter().map(|row| row["id"].as_u64().expect("an id")).collect()
     }
+
+    /// Empties what the seed is made of, and fills it in.
+    async fn fill(&self, seed: &Seed, mac_field: Option<&str>) -> BTreeMap<GroupName, u64> {
+        for prefix in OURS {
+            self.delete("ipam/ip-addresses/", &format!("parent={prefix}")).await;
+            self.delete("ipam/prefixes/", &format!("within_include={prefix}")).await;
+        }
+        let names: Vec<String> =
+            seed.groups.iter().map(|group| format!("name={}", encoded(group.name.as_str()))).collect();
+        if !names.is_empty() {
+            self.delete("ipam/vrfs/", &names.join("&")).await;
+        }
+        let vrf =
+            |group: &SeededGroup| json!({"name": group.name, "description": group.description, "enforce_unique": true});
+        let ids = self.create("ipam/vrfs/", seed.groups.iter().map(vrf).collect()).await;
+        let vrfs: BTreeMap<GroupName, u64> = seed.groups.iter().map(|group| group.name.clone()).zip(ids).collect();
+        let vrf_of = |subnet: &SeededSubnet| subnet.group.as_ref().map(|group| vrfs[group]);
+        let prefix = |subnet: &SeededSubnet| {
+            json!({
+                "prefix": subnet.prefix.to_string(), "vrf": vrf_of(subnet), "is_pool": subnet.pool,
+                "description": subnet.description,
+            })
+        };
+        self.create("ipam/prefixes/", seed.subnets.iter().map(prefix).collect()).await;
+        let mut addresses = Vec::new();
+        for subnet in &seed.subnets {
+            for (address, by) in &subnet.taken {
+                let mut row = new_address(subnet, vrf_of(subnet), *address);
+                row["dns_name"] = json!(by.hostname.clone().unwrap_or_default());
+                if let (Some(field), Some(mac)) = (mac_field, by.mac) {
+                    row["custom_fields"] = json!({field: mac.to_string()});
+                }
+                addresses.push(row);
+            }
+        }
+        self.create("ipam/ip-addresses/", addresses).await;
+        vrfs
+    }
+}
+
+fn new_address(subnet: &SeededSubnet, vrf: Option<u64>, address: IpAddr) -> Value {
+    json!({"address": format!("{address}/{}", subnet.prefix.length()), "vrf": vrf})
 }
 
 /// Everything but letters and digits, so that no name can mean anything in a query.
@@ -112,35 +155,13 @@ impl Subject for RealNetbox {
         let client = Client::builder().build().expect("a client");
         let api = Api { url: url.clone(), token: token.clone(), client };
         let mac_field = variable("MAC_FIELD");
-        for prefix in OURS {
-            api.delete("ipam/ip-addresses/", &format!("parent={prefix}")).await;
-            api.delete("ipam/prefixes/", &format!("within_include={prefix}")).await;
-        }
-        for group in &seed.groups {
-            let name = group.name.as_str();
-            api.delete("ipam/vrfs/", &format!("name={}", encoded(name))).await;
-            let body = json!({"name": name, "description": group.description, "enforce_unique": true});
-            api.create("ipam/vrfs/", body).await;
-        }
-        for subnet in &seed.subnets {
-            let body = json!({
-                "prefix": subnet.prefix.to_string(), "vrf": api.vrf(subnet).await, "is_pool": subnet.pool,
-                "description": subnet.description,
-            });
-            api.create("ipam/prefixes/", body).await;
-            for (address, by) in &subnet.taken {
-                let mut more = json!({"dns_name": by.hostname.clone().unwrap_or_default()});
-                if let (Some(field), Some(mac)) = (&mac_field, by.mac) {
-                    more["custom_fields"] = json!({field.as_str(): mac.to_string()});
-                }
-                api.take(subnet, *address, more).await;
-            }
-        }
-        let mut settings = json!({"token": token});
+        let vrfs = api.fill(seed, mac_field.as_deref()).await;
+        // A server that is kept for tests may be a slow one.
+        let mut settings = json!({"token": token, "read_seconds": 60});
         if let Some(field) = mac_field {
             settings["mac_field"] = json!(field);
         }
-        Self { provider: provider(&url, settings), api, _turn: turn }
+        Self { provider: provider(&url, settings), api, vrfs, _turn: turn }
     }
 
     fn provider(&self) -> Arc<dyn Provider> {
@@ -154,16 +175,15 @@ impl Subject for RealNetbox {
     async fn heal(&self) {}
 
     async fn take(&self, subnet: &SeededSubnet, address: IpAddr) {
-        self.api.take(subnet, address, json!({})).await;
+        self.api.create("ipam/ip-addresses/", vec![new_address(subnet, self.vrf(subnet), address)]).await;
     }
 
     async fn free(&self, subnet: &SeededSubnet, address: IpAddr) {
-        let query = format!("address={address}&{}", self.api.of_vrf(subnet).await);
-        self.api.delete("ipam/ip-addresses/", &query).await;
+        self.api.delete("ipam/ip-addresses/", &format!("address={address}&{}", self.of_vrf(subnet))).await;
     }
 
     async fn remove(&self, subnet: &SeededSubnet) {
-        let of_vrf = self.api.of_vrf(subnet).await;
+        let of_vrf = self.of_vrf(subnet);
         self.api.delete("ipam/ip-addresses/", &format!("parent={}&{of_vrf}", subnet.prefix)).await;
         self.api.delete("ipam/prefixes/", &format!("prefix={}&{of_vrf}", subnet.prefix)).await;
     }

@@ -135,14 +135,40 @@ async fn a_prefix_in_a_location_of_a_site_is_not_in_the_site() {
 }
 
 #[tokio::test]
-async fn a_prefix_that_was_edited_is_not_the_subnet_any_more() {
-    let (running, found) = one_subnet(netbox(), json!({})).await;
-    running.netbox.set_prefix(1, "10.1.3.0/24");
+async fn a_prefix_that_was_edited_gives_out_nothing_of_the_subnet_any_more() {
+    let netbox = netbox();
+    let (blue, red) = (netbox.add_vrf("blue"), netbox.add_vrf("red"));
+    netbox.add_prefix("10.1.2.0/24", Some(blue));
+    let running = Running::start(netbox, with_mac());
+    let found = subnet(&running, "10.1.2.0/24", Some("blue")).await;
     let nothing = BTreeSet::new();
-    let answer = running.provider.free_addresses(&found, FreeQuery { at_most: 1, held: &nothing }).await;
-    assert_eq!(answer.expect_err("a refusal").kind(), ErrorKind::NotFound);
-    let answer = running.provider.reserve(&found, ip("10.1.2.5"), &Requester::default()).await;
-    assert_eq!(answer.expect_err("a refusal").kind(), ErrorKind::NotFound);
+    for edit in [("10.1.3.0/24", blue), ("10.1.2.0/25", blue), ("10.1.2.0/24", red)] {
+        running.netbox.set_prefix(1, edit.0, Some(edit.1));
+        let answer = running.provider.free_addresses(&found, FreeQuery { at_most: 1, held: &nothing }).await;
+        assert_eq!(answer.expect_err("a refusal").kind(), ErrorKind::NotFound, "{edit:?}");
+    }
+    // What is recorded is recorded where the look-up found the subnet, and nowhere else.
+    running.provider.reserve(&found, ip("10.1.2.5"), &Requester::default()).await.expect("a reservation");
+    assert_eq!(running.netbox.records_of("10.1.2.5")[0]["vrf"]["name"], "blue");
+}
+
+#[tokio::test]
+async fn a_subnet_whose_vrf_is_gone_is_gone() {
+    let netbox = netbox();
+    let blue = netbox.add_vrf("blue");
+    netbox.add_prefix("10.1.2.0/24", Some(blue));
+    let running = Running::start(netbox, with_mac());
+    let found = subnet(&running, "10.1.2.0/24", Some("blue")).await;
+    running.netbox.remove_vrf(blue);
+    for outcome in [
+        running.provider.reservation(&found, ip("10.1.2.5")).await.map(drop),
+        running.provider.reserve(&found, ip("10.1.2.5"), &Requester::default()).await,
+        running.provider.release(&found, ip("10.1.2.5")).await.map(drop),
+    ] {
+        let error = outcome.expect_err("what was remembered is wrong");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(error.to_string(), "Subnet 10.1.2.0/24 (group blue) has gone from NetBox");
+    }
     assert_eq!(running.netbox.records_of("10.1.2.5"), [] as [Value; 0]);
 }
 
@@ -183,6 +209,66 @@ async fn the_next_page_is_asked_of_the_same_host() {
     let running = Running::start(netbox, with_mac());
     assert_eq!(running.provider.groups().await.expect("groups").len(), 10);
     assert_eq!(running.server.take_requests().len(), 4);
+}
+
+/// How many requests were made since the last time.
+fn asked(running: &Running) -> usize {
+    running.server.take_requests().len()
+}
+
+/// What a subnet that was looked up costs: a look at an address, its reservation, its release.
+async fn costs(running: &Running, found: &Subnet) -> [usize; 3] {
+    let address = ip("10.1.2.5");
+    asked(running);
+    assert_eq!(free(running, found, 5, &BTreeSet::new()).await.len(), 5);
+    assert_eq!(asked(running), 1, "free addresses");
+    assert_eq!(running.provider.reservation(found, address).await.expect("an answer"), None);
+    let exists = asked(running);
+    running.provider.reserve(found, address, &Requester::default()).await.expect("a reservation");
+    let add = asked(running);
+    running.provider.release(found, address).await.expect("a release");
+    [exists, add, asked(running)]
+}
+
+#[tokio::test]
+async fn a_write_is_looked_after_unless_the_vrf_is_known_to_refuse_a_second_record() {
+    // A VRF that enforces uniqueness is trusted where the token may see that, and where writes are done one by one.
+    let rights = [Right::ViewPrefixes, Right::ViewAddresses, Right::AddAddresses, Right::DeleteAddresses];
+    for (version, vrf, is_unique, token, expected) in [
+        (Version::V4_6, Some("blue"), true, TOKEN, [1, 1, 2]),
+        (Version::V4_6, Some("blue"), false, TOKEN, [1, 3, 2]),
+        (Version::V4_6, Some("blue"), true, "some", [1, 2, 2]),
+        (Version::V4_6, None, true, TOKEN, [1, 2, 2]),
+        (Version::V3_7, Some("blue"), true, TOKEN, [1, 2, 2]),
+    ] {
+        let netbox = Netbox::new(version).with_token(Token::new("some").with_rights(&rights));
+        let id = vrf.map(|name| netbox.add_vrf(name));
+        let netbox = if is_unique { netbox } else { netbox.without_uniqueness() };
+        netbox.add_prefix("10.1.2.0/24", id);
+        let running = Running::start(netbox, json!({"token": token}));
+        let found = subnet(&running, "10.1.2.0/24", vrf).await;
+        assert_eq!(costs(&running, &found).await, expected, "{version:?} {vrf:?} {is_unique} {token}");
+    }
+}
+
+#[tokio::test]
+async fn a_reservation_that_cannot_be_looked_after_is_not_called_a_success() {
+    let rights = [Right::ViewPrefixes, Right::AddAddresses];
+    let netbox = netbox().without_uniqueness().with_token(Token::new("blind").with_rights(&rights));
+    let (running, found) = one_subnet(netbox, json!({"token": "blind"})).await;
+    let failed = running.provider.reserve(&found, ip("10.1.2.5"), &Requester::default()).await;
+    let failed = failed.expect_err("somebody else may have it");
+    assert!(failed.kind().leaves_write_unknown(), "it is recorded: {failed}");
+}
+
+#[tokio::test]
+async fn without_uniqueness_an_address_that_was_recorded_long_ago_is_taken() {
+    let (running, found) = one_subnet(netbox().without_uniqueness(), json!({})).await;
+    let id = running.netbox.record("10.1.2.5/32", None);
+    let refused = running.provider.reserve(&found, ip("10.1.2.5"), &Requester::default()).await;
+    assert_eq!(refused.expect_err("it is taken").kind(), ErrorKind::AlreadyExists);
+    let ids: Vec<_> = running.netbox.records_of("10.1.2.5").iter().map(|record| record["id"].clone()).collect();
+    assert_eq!(ids, [json!(id)], "the record that was there is left as it was");
 }
 
 // Free addresses.

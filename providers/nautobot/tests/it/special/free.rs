@@ -63,7 +63,7 @@ async fn many_holds_are_passed_with_few_requests() {
     let requests = fixture.server.take_requests();
     let starts: Vec<_> = requests.iter().filter_map(|request| request.parameter("range_start")).collect();
     assert_eq!(starts, ["10.0.3.233", "10.0.7.209"], "from where the page before ended");
-    assert_eq!(requests.len(), 4, "one for the prefix and three pages");
+    assert_eq!(requests.len(), 3, "three pages");
     // `limit=0` is a whole page and `limit=-1` the whole prefix.
     assert!(
         requests.iter().filter_map(|request| request.parameter("limit")).all(|limit| limit != "0" && limit != "-1")
@@ -82,12 +82,23 @@ async fn a_nautobot_that_cannot_page_free_addresses_is_not_asked_for_ever() {
 }
 
 #[tokio::test]
-async fn free_addresses_of_another_prefix_are_not_believed() {
-    let fixture = instead(|_, request| {
-        let other = json!([{"ip_version": 4, "address": "192.0.2.33/28"}]);
-        request.path.ends_with("/available-ips/").then(|| Response::json(200, &other))
-    });
-    let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
-    let error = free(&fixture.provider, &subnet, 5).await.expect_err("they lie elsewhere");
-    assert_eq!(error.kind(), ErrorKind::Unexpected);
+async fn free_addresses_of_another_prefix_say_that_this_one_is_gone() {
+    for other in ["192.0.2.33/28", "192.0.2.17/27", "192.0.2.17"] {
+        let fixture = instead(move |_, request| {
+            let other = json!([{"ip_version": 4, "address": other}]);
+            request.path.ends_with("/available-ips/").then(|| Response::json(200, &other))
+        });
+        let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+        let error = free(&fixture.provider, &subnet, 5).await.expect_err("they lie elsewhere");
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn a_container_that_was_made_a_network_gives_out_addresses_at_once() {
+    let fixture = Fixture::new();
+    let id = fixture.ipam.add_prefix("Production", "203.0.113.128/25", "container", "");
+    let container = fixture.subnet("Production", "203.0.113.128/25").await;
+    fixture.ipam.set_type(&id, "network");
+    assert_eq!(free(&fixture.provider, &container, 1).await.expect("free"), [ip("203.0.113.129")]);
 }

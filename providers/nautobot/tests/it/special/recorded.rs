@@ -56,7 +56,6 @@ async fn a_setting_that_nautobot_refuses_is_named() {
         (json!({"status": "active"}), "status"),
         (json!({"tags": ["nope"]}), "tags"),
         (json!({"tenant": "Nope"}), "tenant"),
-        (json!({"mac_field": "nope"}), "__all__"),
     ] {
         let fixture = Fixture::with(setting);
         let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
@@ -65,4 +64,16 @@ async fn a_setting_that_nautobot_refuses_is_named() {
         assert!(error.to_string().contains(word) && error.to_string().contains("settings"), "{error}");
         assert_eq!(fixture.ipam.record("Production", ip("192.0.2.17")), None);
     }
+}
+
+#[tokio::test]
+async fn a_custom_field_that_nautobot_does_not_know_costs_nobody_a_host_and_is_found_by_a_probe() {
+    let fixture = Fixture::with(json!({"mac_field": "nope", "custom_fields": {"none": "x"}}));
+    let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+    fixture.provider.reserve(&subnet, ip("192.0.2.17"), &host("web")).await.expect("a reservation");
+    let record = fixture.ipam.record("Production", ip("192.0.2.17")).expect("a record");
+    assert_eq!(record["custom_fields"], json!({"mac_address": null}), "Nautobot drops the field without a word");
+    let failed: Vec<_> = fixture.provider.probe().await.into_iter().filter(|probe| probe.outcome.is_err()).collect();
+    let named: Vec<&str> = failed.iter().map(|probe| probe.what.as_str()).collect();
+    assert_eq!(named, ["nope", "none"].map(|key| format!("the custom field {key} can be given to addresses")));
 }

@@ -60,3 +60,23 @@ async fn building_does_no_network() {
     provider(json!({"url": fixture.server.url(), "token": "t"}));
     assert_eq!((REGISTRATION.name, fixture.server.take_requests().len()), ("nautobot", 0));
 }
+
+#[tokio::test]
+async fn what_is_done_with_a_subnet_that_was_looked_up_costs_one_request_and_a_delete_two() {
+    let fixture = Fixture::new();
+    let provider = &fixture.provider;
+    let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+    let address = ip("192.0.2.17");
+    let asked = || fixture.server.take_requests().len();
+    asked();
+    free(provider, &subnet, 5).await.expect("free addresses");
+    assert_eq!(asked(), 1, "free addresses");
+    provider.reservation(&subnet, address).await.expect("an answer");
+    assert_eq!(asked(), 1, "a look at an address");
+    provider.reserve(&subnet, address, &host("web")).await.expect("a reservation");
+    assert_eq!(asked(), 1, "a reservation");
+    provider.reserve(&subnet, address, &host("web")).await.expect_err("it is taken");
+    assert_eq!(asked(), 1, "a refused reservation");
+    provider.release(&subnet, address).await.expect("a release");
+    assert_eq!(asked(), 2, "the id of the address, and its end");
+}

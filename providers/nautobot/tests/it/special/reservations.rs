@@ -49,10 +49,14 @@ async fn the_loser_of_a_race_is_told_that_the_address_exists() {
     let fixture = Fixture::at(Site { races: true, ..Site::default() }, json!({}), |ipam| ipam);
     let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
     fixture.ipam.take("Production", ip("192.0.2.17"));
-    let error = fixture.provider.reserve(&subnet, ip("192.0.2.17"), &Requester::default()).await;
-    let error = error.expect_err("it is taken");
-    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
-    assert_eq!(error.to_string(), "IP address 192.0.2.17 already exists in subnet 192.0.2.16/28 (group Production)");
+    // The database may tell it, or a look that Nautobot makes just before.
+    for _ in 0..2 {
+        let error = fixture.provider.reserve(&subnet, ip("192.0.2.17"), &Requester::default()).await;
+        let error = error.expect_err("it is taken");
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        let text = "IP address 192.0.2.17 already exists in subnet 192.0.2.16/28 (group Production)";
+        assert_eq!(error.to_string(), text);
+    }
 }
 
 #[tokio::test]
@@ -71,7 +75,7 @@ async fn a_fault_of_the_database_is_no_race_when_the_address_is_not_there() {
 #[tokio::test]
 async fn a_record_of_another_address_is_neither_believed_nor_deleted() {
     let fixture = instead(|ipam, request| {
-        let other = Request { query: "address=192.0.2.1&limit=1000".to_owned(), ..request.clone() };
+        let other = Request { query: "address=192.0.2.1&limit=1000&depth=1".to_owned(), ..request.clone() };
         (request.method == "GET" && request.path == "/api/ipam/ip-addresses/").then(|| ipam.answer(&other))
     });
     let subnet = fixture.subnet("Production", "192.0.2.0/28").await;
@@ -86,7 +90,7 @@ async fn a_record_of_another_address_is_neither_believed_nor_deleted() {
 async fn a_record_of_another_namespace_is_neither_believed_nor_deleted() {
     // As if the filter by namespace were not there: both twins come.
     let fixture = instead(|ipam, request| {
-        let everywhere = Request { query: "address=198.51.100.2&limit=1000".to_owned(), ..request.clone() };
+        let everywhere = Request { query: "address=198.51.100.2&limit=1000&depth=1".to_owned(), ..request.clone() };
         (request.method == "GET" && request.path == "/api/ipam/ip-addresses/").then(|| ipam.answer(&everywhere))
     });
     let subnet = fixture.subnet("Production", "198.51.100.0/28").await;

@@ -1,6 +1,6 @@
 //! Namespaces and prefixes.
 
-use ipam_provider::{ErrorKind, Requester};
+use ipam_provider::{ErrorKind, RecordId, Requester, Subnet};
 use ipam_simulators::Request;
 
 use super::{free, instead, ip, name};
@@ -46,19 +46,42 @@ async fn rows_of_other_prefixes_are_not_taken_for_the_one_asked_for() {
 }
 
 #[tokio::test]
-async fn a_prefix_that_has_become_another_one_is_gone() {
+async fn a_namespace_of_another_name_is_the_same_namespace_until_it_is_looked_up_again() {
     let fixture = Fixture::new();
     let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
     fixture.ipam.rename_namespace("Production", "Former production");
+    fixture.provider.reserve(&subnet, ip("192.0.2.17"), &Requester::default()).await.expect("a reservation");
+    assert!(fixture.ipam.record("Former production", ip("192.0.2.17")).is_some());
+    let found = fixture.provider.find_subnets(subnet.prefix, subnet.group.as_ref()).await;
+    assert_eq!(found.expect("an answer"), []);
+}
+
+#[tokio::test]
+async fn a_prefix_that_has_become_another_one_is_gone() {
+    let fixture = Fixture::new();
+    let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+    fixture.ipam.move_prefix(subnet.id.as_str(), "dmz/web", "192.0.2.64/28");
     for outcome in [
-        fixture.provider.reservation(&subnet, ip("192.0.2.17")).await.map(drop),
         free(&fixture.provider, &subnet, 1).await.map(drop),
         fixture.provider.reserve(&subnet, ip("192.0.2.17"), &Requester::default()).await,
-        fixture.provider.release(&subnet, ip("192.0.2.17")).await.map(drop),
     ] {
         let error = outcome.expect_err("what was remembered is wrong");
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(error.to_string(), "Subnet 192.0.2.16/28 (group Production) is no longer in Nautobot");
+    }
+    assert_eq!(fixture.provider.reservation(&subnet, ip("192.0.2.17")).await.expect("an answer"), None);
+}
+
+#[tokio::test]
+async fn an_address_of_a_prefix_that_was_moved_goes_neither_with_it_nor_into_the_wider_one() {
+    let fixture = Fixture::new();
+    fixture.ipam.add_prefix("Production", "192.0.0.0/16", "container", "");
+    let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+    fixture.ipam.move_prefix(subnet.id.as_str(), "dmz/web", "192.0.2.16/28");
+    let refused = fixture.provider.reserve(&subnet, ip("192.0.2.17"), &Requester::default()).await;
+    assert_eq!(refused.expect_err("it is gone").kind(), ErrorKind::NotFound);
+    for namespace in ["Production", "dmz/web"] {
+        assert_eq!(fixture.ipam.record(namespace, ip("192.0.2.17")), None, "{namespace}");
     }
 }
 
@@ -73,4 +96,15 @@ async fn an_address_of_a_vanished_subnet_is_not_put_into_the_wider_one() {
     let refused = fixture.provider.reserve(&subnet, ip("192.0.2.17"), &Requester::default()).await;
     assert_eq!(refused.expect_err("it is gone").kind(), ErrorKind::NotFound);
     assert_eq!(fixture.ipam.record("Production", ip("192.0.2.17")), None);
+}
+
+#[tokio::test]
+async fn a_subnet_that_was_never_looked_up_is_not_found() {
+    let fixture = Fixture::new();
+    let known = fixture.subnet("Production", "192.0.2.16/28").await;
+    let subnet = Subnet { id: RecordId::new(known.id.as_str()), ..known };
+    fixture.server.take_requests();
+    let reservation = fixture.provider.reservation(&subnet, ip("192.0.2.17")).await;
+    assert_eq!(reservation.expect_err("its namespace is not known").kind(), ErrorKind::NotFound);
+    assert_eq!(fixture.server.take_requests().len(), 0);
 }
