@@ -8,10 +8,11 @@ use ipam_provider::{ErrorKind, Group, Mac, Prefix, Provider, Subnet};
 use tokio::time::{Instant, timeout_at};
 
 use super::candidates::Candidates;
-use super::hold::{Ask, Hold, HoldState, Scope};
+use super::hold::{Ask, Hold, HoldState, RequestMark, Scope};
 use super::holds::{Holds, SubnetHolds};
 use super::lookup::{GroupChoice, Lookup};
-use super::table::{Grant, HoldTable, Offer};
+use super::table::{Claim, Grant, HoldTable, Offer};
+use super::watch::Watches;
 use super::{Failure, Timestamp};
 
 /// How long things live.
@@ -50,12 +51,20 @@ pub struct Allocator {
     candidates: Candidates,
     pub(super) lookup: Lookup,
     pub(super) rules: Rules,
+    pub(super) watches: Watches,
 }
 
 impl Allocator {
     /// An allocator over a provider that is wrapped in its layers.
     pub fn new(provider: Arc<dyn Provider>, holds: Arc<Holds>, rules: Rules) -> Self {
-        Self { provider, holds, candidates: Candidates::new(rules.candidate), lookup: Lookup::new(rules.lookup), rules }
+        Self {
+            provider,
+            holds,
+            candidates: Candidates::new(rules.candidate),
+            lookup: Lookup::new(rules.lookup),
+            rules,
+            watches: Watches::new(),
+        }
     }
 
     /// The provider in its layers.
@@ -142,8 +151,8 @@ impl Allocator {
 
     /// Offers a free address and holds it.
     ///
-    /// `request` tells the questions of one request from those of another: a second question with the same MAC in one
-    /// request is for a second interface.
+    /// `request` is a hash that tells the questions of one request from those of another: a second question with the same
+    /// MAC in one request is for a second interface.
     ///
     /// # Errors
     /// As [`subnet`](Self::subnet); [`Failure::NoFreeAddress`] and [`Failure::TooManyHolds`].
@@ -154,7 +163,7 @@ impl Allocator {
         mac: Option<Mac>,
         request: Option<u64>,
     ) -> Result<IpAddr, Failure> {
-        let ask = Ask { mac, request, arrival: self.holds.tick() };
+        let ask = Ask { mac, request: request.map(RequestMark::of), arrival: self.holds.tick() };
         self.in_time(async {
             let subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
             match self.offer(&subnet, ask).await {
@@ -179,17 +188,23 @@ impl Allocator {
                     None => continue,
                 }
             }
-            if self.holds.count() >= self.rules.holds_at_most {
-                self.holds.sweep();
-                if self.holds.count() >= self.rules.holds_at_most {
-                    return Err(Failure::TooManyHolds { at_most: self.rules.holds_at_most });
+            if self.has_too_many_holds() {
+                // A parallel question of this MAC may have been answered with the last that there was room for.
+                match holds.table().offer_for(&ask, now) {
+                    Some(_) => continue,
+                    None => return Err(Failure::TooManyHolds { at_most: self.rules.holds_at_most }),
                 }
             }
             let batch = self.candidates.of(self.provider(), subnet, &holds).await?;
-            let claimed = holds.change(|table, now| table.claim(batch.left(), self.grant(ask, now, batch.fetched)));
-            if let Some(address) = claimed {
-                batch.mark_used(address);
-                return Ok(address);
+            let grant = |now| self.grant(ask, now, batch.fetched);
+            match holds.claim(batch.left(), grant, self.rules.holds_at_most) {
+                Claim::Granted(address) => {
+                    batch.mark_used(address);
+                    return Ok(address);
+                }
+                // Parallel callers took the last that there was room for; the next round tells.
+                Claim::TooManyHolds => continue,
+                Claim::NoneFree => {}
             }
             // "Full" is believed of an answer to this very question only: holds may have ended since an earlier one.
             if batch.is_all && batch.event > ask.arrival {
@@ -197,6 +212,15 @@ impl Allocator {
             }
             holds.drop_candidates(batch.generation);
         }
+    }
+
+    /// Are there as many holds as there may be, ended ones not counted?
+    fn has_too_many_holds(&self) -> bool {
+        let is_full = || self.holds.count() >= self.rules.holds_at_most;
+        if is_full() {
+            self.holds.sweep();
+        }
+        is_full()
     }
 
     /// Offers a MAC its address again, unless somebody has reserved it meanwhile.
@@ -213,7 +237,7 @@ impl Allocator {
         }
         let renew = |table: &mut HoldTable, now| {
             let confirmed = if is_fresh { offer.confirmed } else { now };
-            table.renew(offer, self.grant(ask, now, confirmed)).map(|_| offer.address)
+            table.renew(offer, self.grant(ask, now, confirmed))
         };
         Ok(holds.change(renew))
     }
@@ -266,9 +290,9 @@ impl Allocator {
     /// The address is taken: no batch of candidates from before may offer it, and its MAC gets another.
     pub(super) fn keep_from_offers(&self, holds: &SubnetHolds, address: IpAddr) {
         holds.change(|table, now| {
-            let hold = table.get(address, now).cloned().unwrap_or_else(|| self.hold_of_nobody(now));
+            let hold = table.get(address, now).unwrap_or_else(|| self.hold_of_nobody(now));
             let until = hold.until.max(self.settled_by(now));
-            table.put(address, Hold { state: HoldState::Reserved, until, ..hold });
+            table.put(address, &Hold { state: HoldState::Reserved, until, ..hold });
             Some(address)
         });
     }

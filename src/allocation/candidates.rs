@@ -5,6 +5,7 @@
 //! from the provider that contradicts it, moves the subnet to the next generation. Callers that come while a batch is
 //! being fetched wait for that one call.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,7 +30,8 @@ pub(super) struct Batch {
     addresses: Vec<IpAddr>,
     /// How many addresses at the beginning have been given out.
     used: AtomicUsize,
-    /// These are all that were free and not held: when they are used up, the subnet is.
+    /// There are no more than these. Known of an empty answer only: one with fewer addresses than were asked for may be
+    /// all that the provider could find in reasonable time.
     pub(super) is_all: bool,
     pub(super) generation: u64,
     /// When the IPAM called them free.
@@ -75,15 +77,20 @@ impl Candidates {
         subnet: &Subnet,
         holds: &SubnetHolds,
     ) -> Result<Arc<Batch>, Failure> {
-        let mut generation = holds.generation();
-        let mut key = (holds.scope().clone(), generation);
-        if let Some(batch) = self.batches.get(&key).await {
-            if holds.now().since(batch.fetched) <= self.life {
-                return Ok(batch);
+        let (key, generation) = loop {
+            let generation = holds.generation();
+            let key = (holds.scope().clone(), generation);
+            match self.batches.get(&key).await {
+                Some(batch) if holds.now().since(batch.fetched) <= self.life => return Ok(batch),
+                Some(_) => holds.drop_candidates(generation),
+                None if holds.generation() == generation => break (key, generation),
+                // Used up and dropped while it was looked for.
+                None => {}
             }
-            holds.drop_candidates(generation);
-            generation = holds.generation();
-            key.1 = generation;
+        };
+        if let Some(before) = generation.checked_sub(1) {
+            // Nobody asks for it any more; a burst would leave many behind before their time is over.
+            self.batches.invalidate(&(key.0.clone(), before)).await;
         }
         let fetched = self.batches.try_get_with(key, fetch(provider, subnet, holds, generation)).await;
         fetched.map_err(|failure: Arc<Failure>| (*failure).clone())
@@ -96,11 +103,12 @@ async fn fetch(
     holds: &SubnetHolds,
     generation: u64,
 ) -> Result<Arc<Batch>, Failure> {
+    // Copied under the lock, sorted into a set after it.
     let held = holds.table().held(holds.now());
+    let held = BTreeSet::from_iter(held);
     // Many holds mean a large burst: larger batches keep the number of calls small.
     let at_most = (held.len() / 8).clamp(BATCH, BATCH_AT_MOST);
     let mut addresses = provider.free_addresses(subnet, FreeQuery { at_most, held: &held }).await?;
-    let is_all = addresses.len() < at_most;
     // What a provider says is checked before it is offered.
     addresses.retain(|address| {
         let is_sound = subnet.is_offerable(*address) && !held.contains(address);
@@ -110,7 +118,8 @@ async fn fetch(
         is_sound
     });
     addresses.sort_unstable();
-    let is_all = is_all || addresses.is_empty();
+    addresses.shrink_to_fit();
+    let is_all = addresses.is_empty();
     Ok(Arc::new(Batch {
         addresses,
         used: AtomicUsize::new(0),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Timestamp(u64);
+pub struct Timestamp(pub(super) u64);
 
 impl Timestamp {
     /// How long ago `earlier` was; zero when it is later.

@@ -1,5 +1,7 @@
 //! A hold: our short promise of one address.
 
+use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use ipam_provider::{GroupName, Mac, Prefix, Subnet};
@@ -28,6 +30,15 @@ impl Scope {
     }
 }
 
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.group {
+            Some(group) => write!(f, "{} (group {group})", self.prefix),
+            None => write!(f, "{}", self.prefix),
+        }
+    }
+}
+
 /// How far the address of a hold has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,6 +53,23 @@ pub enum HoldState {
     Reserved,
 }
 
+/// Tells one request from another: 32 bits of a hash of its `X-Request-Id`. That is enough, because only requests with
+/// one MAC in one subnet are compared, within the life of a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestMark(NonZeroU32);
+
+impl RequestMark {
+    /// The mark of a request whose id has this hash. A mark is its own hash: `of(mark.get())` is the same mark.
+    pub(super) fn of(hash: u64) -> Self {
+        let [.., a, b, c, d] = hash.to_be_bytes();
+        Self(NonZeroU32::new(u32::from_be_bytes([a, b, c, d])).unwrap_or(NonZeroU32::MIN))
+    }
+
+    pub(super) fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
 /// Our promise of one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
@@ -53,8 +81,8 @@ pub struct Hold {
     pub granted: Timestamp,
     /// When the promise ends.
     pub until: Timestamp,
-    /// The request that was last answered with it, as a hash of its `X-Request-Id`.
-    pub request: Option<u64>,
+    /// The request that was last answered with it.
+    pub request: Option<RequestMark>,
     /// When it was granted among all events of this process; compares with [`Ask::arrival`].
     pub(super) sequence: u64,
     /// When the IPAM last said that the address is free.
@@ -74,8 +102,8 @@ impl Hold {
 pub struct Ask {
     /// Who asks, if known.
     pub mac: Option<Mac>,
-    /// The request it belongs to, as a hash of its `X-Request-Id`.
-    pub request: Option<u64>,
+    /// The request it belongs to.
+    pub request: Option<RequestMark>,
     /// When it came, among all events of this process.
     pub(super) arrival: u64,
 }

@@ -4,9 +4,10 @@
 //! nobody has touched for so long that all its holds have ended. There is no capacity at which it would drop others: an
 //! evicted hold is an address promised twice. More holds than `holds_at_most` are refused instead.
 
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use moka::future::Cache;
 use serde::Serialize;
 
 use super::hold::{Hold, HoldState, Scope};
-use super::journal::{self, Journal, JournalError, Replayed};
-use super::table::HoldTable;
+use super::journal::{self, Journal, JournalError, Snapshot};
+use super::table::{Claim, Count, Grant, HoldTable};
 use super::{Clock, Failure, GroupChoice, Timestamp};
 
 /// No hold lives longer: settings are checked against it, and what the journal says is cut to it.
@@ -25,6 +26,9 @@ pub const HOLD_LIFE_AT_MOST: Duration = Duration::from_secs(86_400);
 /// A table that was not touched for this long has no live hold, and nobody is in the middle of using it.
 const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_secs(600));
 
+/// How many holds are copied at a time, while others wait, when the journal is written anew.
+const COPIED_AT_ONCE: usize = 256;
+
 /// All holds of the process.
 #[derive(Debug)]
 pub struct Holds {
@@ -32,12 +36,21 @@ pub struct Holds {
     shared: Arc<Shared>,
 }
 
+impl Drop for Holds {
+    fn drop(&mut self) {
+        // The cache may drop its tables, and what they share, a little later.
+        if let Some(journal) = &self.shared.journal {
+            journal.unlock();
+        }
+    }
+}
+
 /// What the tables have in common.
 #[derive(Debug)]
 struct Shared {
     clock: Clock,
     journal: Option<Journal>,
-    entries: AtomicUsize,
+    count: Count,
     sequence: AtomicU64,
 }
 
@@ -86,7 +99,7 @@ impl HeldAddress {
 impl Holds {
     /// Holds in memory only, for tests and benchmarks.
     pub fn in_memory(clock: Clock) -> Self {
-        Self::new(clock, None)
+        Self::new(clock, None, Count::default())
     }
 
     /// Holds that survive a restart in `state_directory`.
@@ -94,20 +107,22 @@ impl Holds {
     /// # Errors
     /// When the directory cannot be written to, or another process keeps its holds there.
     pub async fn open(state_directory: &Path, clock: Clock) -> Result<Self, HoldsError> {
-        let (journal, replayed) = Journal::open(state_directory, clock.now())?;
-        if !replayed.is_empty() {
-            log::info!("{} holds are live again after the restart", replayed.len());
+        let count = Count::default();
+        let (journal, replayed) = Journal::open(state_directory, clock.now(), &count)?;
+        let holds = Self::new(clock, Some(journal), count);
+        if holds.count() > 0 {
+            log::info!("{} holds are live again after the restart", holds.count());
         }
-        let holds = Self::new(clock, Some(journal));
-        for Replayed { scope, address, hold } in replayed {
-            holds.shared.sequence.fetch_max(hold.sequence + 1, Ordering::Relaxed);
-            holds.of(scope).await.edit(|table| table.put(address, hold));
+        holds.shared.sequence.fetch_max(replayed.next_event, Ordering::Relaxed);
+        for (scope, table) in replayed.tables {
+            let subnet = Arc::new(SubnetHolds::new(scope.clone(), table, holds.shared.clone()));
+            holds.tables.insert(scope, subnet).await;
         }
         Ok(holds)
     }
 
-    fn new(clock: Clock, journal: Option<Journal>) -> Self {
-        let shared = Shared { clock, journal, entries: AtomicUsize::new(0), sequence: AtomicU64::new(1) };
+    fn new(clock: Clock, journal: Option<Journal>, count: Count) -> Self {
+        let shared = Shared { clock, journal, count, sequence: AtomicU64::new(1) };
         Self { tables: Cache::builder().time_to_idle(TABLE_IDLE).build(), shared: Arc::new(shared) }
     }
 
@@ -117,12 +132,8 @@ impl Holds {
             return known;
         }
         let make = || {
-            Arc::new(SubnetHolds {
-                table: Mutex::new(HoldTable::new(&self.shared.clock)),
-                scope: scope.clone(),
-                shared: self.shared.clone(),
-                generation: AtomicU64::new(0),
-            })
+            let table = HoldTable::new(scope.prefix, self.shared.count.clone(), self.shared.clock.now());
+            Arc::new(SubnetHolds::new(scope.clone(), table, self.shared.clone()))
         };
         self.tables.get_with_by_ref(&scope, async { make() }).await
     }
@@ -139,7 +150,7 @@ impl Holds {
 
     /// How many holds are in memory. Ended ones count until they are swept, so this is never too low.
     pub fn count(&self) -> usize {
-        self.shared.entries.load(Ordering::Relaxed)
+        self.shared.count.get()
     }
 
     /// All live holds, by subnet and address.
@@ -148,9 +159,21 @@ impl Holds {
         let mut all = Vec::new();
         for (scope, subnet) in &self.tables {
             let table = subnet.table();
-            all.extend(table.live(now).map(|(address, hold)| HeldAddress::new(&scope, address, hold)));
+            all.extend(table.live(now).map(|(address, hold)| HeldAddress::new(&scope, address, &hold)));
         }
         all.sort_by(|a, b| (&a.scope, a.address).cmp(&(&b.scope, b.address)));
+        all
+    }
+
+    /// The addresses of a provider of which nobody knows whether they are reserved.
+    pub(super) fn unanswered(&self, provider: &str) -> Vec<(Scope, IpAddr, Hold)> {
+        let now = self.shared.clock.now();
+        let mut all = Vec::new();
+        for (scope, subnet) in self.tables.iter().filter(|(scope, _)| &*scope.provider == provider) {
+            let table = subnet.table();
+            let unanswered = table.live(now).filter(|(_, hold)| hold.state == HoldState::Unanswered);
+            all.extend(unanswered.map(|(address, hold)| (Scope::clone(&scope), address, hold)));
+        }
         all
     }
 
@@ -189,16 +212,20 @@ impl Holds {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn read(state_directory: &Path, clock: &Clock) -> std::io::Result<Vec<HeldAddress>> {
-        let replayed = journal::read(state_directory, clock.now())?;
-        Ok(replayed.iter().map(|held| HeldAddress::new(&held.scope, held.address, &held.hold)).collect())
+    pub fn read(state_directory: &Path, clock: &Clock) -> io::Result<Vec<HeldAddress>> {
+        let now = clock.now();
+        let tables = journal::read(state_directory, now)?;
+        let of_table = |(scope, table): (&Scope, &HoldTable)| -> Vec<HeldAddress> {
+            table.live(now).map(|(address, hold)| HeldAddress::new(scope, address, &hold)).collect()
+        };
+        Ok(tables.iter().flat_map(of_table).collect())
     }
 
     /// Removes ended holds, so that [`count`](Self::count) is right again.
     pub(super) fn sweep(&self) {
         let now = self.shared.clock.now();
         for (_, subnet) in &self.tables {
-            subnet.edit(|table| table.sweep(now));
+            subnet.table().sweep(now);
         }
     }
 
@@ -207,8 +234,16 @@ impl Holds {
         self.sweep();
         let now = self.shared.clock.now();
         if let Some(journal) = &self.shared.journal {
-            journal.compact_if_due(now);
+            journal.compact_if_due(|snapshot| self.write_to(snapshot, now));
         }
+    }
+
+    /// Writes all live holds, some at a time: nobody waits for all of them.
+    fn write_to(&self, snapshot: &mut Snapshot<'_>, now: Timestamp) -> io::Result<()> {
+        for (_, subnet) in &self.tables {
+            subnet.write_to(snapshot, now)?;
+        }
+        Ok(())
     }
 }
 
@@ -223,6 +258,10 @@ pub(super) struct SubnetHolds {
 }
 
 impl SubnetHolds {
+    fn new(scope: Scope, table: HoldTable, shared: Arc<Shared>) -> Self {
+        Self { table: Mutex::new(table), scope, shared, generation: AtomicU64::new(0) }
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.shared.clock.now()
     }
@@ -237,7 +276,7 @@ impl SubnetHolds {
 
     /// The table, for looking.
     pub(super) fn table(&self) -> MutexGuard<'_, HoldTable> {
-        // A panic while the lock was held cannot have left the table half changed: every change is one insert or remove.
+        // A panic while the lock was held can at most have left a hold out of the index by MAC: the address stays excluded.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -245,23 +284,33 @@ impl SubnetHolds {
     /// so before anybody is told of it.
     pub(super) fn change(&self, change: impl FnOnce(&mut HoldTable, Timestamp) -> Option<IpAddr>) -> Option<IpAddr> {
         let now = self.shared.clock.now();
-        let Some(journal) = &self.shared.journal else {
-            return self.edit(|table| {
-                table.sweep(now);
-                change(table, now)
-            });
+        let mut table = self.table();
+        table.sweep(now);
+        let changed = change(&mut table, now);
+        let entry = match &self.shared.journal {
+            Some(_) => changed.and_then(|address| table.take_for_journal(address, now)),
+            None => None,
         };
-        let (changed, entry) = self.edit(|table| {
-            table.sweep(now);
-            let changed = change(table, now);
-            let entry = changed.and_then(|address| table.take_for_journal(address, now));
-            // Numbered under the lock: the order of lines is that of the events, not of the writes.
-            (changed, entry.map(|entry| (entry, self.shared.tick())))
-        });
-        if let (Some(address), Some((entry, event))) = (changed, entry) {
+        // Numbered under the lock: the order of lines is that of the events, not of the writes.
+        let entry = entry.map(|entry| (entry, self.shared.tick()));
+        drop(table);
+        if let (Some(journal), Some(address), Some((entry, event))) = (&self.shared.journal, changed, entry) {
             journal.append(&self.scope, address, &entry, event);
         }
         changed
+    }
+
+    /// Promises the first candidate that nobody holds, unless there are `at_most` holds already.
+    pub(super) fn claim(&self, candidates: &[IpAddr], grant: impl FnOnce(Timestamp) -> Grant, at_most: usize) -> Claim {
+        let mut claim = Claim::NoneFree;
+        self.change(|table, now| {
+            claim = table.claim(candidates, grant(now), at_most);
+            match claim {
+                Claim::Granted(address) => Some(address),
+                Claim::NoneFree | Claim::TooManyHolds => None,
+            }
+        });
+        claim
     }
 
     /// Ends the hold of an address, unless a reservation is on its way: until that has landed, nobody else may be offered
@@ -291,17 +340,22 @@ impl SubnetHolds {
         let _ = self.generation.compare_exchange(generation, generation + 1, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Changes the table and keeps the number of all entries.
-    fn edit<R>(&self, edit: impl FnOnce(&mut HoldTable) -> R) -> R {
-        let mut table = self.table();
-        let before = table.len();
-        let result = edit(&mut table);
-        let after = table.len();
-        if after >= before {
-            self.shared.entries.fetch_add(after - before, Ordering::Relaxed);
-        } else {
-            self.shared.entries.fetch_sub(before - after, Ordering::Relaxed);
+    /// Writes the live holds, some at a time.
+    fn write_to(&self, snapshot: &mut Snapshot<'_>, now: Timestamp) -> io::Result<()> {
+        let mut last = None;
+        loop {
+            let table = self.table();
+            let some = table.live_behind(last, now).take(COPIED_AT_ONCE);
+            // Numbered under the lock: what was journaled of the address before is older than this, what will be is newer.
+            let some: Vec<_> = some.map(|(address, hold)| (address, hold, self.shared.tick())).collect();
+            drop(table);
+            for (address, hold, event) in &some {
+                snapshot.write(&self.scope, *address, hold, *event)?;
+            }
+            match some.last() {
+                Some((address, ..)) => last = Some(*address),
+                None => return Ok(()),
+            }
         }
-        result
     }
 }

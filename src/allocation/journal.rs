@@ -9,11 +9,13 @@
 //! tells their order. A hold that is merely renewed is not written each time; see [`SLACK_OF_LIFE`].
 //!
 //! A torn last line, left by a kill in the middle of a write, is dropped. A line that cannot be read is reported and
-//! passed over. When the file holds far more lines than live holds, it is written anew beside the old one and renamed.
+//! passed over. When the file holds far more lines than live holds, it is written anew, from the holds in memory, beside
+//! the old one and renamed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -24,7 +26,10 @@ use std::time::Duration;
 use ipam_provider::{GroupName, Mac, Prefix};
 use serde::{Deserialize, Serialize};
 
-use super::{HOLD_LIFE_AT_MOST, Hold, HoldState, Scope, Timestamp};
+use super::hold::{Hold, HoldState, RequestMark, Scope};
+use super::packed::LAST_EVENT;
+use super::table::{Count, HoldTable};
+use super::{HOLD_LIFE_AT_MOST, Timestamp};
 
 const FILE: &str = "holds.journal";
 const LOCK: &str = "holds.lock";
@@ -36,18 +41,28 @@ pub(super) const SLACK_OF_LIFE: Duration = Duration::from_secs(60);
 /// Lines beyond twice the live ones before the file is written anew.
 const SLACK: usize = 10_000;
 
+/// What was appended while the file was written anew is copied while nobody can append only when it is as short as this,
+/// in bytes, or has not become so in a few rounds.
+const SHORT: u64 = 65_536;
+const ROUNDS: usize = 8;
+
+/// Bytes that are read or written at a time.
+const BUFFER: usize = 65_536;
+
 /// The state of one address's hold, as one line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
-    provider: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    group: Option<String>,
-    prefix: String,
+struct Line<'a> {
+    #[serde(borrow)]
+    provider: Cow<'a, str>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    group: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    prefix: Cow<'a, str>,
     address: IpAddr,
     state: LineState,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    mac: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    mac: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     granted: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -66,12 +81,13 @@ enum LineState {
     Ended,
 }
 
-/// A hold that was read back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What was read back.
+#[derive(Debug, Default)]
 pub(super) struct Replayed {
-    pub(super) scope: Scope,
-    pub(super) address: IpAddr,
-    pub(super) hold: Hold,
+    /// The live holds.
+    pub(super) tables: BTreeMap<Scope, HoldTable>,
+    /// A number beyond those of all events in the file.
+    pub(super) next_event: u64,
 }
 
 /// What is written of one address.
@@ -92,8 +108,8 @@ pub(super) struct Journal {
     lines: AtomicUsize,
     /// A failed write is reported once, until a write succeeds again.
     is_failing: AtomicBool,
-    // Held as long as the journal is: two proxies on one journal would promise each other's addresses.
-    _lock: File,
+    // Locked as long as the journal is used: two proxies on one journal would promise each other's addresses.
+    lock: File,
 }
 
 #[derive(Debug)]
@@ -121,8 +137,8 @@ pub(super) enum JournalError {
 }
 
 impl Journal {
-    /// Opens the journal in `directory` and reads the holds back that are live at `now`.
-    pub(super) fn open(directory: &Path, now: Timestamp) -> Result<(Self, Vec<Replayed>), JournalError> {
+    /// Opens the journal in `directory` and reads the holds back that are live at `now`; `count` counts them.
+    pub(super) fn open(directory: &Path, now: Timestamp, count: &Count) -> Result<(Self, Replayed), JournalError> {
         let path = directory.join(FILE);
         let failed = |source| JournalError::Io { path: path.clone(), source };
         let lock = create(private().append(true), &directory.join(LOCK)).map_err(failed)?;
@@ -130,22 +146,40 @@ impl Journal {
             TryLockError::WouldBlock => JournalError::InUse(directory.to_owned()),
             TryLockError::Error(source) => failed(source),
         })?;
-        let holds = read_back(&path, now).map_err(failed)?;
-        let file = Fresh::write(&path, &holds).and_then(Fresh::put_in_place).map_err(failed)?;
+        let replayed = read_back(&path, now, count).map_err(failed)?;
+        let write = |snapshot: &mut Snapshot<'_>| {
+            for (scope, table) in &replayed.tables {
+                table.live(now).try_for_each(|(address, hold)| snapshot.write(scope, address, &hold, hold.sequence))?;
+            }
+            Ok(())
+        };
+        let (fresh, live) = Fresh::write(&path, write).map_err(failed)?;
+        let file = fresh.put_in_place().map_err(failed)?;
         let journal = Self {
             path,
-            open: RwLock::new(Open { file, live_when_compacted: holds.len() }),
-            lines: AtomicUsize::new(holds.len()),
+            open: RwLock::new(Open { file, live_when_compacted: live }),
+            lines: AtomicUsize::new(live),
             is_failing: AtomicBool::new(false),
-            _lock: lock,
+            lock,
         };
-        Ok((journal, holds))
+        Ok((journal, replayed))
+    }
+
+    /// Lets another process have the journal. To be called when nobody will append any more.
+    pub(super) fn unlock(&self) {
+        if let Err(error) = self.lock.unlock() {
+            log::error!("{} stays locked until this process ends: {error}", self.path.display());
+        }
     }
 
     /// Writes the state of one address as of this event. A failure is logged, not returned: the hold stands in memory, and
     /// an address is worth more to the caller than its record.
     pub(super) fn append(&self, scope: &Scope, address: IpAddr, entry: &Entry, event: u64) {
-        let mut text = encode(scope, address, entry, event);
+        let hold = match entry {
+            Entry::Held(hold) => Some(hold),
+            Entry::Ended => None,
+        };
+        let mut text = encode(scope, address, hold, event);
         let was_failing = self.is_failing.load(Ordering::Relaxed);
         if was_failing {
             // The failed write may have left half a line behind.
@@ -169,38 +203,49 @@ impl Journal {
         self.lines.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Writes the file anew when most of it is about holds that have ended. Blocks on the disk, but nobody who appends: they
-    /// wait only while what they appended meanwhile is copied.
-    pub(super) fn compact_if_due(&self, now: Timestamp) {
+    /// Writes the file anew when most of it is about holds that have ended. `write` is to write all holds that are live
+    /// while it runs. Blocks on the disk, but nobody who appends: they wait only while the last few lines that they
+    /// appended meanwhile are copied.
+    pub(super) fn compact_if_due(&self, write: impl FnOnce(&mut Snapshot<'_>) -> io::Result<()>) {
         let lines = self.lines.load(Ordering::Relaxed);
         let live_when_compacted = self.open.read().unwrap_or_else(PoisonError::into_inner).live_when_compacted;
         if lines < 2 * live_when_compacted + SLACK {
             return;
         }
-        if let Err(error) = self.compact(now, lines) {
+        if let Err(error) = self.compact(write) {
             log::error!("{} cannot be written anew and keeps growing: {error}", self.path.display());
             // Not again before it has grown as much once more.
             self.open.write().unwrap_or_else(PoisonError::into_inner).live_when_compacted = lines;
         }
     }
 
-    fn compact(&self, now: Timestamp, lines: usize) -> io::Result<()> {
+    fn compact(&self, write: impl FnOnce(&mut Snapshot<'_>) -> io::Result<()>) -> io::Result<()> {
         let mut old = File::open(&self.path)?;
-        let length = old.metadata()?.len();
-        let holds = read_lines(BufReader::new((&old).take(length)), &self.path, now)?;
-        let mut fresh = Fresh::write(&self.path, &holds)?;
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        let (length, lines) = {
+            // Nobody is in the middle of a line.
+            let _open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+            (old.metadata()?.len(), self.lines.load(Ordering::Relaxed))
+        };
+        // Every line up to here is about something that the holds in memory know already.
+        let (mut fresh, live) = Fresh::write(&self.path, write)?;
         old.seek(SeekFrom::Start(length))?;
+        for _ in 0..ROUNDS {
+            if io::copy(&mut old, &mut fresh.file)? < SHORT {
+                break;
+            }
+        }
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         io::copy(&mut old, &mut fresh.file)?;
-        *open = Open { file: fresh.put_in_place()?, live_when_compacted: holds.len() };
-        self.lines.fetch_sub(lines - holds.len().min(lines), Ordering::Relaxed);
+        *open = Open { file: fresh.put_in_place()?, live_when_compacted: live };
+        let since = self.lines.load(Ordering::Relaxed).saturating_sub(lines);
+        self.lines.store(live + since, Ordering::Relaxed);
         Ok(())
     }
 }
 
 /// The live holds in a journal that no process has open; for the command line.
-pub(super) fn read(directory: &Path, now: Timestamp) -> io::Result<Vec<Replayed>> {
-    read_back(&directory.join(FILE), now)
+pub(super) fn read(directory: &Path, now: Timestamp) -> io::Result<BTreeMap<Scope, HoldTable>> {
+    Ok(read_back(&directory.join(FILE), now, &Count::default())?.tables)
 }
 
 fn private() -> OpenOptions {
@@ -221,22 +266,18 @@ fn create(options: &OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn encode(scope: &Scope, address: IpAddr, entry: &Entry, event: u64) -> Vec<u8> {
-    let (state, hold) = match entry {
-        Entry::Held(hold) => (hold.state.into(), Some(hold)),
-        Entry::Ended => (LineState::Ended, None),
-    };
+fn encode(scope: &Scope, address: IpAddr, hold: Option<&Hold>, event: u64) -> Vec<u8> {
     let line = Line {
-        provider: scope.provider.to_string(),
-        group: scope.group.as_ref().map(ToString::to_string),
-        prefix: scope.prefix.to_string(),
+        provider: Cow::Borrowed(&*scope.provider),
+        group: scope.group.as_ref().map(|group| Cow::Borrowed(group.as_str())),
+        prefix: scope.prefix.to_string().into(),
         address,
-        state,
-        mac: hold.and_then(|hold| hold.mac).map(|mac| mac.to_string()),
+        state: hold.map_or(LineState::Ended, |hold| hold.state.into()),
+        mac: hold.and_then(|hold| hold.mac).map(|mac| mac.to_string().into()),
         granted: hold.map(|hold| hold.granted),
-        // Fresh from the table, this is what is promised and some more; read back and written anew, what it was.
-        until: hold.map(|hold| hold.journaled),
-        request: hold.and_then(|hold| hold.request),
+        // What is promised and some more, when it is journaled just now; else what the journal had.
+        until: hold.map(|hold| hold.journaled.max(hold.until)),
+        request: hold.and_then(|hold| hold.request).map(|mark| mark.get().into()),
         event,
     };
     let mut text = serde_json::to_vec(&line).expect("a line of texts and numbers is JSON");
@@ -245,16 +286,16 @@ fn encode(scope: &Scope, address: IpAddr, entry: &Entry, event: u64) -> Vec<u8> 
 }
 
 /// The holds of the file that are live at `now`; none when there is no file.
-fn read_back(path: &Path, now: Timestamp) -> io::Result<Vec<Replayed>> {
+fn read_back(path: &Path, now: Timestamp, count: &Count) -> io::Result<Replayed> {
     match File::open(path) {
-        Ok(file) => read_lines(BufReader::new(file), path, now),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Ok(file) => read_lines(BufReader::with_capacity(BUFFER, file), path, now, count),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Replayed::default()),
         Err(error) => Err(error),
     }
 }
 
-fn read_lines(mut lines: impl BufRead, path: &Path, now: Timestamp) -> io::Result<Vec<Replayed>> {
-    let mut last: BTreeMap<(Scope, IpAddr), (u64, Option<Hold>)> = BTreeMap::new();
+fn read_lines(mut lines: impl BufRead, path: &Path, now: Timestamp, count: &Count) -> io::Result<Replayed> {
+    let mut replayed = Replayed::default();
     let mut text = Vec::new();
     for number in 1.. {
         text.clear();
@@ -266,49 +307,58 @@ fn read_lines(mut lines: impl BufRead, path: &Path, now: Timestamp) -> io::Resul
             continue;
         }
         match decode(&text) {
-            Some((scope, address, hold, event)) => {
-                let known = last.entry((scope, address)).or_insert((0, None));
-                if event >= known.0 {
-                    *known = (event, hold);
-                }
-            }
+            Some((scope, address, hold)) => replayed.take(scope, address, hold, now, count),
             None if is_torn => log::info!("{}: the last line is torn and dropped", path.display()),
             None => log::warn!("{}: line {number} is no hold and passed over", path.display()),
         }
     }
-    let live = last.into_iter().filter_map(|((scope, address), (_, hold))| {
-        let mut hold = hold.filter(|hold| hold.is_live(now))?;
-        // The clock may have been far ahead when the line was written.
-        hold.until = hold.until.min(now + HOLD_LIFE_AT_MOST);
-        Some(Replayed { scope, address, hold })
+    replayed.tables.retain(|_, table| {
+        table.remove_ended(now);
+        table.live(now).next().is_some()
     });
-    Ok(live.collect())
+    Ok(replayed)
 }
 
-fn decode(text: &[u8]) -> Option<(Scope, IpAddr, Option<Hold>, u64)> {
-    let line: Line = serde_json::from_slice(text).ok()?;
-    let prefix: Prefix = line.prefix.parse().ok()?;
+impl Replayed {
+    /// Takes what a line says of an address, unless it is older than what is known. That an address was let go is kept as a
+    /// hold that has ended: an older line may come later.
+    fn take(&mut self, scope: Scope, address: IpAddr, mut hold: Hold, now: Timestamp, count: &Count) {
+        self.next_event = self.next_event.max(hold.sequence + 1);
+        // The clock may have been far ahead when the line was written.
+        hold.until = hold.until.min(now + HOLD_LIFE_AT_MOST);
+        let prefix = scope.prefix;
+        let table = self.tables.entry(scope).or_insert_with(|| HoldTable::new(prefix, count.clone(), now));
+        if table.get_even_ended(address).is_none_or(|known| known.sequence <= hold.sequence) {
+            table.put(address, &hold);
+        }
+    }
+}
+
+/// What a line says; that an address was let go as a hold that ended at the beginning of time.
+fn decode(text: &[u8]) -> Option<(Scope, IpAddr, Hold)> {
+    let line: Line<'_> = serde_json::from_slice(text).ok()?;
+    let prefix: Prefix = line.prefix.parse().ok().filter(|prefix: &Prefix| prefix.contains(line.address))?;
     let mac: Option<Mac> = line.mac.map(|mac| mac.parse()).transpose().ok()?;
     let scope = Scope { provider: line.provider.into(), group: line.group.and_then(GroupName::new), prefix };
-    let state = match line.state {
-        LineState::Offered => HoldState::Offered,
+    let (state, granted, until) = match line.state {
+        LineState::Offered => (HoldState::Offered, line.granted?, line.until?),
         // The process ended before the IPAM's answer came.
-        LineState::Adding => HoldState::Unanswered,
-        LineState::Reserved => HoldState::Reserved,
-        LineState::Ended => return Some((scope, line.address, None, line.event)),
+        LineState::Adding => (HoldState::Unanswered, line.granted?, line.until?),
+        LineState::Reserved => (HoldState::Reserved, line.granted?, line.until?),
+        LineState::Ended => (HoldState::Reserved, Timestamp::default(), Timestamp::default()),
     };
     let hold = Hold {
         mac,
         state,
-        granted: line.granted?,
-        until: line.until?,
-        request: line.request,
-        sequence: line.event,
+        granted,
+        until,
+        request: line.request.map(RequestMark::of),
+        sequence: Some(line.event).filter(|event| *event <= LAST_EVENT)?,
         // Nobody has looked since: the address is checked before it is offered again.
         confirmed: Timestamp::default(),
-        journaled: line.until?,
+        journaled: Timestamp::default(),
     };
-    Some((scope, line.address, Some(hold), line.event))
+    Some((scope, line.address, hold))
 }
 
 /// A journal that is written beside the one in use, which stays until this one is complete.
@@ -319,26 +369,40 @@ struct Fresh<'a> {
 }
 
 impl<'a> Fresh<'a> {
-    /// Writes just these holds.
-    fn write(path: &'a Path, holds: &[Replayed]) -> io::Result<Self> {
+    /// Writes just the holds that `write` writes. Tells how many they are.
+    fn write(path: &'a Path, write: impl FnOnce(&mut Snapshot<'_>) -> io::Result<()>) -> io::Result<(Self, usize)> {
         let beside = path.with_extension("journal.new");
         match fs::remove_file(&beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut writer = BufWriter::new(create(private().append(true), &beside)?);
-        for Replayed { scope, address, hold } in holds {
-            writer.write_all(&encode(scope, *address, &Entry::Held(hold.clone()), hold.sequence))?;
-        }
+        let mut writer = BufWriter::with_capacity(BUFFER, create(private().append(true), &beside)?);
+        let mut snapshot = Snapshot { writer: &mut writer, holds: 0 };
+        write(&mut snapshot)?;
+        let holds = snapshot.holds;
         let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        Ok(Self { path, beside, file })
+        Ok((Self { path, beside, file }, holds))
     }
 
     /// Puts it in place of the old one, and goes on appending to it.
     fn put_in_place(self) -> io::Result<File> {
         fs::rename(&self.beside, self.path)?;
         Ok(self.file)
+    }
+}
+
+/// Takes the live holds one by one, so that they need not be in memory twice.
+pub(super) struct Snapshot<'a> {
+    writer: &'a mut BufWriter<File>,
+    holds: usize,
+}
+
+impl Snapshot<'_> {
+    /// Writes a hold as of this event.
+    pub(super) fn write(&mut self, scope: &Scope, address: IpAddr, hold: &Hold, event: u64) -> io::Result<()> {
+        self.holds += 1;
+        self.writer.write_all(&encode(scope, address, Some(hold), event))
     }
 }
 
@@ -369,7 +433,7 @@ mod tests {
             state,
             granted: now,
             until: now + Duration::from_secs(1800),
-            request: Some(u64::MAX),
+            request: Some(RequestMark::of(u64::MAX)),
             sequence: 1,
             confirmed: now,
             journaled: now + Duration::from_secs(1800),
@@ -380,17 +444,29 @@ mod tests {
         [0x2001, 0xdb8, 0, 0, 0, 0, 0, last].into()
     }
 
-    fn states(holds: &[Replayed]) -> Vec<(IpAddr, HoldState)> {
-        holds.iter().map(|replayed| (replayed.address, replayed.hold.state)).collect()
+    /// Opens the journal, and tells the holds in it.
+    fn open(directory: &Path, clock: &Clock) -> (Journal, Vec<(IpAddr, Hold)>) {
+        let (journal, replayed) = Journal::open(directory, clock.now(), &Count::default()).expect("a journal");
+        assert!(replayed.tables.keys().all(|known| *known == scope()));
+        let holds = replayed.tables.values().flat_map(|table| table.live(clock.now()));
+        (journal, holds.collect())
+    }
+
+    /// How many holds are in a journal that is not open.
+    fn count(directory: &Path, clock: &Clock) -> usize {
+        read(directory, clock.now()).expect("holds").values().map(|table| table.live(clock.now()).count()).sum()
+    }
+
+    fn states(holds: &[(IpAddr, Hold)]) -> Vec<(IpAddr, HoldState)> {
+        holds.iter().map(|(address, hold)| (*address, hold.state)).collect()
     }
 
     #[test]
     fn the_last_line_about_an_address_counts() {
         let directory = tempfile::tempdir().expect("a directory");
         let clock = Clock::manual();
-        let (journal, holds) = Journal::open(directory.path(), clock.now()).expect("a journal");
+        let (journal, holds) = open(directory.path(), &clock);
         assert_eq!(holds, []);
-        let now = clock.now();
         for last in 1..=4 {
             journal.append(&scope(), address(last), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
         }
@@ -398,23 +474,48 @@ mod tests {
         journal.append(&scope(), address(3), &Entry::Ended, 1);
         journal.append(&scope(), address(4), &Entry::Held(hold(&clock, HoldState::Reserved)), 1);
         drop(journal);
-        let (_journal, holds) = Journal::open(directory.path(), now).expect("a journal");
+        let (_journal, holds) = open(directory.path(), &clock);
         let expected =
             [(address(1), HoldState::Offered), (address(2), HoldState::Unanswered), (address(4), HoldState::Reserved)];
         assert_eq!(states(&holds), expected);
-        let expected = Hold { confirmed: Timestamp::default(), ..hold(&clock, HoldState::Offered) };
-        assert_eq!((&holds[0].scope, &holds[0].hold), (&scope(), &expected));
+        let unknown = Timestamp::default();
+        let expected = Hold { confirmed: unknown, journaled: unknown, ..hold(&clock, HoldState::Offered) };
+        assert_eq!(holds[0].1, expected);
+    }
+
+    #[test]
+    fn the_order_of_events_counts_not_that_of_lines() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Clock::manual();
+        let (journal, _) = open(directory.path(), &clock);
+        journal.append(&scope(), address(1), &Entry::Ended, 8);
+        journal.append(&scope(), address(1), &Entry::Held(hold(&clock, HoldState::Offered)), 7);
+        journal.append(&scope(), address(2), &Entry::Held(hold(&clock, HoldState::Reserved)), 10);
+        journal.append(&scope(), address(2), &Entry::Held(hold(&clock, HoldState::Offered)), 9);
+        drop(journal);
+        let (_journal, holds) = open(directory.path(), &clock);
+        assert_eq!(states(&holds), [(address(2), HoldState::Reserved)]);
+    }
+
+    #[test]
+    fn a_line_about_an_address_outside_its_subnet_is_passed_over() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Clock::manual();
+        let (journal, _) = open(directory.path(), &clock);
+        journal.append(&scope(), [10, 0, 0, 1].into(), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
+        drop(journal);
+        assert_eq!(open(directory.path(), &clock).1, []);
     }
 
     #[test]
     fn ended_holds_are_dropped_at_start() {
         let directory = tempfile::tempdir().expect("a directory");
         let clock = Clock::manual();
-        let (journal, _) = Journal::open(directory.path(), clock.now()).expect("a journal");
+        let (journal, _) = open(directory.path(), &clock);
         journal.append(&scope(), address(1), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
         drop(journal);
         clock.advance(Duration::from_secs(1800));
-        let (_journal, holds) = Journal::open(directory.path(), clock.now()).expect("a journal");
+        let (_journal, holds) = open(directory.path(), &clock);
         assert_eq!(holds, []);
         assert_eq!(fs::read(directory.path().join(FILE)).expect("the file"), b"");
     }
@@ -422,17 +523,17 @@ mod tests {
     #[test]
     fn a_line_torn_anywhere_is_dropped_and_the_rest_stands() {
         let clock = Clock::manual();
-        let whole = encode(&scope(), address(1), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
-        let torn = encode(&scope(), address(2), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
+        let whole = encode(&scope(), address(1), Some(&hold(&clock, HoldState::Offered)), 1);
+        let torn = encode(&scope(), address(2), Some(&hold(&clock, HoldState::Offered)), 1);
         for cut in 0..torn.len() - 1 {
             let directory = tempfile::tempdir().expect("a directory");
             let text = [&whole[..], &torn[..cut]].concat();
             fs::write(directory.path().join(FILE), text).expect("written");
-            let (journal, holds) = Journal::open(directory.path(), clock.now()).expect("a journal");
+            let (journal, holds) = open(directory.path(), &clock);
             assert_eq!(states(&holds), [(address(1), HoldState::Offered)], "cut at {cut}");
             journal.append(&scope(), address(3), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
             drop(journal);
-            assert_eq!(read(directory.path(), clock.now()).expect("holds").len(), 2, "cut at {cut}");
+            assert_eq!(count(directory.path(), &clock), 2, "cut at {cut}");
         }
     }
 
@@ -440,18 +541,18 @@ mod tests {
     fn garbage_in_the_middle_loses_no_other_line() {
         let directory = tempfile::tempdir().expect("a directory");
         let clock = Clock::manual();
-        let line = |last| encode(&scope(), address(last), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
+        let line = |last| encode(&scope(), address(last), Some(&hold(&clock, HoldState::Offered)), 1);
         let text = [&line(1)[..], b"\xff\0 garbage\n{}\n\n", &line(2)[..]].concat();
         fs::write(directory.path().join(FILE), text).expect("written");
-        assert_eq!(read(directory.path(), clock.now()).expect("holds").len(), 2);
+        assert_eq!(count(directory.path(), &clock), 2);
     }
 
     #[test]
     fn a_second_proxy_on_one_journal_is_refused() {
         let directory = tempfile::tempdir().expect("a directory");
-        let now = Clock::manual().now();
-        let _first = Journal::open(directory.path(), now).expect("a journal");
-        let second = Journal::open(directory.path(), now).expect_err("a fault");
+        let clock = Clock::manual();
+        let _first = open(directory.path(), &clock);
+        let second = Journal::open(directory.path(), clock.now(), &Count::default()).expect_err("a fault");
         assert!(matches!(second, JournalError::InUse(_)), "{second}");
     }
 
@@ -459,15 +560,20 @@ mod tests {
     fn a_journal_of_ended_holds_is_written_anew() {
         let directory = tempfile::tempdir().expect("a directory");
         let clock = Clock::manual();
-        let (journal, _) = Journal::open(directory.path(), clock.now()).expect("a journal");
+        let (journal, _) = open(directory.path(), &clock);
         for _ in 0..SLACK / 2 {
             journal.append(&scope(), address(1), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
             journal.append(&scope(), address(2), &Entry::Ended, 1);
         }
-        journal.compact_if_due(clock.now());
+        journal.compact_if_due(|snapshot| {
+            snapshot.write(&scope(), address(1), &hold(&clock, HoldState::Offered), 2)?;
+            // Somebody lets it go while the file is being written.
+            journal.append(&scope(), address(1), &Entry::Ended, 3);
+            snapshot.write(&scope(), address(4), &hold(&clock, HoldState::Offered), 4)
+        });
         let text = fs::read_to_string(directory.path().join(FILE)).expect("the file");
-        assert_eq!(text.lines().count(), 1);
+        assert_eq!(text.lines().count(), 3);
         journal.append(&scope(), address(3), &Entry::Held(hold(&clock, HoldState::Offered)), 1);
-        assert_eq!(read(directory.path(), clock.now()).expect("holds").len(), 2);
+        assert_eq!(count(directory.path(), &clock), 2);
     }
 }

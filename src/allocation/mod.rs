@@ -7,10 +7,12 @@
 //! | Rule | Kept in |
 //! | --- | --- |
 //! | one address, one hold; same MAC, same answer; recycling | `table` |
+//! | a million holds in little memory | `shelf`, over `packed` and `sorted` |
 //! | holds survive a restart | `journal` |
 //! | one provider call for many callers | `candidates` |
 //! | which record is meant by prefix and group | `lookup` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
+//! | a reservation that turns up after its caller was told of a failure is named | `watch` |
 
 mod allocator;
 mod candidates;
@@ -20,7 +22,11 @@ mod hold;
 mod holds;
 mod journal;
 mod lookup;
+mod packed;
+mod shelf;
+mod sorted;
 mod table;
+mod watch;
 mod writes;
 
 #[cfg(test)]
@@ -29,6 +35,6 @@ mod tests;
 pub use allocator::{Allocator, Deleted, Rules};
 pub use clock::{Clock, Timestamp};
 pub use failure::Failure;
-pub use hold::{Ask, Hold, HoldState, Scope};
+pub use hold::{Ask, Hold, HoldState, RequestMark, Scope};
 pub use holds::{HOLD_LIFE_AT_MOST, HeldAddress, Holds, HoldsError};
 pub use lookup::GroupChoice;

@@ -3,15 +3,17 @@
 //! Pure: no clock, no lock, no file. Each method is one atomic step because its caller keeps the table behind a lock.
 //! A hold that has ended counts as absent from that moment on; its memory is freed by a sweep now and then.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ipam_provider::Mac;
+use ipam_provider::Prefix;
 
+use super::Timestamp;
 use super::hold::{Ask, Hold, HoldState};
 use super::journal::{Entry, SLACK_OF_LIFE};
-use super::{Clock, Timestamp};
+use super::shelf::{Shelf, shelf};
 
 /// A hold without a MAC that is older than this may be handed out again when nothing else is free.
 pub(super) const RECYCLABLE_AFTER: Duration = Duration::from_secs(60);
@@ -19,14 +21,43 @@ pub(super) const RECYCLABLE_AFTER: Duration = Duration::from_secs(60);
 /// How often ended holds are removed at most: the sweep looks at every hold of the subnet.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
+/// How many entries all tables of the process have in memory, ended ones included.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    pub(super) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more, unless there are `at_most` already. Of parallel callers just as many succeed as there is room.
+    fn try_one_more(&self, at_most: usize) -> bool {
+        let one_more = |count| Some(count + 1).filter(|more| *more <= at_most);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+    }
+
+    /// Keeps in step with a table that had `before` entries and has `after`.
+    fn follow(&self, before: usize, after: usize) {
+        if after >= before {
+            self.0.fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.0.fetch_sub(before - after, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The holds of one subnet.
 #[derive(Debug)]
 pub(super) struct HoldTable {
-    holds: BTreeMap<IpAddr, Hold>,
-    // Addresses offered to a MAC, in the order they were first offered. A host with several interfaces in one subnet
-    // has several.
-    by_mac: HashMap<Mac, Vec<IpAddr>>,
+    shelf: Box<dyn Shelf>,
+    count: Count,
     next_sweep: Timestamp,
+}
+
+impl Drop for HoldTable {
+    fn drop(&mut self) {
+        self.count.follow(self.shelf.len(), 0);
+    }
 }
 
 /// An address that is offered to somebody already.
@@ -71,29 +102,48 @@ impl Grant {
     }
 }
 
+/// What came of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// This address is promised.
+    Granted(IpAddr),
+    /// None of the candidates is free.
+    NoneFree,
+    /// One is free, and there are too many holds already.
+    TooManyHolds,
+}
+
 impl HoldTable {
-    pub(super) fn new(clock: &Clock) -> Self {
-        Self { holds: BTreeMap::new(), by_mac: HashMap::new(), next_sweep: clock.now() + SWEEP_EVERY }
+    /// An empty table for a subnet.
+    pub(super) fn new(prefix: Prefix, count: Count, now: Timestamp) -> Self {
+        Self { shelf: shelf(prefix), count, next_sweep: now + SWEEP_EVERY }
     }
 
     /// The live hold of an address.
-    pub(super) fn get(&self, address: IpAddr, now: Timestamp) -> Option<&Hold> {
-        self.holds.get(&address).filter(|hold| hold.is_live(now))
+    pub(super) fn get(&self, address: IpAddr, now: Timestamp) -> Option<Hold> {
+        self.shelf.get(address).filter(|hold| hold.is_live(now))
+    }
+
+    /// The hold of an address, whether live or ended.
+    pub(super) fn get_even_ended(&self, address: IpAddr) -> Option<Hold> {
+        self.shelf.get(address)
     }
 
     /// All live holds, by address.
-    pub(super) fn live(&self, now: Timestamp) -> impl Iterator<Item = (IpAddr, &Hold)> {
-        self.holds.iter().filter(move |(_, hold)| hold.is_live(now)).map(|(address, hold)| (*address, hold))
+    pub(super) fn live(&self, now: Timestamp) -> impl Iterator<Item = (IpAddr, Hold)> {
+        self.live_behind(None, now)
     }
 
-    /// The addresses that are not to be offered.
-    pub(super) fn held(&self, now: Timestamp) -> BTreeSet<IpAddr> {
-        self.live(now).map(|(address, _)| address).collect()
+    /// All live holds behind an address, or all, by address.
+    pub(super) fn live_behind(&self, address: Option<IpAddr>, now: Timestamp) -> impl Iterator<Item = (IpAddr, Hold)> {
+        self.shelf.behind(address).filter(move |(_, hold)| hold.is_live(now))
     }
 
-    /// How many entries the table has in memory, ended ones included.
-    pub(super) fn len(&self) -> usize {
-        self.holds.len()
+    /// The addresses that are not to be offered, lowest first.
+    pub(super) fn held(&self, now: Timestamp) -> Vec<IpAddr> {
+        let mut held = Vec::with_capacity(self.shelf.len());
+        held.extend(self.live(now).map(|(address, _)| address));
+        held
     }
 
     /// The address that the asking MAC is to be given again.
@@ -102,36 +152,45 @@ impl HoldTable {
     /// host's MAC for each of its interfaces, so the second question of a request is for a second interface. "Earlier"
     /// is an answer given before this question came; parallel questions are not interfaces.
     pub(super) fn offer_for(&self, ask: &Ask, now: Timestamp) -> Option<Offer> {
-        let addresses = self.by_mac.get(&ask.mac?)?;
-        let offered = addresses.iter().filter_map(|address| Some((*address, self.get(*address, now)?)));
-        let mut again = offered.filter(|(_, hold)| {
+        let mut is_again = |hold: &Hold| {
             let is_answered = ask.request.is_some() && hold.request == ask.request && hold.sequence < ask.arrival;
-            hold.state == HoldState::Offered && !is_answered
-        });
-        again.next().map(|(address, hold)| Offer::of(address, hold))
+            hold.is_live(now) && !is_answered
+        };
+        self.shelf.find_offer(ask.mac?, &mut is_again).map(|(address, hold)| Offer::of(address, &hold))
     }
 
     /// Promises an offer again, unless it changed hands meanwhile.
-    pub(super) fn renew(&mut self, offer: Offer, grant: Grant) -> Option<&Hold> {
-        let hold = self.holds.get_mut(&offer.address)?;
-        let is_same = hold.is_live(grant.now) && hold.state == HoldState::Offered && hold.mac == grant.ask.mac;
+    pub(super) fn renew(&mut self, offer: Offer, grant: Grant) -> Option<IpAddr> {
+        let hold = self.get(offer.address, grant.now)?;
+        let is_same = hold.state == HoldState::Offered && hold.mac == grant.ask.mac;
         if !is_same {
             return None;
         }
         let confirmed = hold.confirmed.max(grant.confirmed);
-        *hold = Hold { confirmed, journaled: hold.journaled, ..grant.hold() };
-        Some(hold)
+        self.shelf.put(offer.address, &Hold { confirmed, journaled: hold.journaled, ..grant.hold() });
+        Some(offer.address)
     }
 
     /// Promises the first candidate that nobody holds. When the asking MAC has been answered meanwhile, by a parallel
-    /// question, that answer is given again.
-    pub(super) fn claim(&mut self, candidates: &[IpAddr], grant: Grant) -> Option<IpAddr> {
+    /// question, that answer is given again. There will not be more than `at_most` holds in all tables together.
+    pub(super) fn claim(&mut self, candidates: &[IpAddr], grant: Grant, at_most: usize) -> Claim {
         if let Some(offer) = self.offer_for(&grant.ask, grant.now) {
-            return self.renew(offer, Grant { confirmed: offer.confirmed, ..grant }).map(|_| offer.address);
+            let again = self.renew(offer, Grant { confirmed: offer.confirmed, ..grant });
+            return again.map_or(Claim::NoneFree, Claim::Granted);
         }
-        let free = candidates.iter().copied().find(|address| self.get(*address, grant.now).is_none())?;
-        self.put(free, grant.hold());
-        Some(free)
+        for address in candidates.iter().copied() {
+            let there = self.shelf.get(address);
+            let is_new = there.is_none();
+            if there.is_some_and(|hold| hold.is_live(grant.now)) {
+                continue;
+            }
+            if is_new && !self.count.try_one_more(at_most) {
+                return Claim::TooManyHolds;
+            }
+            self.shelf.put(address, &grant.hold());
+            return Claim::Granted(address);
+        }
+        Claim::NoneFree
     }
 
     /// The oldest hold without a MAC, when it is old enough to be handed out again.
@@ -139,76 +198,72 @@ impl HoldTable {
         let old = |hold: &Hold| now.since(hold.granted) > RECYCLABLE_AFTER;
         let without_mac = self.live(now).filter(|(_, hold)| hold.mac.is_none() && hold.state == HoldState::Offered);
         let oldest = without_mac.filter(|(_, hold)| old(hold)).min_by_key(|(_, hold)| (hold.granted, hold.sequence));
-        oldest.map(|(address, hold)| Offer::of(address, hold))
+        oldest.map(|(address, hold)| Offer::of(address, &hold))
     }
 
     /// Hands a recyclable hold to the asker, unless it changed meanwhile.
     pub(super) fn recycle(&mut self, offer: Offer, grant: Grant) -> bool {
-        let is_same = |hold: &&Hold| hold.state == HoldState::Offered && hold.sequence == offer.sequence;
+        let is_same = |hold: &Hold| hold.state == HoldState::Offered && hold.sequence == offer.sequence;
         let unchanged = self.get(offer.address, grant.now).filter(is_same).is_some();
         if unchanged {
-            self.put(offer.address, grant.hold());
+            self.put(offer.address, &grant.hold());
         }
         unchanged
     }
 
     /// Enters a hold, in place of any other of the address.
-    pub(super) fn put(&mut self, address: IpAddr, hold: Hold) {
-        self.remove(address);
-        if let (Some(mac), HoldState::Offered) = (hold.mac, hold.state) {
-            self.by_mac.entry(mac).or_default().push(address);
-        }
-        self.holds.insert(address, Hold { journaled: Timestamp::default(), ..hold });
+    pub(super) fn put(&mut self, address: IpAddr, hold: &Hold) {
+        let before = self.shelf.len();
+        self.shelf.put(address, &Hold { journaled: Timestamp::default(), ..hold.clone() });
+        self.count.follow(before, self.shelf.len());
     }
 
     /// What the journal is to be told of an address that was just changed; nothing when what it has covers the promise.
     pub(super) fn take_for_journal(&mut self, address: IpAddr, now: Timestamp) -> Option<Entry> {
-        match self.holds.get_mut(&address).filter(|hold| hold.is_live(now)) {
+        match self.get(address, now) {
             None => Some(Entry::Ended),
             Some(hold) if hold.until <= hold.journaled => None,
             Some(hold) => {
-                hold.journaled = hold.until + SLACK_OF_LIFE;
-                Some(Entry::Held(hold.clone()))
+                let hold = Hold { journaled: hold.until + SLACK_OF_LIFE, ..hold };
+                self.shelf.put(address, &hold);
+                Some(Entry::Held(hold))
             }
         }
     }
 
     /// Ends the hold of an address.
     pub(super) fn remove(&mut self, address: IpAddr) -> Option<Hold> {
-        let hold = self.holds.remove(&address)?;
-        self.forget_offer(address, &hold);
-        Some(hold)
+        let removed = self.shelf.remove(address)?;
+        self.count.follow(1, 0);
+        Some(removed)
     }
 
     /// Removes what has ended, if the last time is long enough ago.
     pub(super) fn sweep(&mut self, now: Timestamp) {
-        if now < self.next_sweep {
-            return;
-        }
-        self.next_sweep = now + SWEEP_EVERY;
-        let ended: Vec<IpAddr> =
-            self.holds.iter().filter(|(_, hold)| !hold.is_live(now)).map(|(address, _)| *address).collect();
-        for address in ended {
-            self.remove(address);
+        if now >= self.next_sweep {
+            self.remove_ended(now);
         }
     }
 
-    fn forget_offer(&mut self, address: IpAddr, hold: &Hold) {
-        let Some(mac) = hold.mac else { return };
-        if let Some(addresses) = self.by_mac.get_mut(&mac) {
-            addresses.retain(|other| *other != address);
-            if addresses.is_empty() {
-                self.by_mac.remove(&mac);
-            }
-        }
+    /// Removes what has ended.
+    pub(super) fn remove_ended(&mut self, now: Timestamp) {
+        self.next_sweep = now + SWEEP_EVERY;
+        let before = self.shelf.len();
+        self.shelf.remove_ended(now);
+        self.count.follow(before, self.shelf.len());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use ipam_provider::Mac;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::allocation::Clock;
+    use crate::allocation::hold::RequestMark;
 
     const LIFE: Duration = Duration::from_secs(1800);
 
@@ -229,7 +284,8 @@ mod tests {
     impl Subject {
         fn new() -> Self {
             let clock = Clock::manual();
-            Self { table: HoldTable::new(&clock), clock, sequence: 0 }
+            let prefix = "10.0.0.0/24".parse().expect("a prefix");
+            Self { table: HoldTable::new(prefix, Count::default(), clock.now()), clock, sequence: 0 }
         }
 
         fn tick(&mut self) -> u64 {
@@ -238,14 +294,22 @@ mod tests {
         }
 
         fn ask(&mut self, mac: Option<Mac>, request: Option<u64>) -> Ask {
-            Ask { mac, request, arrival: self.tick() }
+            Ask { mac, request: request.map(RequestMark::of), arrival: self.tick() }
         }
 
         fn claim(&mut self, ask: Ask) -> Option<IpAddr> {
+            match self.claim_within(ask, usize::MAX) {
+                Claim::Granted(address) => Some(address),
+                Claim::NoneFree => None,
+                Claim::TooManyHolds => panic!("there is no limit"),
+            }
+        }
+
+        fn claim_within(&mut self, ask: Ask, at_most: usize) -> Claim {
             let candidates: Vec<IpAddr> = (1..=4).map(address).collect();
             let now = self.clock.now();
             let grant = Grant { ask, life: LIFE, now, sequence: self.tick(), confirmed: now };
-            self.table.claim(&candidates, grant)
+            self.table.claim(&candidates, grant, at_most)
         }
     }
 
@@ -292,7 +356,34 @@ mod tests {
         assert_eq!(subject.claim(second), Some(address(1)));
         subject.clock.advance(LIFE + SWEEP_EVERY);
         subject.table.sweep(subject.clock.now());
-        assert_eq!((subject.table.len(), subject.table.by_mac.len()), (0, 0));
+        assert_eq!((subject.table.shelf.len(), subject.table.shelf.indexed(), subject.table.count.get()), (0, 0, 0));
+    }
+
+    #[test]
+    fn at_the_limit_only_what_is_no_further_hold_is_granted() {
+        let mut subject = Subject::new();
+        for host in [1, 2] {
+            let ask = subject.ask(mac(host), None);
+            assert_eq!(subject.claim_within(ask, 2), Claim::Granted(address(host)));
+        }
+        let [third, again] = [subject.ask(mac(3), None), subject.ask(mac(2), None)];
+        assert_eq!(subject.claim_within(third, 2), Claim::TooManyHolds);
+        assert_eq!(subject.claim_within(again, 2), Claim::Granted(address(2)));
+        subject.clock.advance(LIFE);
+        // In place of one that has ended.
+        assert_eq!(subject.claim_within(third, 2), Claim::Granted(address(1)));
+        assert_eq!(subject.table.count.get(), 2);
+    }
+
+    #[test]
+    fn a_table_that_is_dropped_takes_its_holds_out_of_the_count() {
+        let mut subject = Subject::new();
+        let ask = subject.ask(mac(1), None);
+        subject.claim(ask);
+        let count = subject.table.count.clone();
+        assert_eq!(count.get(), 1);
+        drop(subject);
+        assert_eq!(count.get(), 0);
     }
 
     #[test]
@@ -343,7 +434,7 @@ mod tests {
                 match step {
                     Step::Ask { mac: host, request } => {
                         let before: BTreeMap<IpAddr, Hold> =
-                            subject.table.live(now).map(|(address, hold)| (address, hold.clone())).collect();
+                            subject.table.live(now).collect();
                         let host = host.and_then(mac);
                         let ask = subject.ask(host, request);
                         match subject.claim(ask) {
@@ -360,8 +451,8 @@ mod tests {
                     }
                     Step::End(last) => { subject.table.remove(address(last)); }
                     Step::Reserve(last) => {
-                        if let Some(hold) = subject.table.get(address(last), now).cloned() {
-                            subject.table.put(address(last), Hold { state: HoldState::Reserved, ..hold });
+                        if let Some(hold) = subject.table.get(address(last), now) {
+                            subject.table.put(address(last), &Hold { state: HoldState::Reserved, ..hold });
                         }
                     }
                     Step::Wait(seconds) => {
@@ -369,9 +460,11 @@ mod tests {
                         subject.table.sweep(subject.clock.now());
                     }
                 }
-                let offers: usize = subject.table.by_mac.values().map(Vec::len).sum();
-                let offered = subject.table.holds.values().filter(|hold| hold.mac.is_some() && hold.state == HoldState::Offered);
-                prop_assert_eq!(offers, offered.count(), "index and holds agree");
+                let all: Vec<_> = subject.table.shelf.behind(None).collect();
+                let is_offered = |hold: &Hold| hold.mac.is_some() && hold.state == HoldState::Offered;
+                let offered = all.iter().filter(|(_, hold)| is_offered(hold)).count();
+                prop_assert_eq!(subject.table.shelf.indexed(), offered, "index and holds agree");
+                prop_assert_eq!(subject.table.count.get(), all.len());
             }
         }
     }

@@ -11,11 +11,15 @@ use ipam_conformance::reference::ReferenceSubject;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::layers::{self, Limits};
 use ipam_provider::{
-    Capabilities, FreeQuery, Group, GroupName, Mac, Prefix, Probe, Provider, Released, Requester, Reservation, Result,
-    Subnet,
+    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Mac, Prefix, Probe, Provider, Released, Requester,
+    Reservation, Result, Subnet,
 };
 
+use super::watch::{Finding, Lost, Unsettled, WATCHED_AT_MOST};
 use super::*;
+
+/// Longer than any hold lives.
+const VERY_LONG: Duration = Duration::from_secs(100_000);
 
 const ATTEMPT: Duration = Duration::from_secs(8);
 
@@ -34,6 +38,8 @@ const RULES: Rules = Rules {
 struct Counted {
     inner: Arc<dyn Provider>,
     calls: Arc<AtomicUsize>,
+    /// More free addresses are not found in one call.
+    free_at_most: usize,
 }
 
 impl Counted {
@@ -78,7 +84,8 @@ impl Provider for Counted {
     }
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
-        self.one_more().free_addresses(subnet, query).await
+        let at_most = query.at_most.min(self.free_at_most);
+        self.one_more().free_addresses(subnet, FreeQuery { at_most, ..query }).await
     }
 
     async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
@@ -104,11 +111,16 @@ impl Stage {
     }
 
     async fn with(rules: Rules, seed: Seed) -> Self {
+        Self::sparing(rules, seed, usize::MAX).await
+    }
+
+    /// A provider that finds no more than so many free addresses in one call.
+    async fn sparing(rules: Rules, seed: Seed, free_at_most: usize) -> Self {
         let clock = Clock::manual();
         let ipam = ReferenceSubject::start(&seed).await;
         let holds = Arc::new(Holds::in_memory(clock.clone()));
         let calls = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::new(Counted { inner: ipam.provider(), calls: calls.clone() });
+        let counted = Arc::new(Counted { inner: ipam.provider(), calls: calls.clone(), free_at_most });
         let provider = layers::wrap(counted, Limits { attempt: ATTEMPT, read_attempts: 1 });
         let allocator = Arc::new(Allocator::new(provider, holds, rules));
         Self { ipam, seed, clock, allocator, calls }
@@ -139,6 +151,33 @@ impl Stage {
         let provider = self.ipam.provider();
         let found = provider.find_subnets(place.prefix, place.group.as_ref()).await.expect("an answer");
         provider.reservation(&found[0], address).await.expect("an answer")
+    }
+
+    /// An add of a new address that fails, and may yet take effect.
+    async fn lose_an_add(&self, place: &SeededSubnet) -> Lost {
+        let address = self.next(place, mac(1)).await.expect("an address");
+        self.ipam.fault(Fault::ResetBeforeWrite).await;
+        self.add(place, address).await.expect_err("a failure");
+        self.ipam.heal().await;
+        self.calls();
+        let [(scope, _, hold)] = &self.allocator.holds.unanswered(self.allocator.provider.name())[..] else {
+            panic!("one unanswered hold")
+        };
+        Lost {
+            scope: scope.clone(),
+            address,
+            by: Requester { mac: hold.mac, hostname: None },
+            before: Some(hold.clone()),
+            ticket: hold.sequence,
+            request: "request 0a1b2c3d".to_owned(),
+        }
+    }
+
+    /// The lost write takes effect after all.
+    async fn land(&self, place: &SeededSubnet, lost: &Lost) {
+        let provider = self.ipam.provider();
+        let found = provider.find_subnets(place.prefix, place.group.as_ref()).await.expect("an answer");
+        provider.reserve(&found[0], lost.address, &lost.by).await.expect("reserved");
     }
 
     fn calls(&self) -> usize {
@@ -217,6 +256,21 @@ async fn the_last_caller_of_a_full_subnet_is_told_so() {
         assert_eq!(given.iter().collect::<BTreeSet<_>>().len(), free);
         assert!(matches!(failed[..], [Failure::NoFreeAddress { held, .. }] if held == free), "{failed:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_subnet_is_not_full_because_an_answer_has_fewer_addresses_than_asked_for() {
+    let stage = Arc::new(Stage::sparing(RULES, Seed::standard(), 3).await);
+    let place = stage.place(Role::Empty);
+    let free = place.free(1000);
+    let asks = (0..free.len()).map(|host| {
+        let (stage, place) = (stage.clone(), place.clone());
+        async move { stage.next(&place, mac(host)).await }
+    });
+    let (given, failed) = addresses(in_parallel(asks).await);
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(given.into_iter().collect::<BTreeSet<_>>(), free.into_iter().collect());
+    assert!(matches!(stage.next(&place, mac(99)).await, Err(Failure::NoFreeAddress { .. })));
 }
 
 #[tokio::test]
@@ -621,6 +675,180 @@ async fn more_holds_than_allowed_are_refused_and_none_is_dropped_for_them() {
     stage.next(&place, mac(3)).await.expect("the others have ended");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn parallel_callers_get_exactly_as_many_holds_as_are_allowed() {
+    for _ in 0..20 {
+        let stage = Arc::new(Stage::with(Rules { holds_at_most: 20, ..RULES }, Seed::standard()).await);
+        let places = [stage.place(Role::Wide), stage.place(Role::Ipv6)];
+        let asks = (0..60).map(|host| {
+            let (stage, place) = (stage.clone(), places[host % 2].clone());
+            async move { stage.next(&place, mac(host)).await }
+        });
+        let (given, failed) = addresses(in_parallel(asks).await);
+        assert_eq!((given.len(), stage.allocator.holds().list().len()), (20, 20));
+        assert!(failed.iter().all(|failure| matches!(failure, Failure::TooManyHolds { at_most: 20 })), "{failed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn at_the_limit_parallel_questions_of_one_mac_are_answered_alike() {
+    for _ in 0..20 {
+        let stage = Arc::new(Stage::with(Rules { holds_at_most: 1, ..RULES }, Seed::standard()).await);
+        let place = stage.place(Role::Wide);
+        let asks = (0..20).map(|_| {
+            let (stage, place) = (stage.clone(), place.clone());
+            async move { stage.next(&place, mac(1)).await.expect("an address") }
+        });
+        let given: BTreeSet<IpAddr> = in_parallel(asks).await.into_iter().collect();
+        assert_eq!(given.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reservation_that_turns_up_after_its_caller_was_told_of_a_failure_is_named() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    let looking = tokio::spawn({
+        let (allocator, lost) = (stage.allocator.clone(), lost.clone());
+        async move { allocator.look_again(&lost).await }
+    });
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!looking.is_finished(), "it looks again until it is found");
+    stage.land(&place, &lost).await;
+    let finding = looking.await.expect("no panic");
+    assert!(matches!(finding, Finding::Reserved), "{finding:?}");
+    let (level, text) = finding.told(&lost).expect("a line for the log");
+    let expected = format!("{} in {} is reserved in the IPAM for request 0a1b2c3d", lost.address, lost.scope);
+    assert!(level == log::Level::Warn && text.starts_with(&expected), "{text}");
+    stage.add(&place, lost.address).await.expect("a repeated add is recognised all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_add_whose_outcome_is_unknown_is_looked_for_a_few_times_and_no_more() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    tokio::time::sleep(VERY_LONG).await;
+    assert_eq!(stage.calls(), 4);
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(matches!(finding, Finding::Absent), "{finding:?}");
+    stage.calls();
+    for _ in 0..WATCHED_AT_MOST + 100 {
+        stage.allocator.watch(lost.clone());
+    }
+    tokio::time::sleep(VERY_LONG).await;
+    assert_eq!(stage.calls(), 4 * WATCHED_AT_MOST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_named_that_somebody_has_dealt_with() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    stage.add(&place, lost.address).await.expect("the repeated add");
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(finding.told(&lost).is_none(), "{finding:?}");
+    let stage = Stage::start().await;
+    let lost = stage.lose_an_add(&place).await;
+    stage.delete(&place, lost.address).await.expect("deleted");
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(finding.told(&lost).is_none(), "{finding:?}");
+    let stage = Stage::start().await;
+    let lost = stage.lose_an_add(&place).await;
+    stage.clock.advance(RULES.hold);
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(finding.told(&lost).is_none(), "the hold has ended: {finding:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_somebody_else_is_not_called_that_of_the_request() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    stage.ipam.take(&place, lost.address).await;
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(matches!(finding, Finding::ReservedBySomebody), "{finding:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ipam_that_stays_away_leaves_a_line_that_says_so() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    stage.ipam.fault(Fault::Slow).await;
+    let finding = stage.allocator.look_again(&lost).await;
+    let (level, text) = finding.told(&lost).expect("a line for the log");
+    assert!(level == log::Level::Warn && text.contains(&lost.address.to_string()), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_unknown_outcomes_are_looked_for_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let clock = Clock::manual();
+    let seed = Seed::standard();
+    let ipam = ReferenceSubject::start(&seed).await;
+    let place = seed.subnet(Role::Wide).expect("a subnet");
+    let start = async |provider| {
+        let holds = Arc::new(Holds::open(directory.path(), clock.clone()).await.expect("holds"));
+        Arc::new(Allocator::new(provider, holds, RULES))
+    };
+    let allocator = start(ipam.provider()).await;
+    let address = allocator.next_ip(place.prefix, &choice(place), mac(1), None).await.expect("an address");
+    ipam.fault(Fault::ResetBeforeWrite).await;
+    allocator.add(place.prefix, choice(place), address, Requester::default()).await.expect_err("a failure");
+    ipam.heal().await;
+    // The hold of the process that ended; its own watch ends with it.
+    let holds = Arc::downgrade(&allocator.holds);
+    drop(allocator);
+    tokio::time::sleep(VERY_LONG).await;
+    assert!(holds.upgrade().is_none());
+    let calls = Arc::new(AtomicUsize::new(0));
+    let allocator =
+        start(Arc::new(Counted { inner: ipam.provider(), calls: calls.clone(), free_at_most: usize::MAX })).await;
+    allocator.watch_unanswered();
+    tokio::time::sleep(VERY_LONG).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 5, "the subnet and four looks");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_caller_of_a_write_did_not_wait_for_is_told_to_somebody() {
+    let stage = Stage::start().await;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let work = async || {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        Ok("added")
+    };
+    let answered = stage.allocator.to_its_end(work(), {
+        let tell = tell.clone();
+        move |success| tell.send(success).expect("a listener")
+    });
+    assert_eq!(answered.await.expect("an answer"), "added");
+    let gone = stage.allocator.to_its_end(work(), move |success| tell.send(success).expect("a listener"));
+    tokio::time::timeout(Duration::from_secs(5), gone).await.expect_err("the caller hangs up");
+    assert_eq!(told.recv().await, Some("added"));
+    assert_eq!(told.recv().await, None, "once");
+}
+
+#[test]
+fn the_caller_s_failure_is_logged_with_address_subnet_and_request() {
+    let prefix = "192.0.2.0/24".parse().expect("a prefix");
+    let lost = Lost {
+        scope: Scope { provider: "netbox".into(), group: GroupName::new("dmz"), prefix },
+        address: [192, 0, 2, 7].into(),
+        by: Requester::default(),
+        before: None,
+        ticket: 1,
+        request: "request 0a1b2c3d".to_owned(),
+    };
+    let error = || Error::new(ErrorKind::TimedOut, "NetBox gave no answer in time");
+    for look in [Unsettled::Absent, Unsettled::Unknown(error())] {
+        let text = lost.told_unknown(&error(), &look);
+        let expected = "Whether 192.0.2.7 in 192.0.2.0/24 (group dmz) is reserved for request 0a1b2c3d is unknown: ";
+        assert!(text.starts_with(expected), "{text}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_ends_within_its_budget_whatever_the_ipam_does() {
     let stage = Stage::start().await;
@@ -665,6 +893,51 @@ async fn holds_survive_a_restart() {
     // After a restart a hold may live a little longer than promised, never shorter.
     clock.advance(Duration::from_secs(60));
     assert_eq!(start().await.holds().list(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_journal_that_is_written_anew_while_holds_come_and_go_loses_none() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let clock = Clock::manual();
+    let seed = Seed::standard();
+    let ipam = ReferenceSubject::start(&seed).await;
+    let place = seed.subnet(Role::Wide).expect("a subnet").clone();
+    let open = async || Arc::new(Holds::open(directory.path(), clock.clone()).await.expect("holds"));
+    let holds = open().await;
+    let allocator = Arc::new(Allocator::new(ipam.provider(), holds.clone(), RULES));
+    let callers = in_parallel((0..4).map(|caller| {
+        let (allocator, place) = (allocator.clone(), place.clone());
+        async move {
+            for round in 0..2500 {
+                let host = mac(caller * 50 + round % 50);
+                let given = allocator.next_ip(place.prefix, &choice(&place), host, None).await.expect("an address");
+                if round % 4 != 0 {
+                    allocator.holds().release(place.prefix, &choice(&place), given).await.expect("an answer");
+                }
+            }
+        }
+    }));
+    let is_over = Arc::new(AtomicUsize::new(0));
+    let tidying = std::thread::spawn({
+        let (holds, is_over) = (holds.clone(), is_over.clone());
+        move || {
+            while is_over.load(Ordering::SeqCst) == 0 {
+                holds.tidy();
+            }
+        }
+    });
+    callers.await;
+    is_over.store(1, Ordering::SeqCst);
+    tidying.join().expect("no panic");
+    let lines = std::fs::read_to_string(directory.path().join("holds.journal")).expect("a journal").lines().count();
+    assert!(lines < 12_000, "{lines} of some 17,500 are left");
+    let listed = |holds: &Holds| -> Vec<_> {
+        holds.list().into_iter().map(|held| (held.address, held.mac, held.state, held.since)).collect()
+    };
+    let before = listed(&holds);
+    assert!(!before.is_empty());
+    drop((allocator, holds));
+    assert_eq!(listed(&*open().await), before);
 }
 
 #[tokio::test]

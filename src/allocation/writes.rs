@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipam_provider::{Error, ErrorKind, Prefix, Released, Requester, Reservation, Subnet};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::allocator::{Allocator, Deleted};
@@ -11,13 +12,15 @@ use super::hold::{Hold, HoldState};
 use super::holds::SubnetHolds;
 use super::lookup::GroupChoice;
 use super::table::HoldTable;
+use super::watch::{self, Lost, Unsettled};
 use super::{Failure, Timestamp};
 use crate::telemetry::request_id;
 
 impl Allocator {
     /// Reserves the address. `by` wins over what the hold knows of the host.
     ///
-    /// The work goes on to its end even when the caller gives up, so that the IPAM and the holds stay in step.
+    /// The work goes on to its end even when the caller gives up, so that the IPAM and the holds stay in step. What was
+    /// reserved for a caller who was told of a failure is named in the log.
     ///
     /// # Errors
     /// As [`subnet`](Self::subnet); [`Failure::AlreadyReserved`] and [`Failure::NotOfferable`].
@@ -30,7 +33,8 @@ impl Allocator {
     ) -> Result<(), Failure> {
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
-        self.to_its_end(async move {
+        let unheard = move |()| log::warn!("{}", watch::unheard(address, prefix, &watch::request()));
+        let work = async move {
             let subnet = this.lookup.subnet(this.provider(), prefix, &group).await?;
             match this.reserve(&subnet, address, &by, deadline).await {
                 Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
@@ -39,12 +43,12 @@ impl Allocator {
                 }
                 outcome => outcome,
             }
-        })
-        .await
+        };
+        self.to_its_end(work, unheard).await
     }
 
     async fn reserve(
-        &self,
+        self: &Arc<Self>,
         subnet: &Subnet,
         address: IpAddr,
         by: &Requester,
@@ -62,37 +66,30 @@ impl Allocator {
             self.keep_from_offers(&holds, address);
             return Ok(());
         };
+        let was_unanswered = before.as_ref().is_some_and(|hold| hold.state == HoldState::Unanswered);
         match error.kind() {
-            ErrorKind::AlreadyExists => {
-                let was_unanswered = before.as_ref().is_some_and(|hold| hold.state == HoldState::Unanswered);
-                if !was_unanswered {
-                    self.give_up(&holds, address);
-                    return Err(already());
-                }
-                self.settle(subnet, &holds, address, &by, Attempt { before, ticket, deadline })
-                    .await?
-                    .ok_or_else(already)
+            ErrorKind::AlreadyExists if !was_unanswered => {
+                self.give_up(&holds, address);
+                return Err(already());
             }
-            kind if kind.leaves_write_unknown() => {
-                let attempt = Attempt { before, ticket, deadline };
-                match self.settle(subnet, &holds, address, &by, attempt).await {
-                    Ok(Some(())) => {
-                        log::info!("{address} in {subnet} is reserved, although the IPAM's answer was lost ({error})");
-                        Ok(())
-                    }
-                    Ok(None) => Err(already()),
-                    Err(Unsettled::Absent) => Err(error.into()),
-                    Err(Unsettled::Unknown(look)) => {
-                        log::warn!(
-                            "Whether {address} in {subnet} is reserved is unknown: {error}; a look failed: {look}"
-                        );
-                        Err(error.into())
-                    }
-                }
-            }
+            kind if kind.leaves_write_unknown() || kind == ErrorKind::AlreadyExists => {}
             _ => {
                 self.put_back(&holds, address, ticket, before);
-                Err(error.into())
+                return Err(error.into());
+            }
+        }
+        match self.settle(subnet, &holds, address, &by, Attempt { before: before.clone(), ticket, deadline }).await {
+            Ok(Some(())) => {
+                log::info!("{address} in {subnet} is reserved, although the IPAM's answer was lost ({error})");
+                Ok(())
+            }
+            Ok(None) => Err(already()),
+            Err(look) => {
+                let request = watch::request();
+                let lost = Lost { scope: holds.scope().clone(), address, by, before, ticket, request };
+                log::warn!("{}", lost.told_unknown(&error, &look));
+                self.watch(lost);
+                Err(if error.kind() == ErrorKind::AlreadyExists { look.into() } else { error.into() })
             }
         }
     }
@@ -140,7 +137,7 @@ impl Allocator {
     ) -> Result<Deleted, Failure> {
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
-        self.to_its_end(async move {
+        let work = async move {
             match this.find_and_release(prefix, &group, address, deadline).await {
                 Err(gone) if is_gone(&gone) => {
                     log::warn!("{address} counts as deleted: {gone}");
@@ -152,8 +149,9 @@ impl Allocator {
                 }
                 outcome => outcome,
             }
-        })
-        .await
+        };
+        // Deleted is what the caller wanted, heard or not.
+        self.to_its_end(work, |_| ()).await
     }
 
     async fn find_and_release(
@@ -176,6 +174,7 @@ impl Allocator {
     async fn release(&self, subnet: &Subnet, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
         self.demand_time_for_a_write(deadline)?;
         let holds = self.holds_of(subnet).await;
+        let before = holds.table().get(address, holds.now()).map(|hold| hold.sequence);
         let deleted = match self.provider.release(subnet, address).await {
             Ok(Released::Removed) => Deleted::Removed,
             Ok(Released::WasAbsent) => {
@@ -195,8 +194,21 @@ impl Allocator {
             }
             Err(error) => return Err(error.into()),
         };
-        holds.end(address);
+        self.end_deleted(&holds, address, before);
         Ok(deleted)
+    }
+
+    /// Ends the hold that was there when the delete began, and no other: the IPAM had the address free before its answer
+    /// was here, and whoever was offered it meanwhile keeps it.
+    fn end_deleted(&self, holds: &SubnetHolds, address: IpAddr, before: Option<u64>) {
+        let ended = holds.change(|table, now| {
+            let hold = table.get(address, now)?;
+            let is_same = Some(hold.sequence) == before && hold.state != HoldState::Adding;
+            is_same.then(|| table.remove(address))?.map(|_| address)
+        });
+        if ended.is_some() {
+            holds.drop_candidates(holds.generation());
+        }
     }
 
     /// A write is only begun when there is time left to look for its effect, should its answer be lost. So none begins
@@ -210,11 +222,11 @@ impl Allocator {
         let mut before = None;
         let sequence = self.holds.tick();
         holds.change(|table, now| {
-            before = table.get(address, now).cloned();
+            before = table.get(address, now);
             let hold = before.clone().unwrap_or_else(|| self.hold_of_nobody(now));
             // The hold must not end while the reservation is on its way.
             let until = hold.until.max(self.settled_by(now));
-            table.put(address, Hold { state: HoldState::Adding, until, sequence, ..hold });
+            table.put(address, &Hold { state: HoldState::Adding, until, sequence, ..hold });
             Some(address)
         });
         (before, sequence)
@@ -225,7 +237,7 @@ impl Allocator {
         holds.change(|table, now| {
             marked_with(table, address, ticket, now)?;
             match before.filter(|hold| hold.is_live(now)) {
-                Some(hold) => table.put(address, hold),
+                Some(hold) => table.put(address, &hold),
                 None => {
                     table.remove(address);
                 }
@@ -239,22 +251,33 @@ impl Allocator {
         holds.change(|table, now| {
             let hold = marked_with(table, address, ticket, now)?;
             let until = hold.until.max(now + self.rules.hold_without_mac);
-            table.put(address, Hold { state: HoldState::Unanswered, mac: by.mac, until, ..hold });
+            table.put(address, &Hold { state: HoldState::Unanswered, mac: by.mac, until, ..hold });
             Some(address)
         });
     }
 
     /// Runs a write in a task of its own. When the budget is over the caller is told so, and the write goes on: the
-    /// IPAM's answer, or a look, still brings the holds in step.
-    async fn to_its_end<T: Send + 'static>(
+    /// IPAM's answer, or a look, still brings the holds in step. A success that the caller is not there to hear goes to
+    /// `unheard`.
+    pub(super) async fn to_its_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+        unheard: impl FnOnce(T) + Send + 'static,
     ) -> Result<T, Failure> {
-        let task = tokio::spawn(request_id::inherit(work));
+        let (answer, answered) = oneshot::channel();
+        let task = tokio::spawn(request_id::inherit(async move {
+            if let Err(Ok(success)) = answer.send(work.await) {
+                unheard(success);
+            }
+        }));
         self.in_time(async {
-            task.await.unwrap_or_else(|panic| {
-                let error = Error::new(ErrorKind::Unexpected, "The proxy failed; see its log").because(panic);
-                Err(error.into())
+            if let Ok(outcome) = answered.await {
+                return outcome;
+            }
+            let error = Error::new(ErrorKind::Unexpected, "The proxy failed; see its log");
+            Err(match task.await {
+                Ok(()) => error.into(),
+                Err(panic) => error.because(panic).into(),
             })
         })
         .await
@@ -268,29 +291,9 @@ struct Attempt {
     deadline: Instant,
 }
 
-/// A look that did not find the reservation.
-enum Unsettled {
-    /// The address is not reserved; the write may still be on its way.
-    Absent,
-    /// The look failed too.
-    Unknown(Error),
-}
-
-impl From<Unsettled> for Failure {
-    fn from(unsettled: Unsettled) -> Self {
-        match unsettled {
-            Unsettled::Absent => {
-                Error::new(ErrorKind::Unexpected, "External IPAM contradicts itself about the address; try again")
-                    .into()
-            }
-            Unsettled::Unknown(error) => error.into(),
-        }
-    }
-}
-
 /// The hold of the address, if it is still the mark that the reservation with this ticket left.
 fn marked_with(table: &HoldTable, address: IpAddr, ticket: u64, now: Timestamp) -> Option<Hold> {
-    table.get(address, now).filter(|hold| hold.state == HoldState::Adding && hold.sequence == ticket).cloned()
+    table.get(address, now).filter(|hold| hold.state == HoldState::Adding && hold.sequence == ticket)
 }
 
 /// Does the failure say that there is nothing left to delete from?
@@ -308,7 +311,7 @@ fn is_gone(failure: &Failure) -> bool {
 /// Only while the address was promised and not yet reserved: a record that was there before belongs to another host.
 /// Two MACs decide it. Without them the mark that only this proxy sets does: while the hold lived, the proxy offered the
 /// address to nobody else.
-fn is_own(record: &Reservation, by: &Requester, before: Option<&Hold>) -> bool {
+pub(super) fn is_own(record: &Reservation, by: &Requester, before: Option<&Hold>) -> bool {
     let was_promised = before.is_some_and(|hold| matches!(hold.state, HoldState::Offered | HoldState::Unanswered));
     match (record.mac, by.mac) {
         (Some(recorded), Some(wanted)) => was_promised && recorded == wanted,

@@ -1,0 +1,224 @@
+//! How much memory the proxy takes: `cargo bench --bench memory`.
+//!
+//! The proxy is the whole of it, a process with journal and embedded IPAM. It is measured idle, with a million holds in a
+//! thousand subnets, and with a million in one; each time again after a restart, when the holds come from the journal. What
+//! is printed is what the system says of the process (`VmRSS` and `VmHWM` in `/proc/<pid>/status`), and
+//!
+//! - how long the slowest answer took while the journal was written anew, which the proxy does within a minute of so many
+//!   new holds;
+//! - how long the restart took, to the moment when it says that it is ready.
+//!
+//! `cargo bench --bench memory -- --program <path>` measures another build, to compare with. No test depends on the figures.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ipam_provider_internal::store::{NewSubnet, Store};
+
+/// How many ask at the same time while the holds are made.
+const CONNECTIONS: u32 = 4;
+
+/// How many requests a connection sends before it waits for the answers.
+const PIPELINED: u32 = 32;
+
+/// How long the proxy may take to write the journal anew after the last hold is made.
+const WRITTEN_ANEW_WITHIN: Duration = Duration::from_secs(150);
+
+/// How often somebody asks meanwhile.
+const PAUSE: Duration = Duration::from_millis(2);
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut program = PathBuf::from(env!("CARGO_BIN_EXE_foreman-ipam-proxy"));
+    // `cargo bench` says so; `cargo test --benches` runs this once, briefly.
+    let mut is_smoke = true;
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--bench" => is_smoke = false,
+            "--program" => program = arguments.next().expect("--program is followed by a path").into(),
+            _ => {}
+        }
+    }
+    let holds = if is_smoke { 2000 } else { 1_000_000 };
+    println!("{:<44} {:>9} {:>9}", "MiB", "resident", "highest");
+    let idle = Site::new(&[], &program);
+    idle.start().report("idle");
+    let spread: Vec<String> =
+        (0..1000_u32).map(|number| format!("10.{}.{}.0/22", number / 64, number % 64 * 4)).collect();
+    let one = vec!["172.16.0.0/12".to_owned()];
+    for (name, subnets) in [("in 1,000 subnets", spread), ("in one subnet", one)] {
+        let site = Site::new(&subnets, &program);
+        let proxy = site.start();
+        let start = Instant::now();
+        proxy.fill(&subnets, holds);
+        let filled = start.elapsed();
+        proxy.report(&format!("{holds} holds {name}"));
+        if !is_smoke {
+            let slowest = proxy.slowest_answer_until_written_anew(&subnets[0]);
+            proxy.report("… and the journal written anew");
+            println!("  filled in {:.1} s; slowest answer meanwhile {} ms", filled.as_secs_f64(), slowest.as_millis());
+        }
+        drop(proxy);
+        let start = Instant::now();
+        let proxy = site.start();
+        let ready = start.elapsed();
+        proxy.report("… and restarted");
+        println!("  ready after {:.2} s", ready.as_secs_f64());
+    }
+}
+
+/// The directory of a proxy.
+struct Site<'a> {
+    directory: tempfile::TempDir,
+    program: &'a Path,
+}
+
+impl<'a> Site<'a> {
+    fn new(subnets: &[String], program: &'a Path) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        fs::create_dir(path.join("settings.d")).expect("created");
+        // Long enough that none ends before all are there.
+        let ipam = "hold_seconds: 86400\nholds_at_most: 10000000\n";
+        fs::write(path.join("settings.d/externalipam.yml"), ipam).expect("written");
+        let mut store = Store::open_or_create(&path.join("ipam.sqlite")).expect("a store");
+        let added = store.write(|writing| {
+            for prefix in subnets {
+                writing.add_subnet(&NewSubnet::of(prefix.parse().expect("a prefix")))?;
+            }
+            Ok(())
+        });
+        added.expect("added");
+        Self { directory, program }
+    }
+
+    fn start(&self) -> Proxy {
+        let directory = self.directory.path();
+        let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+        let settings = format!(
+            "bind_host: 127.0.0.1\nhttp_port: {1}\ntrusted_hosts: [localhost]\nworkers: 2\nstate_directory: {0}\n\
+             log_file: {0}/proxy.log\nlog_level: WARN\n",
+            directory.display(),
+            address.port()
+        );
+        fs::write(directory.join("settings.yml"), settings).expect("written");
+        // Left by the proxy before.
+        let _ = fs::remove_file(directory.join("notify"));
+        let manager = UnixDatagram::bind(directory.join("notify")).expect("a socket");
+        let child = Command::new(self.program)
+            .args(["--config-dir".as_ref(), directory.as_os_str(), "serve".as_ref()])
+            .env("NOTIFY_SOCKET", directory.join("notify"))
+            .stdout(Stdio::null())
+            .spawn();
+        let child = child.expect("the proxy starts");
+        let mut message = [0; 256];
+        let length = manager.recv(&mut message).expect("a message");
+        assert!(message[..length].starts_with(b"READY=1"), "the proxy is ready");
+        Proxy { child, address, journal: directory.join("holds.journal") }
+    }
+}
+
+/// A process that ends with its value, by SIGKILL: what it held is in the journal.
+struct Proxy {
+    child: Child,
+    address: SocketAddr,
+    journal: PathBuf,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Proxy {
+    /// Prints how much memory the process has, and had at most.
+    #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+    fn report(&self, what: &str) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
+        let mebibytes = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("a line");
+            let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+            kibibytes / 1024.0
+        };
+        println!("{what:<44} {:>9.1} {:>9.1}", mebibytes("VmRSS:"), mebibytes("VmHWM:"));
+    }
+
+    /// Has so many addresses held, each for a MAC of its own, in all subnets alike.
+    fn fill(&self, subnets: &[String], holds: u32) {
+        thread::scope(|scope| {
+            for connection in 0..CONNECTIONS {
+                scope.spawn(move || {
+                    let mut client = Client::connect(self.address);
+                    let hosts: Vec<u32> = (connection..holds).step_by(CONNECTIONS as usize).collect();
+                    for some in hosts.chunks(PIPELINED as usize) {
+                        client.next_ips(some.iter().map(|host| (&*subnets[*host as usize % subnets.len()], *host)));
+                    }
+                });
+            }
+        });
+    }
+
+    /// Asks again and again until the journal is another file.
+    fn slowest_answer_until_written_anew(&self, subnet: &str) -> Duration {
+        let file = || fs::metadata(&self.journal).expect("a journal").ino();
+        let before = file();
+        let start = Instant::now();
+        let mut client = Client::connect(self.address);
+        let mut slowest = Duration::ZERO;
+        while file() == before && start.elapsed() < WRITTEN_ANEW_WITHIN {
+            let asked = Instant::now();
+            client.next_ips([(subnet, 0)].into_iter());
+            slowest = slowest.max(asked.elapsed());
+            thread::park_timeout(PAUSE);
+        }
+        slowest
+    }
+}
+
+struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    fn connect(server: SocketAddr) -> Self {
+        let stream = TcpStream::connect(server).expect("a connection");
+        stream.set_nodelay(true).expect("an option");
+        Self { stream, buffer: vec![0; 65_536] }
+    }
+
+    /// Asks for the addresses of these hosts in these subnets, and waits for all of them.
+    fn next_ips<'a>(&mut self, hosts: impl Iterator<Item = (&'a str, u32)> + Clone) {
+        let request = |(subnet, host): (&str, u32)| {
+            let [a, b, c, d] = Ipv4Addr::from_bits(host).octets();
+            format!(
+                "GET /ipam/subnet/{subnet}/next_ip?mac=02%3A00%3A{a:02x}%3A{b:02x}%3A{c:02x}%3A{d:02x}&group= HTTP/1.1\r\n\
+                 Host: proxy\r\nAccept: application/json\r\n\r\n"
+            )
+        };
+        let requests: String = hosts.clone().map(request).collect();
+        self.stream.write_all(requests.as_bytes()).expect("sent");
+        let (asked, mut filled) = (hosts.count(), 0);
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).expect("an answer");
+            assert!(read > 0, "the server hung up");
+            filled += read;
+            let answers = String::from_utf8_lossy(&self.buffer[..filled]);
+            assert!(!answers.contains("\"error\""), "{answers}");
+            if answers.ends_with('}') && answers.matches("{\"data\":").count() == asked {
+                return;
+            }
+        }
+    }
+}

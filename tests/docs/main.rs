@@ -1,0 +1,27 @@
+//! The administrator's pages against the program: what they quote, what they tell people to type, and where they link to.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | `troubleshooting` | every error text has an entry in `docs/troubleshoot.md`, and every entry a text |
+//! | `no_trouble` | the texts of the program that need none |
+//! | `source` | the texts that the program's source has |
+//! | `commands` | every command is run, or listed with the reason why not |
+//! | `not_run` | that list |
+//! | `settings` | every YAML block is checked by the real binary |
+//! | `links` | every link between pages leads somewhere |
+//! | `container` | the container's files agree with each other and with the program |
+//! | `markdown` | pages, blocks, tables, headings and links |
+//! | `place` | settings, certificates and a store for the commands |
+
+#![cfg(all(feature = "internal", feature = "nautobot", feature = "netbox", feature = "phpipam"))]
+
+mod commands;
+mod container;
+mod links;
+mod markdown;
+mod no_trouble;
+mod not_run;
+mod place;
+mod settings;
+mod source;
+mod troubleshooting;

@@ -1,0 +1,44 @@
+//! The YAML of the pages, checked by the real binary as the service would read it.
+
+use crate::markdown::pages;
+use crate::place::Place;
+
+#[test]
+fn every_yaml_block_is_settings_that_the_program_takes() {
+    for page in pages(&["docs", "packaging", "providers"]) {
+        for block in page.blocks().into_iter().filter(|block| block.language == "yaml") {
+            let page = page.path.display();
+            let first = block.lines.first().expect("a line");
+            if first.starts_with("foreman_ipam_proxy::") {
+                // Hiera's; packaging/puppet has tests of its own.
+                continue;
+            }
+            let name = first
+                .strip_prefix("# ")
+                .and_then(|path| path.rsplit('/').next())
+                .filter(|name| *name == "settings.yml" || (name.starts_with("externalipam") && name.ends_with(".yml")));
+            let name = name.unwrap_or_else(|| panic!("{page}: the first line names no file of settings: {first}"));
+            let place = Place::new();
+            place.settings(name, &format!("{}\n", block.lines.join("\n")));
+            if let Some(provider) = name.strip_prefix("externalipam_").and_then(|name| name.strip_suffix(".yml")) {
+                place.settings("externalipam.yml", &format!("use_provider: {provider}\n"));
+            }
+            let ended = place.shell("foreman-ipam-proxy check --settings-only");
+            assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{page}: {}\n{}", block.lines.join("\n"), ended.out);
+        }
+    }
+}
+
+#[test]
+fn every_example_is_right_as_it_is() {
+    let place = Place::new();
+    let examples = std::fs::read_dir(crate::markdown::root().join("settings.d")).expect("examples");
+    for example in examples.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")) {
+        let name = example.strip_suffix(".example").expect("an example");
+        if name != "settings.yml" {
+            let line = format!("foreman-ipam-proxy check-file --as {name} \"$CONFIG/settings.d/{name}\"");
+            let ended = place.shell(&line);
+            assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{name}");
+        }
+    }
+}

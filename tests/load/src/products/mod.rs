@@ -1,0 +1,23 @@
+//! The IPAM products that can stand behind the proxy, simulated. What they are and how to look into them is shared with
+//! the tests of the proxy over each of them, in `tests/providers/support`.
+
+#[path = "../../../contract/support/names.rs"]
+#[allow(dead_code, reason = "the contract tests use more of it")]
+pub(crate) mod names;
+#[path = "../../../providers/support/nautobot.rs"]
+#[allow(dead_code, reason = "the tests of the providers use more of it")]
+mod nautobot;
+#[path = "../../../providers/support/netbox.rs"]
+#[allow(dead_code, reason = "the tests of the providers use more of it")]
+mod netbox;
+#[path = "../../../providers/support/phpipam.rs"]
+#[allow(dead_code, reason = "the tests of the providers use more of it")]
+mod phpipam;
+#[path = "../../../providers/support/vendor.rs"]
+#[allow(dead_code, reason = "the tests of the providers use more of it")]
+mod vendor;
+
+pub(crate) use nautobot::Nautobot;
+pub(crate) use netbox::Netbox;
+pub(crate) use phpipam::Phpipam;
+pub(crate) use vendor::{Costs, Record, Vendor};

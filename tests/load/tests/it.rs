@@ -1,0 +1,81 @@
+//! The program itself, over servers that need nothing else.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Output};
+use std::thread;
+
+use serde_json::Value;
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ipam-load")).args(arguments).output().expect("the program runs")
+}
+
+#[test]
+fn the_program_reports_as_json_and_as_a_table() {
+    for how in [&["--plain", "--kept-alive"][..], &[]] {
+        let output = run(&[&["--bare", "--hosts", "60", "--callers", "4", "--json", "-"], how].concat());
+        let table = String::from_utf8(output.stderr).expect("text");
+        assert!(output.status.success(), "{table}");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(report["created"], 60, "{report}");
+        assert_eq!(report["failed"], 0, "{report}");
+        assert_eq!(report["duplicate_count"], 0, "{report}");
+        assert_eq!(report["calls"]["next_ip"]["count"], 60, "{report}");
+        assert!(table.contains("given twice") && table.contains("p99"), "{table}");
+    }
+}
+
+/// A server that has one address for everybody, acknowledges every add and records none. It ends with the test.
+fn broken_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it listens");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || answer(&stream));
+        }
+    });
+    address
+}
+
+/// Answers one request without a body. A caller that is gone already is nobody's business.
+fn answer(mut stream: &TcpStream) {
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let request = lines.next().unwrap_or_default();
+    lines.by_ref().find(String::is_empty);
+    let body = match request.split(' ').next() {
+        Some("GET") if request.contains("next_ip") => r#"{"data":"192.0.2.1"}"#,
+        Some("GET") => "false",
+        _ => "{}",
+    };
+    let length = body.len();
+    let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+}
+
+#[test]
+fn a_server_that_gives_one_address_to_all_and_loses_it_is_found_out() {
+    let url = format!("http://{}", broken_server());
+    let usual = ["--url", &url, "--subnet", "192.0.2.0/24", "--hosts", "20", "--callers", "4", "--json", "-"];
+    let output = run(&[&usual[..], &["--life", "reserved"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["created"], 20, "{report}");
+    // 19 offers and 19 reservations too many.
+    assert_eq!(report["duplicate_count"], 38, "{report}");
+    assert_eq!(
+        report["audit"]["lost"].as_array().map(Vec::len),
+        Some(1),
+        "one address, which does not exist: {report}"
+    );
+    let table = String::from_utf8(output.stderr).expect("text");
+    assert!(table.contains("given twice: 192.0.2.1 "), "{table}");
+    assert!(table.contains("an acknowledged add is lost: 192.0.2.1 in 192.0.2.0/24"), "{table}");
+}
+
+#[test]
+fn arguments_that_do_not_fit_are_said() {
+    let output = run(&["--url", "ftp://x", "--subnet", "10.0.0.0/24"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert!(text.contains("'ftp://x' is not http://HOST:PORT"), "{text}");
+}
