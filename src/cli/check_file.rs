@@ -12,7 +12,7 @@ use crate::settings;
 /// Arguments of `check-file`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Which file of settings it is to be: settings.yml, externalipam.yml or externalipam_<provider>.yml.
+    /// Which file of settings it is to be: settings.yml, externalipam.yml or `externalipam_<provider>.yml`.
     #[arg(long = "as", value_name = "NAME")]
     name: String,
     /// The file to validate, wherever it is and whatever it is called. Other files and the environment play no part.
