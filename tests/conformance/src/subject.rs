@@ -47,6 +47,11 @@ pub trait Subject: Send + Sync {
         true
     }
 
+    /// Does the IPAM tell only one of several callers at once that it removed a record? Nautobot tells several.
+    fn tells_one_remover(&self) -> bool {
+        true
+    }
+
     /// From now on, and until [`heal`](Self::heal), the IPAM answers with this fault. `false` when this subject cannot
     /// inject it.
     async fn fault(&self, fault: Fault) -> bool;

@@ -125,6 +125,11 @@ impl Subject for Live {
         (!unset.is_empty()).then(|| format!("{} must be set", unset.join(" and ")))
     }
 
+    /// Seen with 3.2.7.
+    fn tells_one_remover(&self) -> bool {
+        false
+    }
+
     async fn start(seed: &Seed) -> Self {
         static TURN: OnceLock<Arc<Mutex<()>>> = OnceLock::new();
         let turn = TURN.get_or_init(Arc::default).clone().lock_owned().await;
