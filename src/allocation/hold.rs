@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use ipam_provider::{GroupName, Mac, Prefix, Subnet};
+use ipam_provider::{GroupName, Mac, Prefix, Subnet, titled};
 use serde::Serialize;
 
 use super::Timestamp;
@@ -32,10 +32,7 @@ impl Scope {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.group {
-            Some(group) => write!(f, "{} (group {group})", self.prefix),
-            None => write!(f, "{}", self.prefix),
-        }
+        f.write_str(&titled(self.prefix, self.group.as_ref()))
     }
 }
 

@@ -197,7 +197,8 @@ impl Holds {
         match holding.pop() {
             None => Ok(false),
             Some(subnet) if holding.is_empty() => {
-                let is_being_reserved = subnet.end(address).is_none() && subnet.table().get(address, now).is_some();
+                let is_being_reserved =
+                    subnet.end_if(address, |_| true).is_none() && subnet.table().get(address, now).is_some();
                 if is_being_reserved { Err(Failure::BeingReserved { address }) } else { Ok(true) }
             }
             Some(subnet) => {
@@ -313,12 +314,12 @@ impl SubnetHolds {
         claim
     }
 
-    /// Ends the hold of an address, unless a reservation is on its way: until that has landed, nobody else may be offered
-    /// the address.
-    pub(super) fn end(&self, address: IpAddr) -> Option<Hold> {
+    /// Ends the hold of an address, if it `is_meant` and no reservation is on its way: until that has landed, nobody else
+    /// may be offered the address.
+    pub(super) fn end_if(&self, address: IpAddr, is_meant: impl FnOnce(&Hold) -> bool) -> Option<Hold> {
         let mut ended = None;
         self.change(|table, now| {
-            if table.get(address, now).is_some_and(|hold| hold.state != HoldState::Adding) {
+            if table.get(address, now).is_some_and(|hold| hold.state != HoldState::Adding && is_meant(&hold)) {
                 ended = table.remove(address);
             }
             ended.as_ref().map(|_| address)

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{Error, ErrorKind, Prefix, Requester};
+use ipam_provider::{Error, ErrorKind, Requester};
 use log::Level;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
@@ -210,12 +210,8 @@ impl Finding {
     }
 }
 
-/// What the log is told of a reservation that took effect when its caller did not wait any more.
-pub(super) fn unheard(address: IpAddr, prefix: Prefix, request: &str) -> String {
-    reserved(address, &prefix, request)
-}
-
-fn reserved(address: IpAddr, place: &dyn fmt::Display, request: &str) -> String {
+/// What the log is told of a reservation that took effect when its caller had been told of a failure.
+pub(super) fn reserved(address: IpAddr, place: impl fmt::Display, request: &str) -> String {
     format!(
         "{address} in {place} is reserved in the IPAM for {request}, which was answered with an error; delete the reservation if no host uses it"
     )

@@ -33,7 +33,7 @@ impl Allocator {
     ) -> Result<(), Failure> {
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
-        let unheard = move |()| log::warn!("{}", watch::unheard(address, prefix, &watch::request()));
+        let unheard = move |()| log::warn!("{}", watch::reserved(address, prefix, &watch::request()));
         let work = async move {
             let subnet = this.lookup.subnet(this.provider(), prefix, &group).await?;
             match this.reserve(&subnet, address, &by, deadline).await {
@@ -194,21 +194,10 @@ impl Allocator {
             }
             Err(error) => return Err(error.into()),
         };
-        self.end_deleted(&holds, address, before);
+        // Only what was there when the delete began: the IPAM had the address free before its answer was here, and whoever
+        // was offered it meanwhile keeps it.
+        holds.end_if(address, |hold| Some(hold.sequence) == before);
         Ok(deleted)
-    }
-
-    /// Ends the hold that was there when the delete began, and no other: the IPAM had the address free before its answer
-    /// was here, and whoever was offered it meanwhile keeps it.
-    fn end_deleted(&self, holds: &SubnetHolds, address: IpAddr, before: Option<u64>) {
-        let ended = holds.change(|table, now| {
-            let hold = table.get(address, now)?;
-            let is_same = Some(hold.sequence) == before && hold.state != HoldState::Adding;
-            is_same.then(|| table.remove(address))?.map(|_| address)
-        });
-        if ended.is_some() {
-            holds.drop_candidates(holds.generation());
-        }
     }
 
     /// A write is only begun when there is time left to look for its effect, should its answer be lost. So none begins

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::state::Now;
 use super::{Listener, Serving};
+use crate::settings::stem_of;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -33,7 +34,7 @@ pub fn details_of(now: &Serving) -> Value {
             "capabilities": [],
         })
     };
-    let provider = format!("externalipam_{}", now.allocator.provider().name());
+    let provider = stem_of(now.allocator.provider().name());
     json!({
         "externalipam": module(&now.ipam_on, json!({"use_provider": provider})),
         "logs": module(&now.listeners, json!({})),

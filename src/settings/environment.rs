@@ -98,6 +98,13 @@ impl fmt::Debug for Environment {
     }
 }
 
+/// The variable that overrides a key; `file` is the file that it belongs to, without directory and ending, and `None` for
+/// `settings.yml`.
+pub(crate) fn variable_of(file: Option<&str>, key: &str) -> String {
+    let file = file.map(|file| format!("{file}{SEPARATOR}")).unwrap_or_default();
+    format!("{PREFIX}{file}{key}").to_uppercase()
+}
+
 /// systemd separates several state directories with colons; the first is the one to use.
 fn first_path(value: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(value).next().filter(|path| path.is_absolute())

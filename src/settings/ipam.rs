@@ -117,10 +117,15 @@ fn provider(section: &mut Section, providers: &[Registration]) -> Option<Registr
     let is_chosen = is_given(section, "use_provider");
     let chosen = section.read("use_provider", &right, |value| {
         let text = value.as_str()?;
-        named(text.strip_prefix(PREFIX).unwrap_or(text))
+        named(provider_named(text))
     });
     let provider = if is_chosen { chosen } else { named(DEFAULT_PROVIDER) };
     section.required("use_provider", provider, &right)
+}
+
+/// The provider that a value of `use_provider` means, by its own name.
+pub(crate) fn provider_named(text: &str) -> &str {
+    text.strip_prefix(PREFIX).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -33,9 +33,12 @@ use ipam_provider::{Plan, Registration};
 use serde_json::Value;
 
 pub use environment::Environment;
+pub(crate) use environment::variable_of;
 pub use faults::Faults;
 pub use holds::Holds;
+pub(crate) use ipam::provider_named;
 pub use ipam::{Enabled, ErrorStyle, Ipam, Legacy};
+pub(crate) use server::foreman_url;
 pub use server::{BindHost, Server};
 pub use tls::Tls;
 
@@ -45,7 +48,7 @@ use crate::telemetry::Options;
 pub const DIRECTORY: &str = "/etc/foreman-ipam-proxy";
 
 /// The name of the file for External IPAM, and of the part of variables that stands for it.
-const EXTERNALIPAM: &str = "externalipam";
+pub(crate) const EXTERNALIPAM: &str = "externalipam";
 
 /// All settings, without fault.
 pub struct Settings {
@@ -190,7 +193,7 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn new(providers: &'a [Registration], environment: &'a Environment) -> Self {
-        let provider_files = providers.iter().map(|provider| format!("{EXTERNALIPAM}_{}", provider.name));
+        let provider_files = providers.iter().map(|provider| stem_of(provider.name));
         let files: Vec<String> = std::iter::once(EXTERNALIPAM.to_owned()).chain(provider_files).collect();
         let faults = environment.problems(&files);
         Self { providers, environment, files: Vec::new(), faults, warnings: Vec::new() }
@@ -275,7 +278,7 @@ impl<'a> Reading<'a> {
     }
 
     fn provider(&mut self, file: PathBuf, chosen: Registration) -> Option<ChosenProvider> {
-        let stem = format!("{EXTERNALIPAM}_{}", chosen.name);
+        let stem = stem_of(chosen.name);
         let mut section = self.section(file, Some(&stem))?;
         let plan = (chosen.read)(&mut section);
         self.take_all(section);
@@ -316,13 +319,19 @@ pub(crate) fn keys_of(name: &str, text: &str) -> Result<BTreeMap<String, Value>,
     source::keys(name, text).map_err(Faults::new)
 }
 
-fn external_file(settings_directory: &Path) -> PathBuf {
+/// Where the file for External IPAM is.
+pub(crate) fn external_file(settings_directory: &Path) -> PathBuf {
     settings_directory.join(format!("{EXTERNALIPAM}.yml"))
 }
 
+/// The name of a provider's file, without its ending. The Ruby plugin calls the provider itself so.
+pub(crate) fn stem_of(provider: &str) -> String {
+    format!("{EXTERNALIPAM}_{provider}")
+}
+
 /// The name of a provider's file.
-fn file_of(provider: &str) -> String {
-    format!("{EXTERNALIPAM}_{provider}.yml")
+pub(crate) fn file_of(provider: &str) -> String {
+    format!("{}.yml", stem_of(provider))
 }
 
 /// Does the key have a value, be it right or wrong? Makes the key known.

@@ -170,7 +170,8 @@ fn bind_host(text: &str) -> Option<BindHost> {
     is_name.then(|| BindHost::Name(text.to_owned()))
 }
 
-fn foreman_url(text: &str) -> Option<String> {
+/// The address of Foreman, as it was written: `http` or `https`, a host, no user and password.
+pub(crate) fn foreman_url(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let is_right = ["http", "https"].contains(&url.scheme())
         && url.has_host()

@@ -4,26 +4,30 @@
 //! the same number of workers, over the same kept-alive connections, each in a process of its own. The proxy is the whole
 //! of it: settings, log to a file, extractors, allocation, journal of holds, embedded IPAM. What is printed are requests
 //! per second and ratios; no test depends on them.
+//!
+//! `cargo bench --bench http -- --before <path>` has another build take its turns in the same run, and prints how many
+//! times its requests this build answers.
+
+mod proxy;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::UnixDatagram;
-use std::process::{Child, Command, Stdio};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use ipam_provider_internal::store::{NewSubnet, Store};
+
+use proxy::{Process, WORKERS};
 
 /// The argument that makes this program the bare server.
 const SERVE_BARE: &str = "--serve-bare";
 
 /// One caller, and as many at once as a busy Foreman has.
 const CONNECTIONS: [usize; 2] = [1, 8];
-
-const WORKERS: usize = 2;
 
 /// Each measurement is repeated, the two sides in turns, and the best of each counts: everything that disturbs makes it
 /// slower, nothing makes it faster.
@@ -37,12 +41,21 @@ fn main() {
     if std::env::args().any(|argument| argument == SERVE_BARE) {
         return serve_bare();
     }
+    let mut programs = vec![PathBuf::from(env!("CARGO_BIN_EXE_foreman-ipam-proxy"))];
     // `cargo bench` says so; `cargo test --benches` runs this once, briefly.
-    let is_smoke = !std::env::args().any(|argument| argument == "--bench");
+    let mut is_smoke = true;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--bench" => is_smoke = false,
+            "--before" => programs.push(arguments.next().expect("--before is followed by a path").into()),
+            _ => {}
+        }
+    }
     let (rounds, span) = if is_smoke { (1, Duration::from_millis(100)) } else { (ROUNDS, Duration::from_secs(2)) };
-    let directory = tempfile::tempdir().expect("a directory");
-    let (_proxy, proxy) = start_proxy(directory.path());
     let (_bare, bare) = start_bare();
+    let proxies: Vec<_> = programs.iter().map(|program| start_proxy(program)).collect();
+    let servers: Vec<SocketAddr> = std::iter::once(bare).chain(proxies.iter().map(|proxy| proxy.address)).collect();
     let next_ip = |host: usize| {
         let [a, b, c, d] = u32::try_from(host).unwrap_or(u32::MAX).to_be_bytes();
         format!("/ipam/subnet/10.0.0.0/8/next_ip?mac=02%3A00%3A{a:02x}%3A{b:02x}%3A{c:02x}%3A{d:02x}&group=")
@@ -53,54 +66,38 @@ fn main() {
         ("next_ip, the same MACs again", Box::new(next_ip)),
         ("exists", Box::new(|host| format!("/ipam/subnet/10.0.0.0/8/10.200.0.{host}?group="))),
     ];
-    println!("{:<32} {:>11} {:>10} {:>10} {:>8}", "kept-alive, requests/s", "connections", "bare", "proxy", "ratio");
+    print!("{:<32} {:>11} {:>10} {:>10} {:>8}", "kept-alive, requests/s", "connections", "bare", "proxy", "of bare");
+    println!("{}", if servers.len() > 2 { "     before  times" } else { "" });
     for (name, path) in &cases {
         for connections in CONNECTIONS {
-            let (mut best_bare, mut best_proxy) = (0.0_f64, 0.0_f64);
+            let mut best = vec![0.0_f64; servers.len()];
             for _ in 0..rounds {
-                best_bare = best_bare.max(throughput(bare, connections, path, span));
-                best_proxy = best_proxy.max(throughput(proxy, connections, path, span));
+                for (best, server) in best.iter_mut().zip(&servers) {
+                    *best = best.max(throughput(*server, connections, path, span));
+                }
             }
-            let percent = 100.0 * best_proxy / best_bare;
-            println!("{name:<32} {connections:>11} {best_bare:>10.0} {best_proxy:>10.0} {percent:>7.0}%");
+            let (bare, proxy) = (best[0], best[1]);
+            print!("{name:<32} {connections:>11} {bare:>10.0} {proxy:>10.0} {:>7.0}%", 100.0 * proxy / bare);
+            for before in &best[2..] {
+                print!(" {before:>10.0} {:>6.2}", proxy / before);
+            }
+            println!();
         }
     }
 }
 
-/// A process that ends with its value.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Both fail only when it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// A proxy with its own directory, both gone with the value.
+struct Proxy {
+    address: SocketAddr,
+    _process: Process,
+    _directory: tempfile::TempDir,
 }
 
-fn start_proxy(directory: &std::path::Path) -> (Process, SocketAddr) {
-    std::fs::create_dir(directory.join("settings.d")).expect("created");
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    let settings = format!(
-        "bind_host: 127.0.0.1\nhttp_port: {1}\ntrusted_hosts: [localhost]\nworkers: {WORKERS}\n\
-         state_directory: {0}\nlog_file: {0}/proxy.log\n",
-        directory.display(),
-        address.port()
-    );
-    std::fs::write(directory.join("settings.yml"), settings).expect("written");
-    let mut store = Store::open_or_create(&directory.join("ipam.sqlite")).expect("a store");
-    let subnet = NewSubnet::of("10.0.0.0/8".parse().expect("a prefix"));
-    store.write(|writing| writing.add_subnet(&subnet)).expect("added");
-    let manager = UnixDatagram::bind(directory.join("notify")).expect("a socket");
-    let child = Command::new(env!("CARGO_BIN_EXE_foreman-ipam-proxy"))
-        .args(["--config-dir".as_ref(), directory.as_os_str(), "serve".as_ref()])
-        .env("NOTIFY_SOCKET", directory.join("notify"))
-        .spawn();
-    let process = Process(child.expect("the proxy starts"));
-    let mut message = [0; 256];
-    let length = manager.recv(&mut message).expect("a message");
-    assert!(message[..length].starts_with(b"READY=1"), "the proxy is ready");
-    (process, address)
+fn start_proxy(program: &std::path::Path) -> Proxy {
+    let directory = tempfile::tempdir().expect("a directory");
+    proxy::prepare(directory.path(), &["10.0.0.0/8".to_owned()]);
+    let (process, address) = proxy::start(program, directory.path(), "");
+    Proxy { address, _process: process, _directory: directory }
 }
 
 fn start_bare() -> (Process, SocketAddr) {
@@ -161,9 +158,7 @@ struct Client {
 
 impl Client {
     fn connect(server: SocketAddr) -> Self {
-        let stream = TcpStream::connect(server).expect("a connection");
-        stream.set_nodelay(true).expect("an option");
-        Self { stream, buffer: vec![0; 4096] }
+        Self { stream: proxy::connect(server), buffer: vec![0; 4096] }
     }
 
     fn get(&mut self, path: &str) {

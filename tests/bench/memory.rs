@@ -1,26 +1,27 @@
 //! How much memory the proxy takes: `cargo bench --bench memory`.
 //!
 //! The proxy is the whole of it, a process with journal and embedded IPAM. It is measured idle, with a million holds in a
-//! thousand subnets, and with a million in one; each time again after a restart, when the holds come from the journal. What
+//! thousand subnets of IPv4 and IPv6, and with a million in one; each time again after a restart, when the holds come from the journal. What
 //! is printed is what the system says of the process (`VmRSS` and `VmHWM` in `/proc/<pid>/status`), and
 //!
+//! - how much processor time the idle proxy takes;
 //! - how long the slowest answer took while the journal was written anew, which the proxy does within a minute of so many
 //!   new holds;
 //! - how long the restart took, to the moment when it says that it is ready.
 //!
 //! `cargo bench --bench memory -- --program <path>` measures another build, to compare with. No test depends on the figures.
 
+mod proxy;
+
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ipam_provider_internal::store::{NewSubnet, Store};
+use proxy::Process;
 
 /// How many ask at the same time while the holds are made.
 const CONNECTIONS: u32 = 4;
@@ -50,9 +51,17 @@ fn main() {
     let holds = if is_smoke { 2000 } else { 1_000_000 };
     println!("{:<44} {:>9} {:>9}", "MiB", "resident", "highest");
     let idle = Site::new(&[], &program);
-    idle.start().report("idle");
-    let spread: Vec<String> =
-        (0..1000_u32).map(|number| format!("10.{}.{}.0/22", number / 64, number % 64 * 4)).collect();
+    let proxy = idle.start();
+    proxy.report("idle");
+    let span = Duration::from_secs(if is_smoke { 1 } else { 60 });
+    println!("  processor time in {} s: {} ms", span.as_secs(), proxy.processor_time(span).as_millis());
+    drop(proxy);
+    // A quarter of them IPv6: an address that has more bytes must not cost a hold more than that.
+    let subnet = |number: u32| match number % 4 {
+        3 => format!("2001:db8:{number:x}::/64"),
+        _ => format!("10.{}.{}.0/22", number / 64, number % 64 * 4),
+    };
+    let spread: Vec<String> = (0..1000).map(subnet).collect();
     let one = vec!["172.16.0.0/12".to_owned()];
     for (name, subnets) in [("in 1,000 subnets", spread), ("in one subnet", one)] {
         let site = Site::new(&subnets, &program);
@@ -84,74 +93,52 @@ struct Site<'a> {
 impl<'a> Site<'a> {
     fn new(subnets: &[String], program: &'a Path) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path();
-        fs::create_dir(path.join("settings.d")).expect("created");
+        proxy::prepare(directory.path(), subnets);
         // Long enough that none ends before all are there.
         let ipam = "hold_seconds: 86400\nholds_at_most: 10000000\n";
-        fs::write(path.join("settings.d/externalipam.yml"), ipam).expect("written");
-        let mut store = Store::open_or_create(&path.join("ipam.sqlite")).expect("a store");
-        let added = store.write(|writing| {
-            for prefix in subnets {
-                writing.add_subnet(&NewSubnet::of(prefix.parse().expect("a prefix")))?;
-            }
-            Ok(())
-        });
-        added.expect("added");
+        fs::write(directory.path().join("settings.d/externalipam.yml"), ipam).expect("written");
         Self { directory, program }
     }
 
     fn start(&self) -> Proxy {
         let directory = self.directory.path();
-        let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-        let settings = format!(
-            "bind_host: 127.0.0.1\nhttp_port: {1}\ntrusted_hosts: [localhost]\nworkers: 2\nstate_directory: {0}\n\
-             log_file: {0}/proxy.log\nlog_level: WARN\n",
-            directory.display(),
-            address.port()
-        );
-        fs::write(directory.join("settings.yml"), settings).expect("written");
-        // Left by the proxy before.
-        let _ = fs::remove_file(directory.join("notify"));
-        let manager = UnixDatagram::bind(directory.join("notify")).expect("a socket");
-        let child = Command::new(self.program)
-            .args(["--config-dir".as_ref(), directory.as_os_str(), "serve".as_ref()])
-            .env("NOTIFY_SOCKET", directory.join("notify"))
-            .stdout(Stdio::null())
-            .spawn();
-        let child = child.expect("the proxy starts");
-        let mut message = [0; 256];
-        let length = manager.recv(&mut message).expect("a message");
-        assert!(message[..length].starts_with(b"READY=1"), "the proxy is ready");
-        Proxy { child, address, journal: directory.join("holds.journal") }
+        let (process, address) = proxy::start(self.program, directory, "log_level: WARN\n");
+        Proxy { process, address, journal: directory.join("holds.journal") }
     }
 }
 
-/// A process that ends with its value, by SIGKILL: what it held is in the journal.
+/// A running proxy. It is killed with its value: what it held is in the journal.
 struct Proxy {
-    child: Child,
+    process: Process,
     address: SocketAddr,
     journal: PathBuf,
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        // Both fail only when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Proxy {
     /// Prints how much memory the process has, and had at most.
     #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
     fn report(&self, what: &str) {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("a process");
         let mebibytes = |key: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("a line");
             let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
             kibibytes / 1024.0
         };
         println!("{what:<44} {:>9.1} {:>9.1}", mebibytes("VmRSS:"), mebibytes("VmHWM:"));
+    }
+
+    /// How much processor time the process takes while nobody asks it anything.
+    fn processor_time(&self, span: Duration) -> Duration {
+        let ticks = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.0.id())).expect("a process");
+            let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
+            // `utime` and `stime` of proc(5), the 14th and 15th field; the name is the second.
+            fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("a number")).sum::<u64>()
+        };
+        let before = ticks();
+        thread::sleep(span);
+        // A tick is 10 ms on Linux for all programs, whatever the kernel counts in (USER_HZ).
+        Duration::from_millis(10 * (ticks() - before))
     }
 
     /// Has so many addresses held, each for a MAC of its own, in all subnets alike.
@@ -193,9 +180,7 @@ struct Client {
 
 impl Client {
     fn connect(server: SocketAddr) -> Self {
-        let stream = TcpStream::connect(server).expect("a connection");
-        stream.set_nodelay(true).expect("an option");
-        Self { stream, buffer: vec![0; 65_536] }
+        Self { stream: proxy::connect(server), buffer: vec![0; 65_536] }
     }
 
     /// Asks for the addresses of these hosts in these subnets, and waits for all of them.

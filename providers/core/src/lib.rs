@@ -26,5 +26,5 @@ pub use prefix::{Prefix, PrefixError};
 pub use provider::{Capabilities, FreeQuery, Probe, Provider, Released};
 pub use registration::{Plan, Registration, Surroundings};
 pub use requester::{Requester, Reservation};
-pub use subnet::{RecordId, Subnet};
+pub use subnet::{RecordId, Subnet, titled};
 pub use template::{Filling, Template, TemplateError};

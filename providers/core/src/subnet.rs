@@ -71,9 +71,14 @@ impl Subnet {
 
 impl fmt::Display for Subnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.group {
-            Some(group) => write!(f, "{} (group {group})", self.prefix),
-            None => write!(f, "{}", self.prefix),
-        }
+        f.write_str(&titled(self.prefix, self.group.as_ref()))
+    }
+}
+
+/// A prefix with its group, as messages name it: `192.0.2.0/24 (group Production)`.
+pub fn titled(prefix: Prefix, group: Option<&GroupName>) -> String {
+    match group {
+        Some(group) => format!("{prefix} (group {group})"),
+        None => prefix.to_string(),
     }
 }

@@ -10,7 +10,7 @@ use super::super::{CommandError, Outcome};
 use super::files;
 use super::sheet::Sheet;
 use crate::registry::PROVIDERS;
-use crate::settings::{Environment, Settings};
+use crate::settings::{Environment, Settings, variable_of};
 
 /// All files, before they are written.
 pub(super) struct Draft<'a> {
@@ -36,7 +36,7 @@ impl Draft<'_> {
             let name = sheet.path().file_name().unwrap_or_default();
             fs::write(directory.join(name), sheet.new_text()?).map_err(failed)?;
         }
-        let here = ("FOREMAN_IPAM_PROXY__SETTINGS_DIRECTORY".into(), settings_directory.clone().into_os_string());
+        let here = (variable_of(None, "settings_directory").into(), settings_directory.clone().into_os_string());
         let environment = Environment::new(std::env::vars_os().chain([here]));
         let Err(faults) = Settings::load_with(place.path(), PROVIDERS, &environment) else { return Ok(()) };
         let faults = faults

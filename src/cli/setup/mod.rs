@@ -26,7 +26,7 @@ use super::register::{self, Connection, Identity, variable};
 use super::{CommandError, Outcome, check, load};
 use crate::app::control_socket;
 use crate::registry::PROVIDERS;
-use crate::settings::Settings;
+use crate::settings::{EXTERNALIPAM, Settings, external_file, file_of, provider_named, variable_of};
 
 use certificates::{about_key, usual_certificates};
 use draft::Draft;
@@ -117,9 +117,9 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     take_over(&ruby, &mut global);
 
     let settings_directory = settings_directory(&global, directory);
-    let mut external = Sheet::load(settings_directory.join("externalipam.yml"))?;
+    let mut external = Sheet::load(external_file(&settings_directory))?;
     let chosen = choose_provider(arguments, &ruby, &mut questions, &mut external)?;
-    let mut own = Sheet::load(settings_directory.join(format!("externalipam_{}.yml", chosen.name)))?;
+    let mut own = Sheet::load(settings_directory.join(file_of(chosen.name)))?;
     let mut interview = Interview::new(chosen, &mut own);
     if ruby.provider_name() == Some(chosen.name) {
         interview.take_over(&ruby.provider);
@@ -191,7 +191,7 @@ fn take_over(ruby: &Ruby, sheet: &mut Sheet) {
 
 /// Where the files of the IPAM are: as the loader finds it.
 fn settings_directory(global: &Sheet, directory: &Path) -> PathBuf {
-    let named = variable("FOREMAN_IPAM_PROXY__SETTINGS_DIRECTORY")
+    let named = variable(&variable_of(None, "settings_directory"))
         .or_else(|| global.get("settings_directory").and_then(Value::as_str).map(str::to_owned));
     named.map_or_else(|| directory.join("settings.d"), PathBuf::from)
 }
@@ -208,9 +208,9 @@ fn choose_provider(
     let names: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
     let named = |sheet: &Sheet| {
         let name = sheet.get(questions::PROVIDER.key).and_then(Value::as_str).unwrap_or(names[0]);
-        name.strip_prefix("externalipam_").unwrap_or(name).to_owned()
+        provider_named(name).to_owned()
     };
-    let from_environment = variable("FOREMAN_IPAM_PROXY__EXTERNALIPAM__USE_PROVIDER");
+    let from_environment = variable(&variable_of(Some(EXTERNALIPAM), questions::PROVIDER.key));
     let given = arguments.provider.clone().or(from_environment);
     if ruby.external.is_empty() || given.is_some() {
         let before = named(sheet);

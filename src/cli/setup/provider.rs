@@ -14,6 +14,7 @@ use super::super::prompt::Answer;
 use super::super::register::secret_in;
 use super::questions::{Questions, misused, shown};
 use super::sheet::Sheet;
+use crate::settings::{stem_of, variable_of};
 
 /// `KEY=VALUE` of the command line.
 #[derive(Debug, Clone)]
@@ -188,7 +189,7 @@ impl<'a> Interview<'a> {
     }
 
     fn variable(&self, key: &str) -> String {
-        format!("FOREMAN_IPAM_PROXY__EXTERNALIPAM_{}__{}", self.registration.name, key).to_uppercase()
+        variable_of(Some(&stem_of(self.registration.name)), key)
     }
 
     /// The keys whose values are not shown.

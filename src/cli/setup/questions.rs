@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
-use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::super::CommandError;
@@ -16,6 +15,7 @@ use super::super::prompt::{Answer, Prompt};
 use super::super::register::variable;
 use super::sheet::Sheet;
 use crate::registry::PROVIDERS;
+use crate::settings::{foreman_url, provider_named, variable_of};
 
 /// A key of a settings file that is asked for.
 pub(super) struct Question<'a> {
@@ -130,7 +130,7 @@ impl<'a> Questions<'a> {
         question: &Question<'_>,
         given: Option<&str>,
     ) -> Result<bool, CommandError> {
-        let name = format!("FOREMAN_IPAM_PROXY__{}", question.key.to_uppercase());
+        let name = variable_of(None, question.key);
         let value = if let Some(text) = given {
             (question.read)(text).map_err(|right| misused(format!("{}: {right}", question.option)))?
         } else if let Some(text) = variable(&name) {
@@ -185,18 +185,8 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 fn url(text: &str) -> Result<Value, String> {
-    let url = Url::parse(text).ok();
-    let is_right = url.is_some_and(|url| {
-        ["http", "https"].contains(&url.scheme())
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
-    if is_right {
-        Ok(text.trim_end_matches('/').into())
-    } else {
-        Err("Write https:// and the host, without user and password.".to_owned())
-    }
+    let url = foreman_url(text).map(|url| url.trim_end_matches('/').into());
+    url.ok_or_else(|| "Write https:// and the host, without user and password.".to_owned())
 }
 
 fn file(text: &str) -> Result<Value, String> {
@@ -227,7 +217,7 @@ fn hosts(text: &str) -> Result<Value, String> {
 }
 
 fn provider(text: &str) -> Result<Value, String> {
-    let name = text.strip_prefix("externalipam_").unwrap_or(text);
+    let name = provider_named(text);
     let names: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
     if names.contains(&name) { Ok(name.into()) } else { Err(format!("Write one of: {}.", names.join(", "))) }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::CommandError;
 use super::{HTTPS_PORT, port_beside};
-use crate::settings::keys_of;
+use crate::settings::{external_file, file_of, keys_of, provider_named};
 
 /// Where the Ruby Smart Proxy has its settings.
 pub(super) const DIRECTORY: &str = "/etc/foreman-proxy";
@@ -55,15 +55,15 @@ impl Ruby {
         let settings_directory = all.get("settings_directory").and_then(Value::as_str).map(PathBuf::from);
         let settings_directory =
             settings_directory.filter(|named| named.is_dir()).unwrap_or_else(|| directory.join("settings.d"));
-        let external = keys_in(&settings_directory.join("externalipam.yml"))?;
+        let external_file = external_file(&settings_directory);
+        let external = keys_in(&external_file)?;
         let Some(provider) = external.get("use_provider").and_then(Value::as_str) else {
             return Err(CommandError::failed(format!(
                 "{} names no provider with use_provider; take this host's own settings, without --from-ruby",
-                settings_directory.join("externalipam.yml").display()
+                external_file.display()
             )));
         };
-        let name = provider.strip_prefix("externalipam_").unwrap_or(provider);
-        let provider = keys_in(&settings_directory.join(format!("externalipam_{name}.yml")))?;
+        let provider = keys_in(&settings_directory.join(file_of(provider_named(provider))))?;
         let (mut global, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
             all.into_iter().partition(|(key, _)| TAKEN.contains(&key.as_str()) || key == TRUSTED_HOSTS);
         // An empty list of hosts that may call is how some packages install it: nobody has decided yet.
@@ -79,8 +79,7 @@ impl Ruby {
 
     /// The provider of the Ruby plugin, by our name for it.
     pub(super) fn provider_name(&self) -> Option<&str> {
-        let name = self.external.get("use_provider")?.as_str()?;
-        Some(name.strip_prefix("externalipam_").unwrap_or(name))
+        self.external.get("use_provider")?.as_str().map(provider_named)
     }
 
     /// Leaves the Ruby Smart Proxy its port, when it or anybody else listens there; `own` is the port that our settings

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{Mac, Released};
+use ipam_provider::{Mac, MacError, Released};
 use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, params};
@@ -27,11 +27,9 @@ fn record(row: &Row<'_>) -> rusqlite::Result<AddressRecord> {
     })
 }
 
-/// A MAC can only be made of text.
 fn mac_of(bytes: &[u8]) -> rusqlite::Result<Mac> {
-    let text: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(1, Type::Blob, Box::new(error));
-    text.join(":").parse().map_err(damaged)
+    let damaged = || rusqlite::Error::FromSqlConversionFailure(1, Type::Blob, Box::new(MacError));
+    Mac::from_bytes(bytes).ok_or_else(damaged)
 }
 
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {

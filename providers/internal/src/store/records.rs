@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipam_provider::{GroupName, Mac, Prefix};
+use ipam_provider::{GroupName, Mac, Prefix, titled};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -38,14 +38,6 @@ pub struct SubnetRecord {
 impl fmt::Display for SubnetRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&titled(self.prefix, self.group.as_ref()))
-    }
-}
-
-/// A prefix with its group, as messages name it.
-pub(super) fn titled(prefix: Prefix, group: Option<&GroupName>) -> String {
-    match group {
-        Some(group) => format!("{prefix} (group {group})"),
-        None => prefix.to_string(),
     }
 }
 

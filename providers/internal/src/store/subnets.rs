@@ -1,11 +1,10 @@
 //! Subnets: leaves hold addresses, containers hold subnets.
 
-use ipam_provider::{GroupName, Prefix};
+use ipam_provider::{GroupName, Prefix, titled};
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
 use super::key::{Key, Span, shadows_ipv4};
-use super::records::titled;
 use super::{
     Contents, NewSubnet, Reading, Result, Scope, StoreError, SubnetEdit, SubnetRecord, Usage, Writing, extents,
 };
