@@ -5,7 +5,6 @@
 //! from the provider that contradicts it, moves the subnet to the next generation. Callers that come while a batch is
 //! being fetched wait for that one call.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,15 +102,13 @@ async fn fetch(
     holds: &SubnetHolds,
     generation: u64,
 ) -> Result<Arc<Batch>, Failure> {
-    // Copied under the lock, sorted into a set after it.
     let held = holds.table().held(holds.now());
-    let held = BTreeSet::from_iter(held);
     // Many holds mean a large burst: larger batches keep the number of calls small.
     let at_most = (held.len() / 8).clamp(BATCH, BATCH_AT_MOST);
     let mut addresses = provider.free_addresses(subnet, FreeQuery { at_most, held: &held }).await?;
     // What a provider says is checked before it is offered.
     addresses.retain(|address| {
-        let is_sound = subnet.is_offerable(*address) && !held.contains(address);
+        let is_sound = subnet.is_offerable(*address) && !held.contains(*address);
         if !is_sound {
             log::warn!("{} offers {address} in {subnet}, which cannot be given out", provider.name());
         }

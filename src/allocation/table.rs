@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ipam_provider::Prefix;
+use ipam_provider::{AddressSet, Prefix};
 
 use super::Timestamp;
 use super::hold::{Ask, Hold, HoldState};
@@ -139,11 +139,9 @@ impl HoldTable {
         self.shelf.behind(address).filter(move |(_, hold)| hold.is_live(now))
     }
 
-    /// The addresses that are not to be offered, lowest first.
-    pub(super) fn held(&self, now: Timestamp) -> Vec<IpAddr> {
-        let mut held = Vec::with_capacity(self.shelf.len());
-        held.extend(self.live(now).map(|(address, _)| address));
-        held
+    /// The addresses that are not to be offered.
+    pub(super) fn held(&self, now: Timestamp) -> AddressSet {
+        self.live(now).map(|(address, _)| address).collect()
     }
 
     /// The address that the asking MAC is to be given again.

@@ -229,6 +229,8 @@ fn quoted_yaml(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ipam_provider::AddressSet;
+
     use super::*;
     use crate::registry::PROVIDERS;
     use crate::settings::Settings;
@@ -254,7 +256,9 @@ mod tests {
             let prefix = prefix.parse().expect("a prefix");
             let scope = Scope::Group(ipam_provider::GroupName::new("Production").expect("a name"));
             store
-                .read(|reading| reading.free_addresses(reading.one_subnet(prefix, &scope)?.id, 2, &[]))
+                .read(|reading| {
+                    reading.free_addresses(reading.one_subnet(prefix, &scope)?.id, 2, &AddressSet::default())
+                })
                 .expect("addresses")
         };
         let addresses =

@@ -63,7 +63,7 @@ impl Provider for Arithmetic {
 
     async fn free_addresses(&self, _: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
         let all = (FIRST..=LAST).map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)));
-        Ok(all.filter(|address| !query.held.contains(address)).take(query.at_most).collect())
+        Ok(all.filter(|address| !query.held.contains(*address)).take(query.at_most).collect())
     }
 
     async fn reserve(&self, _: &Subnet, _: IpAddr, _: &Requester) -> Result<()> {

@@ -4,6 +4,7 @@
 //! A provider crate depends on this crate and on nothing else of the project: it knows no HTTP server, no holds and no
 //! other vendor. What it must and should do is written in `providers/README.md`.
 
+mod address;
 mod error;
 mod group;
 pub mod http;
@@ -19,6 +20,7 @@ mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use address::{AddressSet, addresses_between, next_address};
 pub use error::{Error, ErrorKind, Result};
 pub use group::{Group, GroupName};
 pub use mac::{Mac, MacError};

@@ -1,12 +1,11 @@
 //! The contract between the proxy and one IPAM product.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use crate::{Group, GroupName, Prefix, Requester, Reservation, Result, Subnet};
+use crate::{AddressSet, Group, GroupName, Prefix, Requester, Reservation, Result, Subnet};
 
 /// An IPAM that records which addresses of which subnets are taken.
 ///
@@ -83,7 +82,7 @@ pub struct FreeQuery<'a> {
     /// How many addresses at most; at least 1.
     pub at_most: usize,
     /// Addresses not to answer, because they are held.
-    pub held: &'a BTreeSet<IpAddr>,
+    pub held: &'a AddressSet,
 }
 
 /// What became of [`Provider::release`].

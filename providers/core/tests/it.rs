@@ -47,12 +47,11 @@ mod all_layers {
 
 /// What a layer does that the provider within does not. Time is paused: it passes when everybody waits.
 mod special {
-    use std::collections::BTreeSet;
     use std::net::IpAddr;
 
     use ipam_conformance::reference::ReferenceIpam;
     use ipam_conformance::{Fault, Seed};
-    use ipam_provider::{Capabilities, ErrorKind, FreeQuery, GroupName, Provider, Requester, Subnet};
+    use ipam_provider::{AddressSet, Capabilities, ErrorKind, FreeQuery, GroupName, Provider, Requester, Subnet};
     use tokio::time::Instant;
 
     use super::*;
@@ -77,7 +76,7 @@ mod special {
     async fn kind_of(provider: &dyn Provider, operation: &str, subnet: &Subnet) -> Result<(), ErrorKind> {
         let group = GroupName::new("Production").expect("a name");
         let address: IpAddr = "192.0.2.17".parse().expect("an address");
-        let held = BTreeSet::new();
+        let held = AddressSet::default();
         let outcome = match operation {
             "groups" => provider.groups().await.map(|_| ()),
             "group" => provider.group(&group).await.map(|_| ()),

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use ipam_provider::Prefix;
+use ipam_provider::{AddressSet, Prefix};
 use ipam_provider_internal::store::{NewSubnet, Store};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
@@ -48,7 +48,7 @@ impl Filled {
     }
 
     fn lowest(&self) -> IpAddr {
-        let free = self.store.read(|reading| reading.free_addresses(self.subnet, 1, &[]));
+        let free = self.store.read(|reading| reading.free_addresses(self.subnet, 1, &AddressSet::default()));
         *free.expect("a store").first().expect("a free address")
     }
 

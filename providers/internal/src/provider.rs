@@ -1,6 +1,5 @@
 //! The embedded IPAM as a provider: nouns of the contract to those of the store and back, nothing else.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -69,11 +68,6 @@ fn named(subnet: &Subnet) -> impl FnOnce(StoreError) -> StoreError {
     }
 }
 
-/// Those held addresses that can be in the subnet, in ascending order.
-fn held_within(prefix: Prefix, held: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
-    held.range(prefix.network()..=prefix.last()).copied().collect()
-}
-
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Provider for Internal {
@@ -124,7 +118,7 @@ impl Provider for Internal {
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
         let (row, at_most) = (row_of(subnet)?, query.at_most);
-        let held = held_within(subnet.prefix, query.held);
+        let held = query.held.clone();
         let free = self.store.read(move |reading| reading.free_addresses(row, at_most, &held)).await;
         Ok(free.map_err(named(subnet))?)
     }

@@ -1,7 +1,6 @@
 //! The embedded IPAM behind the provider contract: the conformance suite, bare and in every layer, and what is special
 //! about a file that several processes share.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use async_trait::async_trait;
 use ipam_conformance::{Fault, Seed, SeededSubnet, Subject};
 use ipam_provider::layers::{Limits, Observed, RetryReads, Timed, wrap};
 use ipam_provider::settings::Section;
-use ipam_provider::{ErrorKind, FreeQuery, Prefix, Provider, Requester, Subnet, Surroundings};
+use ipam_provider::{AddressSet, ErrorKind, FreeQuery, Prefix, Provider, Requester, Subnet, Surroundings};
 use ipam_provider_internal::store::{AddressDetails, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
 use ipam_provider_internal::{Internal, REGISTRATION};
 use tempfile::TempDir;
@@ -163,7 +162,7 @@ async fn subnet(provider: &Internal) -> Subnet {
 }
 
 async fn lowest_free(provider: &Internal, subnet: &Subnet) -> IpAddr {
-    let query = FreeQuery { at_most: 1, held: &BTreeSet::new() };
+    let query = FreeQuery { at_most: 1, held: &AddressSet::default() };
     provider.free_addresses(subnet, query).await.expect("free addresses")[0]
 }
 
@@ -271,7 +270,7 @@ async fn a_container_is_found_and_refuses_addresses() {
     let new = NewSubnet { container: true, ..NewSubnet::of(outer) };
     store.write(|writing| writing.add_subnet(&new)).expect("a container");
     let subnet = fixture.provider.find_subnets(outer, None).await.expect("subnets").remove(0);
-    let query = FreeQuery { at_most: 1, held: &BTreeSet::new() };
+    let query = FreeQuery { at_most: 1, held: &AddressSet::default() };
     let refused = fixture.provider.free_addresses(&subnet, query).await.expect_err("a refusal");
     assert_eq!(refused.kind(), ErrorKind::Rejected);
     assert_eq!(refused.to_string(), "Subnet 198.18.0.0/15 contains subnets; choose one of them");

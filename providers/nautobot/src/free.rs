@@ -1,9 +1,9 @@
 //! Free addresses: page after page of `available-ips`, past what is held.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet};
+use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet, next_address};
 
 use crate::client::{Client, PAGE};
 
@@ -17,18 +17,18 @@ pub(crate) async fn free_addresses(client: &Client, subnet: &Subnet, query: Free
     let mut found = BTreeSet::new();
     let mut from = None;
     while found.len() < query.at_most {
-        let held = query.held.range(from.unwrap_or(first)..=last).count();
+        let held = query.held.count_within(from.unwrap_or(first), last);
         // One more, because the network address of an IPv6 prefix is among the answers.
         let limit = (query.at_most - found.len() + held + 1).min(PAGE);
         let page = page(client, subnet, limit, from).await?;
         let Some(highest) = page.last().copied() else { break };
         let offerable =
-            page.into_iter().filter(|address| subnet.is_offerable(*address) && !query.held.contains(address));
+            page.into_iter().filter(|address| subnet.is_offerable(*address) && !query.held.contains(*address));
         found.extend(offerable);
         if highest >= last {
             break;
         }
-        from = Some(next(highest));
+        from = next_address(highest);
     }
     Ok(found.into_iter().take(query.at_most).collect())
 }
@@ -51,12 +51,4 @@ async fn page(client: &Client, subnet: &Subnet, limit: usize, from: Option<IpAdd
 
 fn unexpected(message: &str) -> Error {
     Error::new(ErrorKind::Unexpected, message)
-}
-
-/// The address after this one, which is not the last of its prefix.
-fn next(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() + 1).into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() + 1).into(),
-    }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result, Subnet};
+use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result, Subnet, addresses_between, next_address};
 
 use crate::client::{ADDRESSES, PAGE, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT};
 use crate::note::Note;
@@ -26,7 +26,7 @@ const VIEW_BOTH: &str = "ipam.view_prefix or ipam.view_ipaddress";
 /// The lowest free addresses of a subnet that are not held.
 pub(crate) async fn addresses(netbox: &Netbox, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
     let (first, last) = subnet.prefix.offerable(subnet.pool);
-    let asked = (query.held.range(first..=last).count() + query.at_most).min(PAGE);
+    let asked = (query.held.count_within(first, last) + query.at_most).min(PAGE);
     let path = ["api", "ipam", "prefixes", subnet.id.as_str(), "available-ips", ""];
     let rows = netbox.client.get(&path, &[("limit", &asked.to_string())], VIEW_BOTH).await;
     let rows: Vec<wire::Available> = rows.map_err(|error| gone_as(error, subnet))?;
@@ -61,7 +61,7 @@ fn listed(subnet: &Subnet, note: Note, rows: &[wire::Available]) -> Result<Vec<I
 }
 
 fn is_wanted(subnet: &Subnet, query: FreeQuery<'_>, address: IpAddr) -> bool {
-    subnet.is_offerable(address) && !query.held.contains(&address)
+    subnet.is_offerable(address) && !query.held.contains(address)
 }
 
 /// Might a server have cut its answer to this many rows? Page sizes are round numbers; to look behind the end costs
@@ -80,25 +80,17 @@ async fn add_behind(
 ) -> Result<()> {
     let record = netbox.record(subnet).await?;
     let ranges = ranges(netbox, subnet, &record).await?;
-    let last = subnet.prefix.last();
-    let mut start = highest;
-    while start < last && free.len() < query.at_most {
-        let from = next(start);
+    let mut next = next_address(highest);
+    while let Some(from) = next.filter(|next| subnet.prefix.contains(*next) && free.len() < query.at_most) {
         let block = block(subnet.prefix, from);
         let used = used(netbox, subnet, &record, block).await?;
-        let mut address = from;
-        loop {
-            let is_free =
-                !used.contains(&address) && !ranges.iter().any(|(low, high)| *low <= address && address <= *high);
-            if is_free && is_wanted(subnet, query, address) && free.len() < query.at_most {
-                free.push(address);
-            }
-            if address == block.last() {
-                break;
-            }
-            address = next(address);
-        }
-        start = block.last();
+        let is_free = |address: &IpAddr| {
+            !used.contains(address)
+                && !ranges.iter().any(|(low, high)| low <= address && address <= high)
+                && is_wanted(subnet, query, *address)
+        };
+        free.extend(addresses_between(from, block.last()).filter(is_free).take(query.at_most - free.len()));
+        next = next_address(block.last());
     }
     Ok(())
 }
@@ -151,14 +143,6 @@ fn block(prefix: Prefix, address: IpAddr) -> Prefix {
     Prefix::new(network, length).expect("the bits behind the length are zero")
 }
 
-/// The address after one that is not the last of its prefix.
-fn next(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => IpAddr::V4((address.to_bits() + 1).into()),
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() + 1).into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,11 +169,5 @@ mod tests {
         for rows in [0, 1, 5, 8, 13, 62, 253] {
             assert!(!looks_like_a_page(rows), "{rows}");
         }
-    }
-
-    #[test]
-    fn the_next_address_is_counted_in_bits() {
-        assert_eq!(next([10, 0, 0, 255].into()), IpAddr::from([10, 0, 1, 0]));
-        assert_eq!(next("2001:db8::ffff".parse().expect("an address")).to_string(), "2001:db8::1:0");
     }
 }

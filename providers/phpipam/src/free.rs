@@ -1,9 +1,9 @@
 //! Free addresses. No call of phpIPAM gives several, so that they are computed from the used ones.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet};
+use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet, addresses_between};
 
 use crate::Phpipam;
 use crate::failure::{Failure, WHAT};
@@ -72,7 +72,7 @@ impl Phpipam {
         );
         let (lowest, last) = subnet.prefix.offerable(subnet.pool);
         let (mut found, mut look_ups) = (Vec::new(), 0);
-        for address in addresses(lowest.max(first), last).filter(|address| !query.held.contains(address)) {
+        for address in addresses_between(lowest.max(first), last).filter(|address| !query.held.contains(*address)) {
             if found.len() == query.at_most || look_ups == LOOK_UPS_AT_MOST {
                 break;
             }
@@ -98,17 +98,8 @@ impl Phpipam {
 /// The lowest addresses for hosts that are neither used nor held.
 fn unused(subnet: &Subnet, query: FreeQuery<'_>, used: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
     let (first, last) = subnet.prefix.offerable(subnet.pool);
-    let is_free = |address: &IpAddr| !used.contains(address) && !query.held.contains(address);
-    addresses(first, last).filter(is_free).take(query.at_most).collect()
-}
-
-/// The addresses from the first to the last, one at a time: there may be 2^128.
-fn addresses(first: IpAddr, last: IpAddr) -> impl Iterator<Item = IpAddr> {
-    let next = |address: IpAddr| match address {
-        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() + 1).into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() + 1).into(),
-    };
-    std::iter::successors((first <= last).then_some(first), move |address| (*address < last).then(|| next(*address)))
+    let is_free = |address: &IpAddr| !used.contains(address) && !query.held.contains(*address);
+    addresses_between(first, last).filter(is_free).take(query.at_most).collect()
 }
 
 /// For operations on a subnet that was found before.
@@ -119,19 +110,4 @@ pub(crate) fn gone(subnet: &Subnet) -> Error {
 /// phpIPAM gives out no address of such a subnet.
 fn contains_subnets(subnet: &Subnet) -> Error {
     Error::new(ErrorKind::Rejected, format!("Subnet {subnet} contains subnets in {WHAT}; choose one of them"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_ends_at_its_last_address() {
-        let count = |first: &str, last: &str| {
-            addresses(first.parse().expect("an address"), last.parse().expect("an address")).count()
-        };
-        assert_eq!(count("255.255.255.254", "255.255.255.255"), 2);
-        assert_eq!(count("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), 1);
-        assert_eq!(count("10.0.0.2", "10.0.0.1"), 0);
-    }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use clap::{Args, Subcommand};
-use ipam_provider::{GroupName, Mac, Prefix, Released};
+use ipam_provider::{AddressSet, GroupName, Mac, Prefix, Released};
 use ipam_provider_internal::store::{
     AddressDetails, AddressEdit, AddressRecord, Reading, Result, StoreError, SubnetRecord,
 };
@@ -247,7 +247,7 @@ fn add(new: New, located: &Located) -> Outcome {
             Some(address) => (within.of(writing, address)?, address),
             None => {
                 let subnet = within.all(writing)?.into_iter().next().expect("--next demands --subnet");
-                let held: Vec<IpAddr> = held_in(&holds, &subnet).map(|hold| hold.address).collect();
+                let held: AddressSet = held_in(&holds, &subnet).map(|hold| hold.address).collect();
                 let free = writing.free_addresses(subnet.id, 1, &held)?;
                 let address = *free.first().ok_or(StoreError::Full(subnet.prefix))?;
                 (subnet, address)
@@ -270,12 +270,9 @@ fn add(new: New, located: &Located) -> Outcome {
     Ok(())
 }
 
-/// The holds of a subnet by address, lowest first.
+/// The holds of a subnet.
 fn held_in<'a>(holds: &'a [HeldAddress], subnet: &SubnetRecord) -> impl Iterator<Item = &'a HeldAddress> {
-    let mut held: Vec<&HeldAddress> =
-        holds.iter().filter(|hold| hold.scope.prefix == subnet.prefix && hold.scope.group == subnet.group).collect();
-    held.sort_by_key(|hold| hold.address);
-    held.into_iter()
+    holds.iter().filter(|hold| hold.scope.prefix == subnet.prefix && hold.scope.group == subnet.group)
 }
 
 fn list(addresses: &[Placed], json: bool) {

@@ -1,9 +1,8 @@
 //! Many callers at once: the IPAM decides, and says so to each.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipam_provider::{ErrorKind, Mac, Released, Requester, Result};
+use ipam_provider::{AddressSet, ErrorKind, Mac, Released, Requester, Result};
 use tokio::task::JoinSet;
 
 use crate::{CaseResult, Role, Stage};
@@ -104,7 +103,7 @@ pub async fn answers_hold_while_others_write(stage: &Stage) -> CaseResult {
     let calls = addresses.chunks(10).map(|own| {
         let (provider, subnet, own) = (stage.provider.clone(), place.subnet.clone(), own.to_vec());
         async move {
-            let nothing = BTreeSet::new();
+            let nothing = AddressSet::default();
             for (index, address) in own.iter().enumerate() {
                 provider.reserve(&subnet, *address, &Requester::default()).await.expect("the address was free");
                 let query = ipam_provider::FreeQuery { at_most: 254, held: &nothing };

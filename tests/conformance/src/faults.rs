@@ -4,14 +4,13 @@
 //! a message must show nothing of the IPAM's raw answer, a write must not be claimed that was not done, and the
 //! provider must work again by itself.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipam_provider::layers::Timed;
-use ipam_provider::{Error, ErrorKind, FreeQuery, Provider, Released, Requester};
+use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Provider, Released, Requester};
 
 use crate::{CaseResult, Fault, Place, RAW_BODY, Role, Skip, Stage};
 
@@ -85,7 +84,7 @@ pub async fn a_probe_of_an_unreachable_ipam_says_so(stage: &Stage) -> CaseResult
 pub async fn an_expired_session_is_renewed(stage: &Stage) -> CaseResult {
     let place = stage.place(Role::Plain).await?;
     let (address, free) = (place.seeded.free(1)[0], place.seeded.free(3));
-    let held = BTreeSet::new();
+    let held = AddressSet::default();
     for operation in ["free_addresses", "reserve", "release"] {
         inject(stage, Fault::UnauthenticatedOnce).await?;
         let outcome = match operation {
@@ -178,7 +177,7 @@ async fn check_reads(provider: &dyn Provider, place: &Place, fault: Fault) {
     assert_failed("find_subnets", found, fault);
     let address = place.seeded.free(1)[0];
     assert_failed("reservation", provider.reservation(subnet, address).await, fault);
-    let held = BTreeSet::new();
+    let held = AddressSet::default();
     let free = provider.free_addresses(subnet, FreeQuery { at_most: 3, held: &held }).await;
     assert_failed("free_addresses", free, fault);
 }

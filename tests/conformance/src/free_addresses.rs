@@ -1,9 +1,8 @@
 //! Free addresses: which, in which order, and how many.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipam_provider::{Released, Requester};
+use ipam_provider::{AddressSet, Released, Requester};
 
 use crate::{CaseResult, Role, Skip, Stage};
 
@@ -36,8 +35,8 @@ pub async fn a_large_answer_is_complete(stage: &Stage) -> CaseResult {
 pub async fn held_addresses_are_not_offered(stage: &Stage) -> CaseResult {
     let place = stage.place(Role::Plain).await?;
     let free = place.seeded.free(99);
-    let held: BTreeSet<IpAddr> = [free[0], free[2], free[7]].into();
-    let expected: Vec<_> = free.iter().copied().filter(|address| !held.contains(address)).collect();
+    let held: AddressSet = [free[0], free[2], free[7]].into_iter().collect();
+    let expected: Vec<_> = free.iter().copied().filter(|address| !held.contains(*address)).collect();
     assert_eq!(stage.free_besides(&place.subnet, 99, &held).await, expected);
     assert_eq!(stage.free_besides(&place.subnet, 99, &free.into_iter().collect()).await, [] as [IpAddr; 0]);
     Ok(())
@@ -47,7 +46,7 @@ pub async fn held_addresses_are_not_offered(stage: &Stage) -> CaseResult {
 pub async fn held_addresses_do_not_count(stage: &Stage) -> CaseResult {
     let place = stage.place(Role::Wide).await?;
     let free = place.seeded.free(254);
-    let held: BTreeSet<IpAddr> = free[..200].iter().copied().collect();
+    let held: AddressSet = free[..200].iter().copied().collect();
     assert_eq!(stage.free_besides(&place.subnet, 1, &held).await, free[200..201]);
     assert_eq!(stage.free_besides(&place.subnet, 50, &held).await, free[200..250]);
     assert_eq!(stage.free_besides(&place.subnet, 99, &held).await, free[200..]);
@@ -57,9 +56,9 @@ pub async fn held_addresses_do_not_count(stage: &Stage) -> CaseResult {
 /// A hold of an address that is taken or not in the subnet changes nothing.
 pub async fn holds_of_other_addresses_change_nothing(stage: &Stage) -> CaseResult {
     let place = stage.place(Role::Plain).await?;
-    let mut held: BTreeSet<IpAddr> = place.seeded.taken.keys().copied().collect();
-    held.extend([place.seeded.prefix.network(), place.seeded.prefix.last()]);
-    held.extend(["203.0.113.200", "2001:db8::1"].map(|address| address.parse::<IpAddr>().expect("an address")));
+    let edges = [place.seeded.prefix.network(), place.seeded.prefix.last()];
+    let elsewhere = ["203.0.113.200", "2001:db8::1"].map(|address| address.parse::<IpAddr>().expect("an address"));
+    let held: AddressSet = place.seeded.taken.keys().copied().chain(edges).chain(elsewhere).collect();
     assert_eq!(stage.free_besides(&place.subnet, 99, &held).await, place.seeded.free(99));
     Ok(())
 }

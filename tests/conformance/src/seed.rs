@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use ipam_provider::{GroupName, Prefix, Requester};
+use ipam_provider::{GroupName, Prefix, Requester, addresses_between};
 
 /// The groups and subnets that a subject starts with. All prefixes are for documentation or benchmarks (RFC 5737,
 /// RFC 2544, RFC 3849), so that a suite over a real product meets nobody's network.
@@ -215,14 +215,7 @@ impl SeededSubnet {
 /// Every address of the prefix that a host may have, lowest first, one at a time.
 pub(crate) fn hosts(prefix: Prefix, pool: bool) -> impl Iterator<Item = IpAddr> + use<> {
     let (first, last) = prefix.offerable(pool);
-    std::iter::successors(Some(first), move |&address| (address < last).then(|| next(address)))
-}
-
-fn next(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => IpAddr::V4((address.to_bits() + 1).into()),
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() + 1).into()),
-    }
+    addresses_between(first, last)
 }
 
 fn group_name(name: &str) -> GroupName {

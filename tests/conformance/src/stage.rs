@@ -1,10 +1,9 @@
 //! What a case works with.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipam_provider::{Capabilities, FreeQuery, Provider, Requester, Subnet};
+use ipam_provider::{AddressSet, Capabilities, FreeQuery, Provider, Requester, Subnet};
 
 use crate::{Role, Seed, SeededSubnet, Skip, Subject, Wrap};
 
@@ -73,17 +72,17 @@ impl Stage {
 
     /// Free addresses, none of them held, with every promise of the trait checked.
     pub async fn free(&self, subnet: &Subnet, at_most: usize) -> Vec<IpAddr> {
-        self.free_besides(subnet, at_most, &BTreeSet::new()).await
+        self.free_besides(subnet, at_most, &AddressSet::default()).await
     }
 
     /// Free addresses besides the held ones, with every promise of the trait checked.
-    pub async fn free_besides(&self, subnet: &Subnet, at_most: usize, held: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
+    pub async fn free_besides(&self, subnet: &Subnet, at_most: usize, held: &AddressSet) -> Vec<IpAddr> {
         let answer = self.provider.free_addresses(subnet, FreeQuery { at_most, held }).await;
         let free = answer.unwrap_or_else(|error| panic!("free addresses of {subnet}: {}: {error}", error.kind()));
         assert!(free.is_sorted_by(|a, b| a < b), "lowest first, each once: {free:?}");
         assert!(free.len() <= at_most, "{} addresses where {at_most} were asked for", free.len());
         for address in &free {
-            assert!(!held.contains(address), "{address} is held");
+            assert!(!held.contains(*address), "{address} is held");
             assert!(subnet.is_offerable(*address), "{address} is not for hosts of {subnet}");
         }
         free

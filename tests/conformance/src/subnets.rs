@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ipam_provider::{ErrorKind, FreeQuery, GroupName, Prefix, Released, Requester, Result, Subnet};
+use ipam_provider::{AddressSet, ErrorKind, FreeQuery, GroupName, Prefix, Released, Requester, Result, Subnet};
 
 use crate::{CaseResult, Place, Role, SeededSubnet, Skip, Stage};
 
@@ -111,7 +111,7 @@ pub async fn a_vanished_subnet_is_not_found(stage: &Stage) -> CaseResult {
     stage.subject.remove(&place.seeded).await;
 
     assert_eq!(find(stage, subnet.prefix, subnet.group.as_ref()).await, []);
-    let held = BTreeSet::new();
+    let held = AddressSet::default();
     let free = stage.provider.free_addresses(subnet, FreeQuery { at_most: 5, held: &held }).await;
     assert_eq!(free.map_err(|error| error.kind()), Err(ErrorKind::NotFound), "free_addresses");
     for address in [taken, address] {

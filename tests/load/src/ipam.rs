@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ipam_conformance::{Fault, Seed};
-use ipam_provider::Prefix;
+use ipam_provider::{Prefix, addresses_between};
 use ipam_provider_internal::store::{AddressDetails, Scope, Store, StoreError};
 use ipam_simulators::Server;
 use serde::Serialize;
@@ -208,9 +208,5 @@ fn read(store: &Path, place: &Place) -> Result<Vec<(IpAddr, Option<String>)>, St
 
 fn hosts(prefix: Prefix) -> impl Iterator<Item = IpAddr> {
     let (first, last) = prefix.offerable(false);
-    let next = |address: &IpAddr| match address {
-        IpAddr::V4(address) => IpAddr::V4((address.to_bits() + 1).into()),
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() + 1).into()),
-    };
-    std::iter::successors(Some(first), move |address| (*address < last).then(|| next(address)))
+    addresses_between(first, last)
 }

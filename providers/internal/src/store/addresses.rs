@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{Mac, MacError, Released};
+use ipam_provider::{AddressSet, Mac, MacError, Released};
 use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, params};
@@ -82,13 +82,12 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Free addresses, lowest first: at most `at_most`, none of `held`, which must be in ascending order.
+    /// Free addresses, lowest first: at most `at_most`, none of `held`.
     ///
     /// # Errors
     /// [`NoSubnet`](StoreError::NoSubnet) and [`Container`](StoreError::Container).
-    pub fn free_addresses(&self, subnet: i64, at_most: usize, held: &[IpAddr]) -> Result<Vec<IpAddr>> {
-        let held: Vec<Key> = held.iter().copied().map(Key::from).collect();
-        let free = extents::lowest(self.connection, subnet, at_most, &held)?;
+    pub fn free_addresses(&self, subnet: i64, at_most: usize, held: &AddressSet) -> Result<Vec<IpAddr>> {
+        let free = extents::lowest(self.connection, subnet, at_most, held)?;
         if free.is_empty() {
             // Full, gone or a container: only now is it worth asking.
             self.subnet(subnet)?.as_leaf()?;
@@ -125,7 +124,7 @@ impl Writing<'_> {
     /// [`NoSubnet`](StoreError::NoSubnet), [`Container`](StoreError::Container) and [`Full`](StoreError::Full).
     pub fn add_next_free(&self, subnet: i64, details: AddressDetails) -> Result<AddressRecord> {
         let subnet = self.subnet(subnet)?;
-        let free = self.free_addresses(subnet.id, 1, &[])?;
+        let free = self.free_addresses(subnet.id, 1, &AddressSet::default())?;
         let address = *free.first().ok_or(StoreError::Full(subnet.prefix))?;
         self.record(&subnet, address, details, (self.now, self.now))?;
         self.address(subnet.id, address)

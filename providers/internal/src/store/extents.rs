@@ -3,6 +3,7 @@
 //! Every step finds its extent through the primary key `(subnet_id, first)`, so it costs O(log n) however full the
 //! subnet is. All of it runs within the transaction that changes allocations or excluded ranges.
 
+use ipam_provider::AddressSet;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::key::{Key, Span};
@@ -111,20 +112,28 @@ pub(super) fn visit(connection: &Connection, subnet: i64, mut visit: impl FnMut(
     Ok(())
 }
 
-/// Free addresses, lowest first: at most `at_most`, none of `held` (which is in ascending order).
+/// Free addresses, lowest first: at most `at_most`, none of `held`.
 ///
-/// Extents are read one by one and addresses counted off one by one, so that the size of a subnet costs nothing.
-pub(super) fn lowest(connection: &Connection, subnet: i64, at_most: usize, held: &[Key]) -> rusqlite::Result<Vec<Key>> {
+/// Extents are read one by one, held runs skipped as a whole and addresses counted off one by one, so that neither the
+/// size of a subnet nor the number of its holds costs anything.
+pub(super) fn lowest(
+    connection: &Connection,
+    subnet: i64,
+    at_most: usize,
+    held: &AddressSet,
+) -> rusqlite::Result<Vec<Key>> {
     let mut found = Vec::new();
-    let mut held = held.iter().copied().peekable();
     visit(connection, subnet, |extent| {
+        let mut held = held.runs_within(extent.first.address(), extent.last.address()).map(Span::from).peekable();
         let mut next = Some(extent.first);
         while let Some(key) = next.filter(|key| *key <= extent.last && found.len() < at_most) {
-            while held.next_if(|held| *held < key).is_some() {}
-            if held.next_if_eq(&key).is_none() {
-                found.push(key);
-            }
-            next = key.next();
+            next = match held.next_if(|run| run.first == key) {
+                Some(run) => run.last.next(),
+                None => {
+                    found.push(key);
+                    key.next()
+                }
+            };
         }
         found.len() < at_most
     })?;

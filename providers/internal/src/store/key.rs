@@ -76,13 +76,12 @@ pub(crate) struct Span {
 impl Span {
     /// What of a prefix may be offered to hosts.
     pub(crate) fn offerable(prefix: Prefix, pool: bool) -> Self {
-        let (first, last) = prefix.offerable(pool);
-        Self { first: first.into(), last: last.into() }
+        prefix.offerable(pool).into()
     }
 
     /// All of a prefix.
     pub(crate) fn whole(prefix: Prefix) -> Self {
-        Self { first: prefix.network().into(), last: prefix.last().into() }
+        (prefix.network(), prefix.last()).into()
     }
 
     /// What both have in common.
@@ -99,6 +98,12 @@ impl Span {
     /// How many addresses it has. A store takes no prefix that holds all of IPv6, so the number fits.
     pub(crate) fn count(self) -> u128 {
         self.last.0 - self.first.0 + 1
+    }
+}
+
+impl From<(IpAddr, IpAddr)> for Span {
+    fn from((first, last): (IpAddr, IpAddr)) -> Self {
+        Self { first: first.into(), last: last.into() }
     }
 }
 

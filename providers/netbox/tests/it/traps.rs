@@ -1,11 +1,12 @@
 //! What is special about NetBox: each a thing that a simple client gets wrong.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipam_conformance::Seed;
-use ipam_provider::{Error, ErrorKind, FreeQuery, GroupName, Prefix, Provider, Released, Requester, Subnet};
+use ipam_provider::{
+    AddressSet, Error, ErrorKind, FreeQuery, GroupName, Prefix, Provider, Released, Requester, Subnet,
+};
 use ipam_simulators::netbox::{MAC_FIELD, Netbox, Right, TOKEN, Token, TokenFault, Trouble, Version};
 use serde_json::{Value, json};
 
@@ -52,7 +53,7 @@ fn netbox() -> Netbox {
     Netbox::seeded(&Seed { groups: Vec::new(), subnets: Vec::new() }, Version::V4_6)
 }
 
-async fn free(running: &Running, subnet: &Subnet, at_most: usize, held: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
+async fn free(running: &Running, subnet: &Subnet, at_most: usize, held: &AddressSet) -> Vec<IpAddr> {
     running.provider.free_addresses(subnet, FreeQuery { at_most, held }).await.expect("free addresses")
 }
 
@@ -141,7 +142,7 @@ async fn a_prefix_that_was_edited_gives_out_nothing_of_the_subnet_any_more() {
     netbox.add_prefix("10.1.2.0/24", Some(blue));
     let running = Running::start(netbox, with_mac());
     let found = subnet(&running, "10.1.2.0/24", Some("blue")).await;
-    let nothing = BTreeSet::new();
+    let nothing = AddressSet::default();
     for edit in [("10.1.3.0/24", blue), ("10.1.2.0/25", blue), ("10.1.2.0/24", red)] {
         running.netbox.set_prefix(1, edit.0, Some(edit.1));
         let answer = running.provider.free_addresses(&found, FreeQuery { at_most: 1, held: &nothing }).await;
@@ -178,7 +179,7 @@ async fn a_subnet_whose_vrf_is_gone_is_gone() {
 async fn every_path_ends_with_a_slash_and_no_limit_is_negative_or_above_a_page() {
     let running = Running::seeded(Version::V4_6);
     let found = subnet(&running, "192.0.2.16/28", Some("Production")).await;
-    let held: BTreeSet<IpAddr> = (0..=255u8).map(|byte| [192, 0, 2, byte].into()).collect();
+    let held: AddressSet = (0..=255u8).map(|byte| [192, 0, 2, byte].into()).collect();
     free(&running, &found, 5000, &held).await;
     running.provider.groups().await.expect("groups");
     running.provider.subnets(&name("Production")).await.expect("subnets");
@@ -220,7 +221,7 @@ fn asked(running: &Running) -> usize {
 async fn costs(running: &Running, found: &Subnet) -> [usize; 3] {
     let address = ip("10.1.2.5");
     asked(running);
-    assert_eq!(free(running, found, 5, &BTreeSet::new()).await.len(), 5);
+    assert_eq!(free(running, found, 5, &AddressSet::default()).await.len(), 5);
     assert_eq!(asked(running), 1, "free addresses");
     assert_eq!(running.provider.reservation(found, address).await.expect("an answer"), None);
     let exists = asked(running);
@@ -280,12 +281,12 @@ async fn what_a_page_size_hides_is_found_behind_it() {
     netbox.add_range("10.1.2.120/24", "10.1.2.129/24", None, false);
     netbox.record("10.1.2.50/32", None);
     let (running, found) = one_subnet(netbox, json!({})).await;
-    let held: BTreeSet<IpAddr> = addresses(1..=60).into_iter().collect();
+    let held: AddressSet = addresses(1..=60).into_iter().collect();
     let expected: Vec<IpAddr> =
         addresses(61..=254).into_iter().filter(|ip| !addresses(100..=109).contains(ip)).collect();
     assert_eq!(free(&running, &found, 254, &held).await, expected);
     assert_eq!(free(&running, &found, 3, &held).await, expected[..3]);
-    let all: BTreeSet<IpAddr> = addresses(0..=255).into_iter().collect();
+    let all: AddressSet = addresses(0..=255).into_iter().collect();
     assert_eq!(free(&running, &found, 3, &all).await, [] as [IpAddr; 0]);
 }
 
@@ -296,7 +297,7 @@ async fn more_held_addresses_than_netbox_lists_do_not_hide_the_free_ones() {
     netbox.record("10.8.7.210/16", None);
     let running = Running::start(netbox, with_mac());
     let found = subnet(&running, "10.8.0.0/16", None).await;
-    let held: BTreeSet<IpAddr> = (1..2000u32).map(|host| IpAddr::from((0x0a08_0000 + host).to_be_bytes())).collect();
+    let held: AddressSet = (1..2000u32).map(|host| IpAddr::from((0x0a08_0000 + host).to_be_bytes())).collect();
     running.server.take_requests();
     let expected = ["10.8.7.208", "10.8.7.209", "10.8.7.211"].map(ip);
     assert_eq!(free(&running, &found, 3, &held).await, [ip("10.8.7.208"), ip("10.8.7.209"), expected[2]]);
@@ -311,7 +312,7 @@ async fn ranges_keep_addresses_back_as_the_version_does() {
         netbox.add_range("10.1.2.20/24", "10.1.2.29/24", None, false);
         let (running, found) = one_subnet(netbox, json!({})).await;
         let expected: Vec<IpAddr> = expected.map(|byte| IpAddr::from([10, 1, 2, byte])).to_vec();
-        assert_eq!(free(&running, &found, 3, &BTreeSet::new()).await, expected, "{version:?}");
+        assert_eq!(free(&running, &found, 3, &AddressSet::default()).await, expected, "{version:?}");
     }
 }
 
@@ -320,7 +321,7 @@ async fn a_prefix_marked_as_utilized_is_full_where_netbox_says_so() {
     for (version, is_full) in [(Version::V3_7, true), (Version::V4_6, false)] {
         let (running, found) = one_subnet(Netbox::new(version), json!({})).await;
         running.netbox.mark_utilized(1);
-        assert_eq!(free(&running, &found, 3, &BTreeSet::new()).await.is_empty(), is_full, "{version:?}");
+        assert_eq!(free(&running, &found, 3, &AddressSet::default()).await.is_empty(), is_full, "{version:?}");
     }
 }
 
@@ -470,7 +471,7 @@ async fn where_other_records_are_hidden_their_addresses_are_taken() {
     let (running, found) = one_subnet(netbox().with_token(token), json!({"token": "constrained"})).await;
     running.netbox.record("10.1.2.1/24", None);
     assert_eq!(running.provider.reservation(&found, ip("10.1.2.1")).await.expect("an answer"), None, "it is hidden");
-    assert_eq!(free(&running, &found, 1, &BTreeSet::new()).await, [ip("10.1.2.2")]);
+    assert_eq!(free(&running, &found, 1, &AddressSet::default()).await, [ip("10.1.2.2")]);
     let refused = running.provider.reserve(&found, ip("10.1.2.1"), &Requester::default()).await;
     assert_eq!(refused.expect_err("a refusal").kind(), ErrorKind::AlreadyExists);
     running.provider.reserve(&found, ip("10.1.2.2"), &Requester::default()).await.expect("a reservation");
@@ -540,7 +541,7 @@ async fn the_least_rights_suffice() {
         [Right::ViewGroups, Right::ViewPrefixes, Right::ViewAddresses, Right::AddAddresses, Right::DeleteAddresses];
     let netbox = netbox().with_token(Token::new("gateway").with_rights(&rights));
     let (running, found) = one_subnet(netbox, json!({"token": "gateway"})).await;
-    let address = free(&running, &found, 1, &BTreeSet::new()).await[0];
+    let address = free(&running, &found, 1, &AddressSet::default()).await[0];
     running.provider.reserve(&found, address, &Requester::default()).await.expect("a reservation");
     assert_eq!(running.provider.release(&found, address).await.expect("a release"), Released::Removed);
 }
@@ -556,7 +557,7 @@ async fn a_probe_finds_settings_that_netbox_does_not_know() {
         ["NetBox does not know what the settings say for status, tags, tenant, custom_fields; create it there first"]
     );
     assert_eq!(
-        free(&running, &subnet(&running, "10.1.2.0/24", None).await, 1, &BTreeSet::new()).await,
+        free(&running, &subnet(&running, "10.1.2.0/24", None).await, 1, &AddressSet::default()).await,
         [ip("10.1.2.1")]
     );
 }

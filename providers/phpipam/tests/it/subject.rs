@@ -1,13 +1,12 @@
 //! The simulator as the suite's subject, and a fixture for the other tests.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::testing::read_settings;
-use ipam_provider::{FreeQuery, Provider, Result, Subnet};
+use ipam_provider::{AddressSet, FreeQuery, Provider, Result, Subnet};
 use ipam_provider_phpipam::{Phpipam, Settings};
 use ipam_simulators::phpipam::{self as simulator, PASSWORD, USER, Version};
 use ipam_simulators::{Request, Server};
@@ -49,7 +48,7 @@ impl Fixture {
     }
 
     pub(crate) async fn free(&self, subnet: &Subnet, at_most: usize, held: &[&str]) -> Result<Vec<IpAddr>> {
-        let held: BTreeSet<IpAddr> = held.iter().map(|address| ip(address)).collect();
+        let held: AddressSet = held.iter().map(|address| ip(address)).collect();
         self.provider.free_addresses(subnet, FreeQuery { at_most, held: &held }).await
     }
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released,
-    Requester, Reservation, Result, Subnet,
+    AddressSet, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId,
+    Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::RAW_BODY;
@@ -312,7 +312,7 @@ impl Provider for Defective {
     }
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
-        let (nobody, all) = (BTreeSet::new(), usize::from(u16::MAX));
+        let (nobody, all) = (AddressSet::default(), usize::from(u16::MAX));
         let meant = match self.defect {
             Defect::IgnoresAtMost => FreeQuery { at_most: 2 * query.at_most, ..query },
             Defect::StopsAtAHundred => FreeQuery { at_most: query.at_most.min(100), ..query },
@@ -327,7 +327,7 @@ impl Provider for Defective {
                 free.reverse();
                 free.truncate(query.at_most);
             }
-            Defect::HeldCount => free.retain(|address| !query.held.contains(address)),
+            Defect::HeldCount => free.retain(|address| !query.held.contains(*address)),
             Defect::OffersNetwork => free.insert(0, subnet.prefix.network()),
             Defect::SparesEdges => {
                 free.retain(|address| *address != subnet.prefix.network() && *address != subnet.prefix.last());

@@ -206,7 +206,7 @@ impl Provider for ReferenceIpam {
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
         let free = |state: &mut State| {
             let taken = &state.record(subnet)?.taken;
-            let is_free = |address: &IpAddr| !taken.contains_key(address) && !query.held.contains(address);
+            let is_free = |address: &IpAddr| !taken.contains_key(address) && !query.held.contains(*address);
             Ok(hosts(subnet.prefix, subnet.pool).filter(is_free).take(query.at_most).collect())
         };
         self.request(Request::Read, free).await

@@ -104,7 +104,8 @@ fn a_backup_is_a_private_store_and_never_replaces_a_file() {
     fixture.take(&subnet, "10.0.0.3").expect("an address");
     let backup = Store::open(&to).expect("a store");
     assert_eq!(backup.verify().expect("a readable store"), []);
-    let free = backup.read(|reading| reading.free_addresses(subnet.id, 9, &[])).expect("free addresses");
+    let free =
+        backup.read(|reading| reading.free_addresses(subnet.id, 9, &AddressSet::default())).expect("free addresses");
     assert_eq!(free.len(), 5);
     assert!(matches!(fixture.store.backup(&to), Err(StoreError::FileExists(path)) if path == to));
     assert!(matches!(fixture.store.backup(fixture.store.path()), Err(StoreError::FileExists(_))));

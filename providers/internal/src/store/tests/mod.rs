@@ -10,7 +10,7 @@ mod verify;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use ipam_provider::{GroupName, Prefix};
+use ipam_provider::{AddressSet, GroupName, Prefix};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -59,7 +59,10 @@ impl Fixture {
     }
 
     fn free(&self, subnet: &SubnetRecord) -> Vec<String> {
-        let free = self.store.read(|reading| reading.free_addresses(subnet.id, 300, &[])).expect("free addresses");
+        let free = self
+            .store
+            .read(|reading| reading.free_addresses(subnet.id, 300, &AddressSet::default()))
+            .expect("free addresses");
         free.iter().map(ToString::to_string).collect()
     }
 

@@ -1,7 +1,6 @@
 //! Random sequences of changes, compared with a set of addresses after each step.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use proptest::prelude::*;
 
@@ -162,7 +161,7 @@ proptest! {
         let mut model = Model { prefix, pool, taken: BTreeSet::new(), excluded: BTreeMap::new() };
         let subnet = fixture.try_subnet(NewSubnet { pool, ..NewSubnet::of(prefix) }).expect("a subnet");
         let held: BTreeSet<Key> = held.into_iter().map(|offset| model.at(offset)).collect();
-        let held_addresses: Vec<IpAddr> = held.iter().map(|key| key.address()).collect();
+        let held_addresses: AddressSet = held.iter().map(|key| key.address()).collect();
         for step in &steps {
             let (right, done) = model.step(&mut fixture, subnet.id, step);
             prop_assert_eq!(right, done, "{:?}", step);
@@ -196,7 +195,7 @@ fn many_held_addresses_are_passed_over() {
     let mut fixture = Fixture::new();
     let subnet = fixture.subnet("10.0.0.0/8");
     fixture.take(&subnet, "10.0.0.5").expect("an address");
-    let held: Vec<IpAddr> =
+    let held: AddressSet =
         (1..=100_000).map(|offset| Key::from(ip("10.0.0.0")).0 + offset).map(Key).map(Key::address).collect();
     let free = fixture.store.read(|reading| reading.free_addresses(subnet.id, 2, &held)).expect("free addresses");
     assert_eq!(free, [ip("10.1.134.161"), ip("10.1.134.162")]);

@@ -71,7 +71,10 @@ fn a_container_gives_no_address_and_takes_none() {
     let mut fixture = Fixture::new();
     let outer = fixture.try_subnet(container("10.0.0.0/8")).expect("a container");
     let said = "Subnet 10.0.0.0/8 contains subnets; choose one of them";
-    assert_eq!(message(fixture.store.read(|reading| reading.free_addresses(outer.id, 1, &[]))), said);
+    assert_eq!(
+        message(fixture.store.read(|reading| reading.free_addresses(outer.id, 1, &AddressSet::default()))),
+        said
+    );
     assert_eq!(message(fixture.take(&outer, "10.0.0.1")), said);
     assert_eq!(message(fixture.exclude(&outer, "10.0.0.1", "10.0.0.2")), said);
     assert_eq!(fixture.store.read(|reading| reading.usage(&outer)).expect("usage"), Usage::default());
@@ -215,7 +218,7 @@ fn a_subnet_with_addresses_is_only_deleted_with_them_and_its_id_is_not_used_agai
         |fixture: &mut Fixture, contents| fixture.store.write(|writing| writing.delete_subnet(subnet.id, contents));
     assert!(message(delete(&mut fixture, Contents::MustBeEmpty)).contains("holds addresses (1)"));
     delete(&mut fixture, Contents::DeleteToo).expect("a deletion");
-    let gone = fixture.store.read(|reading| reading.free_addresses(subnet.id, 1, &[]));
+    let gone = fixture.store.read(|reading| reading.free_addresses(subnet.id, 1, &AddressSet::default()));
     assert!(matches!(gone, Err(StoreError::NoSubnet(_))));
     assert!(fixture.subnet("10.0.0.0/29").id > subnet.id);
 }

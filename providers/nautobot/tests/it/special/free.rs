@@ -1,9 +1,8 @@
 //! Free addresses: what Nautobot offers, and what of it is passed on.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipam_provider::{ErrorKind, FreeQuery, Released};
+use ipam_provider::{AddressSet, ErrorKind, FreeQuery, Released};
 use ipam_simulators::nautobot::Nautobot as Simulated;
 use ipam_simulators::{Ipam, Request, Response};
 use serde_json::{Value, json};
@@ -56,8 +55,7 @@ async fn many_holds_are_passed_with_few_requests() {
     fixture.ipam.add_prefix("Production", "10.0.0.0/16", "network", "");
     let subnet = fixture.subnet("Production", "10.0.0.0/16").await;
     fixture.server.take_requests();
-    let held: BTreeSet<IpAddr> =
-        (1..=2500u32).map(|number| IpAddr::from((0x0a00_0000 + number).to_be_bytes())).collect();
+    let held: AddressSet = (1..=2500u32).map(|number| IpAddr::from((0x0a00_0000 + number).to_be_bytes())).collect();
     let found = fixture.provider.free_addresses(&subnet, FreeQuery { at_most: 3, held: &held }).await;
     assert_eq!(found.expect("free"), ["10.0.9.197", "10.0.9.198", "10.0.9.199"].map(ip));
     let requests = fixture.server.take_requests();

@@ -8,11 +8,10 @@ mod requests;
 mod reservations;
 mod subnets;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipam_provider::{Error, FreeQuery, GroupName, Provider, Requester, Subnet};
+use ipam_provider::{AddressSet, Error, FreeQuery, GroupName, Provider, Requester, Subnet};
 use ipam_simulators::nautobot::Site;
 use ipam_simulators::{Ipam, Request, Response};
 use serde_json::json;
@@ -34,7 +33,7 @@ pub(crate) fn host(hostname: &str) -> Requester {
 }
 
 pub(crate) async fn free(provider: &Arc<dyn Provider>, subnet: &Subnet, at_most: usize) -> Result<Vec<IpAddr>, Error> {
-    provider.free_addresses(subnet, FreeQuery { at_most, held: &BTreeSet::new() }).await
+    provider.free_addresses(subnet, FreeQuery { at_most, held: &AddressSet::default() }).await
 }
 
 /// Stands between the simulator and its server, and answers some requests in its place.

@@ -1,0 +1,172 @@
+//! Addresses one after another, and compact sets of them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The next higher address of the same family; `None` after its last.
+pub fn next_address(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(address) => address.to_bits().checked_add(1).map(|bits| Ipv4Addr::from_bits(bits).into()),
+        IpAddr::V6(address) => address.to_bits().checked_add(1).map(|bits| Ipv6Addr::from_bits(bits).into()),
+    }
+}
+
+/// The addresses from the first to the last, both included, one at a time: there may be 2^128. None when the last is below
+/// the first.
+pub fn addresses_between(first: IpAddr, last: IpAddr) -> impl Iterator<Item = IpAddr> + use<> {
+    let next = move |address: &IpAddr| next_address(*address).filter(|next| *next <= last);
+    std::iter::successors((first <= last).then_some(first), next)
+}
+
+/// A set of addresses that takes memory for its gaps, not for its addresses: a million in a row cost as much as one.
+///
+/// Held addresses are such a set. The lowest free ones are offered, so that they lie side by side.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressSet {
+    /// First and last address of each run, ascending; between two runs there is a gap.
+    runs: Vec<(IpAddr, IpAddr)>,
+    count: usize,
+}
+
+impl AddressSet {
+    /// How many addresses there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Is there no address?
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Is the address in the set?
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.runs_within(address, address).next().is_some()
+    }
+
+    /// How many addresses lie between two, both included.
+    pub fn count_within(&self, first: IpAddr, last: IpAddr) -> usize {
+        self.runs_within(first, last).map(length).sum()
+    }
+
+    /// The longest runs of addresses between two, both included: first and last of each, ascending.
+    pub fn runs_within(&self, first: IpAddr, last: IpAddr) -> impl Iterator<Item = (IpAddr, IpAddr)> + '_ {
+        let ended = self.runs.partition_point(|run| run.1 < first);
+        let begun = self.runs[ended..].iter().take_while(move |run| run.0 <= last);
+        begun.map(move |run| (run.0.max(first), run.1.min(last)))
+    }
+
+    /// Appends an address that is not below those that are there, unless it is one of them.
+    fn append(&mut self, address: IpAddr) {
+        match self.runs.last_mut() {
+            Some(run) if address <= run.1 => return,
+            Some(run) if next_address(run.1) == Some(address) => run.1 = address,
+            _ => self.runs.push((address, address)),
+        }
+        self.count += 1;
+    }
+}
+
+/// From addresses in any order; ascending ones are never all in memory.
+impl FromIterator<IpAddr> for AddressSet {
+    fn from_iter<I: IntoIterator<Item = IpAddr>>(addresses: I) -> Self {
+        let mut set = Self::default();
+        let mut strays = Vec::new();
+        for address in addresses {
+            match set.runs.last() {
+                Some(run) if address < run.0 => strays.push(address),
+                _ => set.append(address),
+            }
+        }
+        if strays.is_empty() { set } else { set.with(strays) }
+    }
+}
+
+impl AddressSet {
+    /// The same set with some addresses more.
+    fn with(self, mut others: Vec<IpAddr>) -> Self {
+        others.sort_unstable();
+        let mut others = others.into_iter().peekable();
+        let mut all = Self::default();
+        for (first, last) in self.runs {
+            while let Some(other) = others.next_if(|other| *other < first) {
+                all.append(other);
+            }
+            addresses_between(first, last).for_each(|address| all.append(address));
+        }
+        others.for_each(|other| all.append(other));
+        all
+    }
+}
+
+/// How many addresses a run has.
+fn length((first, last): (IpAddr, IpAddr)) -> usize {
+    let between = match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => u128::from(last.to_bits() - first.to_bits()),
+        (IpAddr::V6(first), IpAddr::V6(last)) => last.to_bits() - first.to_bits(),
+        // No run goes from one family into the other.
+        _ => 0,
+    };
+    usize::try_from(between).unwrap_or(usize::MAX).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Few addresses about some that matter, so that they often meet: the ends of both families among them.
+    fn address() -> impl Strategy<Value = IpAddr> {
+        let v4 = prop::sample::select(vec![0, 0x0a00_0000, u32::MAX - 15]);
+        let v6 = prop::sample::select(vec![0, 0x2001_0db8 << 96, u128::MAX - 15]);
+        prop_oneof![
+            (v4, 0..16_u32).prop_map(|(from, offset)| Ipv4Addr::from_bits(from + offset).into()),
+            (v6, 0..16_u128).prop_map(|(from, offset)| Ipv6Addr::from_bits(from + offset).into()),
+        ]
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_agrees_with_a_tree(addresses in prop::collection::vec(address(), 0..60), a in address(), b in address()) {
+            let set: AddressSet = addresses.iter().copied().collect();
+            let tree: BTreeSet<IpAddr> = addresses.iter().copied().collect();
+            prop_assert_eq!(&set, &tree.iter().copied().collect::<AddressSet>(), "any order makes the same set");
+            prop_assert_eq!((set.len(), set.is_empty()), (tree.len(), tree.is_empty()));
+            prop_assert_eq!(set.contains(a), tree.contains(&a));
+            let (first, last) = (a.min(b), a.max(b));
+            let within: Vec<IpAddr> = tree.range(first..=last).copied().collect();
+            prop_assert_eq!(set.count_within(first, last), within.len());
+            let runs = set.runs_within(first, last);
+            prop_assert_eq!(runs.flat_map(|(first, last)| addresses_between(first, last)).collect::<Vec<_>>(), within);
+        }
+    }
+
+    #[test]
+    fn addresses_in_a_row_are_one_run() {
+        let set: AddressSet = addresses_between(ip("10.0.0.0"), ip("10.0.255.255")).collect();
+        assert_eq!((set.runs.len(), set.len()), (1, 65_536));
+        let both: AddressSet = [ip("255.255.255.255"), ip("::")].into_iter().collect();
+        assert_eq!(both.runs.len(), 2);
+    }
+
+    #[test]
+    fn a_walk_ends_at_its_last_address() {
+        let count = |first, last| addresses_between(ip(first), ip(last)).count();
+        assert_eq!(count("255.255.255.254", "255.255.255.255"), 2);
+        assert_eq!(count("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), 1);
+        assert_eq!(count("10.0.0.2", "10.0.0.1"), 0);
+    }
+
+    #[test]
+    fn the_next_address_is_counted_in_bits() {
+        assert_eq!(next_address(ip("10.0.0.255")), Some(ip("10.0.1.0")));
+        assert_eq!(next_address(ip("2001:db8::ffff")), Some(ip("2001:db8::1:0")));
+        assert_eq!(next_address(ip("255.255.255.255")), None);
+    }
+}
