@@ -290,11 +290,15 @@ impl Allocator {
     /// The address is taken: no batch of candidates from before may offer it, and its MAC gets another.
     pub(super) fn keep_from_offers(&self, holds: &SubnetHolds, address: IpAddr) {
         holds.change(|table, now| {
-            let hold = table.get(address, now).unwrap_or_else(|| self.hold_of_nobody(now));
-            let until = hold.until.max(self.settled_by(now));
-            table.put(address, &Hold { state: HoldState::Reserved, until, ..hold });
+            self.mark_reserved(table, address, now);
             Some(address)
         });
+    }
+
+    pub(super) fn mark_reserved(&self, table: &mut HoldTable, address: IpAddr, now: Timestamp) {
+        let hold = table.get(address, now).unwrap_or_else(|| self.hold_of_nobody(now));
+        let until = hold.until.max(self.settled_by(now));
+        table.put(address, &Hold { state: HoldState::Reserved, until, ..hold });
     }
 
     /// When no batch of candidates and no request of now is alive any more.

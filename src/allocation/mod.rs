@@ -38,3 +38,4 @@ pub use failure::Failure;
 pub use hold::{Ask, Hold, HoldState, RequestMark, Scope};
 pub use holds::{HOLD_LIFE_AT_MOST, HeldAddress, Holds, HoldsError};
 pub use lookup::GroupChoice;
+pub use writes::Added;

@@ -136,7 +136,7 @@ impl Stage {
     }
 
     async fn add(&self, place: &SeededSubnet, address: IpAddr) -> Result<(), Failure> {
-        self.allocator.add(place.prefix, choice(place), address, Requester::default()).await
+        self.allocator.add(place.prefix, choice(place), address, Requester::default()).await.map(Added::journal)
     }
 
     async fn delete(&self, place: &SeededSubnet, address: IpAddr) -> Result<Deleted, Failure> {
@@ -381,7 +381,7 @@ async fn the_mac_of_the_hold_travels_into_the_reservation_unless_one_is_given() 
     assert_eq!(stage.record(&place, held).await.expect("a record").mac, mac(1));
     let held = stage.next(&place, mac(1)).await.expect("another address");
     let given = Requester { mac: mac(2), hostname: Some("web.example.com".to_owned()) };
-    stage.allocator.add(place.prefix, choice(&place), held, given).await.expect("added");
+    stage.allocator.add(place.prefix, choice(&place), held, given).await.expect("added").journal();
     let record = stage.record(&place, held).await.expect("a record");
     assert_eq!((record.mac, record.hostname.as_deref()), (mac(2), Some("web.example.com")));
 }
@@ -893,6 +893,34 @@ async fn holds_survive_a_restart() {
     // After a restart a hold may live a little longer than promised, never shorter.
     clock.advance(Duration::from_secs(60));
     assert_eq!(start().await.holds().list(), []);
+}
+
+#[tokio::test]
+async fn a_reservation_whose_caller_was_not_told_before_the_end_is_looked_for_by_the_next_process() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let seed = Seed::standard();
+    let ipam = ReferenceSubject::start(&seed).await;
+    let place = seed.subnet(Role::Wide).expect("a subnet");
+    let start = async || {
+        let holds = Holds::open(directory.path(), Clock::manual()).await.expect("holds");
+        Arc::new(Allocator::new(ipam.provider(), Arc::new(holds), RULES))
+    };
+    let allocator = start().await;
+    let mut added = Vec::new();
+    for host in [1, 2] {
+        let address = allocator.next_ip(place.prefix, &choice(place), mac(host), None).await.expect("an address");
+        added.push((address, allocator.add(place.prefix, choice(place), address, Requester::default()).await));
+    }
+    let (told, untold) = (added.remove(0), added.remove(0));
+    told.1.expect("added").journal();
+    drop((untold.1.expect("added"), allocator));
+    let allocator = start().await;
+    let unanswered = allocator.holds.unanswered(allocator.provider.name());
+    assert_eq!(unanswered.iter().map(|(_, address, _)| *address).collect::<Vec<_>>(), [untold.0]);
+    // Foreman repeats what it has no answer to.
+    let again = async |address| allocator.add(place.prefix, choice(place), address, Requester::default()).await;
+    again(untold.0).await.expect("the record is ours").journal();
+    again(told.0).await.expect_err("it is reserved, and was said to be");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -210,10 +210,10 @@ impl Finding {
     }
 }
 
-/// What the log is told of a reservation that took effect when its caller had been told of a failure.
+/// What the log is told of a reservation whose caller was told of a failure, or of nothing.
 pub(super) fn reserved(address: IpAddr, place: impl fmt::Display, request: &str) -> String {
     format!(
-        "{address} in {place} is reserved in the IPAM for {request}, which was answered with an error; delete the reservation if no host uses it"
+        "{address} in {place} is reserved in the IPAM for {request}, whose caller may not know of it; delete the reservation if no host uses it"
     )
 }
 

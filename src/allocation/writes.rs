@@ -20,7 +20,8 @@ impl Allocator {
     /// Reserves the address. `by` wins over what the hold knows of the host.
     ///
     /// The work goes on to its end even when the caller gives up, so that the IPAM and the holds stay in step. What was
-    /// reserved for a caller who was told of a failure is named in the log.
+    /// reserved for a caller who was told of a failure is named in the log. What comes back is to be told to the caller, and
+    /// [journaled](Added::journal) after that.
     ///
     /// # Errors
     /// As [`subnet`](Self::subnet); [`Failure::AlreadyReserved`] and [`Failure::NotOfferable`].
@@ -30,10 +31,13 @@ impl Allocator {
         group: GroupChoice,
         address: IpAddr,
         by: Requester,
-    ) -> Result<(), Failure> {
+    ) -> Result<Added, Failure> {
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
-        let unheard = move |()| log::warn!("{}", watch::reserved(address, prefix, &watch::request()));
+        let unheard = move |added: Added| {
+            log::warn!("{}", watch::reserved(address, prefix, &watch::request()));
+            added.journal();
+        };
         let work = async move {
             let subnet = this.lookup.subnet(this.provider(), prefix, &group).await?;
             match this.reserve(&subnet, address, &by, deadline).await {
@@ -53,7 +57,7 @@ impl Allocator {
         address: IpAddr,
         by: &Requester,
         deadline: Instant,
-    ) -> Result<(), Failure> {
+    ) -> Result<Added, Failure> {
         if !subnet.is_offerable(address) {
             return Err(Failure::NotOfferable { address, prefix: subnet.prefix });
         }
@@ -63,8 +67,7 @@ impl Allocator {
         let by = Requester { mac: by.mac.or(before.as_ref().and_then(|hold| hold.mac)), hostname: by.hostname.clone() };
         let already = || Failure::AlreadyReserved { address, prefix: subnet.prefix };
         let Err(error) = self.provider.reserve(subnet, address, &by).await else {
-            self.keep_from_offers(&holds, address);
-            return Ok(());
+            return Ok(self.added(holds, address, ticket));
         };
         let was_unanswered = before.as_ref().is_some_and(|hold| hold.state == HoldState::Unanswered);
         match error.kind() {
@@ -81,7 +84,7 @@ impl Allocator {
         match self.settle(subnet, &holds, address, &by, Attempt { before: before.clone(), ticket, deadline }).await {
             Ok(Some(())) => {
                 log::info!("{address} in {subnet} is reserved, although the IPAM's answer was lost ({error})");
-                Ok(())
+                Ok(self.added(holds, address, ticket))
             }
             Ok(None) => Err(already()),
             Err(look) => {
@@ -106,10 +109,7 @@ impl Allocator {
     ) -> Result<Option<()>, Unsettled> {
         let look = timeout_at(deadline, self.provider.reservation(subnet, address)).await;
         match look.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "there was no time left"))) {
-            Ok(Some(record)) if is_own(&record, by, before.as_ref()) => {
-                self.keep_from_offers(holds, address);
-                Ok(Some(()))
-            }
+            Ok(Some(record)) if is_own(&record, by, before.as_ref()) => Ok(Some(())),
             Ok(Some(_)) => {
                 self.give_up(holds, address);
                 Ok(None)
@@ -221,6 +221,15 @@ impl Allocator {
         (before, sequence)
     }
 
+    /// The address is reserved. The journal says so only when the caller has been told.
+    fn added(&self, holds: Arc<SubnetHolds>, address: IpAddr, ticket: u64) -> Added {
+        holds.change(|table, now| {
+            self.mark_reserved(table, address, now);
+            None
+        });
+        Added { holds, address, ticket }
+    }
+
     /// Nothing was reserved: things are as they were, unless somebody else has changed them.
     fn put_back(&self, holds: &SubnetHolds, address: IpAddr, ticket: u64, before: Option<Hold>) {
         holds.change(|table, now| {
@@ -270,6 +279,30 @@ impl Allocator {
             })
         })
         .await
+    }
+}
+
+/// A reservation that is in the IPAM, and whose caller has yet to be told.
+///
+/// The journal has it as being added until it is told otherwise. When the process is killed before the caller has the
+/// answer, the next one finds it so, looks into the IPAM, and names it in the log.
+#[derive(Debug)]
+#[must_use = "the journal has it as being added until it is told otherwise"]
+pub struct Added {
+    holds: Arc<SubnetHolds>,
+    address: IpAddr,
+    ticket: u64,
+}
+
+impl Added {
+    /// Tells the journal that the address is reserved. To be called when the caller's answer is in the hands of the
+    /// operating system.
+    pub fn journal(self) {
+        self.holds.change(|table, now| {
+            let hold = table.get(self.address, now)?;
+            let is_same = hold.state == HoldState::Reserved && hold.sequence == self.ticket;
+            is_same.then_some(self.address)
+        });
     }
 }
 

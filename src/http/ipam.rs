@@ -78,7 +78,9 @@ pub(super) async fn add(
     now: Now,
 ) -> Result<HttpResponse, ApiError> {
     let AddressInPrefix { prefix, address } = target;
-    now.allocator.add(prefix, group, address, requester).await?;
+    let added = now.allocator.add(prefix, group, address, requester).await?;
+    // This thread does nothing else until actix has handed the answer to the system.
+    actix_web::rt::spawn(async { added.journal() });
     Ok(HttpResponse::Created().json(json!({"message": format!("IP address {address} is reserved in External IPAM")})))
 }
 

@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 use crate::connection::{Connections, Line, Target};
 use crate::identity::{Identities, SERVER};
 use crate::ipam::{Ipam, Product};
-use crate::ledger::{Claim, Written};
+use crate::ledger::Claim;
 use crate::places::{Place, csv};
 use crate::usage::Usage;
 
@@ -179,7 +179,7 @@ impl OwnProxy {
         let shown = |hold: &Value| {
             let text = |key: &str| hold[key].as_str().map(str::to_owned);
             let [prefix, address, state] = ["prefix", "address", "state"].map(|key| text(key).unwrap_or_default());
-            Held { prefix, group: text("group"), address, state, mac: text("mac") }
+            Held { prefix, group: text("group"), address, state }
         };
         let holds = holds.iter().map(shown).collect();
         Ok(Knowledge { holds, log: self.log().map_err(io_error("the log"))? })
@@ -205,20 +205,14 @@ struct Held {
     group: Option<String>,
     address: String,
     state: String,
-    mac: Option<String>,
 }
 
 impl Held {
     /// Does it say that the reservation of this claim may be in the IPAM?
     ///
-    /// A reservation that has no answer does. One that was answered does where the host's own answer was lost: the
-    /// process was killed between the two, and cannot know that nobody heard it; it knows for which MAC it was.
-    fn knows_of(&self, claim: &Claim) -> bool {
-        match self.state.as_str() {
-            "adding" | "unanswered" => true,
-            "reserved" => claim.add == Written::Lost && self.mac == claim.mac,
-            _ => false,
-        }
+    /// A reservation that has no answer does.
+    fn is_open(&self) -> bool {
+        matches!(self.state.as_str(), "adding" | "unanswered")
     }
 }
 
@@ -229,7 +223,7 @@ impl Knowledge {
         let group = place.group.as_ref().map(GroupName::as_str);
         let is_of_it = |hold: &&Held| {
             let is_same = hold.prefix == prefix && hold.group.as_deref() == group && hold.address == address;
-            is_same && hold.knows_of(claim)
+            is_same && hold.is_open()
         };
         if let Some(hold) = self.holds.iter().find(is_of_it) {
             return Some(format!("its hold is {}", hold.state));
@@ -346,23 +340,18 @@ async fn wait<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Written;
 
     #[test]
     fn the_proxy_knows_what_it_warns_of_or_holds() {
-        let held = |address: &str, state: &str, mac: Option<&str>| Held {
+        let held = |address: &str, state: &str| Held {
             prefix: "10.0.0.0/24".to_owned(),
             group: None,
             address: address.to_owned(),
             state: state.to_owned(),
-            mac: mac.map(str::to_owned),
         };
-        let other = Some("02:00:00:00:00:01");
         let knowledge = Knowledge {
-            holds: vec![
-                held("10.0.0.3", "unanswered", other),
-                held("10.0.0.4", "reserved", None),
-                held("10.0.0.5", "reserved", other),
-            ],
+            holds: vec![held("10.0.0.3", "unanswered"), held("10.0.0.4", "reserved")],
             log: "2026-11-20T17:49:08 0000000a [I] Started POST /ipam/subnet/10.0.0.0/24/10.0.0.1\n\
                   2026-11-20T17:49:08 0000000b [W] Whether 10.0.0.11 in 10.0.0.0/24 is reserved is unknown\n\
                   2026-11-20T17:49:08 0000000c [E] Unable to connect\n"
@@ -378,7 +367,6 @@ mod tests {
         assert!(known(11, "0000000f").is_some());
         assert!(known(2, "0000000c").is_some());
         assert!(known(3, "0000000f").is_some());
-        assert!(known(4, "0000000f").is_some(), "the answer was cut off");
-        assert_eq!(known(5, "0000000f"), None, "it is reserved for another host");
+        assert_eq!(known(4, "0000000f"), None, "it takes the reservation for one that its host knows of");
     }
 }
