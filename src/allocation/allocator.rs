@@ -248,7 +248,7 @@ impl Allocator {
             let now = holds.now();
             let oldest = holds.table().recyclable(now);
             let Some(offer) = oldest else {
-                let held = holds.table().held(now).len();
+                let held = holds.table().promised(now);
                 return Err(Failure::NoFreeAddress { prefix: subnet.prefix, group: subnet.group.clone(), held });
             };
             if !self.is_still_free(subnet, holds, offer.address).await? {
@@ -283,18 +283,14 @@ impl Allocator {
 
     /// Somebody else has reserved the address: what was known of the subnet is out of date.
     pub(super) fn give_up(&self, holds: &SubnetHolds, address: IpAddr) {
-        self.keep_from_offers(holds, address);
-        holds.drop_candidates(holds.generation());
-    }
-
-    /// The address is taken: no batch of candidates from before may offer it, and its MAC gets another.
-    pub(super) fn keep_from_offers(&self, holds: &SubnetHolds, address: IpAddr) {
         holds.change(|table, now| {
             self.mark_reserved(table, address, now);
             Some(address)
         });
+        holds.drop_candidates(holds.generation());
     }
 
+    /// The address is taken: no batch of candidates from before may offer it, and its MAC gets another.
     pub(super) fn mark_reserved(&self, table: &mut HoldTable, address: IpAddr, now: Timestamp) {
         let hold = table.get(address, now).unwrap_or_else(|| self.hold_of_nobody(now));
         let until = hold.until.max(self.settled_by(now));

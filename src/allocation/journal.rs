@@ -38,6 +38,11 @@ const LOCK: &str = "holds.lock";
 /// written again; after a restart a hold may live this much too long, never too short.
 pub(super) const SLACK_OF_LIFE: Duration = Duration::from_secs(60);
 
+/// How long an address of which nobody knows whether it is reserved is held at least after a restart: for the looks that
+/// [`watch`](super::watch) takes. Only of the last day: one that was looked for as long as it was held has no line that says
+/// so.
+const LOOKED_FOR: Duration = Duration::from_secs(300);
+
 /// Lines beyond twice the live ones before the file is written anew.
 const SLACK: usize = 10_000;
 
@@ -108,6 +113,8 @@ pub(super) struct Journal {
     lines: AtomicUsize,
     /// A failed write is reported once, until a write succeeds again.
     is_failing: AtomicBool,
+    /// Something could not be written, and is not in the file.
+    has_gaps: AtomicBool,
     // Locked as long as the journal is used: two proxies on one journal would promise each other's addresses.
     lock: File,
 }
@@ -160,6 +167,7 @@ impl Journal {
             open: RwLock::new(Open { file, live_when_compacted: live }),
             lines: AtomicUsize::new(live),
             is_failing: AtomicBool::new(false),
+            has_gaps: AtomicBool::new(false),
             lock,
         };
         Ok((journal, replayed))
@@ -173,7 +181,8 @@ impl Journal {
     }
 
     /// Writes the state of one address as of this event. A failure is logged, not returned: the hold stands in memory, and
-    /// an address is worth more to the caller than its record.
+    /// an address is worth more to the caller than its record. It is written as soon as the file can be
+    /// [written anew](Self::compact_if_due).
     pub(super) fn append(&self, scope: &Scope, address: IpAddr, entry: &Entry, event: u64) {
         let hold = match entry {
             Entry::Held(hold) => Some(hold),
@@ -195,6 +204,7 @@ impl Journal {
             }
             Ok(()) => {}
             Err(error) => {
+                self.has_gaps.store(true, Ordering::Relaxed);
                 if !self.is_failing.swap(true, Ordering::Relaxed) {
                     log::error!("Holds will not survive a restart: {} cannot be written: {error}", self.path.display());
                 }
@@ -203,19 +213,26 @@ impl Journal {
         self.lines.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Writes the file anew when most of it is about holds that have ended. `write` is to write all holds that are live
+    /// Writes the file anew when most of it is about holds that have ended, or when it lacks some. `write` is to write all holds that are live
     /// while it runs. Blocks on the disk, but nobody who appends: they wait only while the last few lines that they
     /// appended meanwhile are copied.
     pub(super) fn compact_if_due(&self, write: impl FnOnce(&mut Snapshot<'_>) -> io::Result<()>) {
         let lines = self.lines.load(Ordering::Relaxed);
         let live_when_compacted = self.open.read().unwrap_or_else(PoisonError::into_inner).live_when_compacted;
-        if lines < 2 * live_when_compacted + SLACK {
+        let has_grown = lines >= 2 * live_when_compacted + SLACK;
+        // What cannot be written from now on is a gap in the new file.
+        let has_gaps = self.has_gaps.swap(false, Ordering::Relaxed);
+        if !has_grown && !has_gaps {
             return;
         }
-        if let Err(error) = self.compact(write) {
+        let Err(error) = self.compact(write) else { return };
+        self.has_gaps.fetch_or(has_gaps, Ordering::Relaxed);
+        if has_grown {
             log::error!("{} cannot be written anew and keeps growing: {error}", self.path.display());
             // Not again before it has grown as much once more.
             self.open.write().unwrap_or_else(PoisonError::into_inner).live_when_compacted = lines;
+        } else if !self.is_failing.load(Ordering::Relaxed) {
+            log::error!("{} lacks holds and cannot be written anew: {error}", self.path.display());
         }
     }
 
@@ -324,6 +341,10 @@ impl Replayed {
     /// hold that has ended: an older line may come later.
     fn take(&mut self, scope: Scope, address: IpAddr, mut hold: Hold, now: Timestamp, count: &Count) {
         self.next_event = self.next_event.max(hold.sequence + 1);
+        if hold.state == HoldState::Unanswered && now.since(hold.granted) < HOLD_LIFE_AT_MOST {
+            // However long nobody could look: what became of it is to be found out.
+            hold.until = hold.until.max(now + LOOKED_FOR);
+        }
         // The clock may have been far ahead when the line was written.
         hold.until = hold.until.min(now + HOLD_LIFE_AT_MOST);
         let prefix = scope.prefix;
@@ -342,7 +363,7 @@ fn decode(text: &[u8]) -> Option<(Scope, IpAddr, Hold)> {
     let scope = Scope { provider: line.provider.into(), group: line.group.and_then(GroupName::new), prefix };
     let (state, granted, until) = match line.state {
         LineState::Offered => (HoldState::Offered, line.granted?, line.until?),
-        // The process ended before the IPAM's answer came.
+        // The process ended before the IPAM's answer came, or before its own was given.
         LineState::Adding => (HoldState::Unanswered, line.granted?, line.until?),
         LineState::Reserved => (HoldState::Reserved, line.granted?, line.until?),
         LineState::Ended => (HoldState::Reserved, Timestamp::default(), Timestamp::default()),
@@ -518,6 +539,47 @@ mod tests {
         let (_journal, holds) = open(directory.path(), &clock);
         assert_eq!(holds, []);
         assert_eq!(fs::read(directory.path().join(FILE)).expect("the file"), b"");
+    }
+
+    #[test]
+    fn an_addition_without_an_answer_is_looked_for_however_long_nobody_could() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Clock::manual();
+        let (journal, _) = open(directory.path(), &clock);
+        journal.append(&scope(), address(1), &Entry::Held(hold(&clock, HoldState::Adding)), 1);
+        drop(journal);
+        for (hours, found) in [(5, 1), (5, 1), (15, 0)] {
+            clock.advance(Duration::from_secs(hours * 3600));
+            let (_journal, holds) = open(directory.path(), &clock);
+            assert_eq!(states(&holds), vec![(address(1), HoldState::Unanswered); found]);
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_when_it_can_be() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Clock::manual();
+        let (journal, _) = open(directory.path(), &clock);
+        let held = [address(1), address(2)].map(|address| (address, hold(&clock, HoldState::Offered)));
+        let append = |at: usize| journal.append(&scope(), held[at].0, &Entry::Held(held[at].1.clone()), 1);
+        let tidy = || {
+            journal.compact_if_due(|snapshot| {
+                held.iter().try_for_each(|(address, hold)| snapshot.write(&scope(), *address, hold, 1))
+            });
+        };
+        let unwritable = File::open(&journal.path).expect("the file");
+        let writable = std::mem::replace(&mut journal.open.write().expect("no panic").file, unwritable);
+        append(0);
+        journal.open.write().expect("no panic").file = writable;
+        append(1);
+        assert_eq!(count(directory.path(), &clock), 1, "one is lacking");
+        tidy();
+        assert_eq!(count(directory.path(), &clock), 2);
+        let text = || fs::read(&journal.path).expect("the file");
+        let complete = text();
+        append(1);
+        tidy();
+        assert!(text().len() > complete.len(), "it is not written anew without need");
     }
 
     #[test]

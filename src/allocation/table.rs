@@ -144,6 +144,11 @@ impl HoldTable {
         self.live(now).map(|(address, _)| address).collect()
     }
 
+    /// How many addresses are free in the IPAM, as far as is known, and held.
+    pub(super) fn promised(&self, now: Timestamp) -> usize {
+        self.live(now).filter(|(_, hold)| hold.state != HoldState::Reserved).count()
+    }
+
     /// The address that the asking MAC is to be given again.
     ///
     /// One that was already the answer to an earlier question of the same request is passed over: Foreman asks with the

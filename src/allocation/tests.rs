@@ -341,6 +341,18 @@ async fn a_second_interface_of_one_request_gets_a_second_address() {
 }
 
 #[tokio::test]
+async fn a_full_subnet_says_how_many_addresses_are_only_held() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Smallest);
+    let (first, second) = (stage.next(&place, mac(1)).await, stage.next(&place, mac(2)).await);
+    for (address, held) in [(first, 1), (second, 0)] {
+        stage.add(&place, address.expect("an address")).await.expect("added");
+        let full = stage.next(&place, mac(3)).await.expect_err("no address");
+        assert!(matches!(full, Failure::NoFreeAddress { held: said, .. } if said == held), "{full}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_mac_the_oldest_hold_is_recycled_rather_than_failing() {
     let stage = Stage::start().await;
     let place = stage.place(Role::Smallest);
@@ -751,6 +763,7 @@ async fn nothing_is_named_that_somebody_has_dealt_with() {
     assert!(finding.told(&lost).is_none(), "{finding:?}");
     let stage = Stage::start().await;
     let lost = stage.lose_an_add(&place).await;
+    stage.land(&place, &lost).await;
     stage.delete(&place, lost.address).await.expect("deleted");
     let finding = stage.allocator.look_again(&lost).await;
     assert!(finding.told(&lost).is_none(), "{finding:?}");
@@ -759,6 +772,18 @@ async fn nothing_is_named_that_somebody_has_dealt_with() {
     stage.clock.advance(RULES.hold);
     let finding = stage.allocator.look_again(&lost).await;
     assert!(finding.told(&lost).is_none(), "the hold has ended: {finding:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_finds_nothing_does_not_end_the_look_for_a_lost_add() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    assert_eq!(stage.delete(&place, lost.address).await.expect("deleted"), Deleted::WasAbsent);
+    assert_ne!(stage.next(&place, mac(2)).await.expect("an address"), lost.address, "it may yet turn up as reserved");
+    stage.land(&place, &lost).await;
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(matches!(finding, Finding::Reserved), "{finding:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -812,21 +837,32 @@ async fn after_a_restart_unknown_outcomes_are_looked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_caller_of_a_write_did_not_wait_for_is_told_to_somebody() {
+async fn a_write_that_its_caller_did_not_wait_for_goes_on_and_its_success_is_dropped() {
     let stage = Stage::start().await;
+    /// Tells that it is gone.
+    #[derive(Debug)]
+    struct Success(tokio::sync::mpsc::UnboundedSender<&'static str>);
+
+    impl Drop for Success {
+        fn drop(&mut self) {
+            self.0.send("gone").expect("a listener");
+        }
+    }
+
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let work = async || {
+    let work = async |tell| {
         tokio::time::sleep(Duration::from_secs(10)).await;
-        Ok("added")
+        Ok(Success(tell))
     };
-    let answered = stage.allocator.to_its_end(work(), {
-        let tell = tell.clone();
-        move |success| tell.send(success).expect("a listener")
-    });
-    assert_eq!(answered.await.expect("an answer"), "added");
-    let gone = stage.allocator.to_its_end(work(), move |success| tell.send(success).expect("a listener"));
-    tokio::time::timeout(Duration::from_secs(5), gone).await.expect_err("the caller hangs up");
-    assert_eq!(told.recv().await, Some("added"));
+    let answered = stage.allocator.to_its_end(work(tell.clone())).await.expect("an answer");
+    told.try_recv().expect_err("the caller has it");
+    drop(answered);
+    told.recv().await.expect("gone with its caller");
+    tokio::time::timeout(Duration::from_secs(5), stage.allocator.to_its_end(work(tell)))
+        .await
+        .expect_err("the caller hangs up");
+    told.try_recv().expect_err("the work goes on");
+    assert_eq!(told.recv().await, Some("gone"));
     assert_eq!(told.recv().await, None, "once");
 }
 
@@ -913,7 +949,9 @@ async fn a_reservation_whose_caller_was_not_told_before_the_end_is_looked_for_by
     }
     let (told, untold) = (added.remove(0), added.remove(0));
     told.1.expect("added").journal();
-    drop((untold.1.expect("added"), allocator));
+    // Killed: nothing of it runs any more.
+    std::mem::forget(untold.1.expect("added"));
+    drop(allocator);
     let allocator = start().await;
     let unanswered = allocator.holds.unanswered(allocator.provider.name());
     assert_eq!(unanswered.iter().map(|(_, address, _)| *address).collect::<Vec<_>>(), [untold.0]);

@@ -1,4 +1,4 @@
-//! Reservations that turn up after their caller was told of a failure.
+//! Reservations that turn up after their caller was told of a failure, or could not be told anything.
 //!
 //! When the answer to a write is lost and a look does not find its effect, the caller must be told something, and the write
 //! may still be on its way. If Foreman then repeats the add, the record is recognised; if it does not, the address would
@@ -23,7 +23,7 @@ use super::allocator::Allocator;
 use super::hold::{Hold, HoldState, Scope};
 use super::lookup::GroupChoice;
 use super::writes::is_own;
-use crate::telemetry::request_id;
+use crate::telemetry::request_id::{self, RequestId};
 
 /// When to look, after the caller was told; and a last time before the hold ends.
 const LOOKS: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
@@ -44,7 +44,7 @@ impl Watches {
     }
 }
 
-/// An addition whose caller was told of a failure, and which may still take effect.
+/// An addition whose caller was told of a failure, or of nothing, and which may still take effect.
 #[derive(Debug, Clone)]
 pub(super) struct Lost {
     pub(super) scope: Scope,
@@ -93,7 +93,7 @@ impl Lost {
     }
 }
 
-/// What became of an addition whose caller was told of a failure.
+/// What became of an addition whose caller was not told of a success.
 #[derive(Debug)]
 pub(super) enum Finding {
     /// Somebody has dealt with the address since: the addition was repeated, or the address deleted or released.
@@ -194,13 +194,10 @@ impl Finding {
         let (level, text) = match self {
             Self::DealtWith => return None,
             Self::Reserved => (Level::Warn, reserved(*address, scope, request)),
-            Self::ReservedBySomebody => (
-                Level::Warn,
-                format!("{address} in {scope} has become reserved since {request} failed; it cannot be told by whom"),
-            ),
-            Self::Absent => {
-                (Level::Info, format!("{address} in {scope} has not become reserved since {request} failed"))
+            Self::ReservedBySomebody => {
+                (Level::Warn, format!("{address} in {scope} is reserved, and it cannot be told whether for {request}"))
             }
+            Self::Absent => (Level::Info, format!("{address} in {scope} has not become reserved for {request}")),
             Self::Unknown(failure) => (
                 Level::Warn,
                 format!("It cannot be found out whether {address} in {scope} is reserved for {request}: {failure}"),
@@ -217,7 +214,7 @@ pub(super) fn reserved(address: IpAddr, place: impl fmt::Display, request: &str)
     )
 }
 
-/// The request that is being answered, for the log.
-pub(super) fn request() -> String {
-    request_id::current().map_or_else(|| "a request without id".to_owned(), |id| format!("request {id}"))
+/// A request, for the log.
+pub(super) fn request(id: Option<&RequestId>) -> String {
+    id.map_or_else(|| "a request without id".to_owned(), |id| format!("request {id}"))
 }

@@ -14,7 +14,7 @@ use super::lookup::GroupChoice;
 use super::table::HoldTable;
 use super::watch::{self, Lost, Unsettled};
 use super::{Failure, Timestamp};
-use crate::telemetry::request_id;
+use crate::telemetry::request_id::{self, RequestId};
 
 impl Allocator {
     /// Reserves the address. `by` wins over what the hold knows of the host.
@@ -34,10 +34,6 @@ impl Allocator {
     ) -> Result<Added, Failure> {
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
-        let unheard = move |added: Added| {
-            log::warn!("{}", watch::reserved(address, prefix, &watch::request()));
-            added.journal();
-        };
         let work = async move {
             let subnet = this.lookup.subnet(this.provider(), prefix, &group).await?;
             match this.reserve(&subnet, address, &by, deadline).await {
@@ -48,7 +44,7 @@ impl Allocator {
                 outcome => outcome,
             }
         };
-        self.to_its_end(work, unheard).await
+        self.to_its_end(work).await
     }
 
     async fn reserve(
@@ -88,7 +84,7 @@ impl Allocator {
             }
             Ok(None) => Err(already()),
             Err(look) => {
-                let request = watch::request();
+                let request = watch::request(request_id::current().as_ref());
                 let lost = Lost { scope: holds.scope().clone(), address, by, before, ticket, request };
                 log::warn!("{}", lost.told_unknown(&error, &look));
                 self.watch(lost);
@@ -150,8 +146,7 @@ impl Allocator {
                 outcome => outcome,
             }
         };
-        // Deleted is what the caller wanted, heard or not.
-        self.to_its_end(work, |_| ()).await
+        self.to_its_end(work).await
     }
 
     async fn find_and_release(
@@ -196,7 +191,9 @@ impl Allocator {
         };
         // Only what was there when the delete began: the IPAM had the address free before its answer was here, and whoever
         // was offered it meanwhile keeps it.
-        holds.end_if(address, |hold| Some(hold.sequence) == before);
+        // And what nobody knows of may still take effect after this.
+        let may_land = |hold: &Hold| hold.state == HoldState::Unanswered && deleted == Deleted::WasAbsent;
+        holds.end_if(address, |hold| Some(hold.sequence) == before && !may_land(hold));
         Ok(deleted)
     }
 
@@ -227,7 +224,7 @@ impl Allocator {
             self.mark_reserved(table, address, now);
             None
         });
-        Added { holds, address, ticket }
+        Added { holds, address, ticket, request: request_id::current(), is_told: false }
     }
 
     /// Nothing was reserved: things are as they were, unless somebody else has changed them.
@@ -255,18 +252,14 @@ impl Allocator {
     }
 
     /// Runs a write in a task of its own. When the budget is over the caller is told so, and the write goes on: the
-    /// IPAM's answer, or a look, still brings the holds in step. A success that the caller is not there to hear goes to
-    /// `unheard`.
+    /// IPAM's answer, or a look, still brings the holds in step. A success that the caller is not there to hear is dropped.
     pub(super) async fn to_its_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Failure>> + Send + 'static,
-        unheard: impl FnOnce(T) + Send + 'static,
     ) -> Result<T, Failure> {
         let (answer, answered) = oneshot::channel();
         let task = tokio::spawn(request_id::inherit(async move {
-            if let Err(Ok(success)) = answer.send(work.await) {
-                unheard(success);
-            }
+            let _ = answer.send(work.await);
         }));
         self.in_time(async {
             if let Ok(outcome) = answered.await {
@@ -285,19 +278,31 @@ impl Allocator {
 /// A reservation that is in the IPAM, and whose caller has yet to be told.
 ///
 /// The journal has it as being added until it is told otherwise. When the process is killed before the caller has the
-/// answer, the next one finds it so, looks into the IPAM, and names it in the log.
+/// answer, the next one finds it so, looks into the IPAM, and names it in the log. One that is dropped untold is named at
+/// once.
 #[derive(Debug)]
-#[must_use = "the journal has it as being added until it is told otherwise"]
+#[must_use = "what is dropped counts as not told to the caller"]
 pub struct Added {
     holds: Arc<SubnetHolds>,
     address: IpAddr,
     ticket: u64,
+    request: Option<RequestId>,
+    is_told: bool,
 }
 
 impl Added {
     /// Tells the journal that the address is reserved. To be called when the caller's answer is in the hands of the
     /// operating system.
-    pub fn journal(self) {
+    pub fn journal(mut self) {
+        self.is_told = true;
+    }
+}
+
+impl Drop for Added {
+    fn drop(&mut self) {
+        if !self.is_told {
+            log::warn!("{}", watch::reserved(self.address, self.holds.scope(), &watch::request(self.request.as_ref())));
+        }
         self.holds.change(|table, now| {
             let hold = table.get(self.address, now)?;
             let is_same = hold.state == HoldState::Reserved && hold.sequence == self.ticket;
