@@ -11,14 +11,14 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::Server;
 use actix_web::web::Data;
+use socket2::SockRef;
+use tokio::net::TcpSocket;
 
 use super::{Mode, StartError};
-use crate::http::{self, Shared};
+use crate::daemon::RollCall;
+use crate::http::{self, SLOW_CLIENT, Shared};
 use crate::settings::{self, BindHost};
 use crate::tls;
-
-/// How long a client may take to send a request's head, and to finish a TLS handshake.
-const SLOW_CLIENT: Duration = Duration::from_secs(10);
 
 /// How long an idle connection is kept. Foreman closes each after one call; others may keep theirs.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -65,10 +65,16 @@ pub(super) async fn listen(
     mode: Mode,
     shared: &Data<Shared>,
     tls: Option<&tls::Server>,
+    workers: &RollCall,
 ) -> Result<(Server, Bound), StartError> {
     let mut bound = Bound::default();
-    let state = shared.clone();
-    let mut server = HttpServer::new(move || http::app(state.clone()))
+    let (state, workers) = (shared.clone(), workers.clone());
+    // Each worker calls this for each kind of socket, on its own thread.
+    let make_app = move || {
+        workers.join();
+        http::app(state.clone())
+    };
+    let mut server = HttpServer::new(make_app)
         .on_connect(move |io, data| http::note_connection(io, data, mode == Mode::Demo))
         .workers(settings.workers.get())
         .max_connections(CONNECTIONS_PER_WORKER)
@@ -95,8 +101,10 @@ pub(super) async fn listen(
             server = server.listen_uds(listener).map_err(|error| failed("the control socket", error))?;
             bound.control = Some(control_socket(&settings.state_directory));
         }
-        // Only 'holds' needs it, and says so.
-        Err(error) => log::warn!("There is no control socket, so 'holds release' cannot reach this proxy: {error}"),
+        // Only these need it, and say so.
+        Err(error) => log::warn!(
+            "There is no control socket, so 'holds release' and 'check --running' cannot reach this proxy: {error}"
+        ),
     }
     Ok((server.run(), bound))
 }
@@ -123,9 +131,9 @@ async fn open_all(hosts: &[BindHost], port: u16) -> Result<Vec<TcpListener>, Sta
     Ok(listeners)
 }
 
-/// All addresses of the machine. On Linux the IPv6 socket takes IPv4 too, unless the machine has no IPv6.
+/// All addresses of the machine: by one IPv6 socket that takes IPv4 too, or by one for IPv4 where there is no IPv6.
 fn open_everywhere(port: u16) -> Result<TcpListener, StartError> {
-    let both = bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port));
+    let both = TcpSocket::new_v6().and_then(|socket| bind_both(socket, port));
     match both {
         Err(error) if error.kind() != io::ErrorKind::AddrInUse => open(Ipv4Addr::UNSPECIFIED.into(), port),
         outcome => outcome.map_err(|error| failed(format!("port {port}"), error)),
@@ -134,14 +142,17 @@ fn open_everywhere(port: u16) -> Result<TcpListener, StartError> {
 
 fn open(address: IpAddr, port: u16) -> Result<TcpListener, StartError> {
     let address = SocketAddr::new(address, port);
-    bind(address).map_err(|error| failed(address, error))
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    socket.and_then(|socket| bind(socket, address)).map_err(|error| failed(address, error))
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
-    };
+/// An IPv6 socket on all addresses of both families, whatever the machine's `net.ipv6.bindv6only`.
+fn bind_both(socket: TcpSocket, port: u16) -> io::Result<TcpListener> {
+    SockRef::from(&socket).set_only_v6(false)?;
+    bind(socket, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port))
+}
+
+fn bind(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
     // A restart must not wait for the last connections of the old process to be forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -157,4 +168,22 @@ fn open_control(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_addresses_are_those_of_ipv4_too_where_the_machine_keeps_the_families_apart() {
+        // A machine without IPv6 takes the other way, which has nothing to tell apart.
+        let Ok(socket) = TcpSocket::new_v6() else { return };
+        // As net.ipv6.bindv6only=1 makes each one.
+        SockRef::from(&socket).set_only_v6(true).expect("set");
+        let listener = bind_both(socket, 0).expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection by IPv4");
+    }
 }

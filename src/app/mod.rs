@@ -15,7 +15,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 
 use crate::allocation::{Clock, Holds, HoldsError};
-use crate::daemon::{self, Notifier, Signal, Signals, Watchdog};
+use crate::daemon::{self, Notifier, RollCall, Signal, Signals, Watchdog};
 use crate::http::Shared;
 use crate::registry::PROVIDERS;
 use crate::settings::{Faults, Settings};
@@ -88,6 +88,7 @@ pub struct App {
     started: RestartOnly,
     tls: Option<tls::Server>,
     server: Server,
+    workers: RollCall,
     bound: Bound,
     signals: Signals,
 }
@@ -116,7 +117,8 @@ impl App {
         let serving = serving(settings, &holds, &names)?;
         serving.allocator.watch_unanswered();
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
-        let (server, bound) = listen::listen(&server_settings, mode, &shared, tls.as_ref()).await?;
+        let workers = RollCall::default();
+        let (server, bound) = listen::listen(&server_settings, mode, &shared, tls.as_ref(), &workers).await?;
         for url in bound.urls() {
             log::info!("Listening on {url}");
         }
@@ -130,6 +132,7 @@ impl App {
             started,
             tls,
             server,
+            workers,
             bound,
             signals,
         })
@@ -145,7 +148,20 @@ impl App {
     /// # Errors
     /// When the servers fail.
     pub async fn run(self) -> std::io::Result<()> {
-        let Self { directory, mode, telemetry, shared, holds, names, started, tls, server, bound, mut signals } = self;
+        let Self {
+            directory,
+            mode,
+            telemetry,
+            shared,
+            holds,
+            names,
+            started,
+            tls,
+            server,
+            workers,
+            bound,
+            mut signals,
+        } = self;
         let handle = server.handle();
         let mut serving = actix_web::rt::spawn(server);
         let tidying = actix_web::rt::spawn(tidy(holds.clone()));
@@ -159,7 +175,7 @@ impl App {
             tls: tls.as_ref(),
         };
         let service_manager = Notifier::from_environment();
-        let _watchdog = Watchdog::from_environment(&service_manager);
+        let _watchdog = Watchdog::from_environment(&service_manager, &workers);
         service_manager.ready(SERVING);
         log::info!("Ready{}", if mode == Mode::Demo { ", as a demo" } else { "" });
         loop {

@@ -29,14 +29,18 @@ pub(super) fn run(arguments: Arguments, directory: &Path) -> Outcome {
 
 fn start(directory: &Path, mode: Mode, when_ready: impl FnOnce(&app::App)) -> Outcome {
     actix_web::rt::System::new().block_on(async {
-        let app = app::App::build(directory, mode).await.inspect_err(|error| {
-            // Standard error may go nowhere; the log, if it came so far, is where people look.
-            log::error!(target: FATAL, "The proxy does not start: {}", with_causes(error));
-            log::logger().flush();
-        })?;
+        let app = app::App::build(directory, mode).await;
+        let app = app.inspect_err(|error| log_fatal(&format!("The proxy does not start: {}", with_causes(error))))?;
         when_ready(&app);
-        app.run().await.map_err(CommandError::failed)
+        let served = app.run().await;
+        served.inspect_err(|error| log_fatal(&format!("The proxy has failed: {error}"))).map_err(CommandError::failed)
     })
+}
+
+/// Standard error may go nowhere; the log, if it came so far, is where people look.
+fn log_fatal(text: &str) {
+    log::error!(target: FATAL, "{text}");
+    log::logger().flush();
 }
 
 impl From<StartError> for CommandError {

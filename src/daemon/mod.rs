@@ -2,10 +2,12 @@
 
 mod limits;
 mod notify;
+mod roll_call;
 mod signals;
 mod watchdog;
 
 pub use self::limits::raise_open_files;
 pub use self::notify::Notifier;
+pub use self::roll_call::RollCall;
 pub use self::signals::{Signal, Signals};
 pub use self::watchdog::Watchdog;

@@ -51,11 +51,6 @@ impl Notifier {
         self.tell(&[NotifyState::Stopping]);
     }
 
-    /// One line for `systemctl status`.
-    pub fn status(&self, status: &str) {
-        self.tell(&[NotifyState::Status(&one_line(status))]);
-    }
-
     pub(super) fn alive(&self) {
         self.tell(&[NotifyState::Watchdog]);
     }
@@ -129,8 +124,6 @@ pub(super) mod tests {
         let heard = manager.heard();
         let time = heard.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").and_then(|rest| rest.strip_suffix('\n'));
         assert!(time.is_some_and(|time| time.parse::<u64>().is_ok_and(|time| time > 0)), "{heard:?}");
-        manager.notifier.status("2 providers");
-        assert_eq!(manager.heard(), "STATUS=2 providers\n");
         manager.notifier.stopping();
         assert_eq!(manager.heard(), "STOPPING=1\n");
         manager.notifier.alive();

@@ -4,6 +4,7 @@
 //! for the IPAM's trouble. Foreman shows none of these texts, so [`style`](super::style) puts them into a 200 for it.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, ContentType};
@@ -27,6 +28,11 @@ pub(super) struct ApiError {
 enum Cause {
     /// The request itself is wrong.
     Invalid(String),
+    /// The rest of the request does not come.
+    SlowBody {
+        /// How long was waited for it.
+        seconds: u64,
+    },
     /// The caller may not do this.
     Refused(Refusal),
     /// The module is switched off on this listener.
@@ -45,6 +51,11 @@ impl ApiError {
     /// The request is wrong; the text says how, and what would be right.
     pub(super) fn invalid(text: String) -> Self {
         Cause::Invalid(text).into()
+    }
+
+    /// The rest of the request has not come within this time.
+    pub(super) fn slow_body(limit: Duration) -> Self {
+        Cause::SlowBody { seconds: limit.as_secs() }.into()
     }
 
     /// The module is switched off on this listener.
@@ -77,7 +88,7 @@ impl ApiError {
             Cause::Failed(Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. }) if self.is_lookup => {
                 Some(json!({}))
             }
-            Cause::Invalid(_) | Cause::NotHeld | Cause::Failed(_) => Some(self.body()),
+            Cause::Invalid(_) | Cause::SlowBody { .. } | Cause::NotHeld | Cause::Failed(_) => Some(self.body()),
             Cause::Refused(_) | Cause::Disabled | Cause::UnknownRoute | Cause::UnknownMethod(_) => None,
         }
     }
@@ -109,6 +120,9 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
             Cause::Invalid(text) => f.write_str(text),
+            Cause::SlowBody { seconds } => {
+                write!(f, "The request's body has not come within {seconds} seconds; send none")
+            }
             Cause::Refused(refusal) => refusal.fmt(f),
             Cause::Disabled => {
                 f.write_str("External IPAM is not enabled here; see 'enabled' in settings.d/externalipam.yml")
@@ -127,6 +141,7 @@ impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match &self.cause {
             Cause::Invalid(_) => StatusCode::BAD_REQUEST,
+            Cause::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
             Cause::Refused(_) => StatusCode::FORBIDDEN,
             Cause::Disabled | Cause::UnknownRoute | Cause::NotHeld => StatusCode::NOT_FOUND,
             Cause::UnknownMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -210,6 +225,7 @@ mod tests {
         let empty = |_: &ApiError| Some(json!({}));
         let table: Vec<(ApiError, u16, ForForeman<'_>)> = vec![
             (ApiError::invalid("wrong".to_owned()), 400, &as_error),
+            (ApiError::slow_body(Duration::from_secs(10)), 408, &as_error),
             (ApiError::disabled(), 404, &nothing),
             (ApiError::not_held(), 404, &as_error),
             (Cause::UnknownRoute.into(), 404, &nothing),

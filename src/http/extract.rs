@@ -8,6 +8,7 @@ use std::future::{Ready, ready};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
@@ -15,10 +16,14 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use ipam_provider::{Mac, Prefix, Requester};
+use tokio::time::timeout;
 
 use super::decode::{form_decoded, group_readings, percent_decoded};
 use super::error::ApiError;
 use crate::allocation::GroupChoice;
+
+/// How long a client may take to send a request's head, then its body, and to finish a TLS handshake.
+pub const SLOW_CLIENT: Duration = Duration::from_secs(10);
 
 /// A longer body is not read to its end; Foreman sends none.
 const BODY_AT_MOST: usize = 64 * 1024;
@@ -227,21 +232,25 @@ impl FromRequest for WholeBody {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let mut payload = payload.take();
-        Box::pin(async move {
-            let mut length = 0;
-            while let Some(part) = payload.next().await {
-                let part = part.map_err(|_| ApiError::invalid("The request's body is broken".to_owned()))?;
-                length += part.len();
-                if length > BODY_AT_MOST {
-                    return Err(ApiError::invalid(format!(
-                        "The request's body is longer than {BODY_AT_MOST} bytes; send none"
-                    )));
-                }
-            }
-            Ok(Self)
-        })
+        let payload = payload.take();
+        // actix limits the head only.
+        let read = timeout(SLOW_CLIENT, read_to_end(payload));
+        Box::pin(async { read.await.unwrap_or_else(|_| Err(ApiError::slow_body(SLOW_CLIENT))).map(|()| Self) })
     }
+}
+
+async fn read_to_end(mut payload: Payload) -> Result<(), ApiError> {
+    let mut length = 0;
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(|_| ApiError::invalid("The request's body is broken".to_owned()))?;
+        length += part.len();
+        if length > BODY_AT_MOST {
+            return Err(ApiError::invalid(format!(
+                "The request's body is longer than {BODY_AT_MOST} bytes; send none"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// From when on log lines are wanted: `?from_timestamp=1795196948.69`, seconds since 1970; absent and 0 mean all.
@@ -253,3 +262,43 @@ from_head!(FromTimestamp, |request| {
     let invalid = || ApiError::invalid("Parameter from_timestamp is not a number of seconds since 1970".to_owned());
     seconds.map(|seconds| FromTimestamp(Some(seconds))).ok_or_else(invalid)
 });
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+    use actix_web::error::PayloadError;
+    use actix_web::http::StatusCode;
+    use actix_web::test::TestRequest;
+    use actix_web::web::Bytes;
+    use futures_util::{Stream, stream};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    /// What becomes of a request with this body.
+    async fn read(body: impl Stream<Item = Result<Bytes, PayloadError>> + 'static) -> Result<WholeBody, ApiError> {
+        let mut payload = Payload::Stream { payload: body.boxed_local() };
+        WholeBody::from_request(&TestRequest::post().to_http_request(), &mut payload).await
+    }
+
+    fn drips(bytes: usize) -> impl Stream<Item = Result<Bytes, PayloadError>> {
+        stream::iter(0..bytes).then(|_| async {
+            sleep(Duration::from_secs(1)).await;
+            Ok(Bytes::from_static(b"x"))
+        })
+    }
+
+    // The clock stands still and leaps: nothing is waited for.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_given_up_on() {
+        for is_dripping in [false, true] {
+            let began = Instant::now();
+            let outcome = if is_dripping { read(drips(100)).await } else { read(stream::pending()).await };
+            let error = outcome.err().expect("too slow");
+            assert_eq!(error.status_code(), StatusCode::REQUEST_TIMEOUT);
+            assert_eq!(error.to_string(), "The request's body has not come within 10 seconds; send none");
+            assert_eq!(began.elapsed().as_secs(), SLOW_CLIENT.as_secs());
+        }
+        assert!(read(drips(9)).await.is_ok());
+    }
+}

@@ -27,6 +27,7 @@ mod style;
 mod trouble;
 
 pub use access::{Listener, note_connection};
+pub use extract::SLOW_CLIENT;
 pub use features::{details_of, version_of};
 pub use state::{Serving, Shared};
 

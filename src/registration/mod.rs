@@ -62,10 +62,26 @@ impl Wanted {
         Ok(Self { name, is_name_chosen, url: parsed.as_str().trim_end_matches('/').to_owned() })
     }
 
+    /// Foreman's search for the record. It compares texts, so that each spelling of the address is asked for.
+    fn search(&self) -> String {
+        let mut search = format!("name = \"{}\" or url = \"{}\"", self.name, self.url);
+        if let Some(spelled) = with_default_port(&self.url) {
+            search.push_str(&format!(" or url = \"{spelled}\""));
+        }
+        search
+    }
+
     fn is_at(&self, proxy: &SmartProxy) -> bool {
         // Spellings such as a port that is the scheme's own do not count.
         Url::parse(&proxy.url).is_ok_and(|url| url.as_str().trim_end_matches('/') == self.url)
     }
+}
+
+/// The address with the port that is the scheme's own written out; `None` when it has another.
+fn with_default_port(url: &str) -> Option<String> {
+    let parsed = Url::parse(url).ok().filter(|parsed| parsed.port().is_none())?;
+    let (scheme, host, port) = (parsed.scheme(), parsed.host_str()?, parsed.port_or_known_default()?);
+    Some(format!("{scheme}://{host}:{port}{}", parsed.path().trim_end_matches('/')))
 }
 
 /// What was done to the record.
@@ -162,7 +178,7 @@ impl Foreman {
 
     /// The record of this proxy: it has the wanted address, or else the wanted name.
     async fn find(&self, wanted: &Wanted) -> Result<Option<SmartProxy>, Error> {
-        let search = format!("name = \"{}\" or url = \"{}\"", wanted.name, wanted.url);
+        let search = wanted.search();
         let answer = self.call(Method::GET, &[SMART_PROXIES], Some(&search), None, &wanted.url).await?;
         let Page { results } = self.understood(answer.body)?;
         let at_url = results.iter().find(|proxy| wanted.is_at(proxy));
@@ -275,6 +291,21 @@ mod tests {
         };
         assert!(at("https://proxy.example.com") && at("https://proxy.example.com:443"));
         assert!(!at("http://proxy.example.com") && !at("https://proxy.example.com:8443") && !at("nonsense"));
+    }
+
+    #[test]
+    fn foreman_is_asked_for_each_spelling_of_the_address() {
+        let search = |url: &str| Wanted::new("ipam".to_owned(), false, url).expect("wanted").search();
+        let ours = |more: &str| format!("name = \"ipam\" or {more}");
+        assert_eq!(search("https://a.example.com:8443/"), ours("url = \"https://a.example.com:8443\""));
+        for written in ["https://a.example.com", "https://a.example.com:443/"] {
+            let both = "url = \"https://a.example.com\" or url = \"https://a.example.com:443\"";
+            assert_eq!(search(written), ours(both));
+        }
+        assert_eq!(
+            search("http://[2001:db8::5]/ipam/"),
+            ours("url = \"http://[2001:db8::5]/ipam\" or url = \"http://[2001:db8::5]:80/ipam\"")
+        );
     }
 
     #[test]

@@ -140,6 +140,18 @@ fn a_proxy_that_has_moved_is_not_registered_twice() {
 }
 
 #[test]
+fn an_address_is_found_however_its_port_is_written() {
+    let place = Place::new();
+    place.configure("");
+    for (known, asked) in [(":443", ""), ("", ":443")] {
+        place.foreman.add("by address", &format!("https://{HOST}{known}"), &["External IPAM", "Logs"]);
+        let removed = place.as_admin(&["unregister", "--proxy-url", &format!("https://{HOST}{asked}")]);
+        assert!(done(&removed).starts_with("removed       by address at "), "{removed:?}");
+        assert_eq!(place.foreman.records(), []);
+    }
+}
+
+#[test]
 fn another_smart_proxy_is_left_alone() {
     let place = Place::new();
     place.configure("");

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::garbage::{SUBNET, assert_well, start};
 use crate::support::wire::{AT_MOST, DOORS, Door, Wire, answers, connector, get, request};
 use crate::support::{Process, SERVER_NAME};
@@ -158,21 +160,29 @@ fn callers_who_never_finish_are_given_up_on_and_keep_nobody_waiting() {
 
 #[test]
 fn a_body_that_is_promised_and_does_not_come_holds_nobody_up() {
-    // Nothing of ours reads a body, so the answer comes at once; the connection cannot be used any further.
     let (_place, server) = start();
+    let target = format!("/ipam/subnet/{SUBNET}/10.0.0.30?group=");
+    // A GET's body is not read, so the answer comes at once. A write waits for it, because a caller who breaks off in the
+    // middle must get nothing done; but not for ever.
+    let reads: &[u16] = &[200, 400, 413];
+    let writes: &[u16] = &[408];
     thread::scope(|scope| {
-        for length in ["5", "1000", "100000000", "9223372036854775807"] {
-            let server = &server;
-            scope.spawn(move || {
-                let mut wire = Wire::open(server, Door::Tls);
-                let target = format!("/ipam/subnet/{SUBNET}/10.0.0.30?group=");
-                wire.send(&request("GET", &target, &format!("Content-Length: {length}\r\n")));
-                let answers = answers(&wire.rest());
-                assert_eq!(answers.len(), 1, "{length}: {answers:?}");
-                assert!([200, 400, 413].contains(&answers[0].status), "{length}: {answers:?}");
-                answers[0].assert_is_readable();
-                assert_well(server);
-            });
+        for (method, expected) in [("GET", reads), ("POST", writes), ("DELETE", writes)] {
+            for length in ["5", "1000", "100000000", "9223372036854775807"] {
+                let (server, target) = (&server, &target);
+                scope.spawn(move || {
+                    let mut wire = Wire::open(server, Door::Tls);
+                    let head = format!("Host: proxy.example.com\r\nContent-Length: {length}\r\n");
+                    wire.send(format!("{method} {target} HTTP/1.1\r\n{head}\r\n").as_bytes());
+                    // The caller would keep the connection, which cannot be used any further.
+                    let answers = answers(&wire.rest());
+                    assert_eq!(answers.len(), 1, "{method} {length}: {answers:?}");
+                    assert!(expected.contains(&answers[0].status), "{method} {length}: {answers:?}");
+                    answers[0].assert_is_readable();
+                    assert_well(server);
+                });
+            }
         }
     });
+    assert_eq!(server.foreman().get(&target).answer(), (200, json!(false)), "nothing was added");
 }
