@@ -28,7 +28,7 @@ expect(len(stages) == 2, "two stages: one that builds, one that runs")
 last = stages[-1]
 said = dict(last)
 expect(said.get("USER") == "10001:10001", "a user by number, not root")
-expect("HEALTHCHECK" in said, "a health check")
+expect('"check", "--running"' in said.get("HEALTHCHECK", ""), "a health check that asks the running proxy")
 expect(said.get("EXPOSE") == "8443", "port 8443")
 expect(not any(instruction == "ADD" for stage in stages for instruction, _ in stage), "COPY in place of ADD")
 expect(not any("latest" in image for image in file.parent_images), "images with a version")

@@ -7,7 +7,7 @@ use clap::Args;
 use ipam_provider::Probe;
 
 use super::output::{complain, say};
-use super::{CommandError, Outcome, WRONG_SETTINGS, load};
+use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
 use crate::allocation::{Clock, Holds};
 use crate::app;
 use crate::http::{details_of, version_of};
@@ -17,14 +17,26 @@ use crate::tls::{self, Severity};
 use crate::trust::{HostNames, SystemResolver};
 
 /// Arguments of `check`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Arguments {
     /// Look at settings and certificates only. An IPAM that cannot be reached must not keep the service from starting.
     #[arg(long)]
-    pub(super) settings_only: bool,
+    settings_only: bool,
+    /// Ask the proxy that runs, over its control socket, whether it serves; for health checks.
+    ///
+    /// It fails when the proxy does not answer. What the proxy knows to be wrong, with the IPAM at the last call that
+    /// needed it or with the settings at the last reload, is printed and is no failure: a restart would not mend it.
+    #[arg(long, conflicts_with = "settings_only")]
+    running: bool,
+    /// Print what --running tells as JSON.
+    #[arg(long, requires = "running")]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
+    if arguments.running {
+        return check_running::run(arguments.json, directory);
+    }
     let settings = load(directory)?;
     for file in &settings.files {
         let found = if file.exists() { "read" } else { "not there, defaults apply" };

@@ -1,7 +1,6 @@
 //! `holds`: who holds what, and freeing it.
 //!
-//! A running proxy is asked over its control socket, which only its user and root can open; without one the journal in
-//! the state directory is read.
+//! A running proxy is asked over its control socket; without one the journal in the state directory is read.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -9,10 +8,11 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use ipam_provider::{GroupName, Prefix};
-use reqwest::{Client, Method, Response};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::output::{say, say_json, say_table};
+use super::running::Running;
 use super::{CommandError, Outcome, load};
 use crate::allocation::{Clock, GroupChoice, Holds};
 use crate::app::control_socket;
@@ -70,7 +70,7 @@ fn read_holds(state: &Path) -> Result<Vec<Value>, CommandError> {
 }
 
 async fn ask_for_holds(socket: PathBuf) -> Result<Vec<Value>, CommandError> {
-    let response = request(socket, Method::GET, "/ipam/holds", &[]).await?;
+    let response = Running::at(socket, ANSWER_WITHIN)?.ask(Method::GET, "/ipam/holds", &[]).await?;
     let mut answer: Value = response.json().await.map_err(CommandError::failed)?;
     match answer["holds"].take() {
         Value::Array(holds) => Ok(holds),
@@ -81,7 +81,7 @@ async fn ask_for_holds(socket: PathBuf) -> Result<Vec<Value>, CommandError> {
 async fn release_in_running(socket: PathBuf, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
     let path = format!("/ipam/holds/{address}");
     let query = [("subnet", subnet.to_string()), ("group", group.to_owned())];
-    let response = request(socket, Method::DELETE, &path, &query).await?;
+    let response = Running::at(socket, ANSWER_WITHIN)?.ask(Method::DELETE, &path, &query).await?;
     let answer: Value = response.json().await.map_err(CommandError::failed)?;
     if answer.get("message").is_none() {
         return Err(CommandError::failed(text(&answer, "error")));
@@ -98,19 +98,6 @@ async fn release_in_journal(state: &Path, address: IpAddr, subnet: Prefix, group
     }
     say(format!("IP address {address} is not held any more"));
     Ok(())
-}
-
-async fn request(
-    socket: PathBuf,
-    method: Method,
-    path: &str,
-    query: &[(&str, String)],
-) -> Result<Response, CommandError> {
-    let client = Client::builder().unix_socket(socket).timeout(ANSWER_WITHIN).no_proxy().build();
-    let client = client.map_err(CommandError::failed)?;
-    // The host is not looked at: the socket is where the request goes.
-    let request = client.request(method, format!("http://localhost{path}")).query(query);
-    request.send().await.map_err(|error| CommandError::failed(format!("the running proxy gives no answer: {error}")))
 }
 
 fn show(holds: &[Value], json: bool) {

@@ -2,12 +2,14 @@
 
 mod check;
 mod check_file;
+mod check_running;
 #[cfg(feature = "internal")]
 mod demo;
 mod holds;
 mod output;
 mod prompt;
 mod register;
+mod running;
 mod serve;
 mod setup;
 #[cfg(feature = "internal")]
@@ -58,6 +60,8 @@ enum Command {
     /// Remove the proxy from Foreman. Foreman refuses while subnets use it.
     Unregister(register::Arguments),
     /// Validate settings and certificates, ask the IPAM, and print what Foreman would see.
+    ///
+    /// With --running, ask the proxy that runs whether it serves and what trouble it knows of.
     Check(check::Arguments),
     /// Validate one file of settings alone, before it is put in place.
     CheckFile(check_file::Arguments),

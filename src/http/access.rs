@@ -88,10 +88,14 @@ async fn trust(request: &HttpRequest) -> Result<(), Refusal> {
     shared(request).serving().gate.admit(peer, below_mount(request.path())).await
 }
 
+/// What the request's connection came in by; `None` when that was gone before it was looked at.
+pub(super) fn listener(request: &HttpRequest) -> Option<Listener> {
+    request.conn_data::<Connection>().map(|connection| connection.listener)
+}
+
 fn is_enabled(request: &HttpRequest) -> bool {
-    let listener = request.conn_data::<Connection>().map(|connection| connection.listener);
     let serving = shared(request).serving();
-    listener.is_some_and(|listener| listener == Listener::Control || serving.ipam_on.contains(&listener))
+    listener(request).is_some_and(|listener| listener == Listener::Control || serving.ipam_on.contains(&listener))
 }
 
 fn refuse(request: ServiceRequest, error: ApiError) -> ServiceResponse<BoxBody> {

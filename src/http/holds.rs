@@ -1,16 +1,24 @@
 //! Who holds what, to see and to free: our addition to the contract, with the same authorisation.
 
 use actix_web::web::Json;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::extract::{InGroup, InSubnet, PathAddress};
 use super::state::Now;
+use crate::allocation::HeldAddress;
+
+/// Written as it is: a tree of JSON values would be a map of eight values for each hold, and there may be a million.
+#[derive(Serialize)]
+pub(super) struct Held {
+    holds: Vec<HeldAddress>,
+}
 
 /// `GET /ipam/holds` → `{"holds": [{"provider", "group", "prefix", "address", "state", "mac", "since", "until"}]}`,
 /// by subnet and address, times in UTC
-pub(super) async fn list(now: Now) -> Json<Value> {
-    Json(json!({"holds": now.allocator.holds().list()}))
+pub(super) async fn list(now: Now) -> Json<Held> {
+    Json(Held { holds: now.allocator.holds().list() })
 }
 
 /// `DELETE /ipam/holds/{address}?subnet=10.0.0.0/24&group=` → `{"message": "…"}`

@@ -4,14 +4,18 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::middleware::Next;
+use log::Level;
 
+use super::{Listener, access};
 use crate::telemetry::request_id::{self, RequestId};
 
 /// Paths are cut to this many characters in the log.
 const PATH_AT_MOST: usize = 512;
 
-/// Logs `Started GET /path` and `Finished GET /path with 200 (2.61 ms)`.
+/// Logs `Started GET /path` and `Finished GET /path with 200 (2.61 ms)`: what is only read over the control socket as DEBUG,
+/// because health checks ask again and again, all else as INFO.
 pub(super) async fn log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -19,20 +23,23 @@ pub(super) async fn log(
     let given = request.headers().get("X-Request-Id").and_then(|id| id.to_str().ok());
     let id = RequestId::accept(given);
     request_id::scope(id, async {
-        if !log::log_enabled!(log::Level::Info) {
+        let is_own_look =
+            request.method() == Method::GET && access::listener(request.request()) == Some(Listener::Control);
+        let level = if is_own_look { Level::Debug } else { Level::Info };
+        if !log::log_enabled!(level) {
             return next.call(request).await;
         }
         let start = Instant::now();
         let method = request.method().clone();
         let uri = request.uri();
         let path = cut(uri.path());
-        log::info!("Started {method} {path} {}", cut(uri.query().unwrap_or_default()));
+        log::log!(level, "Started {method} {path} {}", cut(uri.query().unwrap_or_default()));
         let path = path.to_owned();
         let response = next.call(request).await?;
         // In whole numbers, which are written faster than fractions.
         let hundredths = start.elapsed().as_micros() / 10;
         let (whole, part) = (hundredths / 100, hundredths % 100);
-        log::info!("Finished {method} {path} with {} ({whole}.{part:02} ms)", response.status().as_u16());
+        log::log!(level, "Finished {method} {path} with {} ({whole}.{part:02} ms)", response.status().as_u16());
         Ok(response)
     })
     .await

@@ -151,6 +151,14 @@ pub fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result
     }
 }
 
+/// Where a proxy with the settings in `directory` keeps its state, whatever is wrong with them now: one that runs has
+/// read them when they were right.
+pub fn state_directory(directory: &Path) -> PathBuf {
+    let environment = Environment::of_process();
+    let mut section = source::read_what_can_be(&directory.join("settings.yml"), &environment);
+    Server::read_state_directory(&mut section, &environment)
+}
+
 /// Everything but the plan, which is a function that may know secrets.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

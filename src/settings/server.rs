@@ -75,6 +75,12 @@ impl Server {
         self.dns_timeouts.iter().sum::<Duration>().min(DNS_AT_MOST)
     }
 
+    /// What `settings.yml` says, else systemd, else the usual place.
+    pub(super) fn read_state_directory(section: &mut Section, environment: &Environment) -> PathBuf {
+        let given = section.path("state_directory").or_else(|| environment.state_directory());
+        given.unwrap_or_else(|| PathBuf::from(STATE_DIRECTORY))
+    }
+
     /// `https`: are the files for TLS set?
     pub(super) fn read(section: &mut Section, https: bool, environment: &Environment) -> Self {
         let http_port = port(section, "http_port");
@@ -100,7 +106,6 @@ impl Server {
         let dns_timeouts = section.read("dns_resolv_timeouts", right, timeouts);
         let workers = section.number("workers", 1..=WORKERS_AT_MOST as u64);
         let workers = workers.and_then(|workers| NonZeroUsize::new(usize::try_from(workers).ok()?));
-        let state_directory = section.path("state_directory").or_else(|| environment.state_directory());
         Self {
             bind: bind.unwrap_or_else(|| vec![BindHost::All]),
             http_port,
@@ -110,7 +115,7 @@ impl Server {
             foreman_url,
             foreman_ssl_ca,
             foreman_version: foreman_version.unwrap_or_else(|| FOREMAN_VERSION.to_owned()),
-            state_directory: state_directory.unwrap_or_else(|| PathBuf::from(STATE_DIRECTORY)),
+            state_directory: Self::read_state_directory(section, environment),
             dns_timeouts: dns_timeouts.unwrap_or_else(|| DNS_TIMEOUTS.map(Duration::from_secs).to_vec()),
             workers: workers.unwrap_or_else(default_workers),
             shutdown: section.seconds("shutdown_seconds", 0..=300).unwrap_or(Duration::from_secs(30)),

@@ -33,6 +33,13 @@ pub(super) fn read(file: &Path, environment: &Environment, stem: Option<&str>) -
     Ok(Section::new(name, layered(written, environment.overrides(stem))))
 }
 
+/// As [`read`] of `settings.yml`, but a file that is at fault says nothing, and only the environment counts.
+pub(super) fn read_what_can_be(file: &Path, environment: &Environment) -> Section {
+    let name = file.display().to_string();
+    let written = text(file).and_then(|text| parse(&name, &text.unwrap_or_default())).unwrap_or_default();
+    Section::new(name, layered(written, environment.overrides(None)))
+}
+
 /// The keys and values of a settings file's text, without the colons of Foreman's files. `name` is for faults.
 ///
 /// # Errors

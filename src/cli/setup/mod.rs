@@ -132,7 +132,7 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     let draft = Draft { directory, settings_directory: &settings_directory, sheets: [&own, &external, &global] };
     draft.validate()?;
     draft.write(prompt, &secrets)?;
-    check::run(&check::Arguments { settings_only: false }, directory).inspect_err(|_| {
+    check::run(&check::Arguments::default(), directory).inspect_err(|_| {
         say("next          mend what is at fault above, then run this again; it proposes what is written now");
     })?;
     finish(arguments, &load(directory)?, prompt)

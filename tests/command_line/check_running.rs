@@ -1,0 +1,172 @@
+//! `check --running`, which container engines call again and again.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::process::Proxy;
+use crate::site::{Ran, Site, run};
+
+const RUNNING: [&str; 2] = ["check", "--running"];
+
+fn serve(site: &Site) -> Proxy {
+    Proxy::start(site.command(&["serve"]))
+}
+
+#[test]
+fn a_proxy_that_runs_is_said_to_serve() {
+    let site = Site::new();
+    let mut proxy = serve(&site);
+    assert_eq!(
+        site.ok(&RUNNING),
+        "proxy         serves\nExternal IPAM running, externalipam_internal\ntrouble       none\n"
+    );
+    assert_eq!(
+        site.json(&["check", "--running", "--json"]),
+        json!({"external_ipam": {"state": "running", "use_provider": "externalipam_internal"}, "trouble": []})
+    );
+    assert!(proxy.terminate().success());
+    assert!(site.refused(&RUNNING).starts_with("no proxy listens at "));
+}
+
+#[test]
+fn a_proxy_whose_external_ipam_is_switched_off_serves_nevertheless() {
+    let site = Site::new();
+    site.write("etc/settings.d/externalipam.yml", "use_provider: internal\nenabled: false\n");
+    let _proxy = serve(&site);
+    assert!(site.ok(&RUNNING).contains("\nExternal IPAM disabled, externalipam_internal\n"));
+}
+
+#[test]
+fn where_nothing_listens_it_says_where_and_what_to_do() {
+    let site = Site::new();
+    let told = format!(
+        "no proxy listens at {}; start it, or name the directory of its settings with --config-dir",
+        site.text("state/control.sock")
+    );
+    assert_eq!(site.refused(&RUNNING), told);
+    assert_eq!(site.refused(&["check", "--running", "--json"]), told);
+    // A proxy that was killed leaves its socket behind.
+    drop(UnixListener::bind(site.place("state/control.sock")).expect("a socket"));
+    assert_eq!(site.refused(&RUNNING), told);
+}
+
+#[test]
+fn where_nothing_listens_and_the_settings_are_wrong_these_are_the_reason() {
+    let site = Site::new();
+    site.write("etc/settings.d/externalipam.yml", "use_provider: nosuch\n");
+    let ran = site.run(&RUNNING);
+    assert_eq!((ran.code, ran.out.as_str()), (78, ""), "{}", ran.err);
+    assert!(ran.err.contains("externalipam.yml: use_provider"), "{}", ran.err);
+}
+
+/// The sign of life of a container must not end with a slip in a file that nobody has loaded yet.
+#[test]
+fn settings_that_became_wrong_since_the_start_do_not_make_the_proxy_dead() {
+    let site = Site::new();
+    let _proxy = serve(&site);
+    let before = site.ok(&RUNNING);
+    site.write("etc/settings.d/externalipam.yml", "use_provider: nosuch\n");
+    assert_eq!(site.ok(&RUNNING), before);
+    // The container's variable says where the state is, so that the file need not even be YAML.
+    site.write("etc/settings.yml", "\tno: [yaml\n");
+    let mut command = site.command(&RUNNING);
+    command.env("FOREMAN_IPAM_PROXY__STATE_DIRECTORY", site.place("state"));
+    let ran = run(command, "");
+    assert_eq!((ran.code, ran.out), (0, before), "{}", ran.err);
+}
+
+#[test]
+fn a_reload_that_failed_is_told_line_by_line() {
+    let site = Site::new();
+    let mut proxy = serve(&site);
+    site.write("etc/settings.d/externalipam.yml", "use_provider: internal\nnosuch: 1\nneither: 1\n");
+    proxy.signal("HUP");
+    proxy.wait_for("Settings and certificates stay as they were");
+    // The log says so a moment before.
+    let trouble = loop {
+        let mut told = site.json(&["check", "--running", "--json"]);
+        match told["trouble"].take() {
+            Value::Array(lines) if lines.is_empty() => {}
+            trouble => break trouble,
+        }
+    };
+    let lines: Vec<&str> = trouble.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("settings: a reload failed: "), "{lines:?}");
+    let told = site.ok(&RUNNING);
+    let told: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("trouble       ")).collect();
+    assert_eq!(told, lines);
+}
+
+#[cfg(feature = "netbox")]
+#[test]
+fn an_ipam_that_is_down_is_told_and_is_no_failure() {
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+
+    use ipam_conformance::Fault;
+    use ipam_simulators::Server;
+    use ipam_simulators::netbox::{Netbox, TOKEN, Version};
+
+    let netbox = Netbox::new(Version::V4_6);
+    netbox.add_prefix("192.0.2.0/24", None);
+    let netbox = Server::start(Arc::new(netbox));
+    let site = Site::new();
+    site.write("etc/settings.d/externalipam.yml", "use_provider: netbox\n");
+    let settings = format!("url: {}\ntoken: '{TOKEN}'\n", netbox.url());
+    site.write("etc/settings.d/externalipam_netbox.yml", &settings);
+    let _proxy = serve(&site);
+    let next_ip = || {
+        let socket = UnixStream::connect(site.place("state/control.sock")).expect("a control socket");
+        crate::http::call(socket, "GET", "/ipam/subnet/192.0.2.0/24/next_ip").0
+    };
+    let well = "proxy         serves\nExternal IPAM running, externalipam_netbox\ntrouble       none\n";
+    netbox.set_fault(Some(Fault::Gone));
+    assert_eq!(site.ok(&RUNNING), well, "nobody has asked the IPAM yet, and this does not");
+    assert!(next_ip() >= 500);
+    let told = site.ok(&RUNNING);
+    assert!(told.starts_with("proxy         serves\n") && told.contains("\ntrouble       IPAM: "), "{told}");
+    netbox.set_fault(None);
+    netbox.take_requests();
+    assert_eq!(site.ok(&RUNNING), told, "the proxy knows of the last call only");
+    assert!(netbox.take_requests().is_empty(), "and asking it costs the IPAM nothing");
+    assert_eq!(next_ip(), 200);
+    assert_eq!(site.ok(&RUNNING), well);
+}
+
+/// What the command says of something at the control socket that gives each caller this answer.
+fn at_answer(answer: &'static str) -> Ran {
+    let site = Site::new();
+    let listener = UnixListener::bind(site.place("state/control.sock")).expect("a socket");
+    thread::spawn(move || {
+        for mut caller in listener.incoming().map_while(Result::ok) {
+            // The request, or the end of a connection that was only made to see whether somebody listens.
+            let _ = caller.read(&mut [0; 4096]);
+            let _ = caller.write_all(answer.as_bytes());
+        }
+    });
+    site.run(&RUNNING)
+}
+
+#[test]
+fn what_listens_and_does_not_answer_as_the_proxy_is_a_failure() {
+    for (answer, told) in [
+        ("", "the running proxy gives no answer: "),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "the running proxy answers /v2/features as no"),
+        ("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nBusy", "the running proxy answers /v2/features as no"),
+    ] {
+        let ran = at_answer(answer);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{answer:?}: {}", ran.err);
+        assert!(ran.err.contains(told), "{answer:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    let site = Site::new();
+    for arguments in [&["check", "--running", "--settings-only"][..], &["check", "--json"]] {
+        site.misused(arguments);
+    }
+}
