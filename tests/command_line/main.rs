@@ -7,10 +7,12 @@
 //! | `setup` | writing the settings, with questions and without |
 //! | `registration` | telling a Foreman of the proxy |
 //! | `check_file` | one file of settings alone |
+//! | `check_running` | whether the proxy that runs serves, and its trouble |
 //! | `upkeep` | where the store is, verify and backup |
 //! | `beside_a_proxy` | the same while a proxy runs over the store |
 //! | `demo` | everything that `serve --demo` tells people to try |
-//! | `site` | settings and store of one test, and running commands |
+//! | `site` | settings and store of one test, and its commands |
+//! | `run` | a command that is run to its end |
 //! | `process`, `http` | a running proxy and calls of it |
 //! | `foreman` | certificates, and a Foreman that believes them |
 
@@ -19,12 +21,14 @@
 mod addresses;
 mod beside_a_proxy;
 mod check_file;
+mod check_running;
 mod demo;
 mod foreman;
 mod groups;
 mod http;
 mod process;
 mod registration;
+mod run;
 #[cfg(feature = "netbox")]
 mod setup;
 mod site;

@@ -1,6 +1,9 @@
 //! A running proxy, ended with its value.
+//!
+//! Needs nothing of the test program, so that others can take it in with `#[path]`.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
@@ -9,11 +12,16 @@ use std::time::Duration;
 /// Nothing takes longer, however busy the machine.
 const AT_MOST: Duration = Duration::from_secs(60);
 
+/// A port of the loopback that was free a moment ago, for a proxy whose address must be known before it runs.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("an address").port()
+}
+
 pub(crate) struct Proxy {
     child: Child,
     lines: Receiver<String>,
     reader: Option<JoinHandle<()>>,
-    /// What it wrote to standard output until it was ready.
+    /// What it wrote to standard output until it was ready, or until what was waited for since.
     pub(crate) said: Vec<String>,
 }
 
@@ -30,20 +38,33 @@ impl Proxy {
             }
         });
         let mut proxy = Self { child, lines, reader: Some(reader), said: Vec::new() };
-        while !proxy.said.last().is_some_and(|line| line.contains("Ready")) {
-            match proxy.lines.recv_timeout(AT_MOST) {
-                Ok(line) => proxy.said.push(line),
-                Err(error) => panic!("{error}; the proxy wrote:\n{}", proxy.said.join("\n")),
+        proxy.wait_for("Ready");
+        proxy
+    }
+
+    /// Waits until it writes a line with this text.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        loop {
+            match self.lines.recv_timeout(AT_MOST) {
+                Ok(line) => self.said.push(line),
+                Err(error) => panic!("{error}; the proxy wrote:\n{}", self.said.join("\n")),
+            }
+            if self.said.last().is_some_and(|line| line.contains(text)) {
+                return;
             }
         }
-        proxy
+    }
+
+    /// Sends it a signal, such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status().expect("a shell");
+        assert!(sent.success(), "the process is gone already");
     }
 
     /// Ends it as systemd does.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        let kill = format!("kill -TERM {}", self.child.id());
-        let sent = Command::new("sh").args(["-c", &kill]).status().expect("a shell");
-        assert!(sent.success(), "the process is gone already");
+        self.signal("TERM");
         self.child.wait().expect("an exit status")
     }
 }

@@ -1,25 +1,18 @@
 //! Settings and store of one test, and running commands over them.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub(crate) use crate::run::{Ran, run};
+
 /// A directory with settings of the embedded IPAM and, after the first command that adds, its store.
 pub(crate) struct Site {
     directory: TempDir,
-}
-
-/// What a command left behind.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
 }
 
 impl Site {
@@ -118,20 +111,6 @@ pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_foreman-ipam-proxy"));
     command.env_clear();
     command
-}
-
-/// Runs a command to its end.
-pub(crate) fn run(mut command: Command, input: &str) -> Ran {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the command starts");
-    // A command that reads nothing may have ended already.
-    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-    let output = child.wait_with_output().expect("its output");
-    Ran {
-        code: output.status.code().expect("no signal"),
-        out: String::from_utf8(output.stdout).expect("text"),
-        err: String::from_utf8(output.stderr).expect("text"),
-    }
 }
 
 /// The rows of a printed table, each with its cells; two blanks or more end a cell.

@@ -1,11 +1,10 @@
 //! The container's files: that they agree with the program. packaging/container/check looks at the rest.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 
 use crate::markdown::root;
 use crate::place::Place;
+use crate::process::Proxy;
 
 fn read(name: &str) -> String {
     fs::read_to_string(root().join("packaging/container").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -49,50 +48,18 @@ fn the_image_names_paths_and_variables_of_the_program() {
     assert_eq!(unknown.code, 78, "a wrong variable is a fault: {}", unknown.err);
 }
 
-/// A proxy that is ended with its value.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only when it has ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Running {
-    fn start(place: &Place) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_foreman-ipam-proxy"))
-            .env_clear()
-            .arg("--config-dir")
-            .arg(place.settings_directory())
-            .arg("serve")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the proxy starts");
-        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let running = Self(child);
-        let mut said = lines.map_while(Result::ok);
-        assert!(said.any(|line| line.contains("Ready")), "the proxy ended");
-        // Reads on, so that the proxy never waits for us.
-        std::thread::spawn(move || said.for_each(drop));
-        running
-    }
-}
-
 #[test]
 fn the_health_check_tells_a_proxy_that_runs_from_one_that_does_not() {
     let file = read("Containerfile");
-    let check = file.lines().find(|line| line.contains("control.sock")).expect("a health check");
-    let words: Vec<String> =
-        serde_json::from_str(check.trim_start().strip_prefix("CMD ").expect("a command")).expect("a list of words");
-    assert_eq!(words[..2], ["/bin/sh", "-c"]);
+    let mut lines = file.lines().skip_while(|line| !line.starts_with("HEALTHCHECK")).skip(1);
+    let check = lines.next().and_then(|line| line.trim_start().strip_prefix("CMD ")).expect("a health check");
+    let words: Vec<String> = serde_json::from_str(check).expect("a list of words");
+    let check = words.join(" ");
     let place = Place::new();
     place.settings("settings.yml", &format!("{}bind_host: 127.0.0.1\nhttps_port: 0\nworkers: 1\n", place.tls()));
-    assert_ne!(place.shell(&words[2]).code, 0, "nothing runs yet");
-    let running = Running::start(&place);
-    let ended = place.shell(&words[2]);
-    assert_eq!((ended.code, ended.out.as_str()), (0, ""), "{}", ended.err);
+    assert_eq!(place.shell(&check).code, 1, "nothing runs yet");
+    let running = Proxy::start(place.command("exec foreman-ipam-proxy serve"));
+    let ended = place.shell(&check);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
     drop(running);
 }

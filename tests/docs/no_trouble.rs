@@ -44,6 +44,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "… to … of subnet … is offered again",
         ],
     ),
+    ("The two lines of a request.", &["Finished … with … (….… ms)", "Started …"]),
     (
         "A question of `setup` or `register`.",
         &[

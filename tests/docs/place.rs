@@ -3,16 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use ipam_simulators::foreman::Identity;
 use tempfile::TempDir;
 
+use crate::identity::Certificates;
 use crate::markdown::root;
-
-#[path = "../../src/tls/test_certificates.rs"]
-mod certificates;
-
-use certificates::Certificate;
+use crate::run::{Ran, run};
 
 /// Where the pages say that certificates are: of the host, its key, and the CA.
 const CERTIFICATES: [[&str; 3]; 3] = [
@@ -26,30 +24,25 @@ const CERTIFICATES: [[&str; 3]; 3] = [
 ];
 
 /// Other certificates of authorities that the pages name.
-const AUTHORITIES: [&str; 1] = ["etc/ssl/certs/netbox-ca.pem"];
+const AUTHORITIES: [&str; 2] = ["etc/ssl/certs/netbox-ca.pem", "etc/foreman-proxy/foreman_ssl_ca.pem"];
 
 const SETTINGS: &str = "etc/foreman-ipam-proxy";
 const STATE: &str = "var/lib/foreman-ipam-proxy";
 
 /// The place.
-pub(crate) struct Place(TempDir);
-
-/// How a command ended.
-pub(crate) struct Ended {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
+pub(crate) struct Place {
+    directory: TempDir,
+    certificates: Certificates,
 }
 
 impl Place {
     /// A machine on which the package is installed, with the embedded IPAM.
     pub(crate) fn new() -> Self {
-        let place = Self(TempDir::new().expect("a directory"));
-        for directory in [STATE, "var/backups", "work", "etc/foreman-ipam-proxy/settings.d"] {
+        let place = Self { directory: TempDir::new().expect("a directory"), certificates: Certificates::new() };
+        for directory in [STATE, "var/backups", "work", "tmp", "etc/foreman-ipam-proxy/settings.d"] {
             fs::create_dir_all(place.path(directory)).expect("a directory");
         }
-        let authority = Certificate::root("Authority of the pages");
-        let host = authority.host("proxy.example.com");
+        let (authority, host) = (&place.certificates.authority, &place.certificates.proxy);
         for [certificate, key, ca] in CERTIFICATES {
             place.write(certificate, &host.pem());
             place.write(key, &host.key_pem());
@@ -79,11 +72,6 @@ impl Place {
         format!("ssl_certificate: /{certificate}\nssl_private_key: /{key}\nssl_ca_file: /{ca}\n")
     }
 
-    /// What `--config-dir` is to be.
-    pub(crate) fn settings_directory(&self) -> PathBuf {
-        self.path(SETTINGS)
-    }
-
     /// Makes a store with one subnet, as a site has that uses the embedded IPAM.
     pub(crate) fn with_store(self) -> Self {
         let ended = self.shell("foreman-ipam-proxy subnet add 198.51.100.0/24");
@@ -91,11 +79,17 @@ impl Place {
         self
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+    /// A Foreman that believes the proxy of this place.
+    pub(crate) fn foreman(&self) -> Identity {
+        self.certificates.of_foreman()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a file that only we can read, at a path from our root.
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
         fs::write(&path, text).expect("written");
@@ -105,7 +99,7 @@ impl Place {
     /// Puts a file of settings in place, as a page shows it; its absolute paths are below our root. The state directory
     /// is ours, whatever it says.
     pub(crate) fn settings(&self, name: &str, text: &str) {
-        let mut text = text.replace(": /", &format!(": {}/", self.0.path().display()));
+        let mut text = self.below(text);
         if name == "settings.yml" && !text.contains("\nstate_directory:") {
             text.push_str(&format!("state_directory: {}\n", self.path(STATE).display()));
         }
@@ -114,18 +108,31 @@ impl Place {
         self.write(directory.join(name).to_str().expect("text"), &text);
     }
 
-    /// Runs a line of a page in a shell; its absolute paths are below our root.
-    pub(crate) fn shell(&self, line: &str) -> Ended {
-        let below = [" ", "=", " \""].iter().fold(line.to_owned(), |line, before| {
-            line.replace(&format!("{before}/"), &format!("{before}{}/", self.0.path().display()))
-        });
+    /// A line of a page, for a shell; its absolute paths are below our root.
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new("sh");
-        command.args(["-c", &below]).env_clear().current_dir(self.path("work")).stdin(Stdio::null());
+        command.args(["-c", &self.below(line)]).env_clear().current_dir(self.path("work"));
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
         let program = env!("CARGO_BIN_EXE_foreman-ipam-proxy");
-        command.env("PATH", path).env("PROGRAM", program).env("CONFIG", self.path(SETTINGS));
-        let output = command.output().expect("a shell");
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-        Ended { code: output.status.code().expect("no signal"), out: text(&output.stdout), err: text(&output.stderr) }
+        command
+            .env("PATH", path)
+            .env("PROGRAM", program)
+            .env("CONFIG", self.path(SETTINGS))
+            .env("TMPDIR", self.path("tmp"));
+        command
+    }
+
+    /// Runs a line of a page that is given nothing to read.
+    pub(crate) fn shell(&self, line: &str) -> Ran {
+        run(self.command(line), "")
+    }
+
+    /// A text whose absolute paths are below our root: those at its beginning, behind a blank, `=` or an opening quote.
+    pub(crate) fn below(&self, text: &str) -> String {
+        let root = self.directory.path().display();
+        let behind = ["\n", " ", "=", " \""]
+            .iter()
+            .fold(format!("\n{text}"), |text, before| text.replace(&format!("{before}/"), &format!("{before}{root}/")));
+        behind[1..].to_owned()
     }
 }

@@ -1,16 +1,16 @@
 //! The YAML of the pages, checked by the real binary as the service would read it.
 
-use crate::markdown::pages;
+use crate::markdown::{pages, root};
 use crate::place::Place;
 
 #[test]
 fn every_yaml_block_is_settings_that_the_program_takes() {
-    for page in pages(&["docs", "packaging", "providers"]) {
+    for page in pages(&["docs", "packaging", "providers", "tests"]) {
         for block in page.blocks().into_iter().filter(|block| block.language == "yaml") {
             let page = page.path.display();
             let first = block.lines.first().expect("a line");
             if first.starts_with("foreman_ipam_proxy::") {
-                // Hiera's; packaging/puppet has tests of its own.
+                // Hiera's.
                 continue;
             }
             let name = first
@@ -32,13 +32,18 @@ fn every_yaml_block_is_settings_that_the_program_takes() {
 #[test]
 fn every_example_is_right_as_it_is() {
     let place = Place::new();
-    let examples = std::fs::read_dir(crate::markdown::root().join("settings.d")).expect("examples");
+    let examples = std::fs::read_dir(root().join("settings.d")).expect("examples");
     for example in examples.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")) {
         let name = example.strip_suffix(".example").expect("an example");
-        if name != "settings.yml" {
-            let line = format!("foreman-ipam-proxy check-file --as {name} \"$CONFIG/settings.d/{name}\"");
-            let ended = place.shell(&line);
-            assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{name}");
-        }
+        let line = if name == "settings.yml" {
+            // Alone it would listen nowhere.
+            let text = std::fs::read_to_string(root().join("settings.d").join(&example)).expect("an example");
+            place.settings(name, &format!("{text}{}", place.tls()));
+            format!("foreman-ipam-proxy check-file --as {name} \"$CONFIG/{name}\"")
+        } else {
+            format!("foreman-ipam-proxy check-file --as {name} \"$CONFIG/settings.d/{name}\"")
+        };
+        let ended = place.shell(&line);
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{name}");
     }
 }

@@ -2,9 +2,9 @@
 
 #[path = "../../../src/tls/test_certificates.rs"]
 mod certificates;
+mod identity;
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,34 +13,19 @@ use std::sync::LazyLock;
 use ipam_simulators::foreman::{Foreman, Identity};
 use tempfile::TempDir;
 
-use crate::process::Proxy;
+use crate::process::{Proxy, free_port};
 use crate::site::{Ran, binary, run};
 
-use certificates::{Certificate, Wish};
+use certificates::Certificate;
+use identity::{Certificates, FOREMAN};
 
-/// The host that the proxy's certificate is for; Foreman finds every host on this machine.
-pub(crate) const HOST: &str = "proxy.example.com";
-
-struct Certificates {
-    authority: Certificate,
-    proxy: Certificate,
-    server: Certificate,
-    client: Certificate,
-    stranger: Certificate,
-}
+pub(crate) use identity::HOST;
 
 /// Made once for each run.
-static CERTIFICATES: LazyLock<Certificates> = LazyLock::new(|| {
-    let authority = Certificate::root("Authority of the tests");
-    let server = Wish { dns_names: vec!["localhost".to_owned()], ..Wish::host("localhost") };
-    Certificates {
-        proxy: authority.host(HOST),
-        server: authority.sign(&server),
-        client: authority.host("localhost"),
-        stranger: Certificate::root("Authority of strangers"),
-        authority,
-    }
-});
+static CERTIFICATES: LazyLock<Certificates> = LazyLock::new(Certificates::new);
+
+/// An authority that neither side knows.
+static STRANGER: LazyLock<Certificate> = LazyLock::new(|| Certificate::root("Authority of strangers"));
 
 /// A directory with certificates and nothing else, and a Foreman of the same authority.
 pub(crate) struct Place {
@@ -53,37 +38,27 @@ pub(crate) struct Place {
 impl Place {
     /// A Foreman and a proxy that believe each other.
     pub(crate) fn new() -> Self {
-        Self::with(|_| {})
+        Self::with(CERTIFICATES.of_foreman())
     }
 
     /// The proxy's CA is not Foreman's: neither believes the other.
     pub(crate) fn of_strangers() -> Self {
-        let stranger = &CERTIFICATES.stranger;
-        let server = stranger.sign(&Wish { dns_names: vec!["localhost".to_owned()], ..Wish::host("localhost") });
-        Self::with(|identity| {
-            identity.certificate = server.pem();
-            identity.key = server.key_pem();
-            identity.authority = stranger.pem();
+        let server = STRANGER.host(FOREMAN);
+        Self::with(Identity {
+            certificate: server.pem(),
+            key: server.key_pem(),
+            authority: STRANGER.pem(),
+            ..CERTIFICATES.of_foreman()
         })
     }
 
-    fn with(change: impl FnOnce(&mut Identity)) -> Self {
-        let certificates = &*CERTIFICATES;
-        let mut identity = Identity {
-            certificate: certificates.server.pem(),
-            key: certificates.server.key_pem(),
-            client_certificate: certificates.client.pem(),
-            client_key: certificates.client.key_pem(),
-            authority: certificates.authority.pem(),
-        };
-        change(&mut identity);
+    fn with(identity: Identity) -> Self {
         let directory = TempDir::new().expect("a directory");
-        certificates.authority.write(directory.path(), "ca");
-        certificates.stranger.write(directory.path(), "stranger");
-        certificates.proxy.write(directory.path(), "proxy");
+        CERTIFICATES.authority.write(directory.path(), "ca");
+        STRANGER.write(directory.path(), "stranger");
+        CERTIFICATES.proxy.write(directory.path(), "proxy");
         fs::create_dir(directory.path().join("state")).expect("a directory");
-        let port = TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("an address").port();
-        Self { directory, foreman: Foreman::start(&identity), port }
+        Self { directory, foreman: Foreman::start(&identity), port: free_port() }
     }
 
     /// A path in the place.
