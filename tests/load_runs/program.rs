@@ -43,7 +43,7 @@ fn a_run_over_tls_with_a_connection_for_each_call_is_reported() {
 
 #[test]
 fn requests_to_a_simulated_ipam_are_counted() {
-    let report = played(&["--ipam", "netbox", "--life", "offered", "--kept-alive"]);
+    let report = played(&["--ipam", "netbox", "--life", "offered", "--kept-alive", "--without-group"]);
     assert_all_created(&report);
     let (requests, subnets) = (report["ipam_requests"].as_u64(), report["subnets"].as_u64());
     assert!(requests >= subnets && requests < Some(80), "each subnet is asked for, and hosts share that: {report}");

@@ -35,6 +35,12 @@ impl Place {
         Self { prefix, group, read_group, write_group }
     }
 
+    /// The same subnet, asked for without its group.
+    #[must_use]
+    pub fn without_naming_the_group(self) -> Self {
+        Self { read_group: String::new(), write_group: String::new(), ..self }
+    }
+
     /// The target of `next_ip`, as Foreman 3.2 and newer write it.
     pub(crate) fn next_ip(&self, mac: Option<&str>) -> String {
         let mac = mac.map(|mac| format!("={}", mac.replace(':', "%3A"))).unwrap_or_default();

@@ -128,6 +128,9 @@ struct Places {
     /// For --own-proxy: over how many groups the generated subnets are spread; 0 for the global table.
     #[arg(long, default_value_t = 2)]
     groups: usize,
+    /// Ask without a group, whatever group a subnet is in. Each prefix must be in one group only.
+    #[arg(long)]
+    without_group: bool,
 }
 
 /// The hosts.
@@ -267,7 +270,15 @@ impl Arguments {
     }
 
     fn places(&self) -> Result<Vec<Place>, Failed> {
-        let Places { subnet, group, generate, length, generate_ipv6, groups } = &self.places;
+        let mut places = self.named_places()?;
+        if self.places.without_group {
+            places = places.into_iter().map(Place::without_naming_the_group).collect();
+        }
+        Ok(places)
+    }
+
+    fn named_places(&self) -> Result<Vec<Place>, Failed> {
+        let Places { subnet, group, generate, length, generate_ipv6, groups, .. } = &self.places;
         if subnet.is_empty() {
             if self.server.own_proxy.is_none() {
                 return Err("name the subnets of the server with --subnet and --group".into());
@@ -296,6 +307,10 @@ impl Arguments {
         let Troubles { trouble, rounds, calm, during, trouble_seconds, late_milliseconds } = self.troubles;
         if trouble.is_some_and(Trouble::is_of_the_ipam) && *ipam == Product::Embedded {
             return Err("the embedded IPAM cannot be made to fail; choose another with --ipam".into());
+        }
+        let has_no_group = |place: &Place| place.group.is_none();
+        if matches!(ipam, Product::Nautobot | Product::Phpipam) && plan.places.iter().any(has_no_group) {
+            return Err("this IPAM has every subnet in a group; name them, and ask without with --without-group".into());
         }
         let setup = Setup {
             program: fs::canonicalize(program).map_err(|error| format!("{}: {error}", program.display()))?,
@@ -419,6 +434,8 @@ mod tests {
         assert_eq!(groups(&["--group", "", "--group", "B"]).expect("places"), [None, some("B")]);
         assert!(groups(&["--group", "A", "--group", "B", "--group", "C"]).is_err());
         assert!(parsed(&["--url", "http://x:1"]).places().is_err(), "another server's subnets must be named");
+        let asked = parsed(&[&two[..], &["--group", "A", "--without-group"]].concat()).places().expect("places");
+        assert_eq!(asked[0].next_ip(None), "/ipam/subnet/10.0.0.0/24/next_ip?mac&group=");
     }
 
     #[test]
