@@ -19,7 +19,9 @@ pub fn addresses_between(first: IpAddr, last: IpAddr) -> impl Iterator<Item = Ip
 
 /// A set of addresses that takes memory for its gaps, not for its addresses: a million in a row cost as much as one.
 ///
-/// Held addresses are such a set. The lowest free ones are offered, so that they lie side by side.
+/// Held addresses are such a set. The lowest free ones are offered, so that they lie side by side where the IPAM records
+/// none. Each recorded one between them makes a gap, and each run costs 34 bytes: where every other address is recorded,
+/// so does each held one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressSet {
     /// First and last address of each run, ascending; between two runs there is a gap.
@@ -43,16 +45,36 @@ impl AddressSet {
         self.runs_within(address, address).next().is_some()
     }
 
-    /// How many addresses lie between two, both included.
+    /// How many addresses lie between two, both included. None when the last is below the first.
     pub fn count_within(&self, first: IpAddr, last: IpAddr) -> usize {
         self.runs_within(first, last).map(length).sum()
     }
 
-    /// The longest runs of addresses between two, both included: first and last of each, ascending.
+    /// The longest runs of addresses between two, both included: first and last of each, ascending. None when the last is
+    /// below the first.
     pub fn runs_within(&self, first: IpAddr, last: IpAddr) -> impl Iterator<Item = (IpAddr, IpAddr)> + '_ {
         let ended = self.runs.partition_point(|run| run.1 < first);
-        let begun = self.runs[ended..].iter().take_while(move |run| run.0 <= last);
+        let begun = self.runs[ended..].iter().take_while(move |run| first <= last && run.0 <= last);
         begun.map(move |run| (run.0.max(first), run.1.min(last)))
+    }
+
+    /// The addresses between two, both included, that are not in the set, lowest first. None when the last is below the
+    /// first.
+    ///
+    /// Each is worked out when it is asked for, and a run is passed in one step: neither 2^128 addresses nor a million in
+    /// the set cost anything.
+    pub fn absent_within(&self, first: IpAddr, last: IpAddr) -> impl Iterator<Item = IpAddr> + '_ {
+        let mut runs = self.runs_within(first, last).peekable();
+        let mut next = Some(first);
+        std::iter::from_fn(move || {
+            // Behind a run there is a gap, so that no second one begins there.
+            if let Some(run) = runs.next_if(|run| Some(run.0) == next) {
+                next = next_address(run.1);
+            }
+            let absent = next.filter(|address| *address <= last)?;
+            next = next_address(absent);
+            Some(absent)
+        })
     }
 
     /// Appends an address that is not below those that are there, unless it is one of them.
@@ -144,7 +166,42 @@ mod tests {
             prop_assert_eq!(set.count_within(first, last), within.len());
             let runs = set.runs_within(first, last);
             prop_assert_eq!(runs.flat_map(|(first, last)| addresses_between(first, last)).collect::<Vec<_>>(), within);
+            // A walk of its own, for there may be 2^128 between two.
+            let absent: Vec<IpAddr> = addresses_between(first, last).filter(|it| !tree.contains(it)).take(40).collect();
+            prop_assert_eq!(set.absent_within(first, last).take(40).collect::<Vec<_>>(), absent);
         }
+    }
+
+    #[test]
+    fn nothing_lies_between_an_address_and_a_lower_one() {
+        let set: AddressSet = addresses_between(ip("10.0.0.1"), ip("10.0.0.9")).collect();
+        for (first, last) in [("10.0.0.7", "10.0.0.3"), ("10.0.0.12", "10.0.0.3"), ("10.0.0.7", "10.0.0.0")] {
+            let (first, last) = (ip(first), ip(last));
+            assert_eq!(set.runs_within(first, last).next(), None, "{first} {last}");
+            assert_eq!(set.count_within(first, last), 0, "{first} {last}");
+            assert_eq!(set.absent_within(first, last).next(), None, "{first} {last}");
+        }
+    }
+
+    #[test]
+    fn what_is_absent_ends_with_the_last_address_even_when_asked_again() {
+        let set: AddressSet = addresses_between(ip("255.255.255.252"), ip("255.255.255.254")).collect();
+        let mut absent = set.absent_within(ip("255.255.255.253"), ip("255.255.255.255"));
+        assert_eq!([absent.next(), absent.next(), absent.next()], [Some(ip("255.255.255.255")), None, None]);
+        let mut absent = set.absent_within(ip("255.255.255.251"), ip("255.255.255.253"));
+        assert_eq!([absent.next(), absent.next(), absent.next()], [Some(ip("255.255.255.251")), None, None]);
+    }
+
+    #[test]
+    fn a_run_is_passed_in_one_step_however_long_it_is() {
+        let set = AddressSet { runs: vec![(ip("2001:db8::1"), ip("2001:db8:ffff::"))], count: usize::MAX };
+        let absent: Vec<IpAddr> = set.absent_within(ip("2001:db8::"), ip("2001:dff::")).take(2).collect();
+        assert_eq!(absent, [ip("2001:db8::"), ip("2001:db8:ffff::1")]);
+    }
+
+    #[test]
+    fn a_run_costs_its_two_ends() {
+        assert_eq!(size_of::<(IpAddr, IpAddr)>(), 34, "as the documentation of the set says");
     }
 
     #[test]

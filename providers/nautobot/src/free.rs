@@ -10,8 +10,8 @@ use crate::client::{Client, PAGE};
 /// The lowest free addresses of the prefix that the query allows.
 ///
 /// The first page starts at the beginning and is large enough for what is held, so that it is nearly always the only
-/// one. A page may be shorter than was asked for because of the site's `MAX_PAGE_SIZE`, hence only an empty one is the
-/// end.
+/// one. The next one starts behind what is held there. A page may be shorter than was asked for because of the site's
+/// `MAX_PAGE_SIZE`, hence only an empty one is the end.
 pub(crate) async fn free_addresses(client: &Client, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
     let (first, last) = subnet.prefix.offerable(subnet.pool);
     let mut found = BTreeSet::new();
@@ -25,10 +25,10 @@ pub(crate) async fn free_addresses(client: &Client, subnet: &Subnet, query: Free
         let offerable =
             page.into_iter().filter(|address| subnet.is_offerable(*address) && !query.held.contains(*address));
         found.extend(offerable);
-        if highest >= last {
+        from = next_address(highest).and_then(|next| query.held.absent_within(next, last).next());
+        if from.is_none() {
             break;
         }
-        from = next_address(highest);
     }
     Ok(found.into_iter().take(query.at_most).collect())
 }

@@ -2,19 +2,20 @@
 //!
 //! `available-ips` is a plain list from the lowest address on, with a limit and without pages. The limit is silently
 //! cut to `MAX_PAGE_SIZE` (1000, unless the server is set otherwise; `-1` would list a whole /8). When held addresses fill
-//! what can be listed, the rest is worked out block by block from the addresses and ranges that are recorded.
+//! what can be listed, the rest is worked out block by block from the addresses and ranges that are recorded. Only what is
+//! not held makes a block large, so that any number of held addresses in a row is passed in one step.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result, Subnet, addresses_between, next_address};
+use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Prefix, Result, Subnet, next_address};
 
 use crate::client::{ADDRESSES, PAGE, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT};
 use crate::note::Note;
 use crate::provider::{gone_as, vrf_filter};
 use crate::{Netbox, wire};
 
-/// So many bits of addresses are looked at in one request: a little more than one page of them.
+/// Each block has at most so many bits of addresses that are not held: a little more than one page of them.
 const BLOCK_BITS: u8 = 10;
 
 /// The status of a prefix that holds prefixes.
@@ -36,8 +37,10 @@ pub(crate) async fn addresses(netbox: &Netbox, subnet: &Subnet, query: FreeQuery
     // Nothing listed: the subnet is full. (Or `mark_utilized` is set, up to 4.2: then NetBox gives nothing out.)
     let Some(&highest) = listed.last() else { return Ok(free) };
     let may_be_cut = rows.len() >= asked || free.is_empty() || looks_like_a_page(rows.len());
-    if free.len() < query.at_most && highest < last && may_be_cut {
-        add_behind(netbox, subnet, query, highest, &mut free).await?;
+    // Of an IPv6 prefix, what is listed begins before the first.
+    let behind = next_address(highest).and_then(|next| query.held.absent_within(next.max(first), last).next());
+    if let Some(from) = behind.filter(|_| free.len() < query.at_most && may_be_cut) {
+        add_behind(netbox, subnet, query, from, &mut free).await?;
     }
     Ok(free)
 }
@@ -70,27 +73,27 @@ fn looks_like_a_page(rows: usize) -> bool {
     rows >= 10 && (rows.is_multiple_of(5) || rows.is_power_of_two())
 }
 
-/// Adds the free addresses above `highest`, until there are enough.
+/// Adds the free addresses from one on that may be offered and is not held, until there are enough.
 async fn add_behind(
     netbox: &Netbox,
     subnet: &Subnet,
     query: FreeQuery<'_>,
-    highest: IpAddr,
+    from: IpAddr,
     free: &mut Vec<IpAddr>,
 ) -> Result<()> {
     let record = netbox.record(subnet).await?;
     let ranges = ranges(netbox, subnet, &record).await?;
-    let mut next = next_address(highest);
-    while let Some(from) = next.filter(|next| subnet.prefix.contains(*next) && free.len() < query.at_most) {
-        let block = block(subnet.prefix, from);
+    let (_, last) = subnet.prefix.offerable(subnet.pool);
+    let mut next = Some(from);
+    while let Some(from) = next.filter(|_| free.len() < query.at_most) {
+        let block = block(subnet.prefix, query.held, from);
         let used = used(netbox, subnet, &record, block).await?;
         let is_free = |address: &IpAddr| {
-            !used.contains(address)
-                && !ranges.iter().any(|(low, high)| low <= address && address <= high)
-                && is_wanted(subnet, query, *address)
+            !used.contains(address) && !ranges.iter().any(|(low, high)| low <= address && address <= high)
         };
-        free.extend(addresses_between(from, block.last()).filter(is_free).take(query.at_most - free.len()));
-        next = next_address(block.last());
+        let absent = query.held.absent_within(from, block.last().min(last));
+        free.extend(absent.filter(is_free).take(query.at_most - free.len()));
+        next = next_address(block.last()).and_then(|behind| query.held.absent_within(behind, last).next());
     }
     Ok(())
 }
@@ -128,27 +131,52 @@ async fn ranges(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix) -> Resu
     rows.iter().map(|range| ends(range).ok_or_else(odd)).collect()
 }
 
-/// The block that an address of a prefix is in; the whole prefix when it is small.
-fn block(prefix: Prefix, address: IpAddr) -> Prefix {
-    let (bits, all) = match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
+/// The block that an address of a prefix is in: the widest one within the prefix that has few addresses that are not
+/// held.
+fn block(prefix: Prefix, held: &AddressSet, address: IpAddr) -> Prefix {
+    let all = if prefix.is_ipv6() { 128 } else { 32 };
+    let is_small = |block: &Prefix| {
+        // `None` stands for all of IPv6.
+        let size = 1_u128.checked_shl(u32::from(all - block.length()));
+        let held = held.count_within(block.network(), block.last()) as u128;
+        size.is_some_and(|size| size.saturating_sub(held) <= 1 << BLOCK_BITS)
     };
-    let length = prefix.length().max(all - BLOCK_BITS);
-    let network = bits & u128::MAX.checked_shl(u32::from(all - length)).unwrap_or(0);
+    let smallest = prefix.length().max(all - BLOCK_BITS);
+    let wider = (prefix.length()..smallest).rev().map(|length| around(address, length)).take_while(is_small);
+    wider.last().unwrap_or_else(|| around(address, smallest))
+}
+
+/// The prefix of this length that an address is in.
+fn around(address: IpAddr, length: u8) -> Prefix {
     let network = match address {
-        IpAddr::V4(_) => IpAddr::V4(u32::try_from(network).expect("an IPv4 address has 32 bits").into()),
-        IpAddr::V6(_) => IpAddr::V6(network.into()),
+        IpAddr::V4(address) => {
+            let host = u32::MAX.checked_shr(u32::from(length)).unwrap_or(0);
+            IpAddr::V4((address.to_bits() & !host).into())
+        }
+        IpAddr::V6(address) => {
+            let host = u128::MAX.checked_shr(u32::from(length)).unwrap_or(0);
+            IpAddr::V6((address.to_bits() & !host).into())
+        }
     };
     Prefix::new(network, length).expect("the bits behind the length are zero")
 }
 
 #[cfg(test)]
 mod tests {
+    use ipam_provider::addresses_between;
+
     use super::*;
 
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    fn block_among(held: &AddressSet, prefix: &str, address: &str) -> String {
+        block(prefix.parse().expect("a prefix"), held, ip(address)).to_string()
+    }
+
     fn block_of(prefix: &str, address: &str) -> String {
-        block(prefix.parse().expect("a prefix"), address.parse().expect("an address")).to_string()
+        block_among(&AddressSet::default(), prefix, address)
     }
 
     #[test]
@@ -159,6 +187,19 @@ mod tests {
         assert_eq!(block_of("0.0.0.0/0", "255.255.255.255"), "255.255.252.0/22");
         assert_eq!(block_of("2001:db8::/64", "2001:db8::1:0:7"), "2001:db8::1:0:0/118");
         assert_eq!(block_of("::/0", "::1"), "::/118");
+    }
+
+    #[test]
+    fn held_addresses_make_a_block_no_larger() {
+        // Each eighth of 10.1.0.0/16 has one address that is not held.
+        let held = |address: &IpAddr| !matches!(address, IpAddr::V4(address) if address.to_bits() % 8192 == 77);
+        let held: AddressSet = addresses_between(ip("10.1.0.0"), ip("10.1.255.255")).filter(held).collect();
+        assert_eq!(block_among(&held, "10.0.0.0/8", "10.1.0.77"), "10.1.0.0/16");
+        assert_eq!(block_among(&held, "10.1.128.0/17", "10.1.128.77"), "10.1.128.0/17", "within the prefix");
+        assert_eq!(block_among(&held, "10.0.0.0/8", "10.2.0.0"), "10.2.0.0/22", "nothing is held there");
+        let held: AddressSet = addresses_between(ip("2001:db8::"), ip("2001:db8::fbff")).collect();
+        assert_eq!(block_among(&held, "2001:db8::/64", "2001:db8::fc00"), "2001:db8::/112");
+        assert_eq!(block_among(&held, "::/0", "2001:db8::fc00"), "2001:db8::/112");
     }
 
     #[test]

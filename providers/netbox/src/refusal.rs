@@ -35,7 +35,8 @@ pub(crate) fn error(answer: &Answer, permission: &str) -> Error {
         // Deleting what other records need, or no room for a next address.
         409 => Error::new(ErrorKind::Rejected, format!("{WHAT} refuses this because other records depend on it")),
         500 if contains(&answer.body, "maintenance mode") => {
-            Error::new(ErrorKind::Unavailable, format!("{WHAT} is in maintenance mode and takes no changes"))
+            let text = format!("{WHAT} is in maintenance mode and takes no changes");
+            return Error::new(ErrorKind::Unavailable, text);
         }
         _ => return answer.error(WHAT),
     };
@@ -130,6 +131,8 @@ fn contains(body: &[u8], words: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
     use serde_json::json;
 
     use super::*;
@@ -200,15 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_failure_inside_netbox_reaches_people() {
+    fn nothing_of_a_failure_inside_netbox_reaches_people_or_the_log() {
         let inside = json!({"error": "connection to server at \"db.internal\", port 15432 failed"}).to_string();
-        for status in [500, 502, 503] {
-            let failed = error(&answer(status, &inside), "x");
+        let maintenance = json!({"error": "NetBox is currently operating in maintenance mode and …"}).to_string();
+        for (status, body) in [(500, &inside), (502, &inside), (503, &inside), (500, &maintenance)] {
+            let failed = error(&answer(status, body), "x");
             assert_eq!(failed.kind(), ErrorKind::Unavailable);
             assert!(!failed.to_string().contains("db.internal"), "{failed}");
+            assert!(failed.source().is_none(), "{failed:?}");
         }
-        let maintenance = refused(500, json!({"error": "NetBox is currently operating in maintenance mode and …"}));
-        assert_eq!(maintenance.0, ErrorKind::Unavailable);
-        assert!(maintenance.1.contains("maintenance mode"), "{}", maintenance.1);
+        let maintenance = error(&answer(500, &maintenance), "x");
+        assert!(maintenance.to_string().contains("maintenance mode"), "{maintenance}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet, addresses_between};
+use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet};
 
 use crate::Phpipam;
 use crate::failure::{Failure, WHAT};
@@ -72,7 +72,7 @@ impl Phpipam {
         );
         let (lowest, last) = subnet.prefix.offerable(subnet.pool);
         let (mut found, mut look_ups) = (Vec::new(), 0);
-        for address in addresses_between(lowest.max(first), last).filter(|address| !query.held.contains(*address)) {
+        for address in query.held.absent_within(lowest.max(first), last) {
             if found.len() == query.at_most || look_ups == LOOK_UPS_AT_MOST {
                 break;
             }
@@ -98,8 +98,7 @@ impl Phpipam {
 /// The lowest addresses for hosts that are neither used nor held.
 fn unused(subnet: &Subnet, query: FreeQuery<'_>, used: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
     let (first, last) = subnet.prefix.offerable(subnet.pool);
-    let is_free = |address: &IpAddr| !used.contains(address) && !query.held.contains(*address);
-    addresses_between(first, last).filter(is_free).take(query.at_most).collect()
+    query.held.absent_within(first, last).filter(|address| !used.contains(address)).take(query.at_most).collect()
 }
 
 /// For operations on a subnet that was found before.

@@ -114,8 +114,8 @@ pub(super) fn visit(connection: &Connection, subnet: i64, mut visit: impl FnMut(
 
 /// Free addresses, lowest first: at most `at_most`, none of `held`.
 ///
-/// Extents are read one by one, held runs skipped as a whole and addresses counted off one by one, so that neither the
-/// size of a subnet nor the number of its holds costs anything.
+/// Extents are read one by one, and held runs are passed as a whole, so that neither the size of a subnet nor the number
+/// of its holds costs anything.
 pub(super) fn lowest(
     connection: &Connection,
     subnet: i64,
@@ -124,17 +124,8 @@ pub(super) fn lowest(
 ) -> rusqlite::Result<Vec<Key>> {
     let mut found = Vec::new();
     visit(connection, subnet, |extent| {
-        let mut held = held.runs_within(extent.first.address(), extent.last.address()).map(Span::from).peekable();
-        let mut next = Some(extent.first);
-        while let Some(key) = next.filter(|key| *key <= extent.last && found.len() < at_most) {
-            next = match held.next_if(|run| run.first == key) {
-                Some(run) => run.last.next(),
-                None => {
-                    found.push(key);
-                    key.next()
-                }
-            };
-        }
+        let free = held.absent_within(extent.first.address(), extent.last.address()).map(Key::from);
+        found.extend(free.take(at_most - found.len()));
         found.len() < at_most
     })?;
     Ok(found)

@@ -304,6 +304,54 @@ async fn more_held_addresses_than_netbox_lists_do_not_hide_the_free_ones() {
     assert!(running.server.take_requests().len() < 12, "the whole subnet is not looked through");
 }
 
+/// So many addresses from 10.16.0.0 on.
+fn from_10_16(count: u32) -> impl Iterator<Item = IpAddr> {
+    (0..count).map(|host| (0x0a10_0000 + host).to_be_bytes().into())
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_held_addresses_in_a_row_cost_one_look_behind_them() {
+    let netbox = netbox();
+    netbox.add_prefix("10.16.0.0/12", None);
+    netbox.record("10.17.134.160/12", None);
+    let running = Running::start(netbox, with_mac());
+    let found = subnet(&running, "10.16.0.0/12", None).await;
+    let held: AddressSet = from_10_16(100_000).collect();
+    asked(&running);
+    assert_eq!(free(&running, &found, 2, &held).await, ["10.17.134.161", "10.17.134.162"].map(ip));
+    // What is listed, whether there are ranges, those, the prefix, and one block of addresses.
+    assert_eq!(asked(&running), 5);
+}
+
+#[tokio::test]
+async fn recorded_addresses_between_held_ones_are_looked_at_many_at_once() {
+    let netbox = netbox();
+    netbox.add_prefix("10.16.0.0/12", None);
+    let (mut recorded, held): (Vec<IpAddr>, Vec<IpAddr>) =
+        from_10_16(100_000).partition(|address| matches!(address, IpAddr::V4(it) if it.to_bits() % 1000 == 0));
+    // The last one is free, although those around it are held.
+    let hole = recorded.pop().expect("an address");
+    for address in recorded {
+        netbox.record(&format!("{address}/12"), None);
+    }
+    let running = Running::start(netbox, with_mac());
+    let found = subnet(&running, "10.16.0.0/12", None).await;
+    asked(&running);
+    assert_eq!(free(&running, &found, 2, &held.into_iter().collect()).await, [hole, ip("10.17.134.160")]);
+    assert!(asked(&running) < 12, "not one for each of a hundred");
+}
+
+#[tokio::test]
+async fn nothing_is_looked_for_where_all_the_rest_is_held() {
+    let netbox = netbox();
+    netbox.add_prefix("10.16.0.0/16", None);
+    let running = Running::start(netbox, with_mac());
+    let found = subnet(&running, "10.16.0.0/16", None).await;
+    asked(&running);
+    assert_eq!(free(&running, &found, 2, &from_10_16(65_536).collect()).await, [] as [IpAddr; 0]);
+    assert_eq!(asked(&running), 1);
+}
+
 #[tokio::test]
 async fn ranges_keep_addresses_back_as_the_version_does() {
     for (version, expected) in [(Version::V3_7, [1, 2, 30]), (Version::V4_6, [1, 2, 20])] {

@@ -60,12 +60,37 @@ async fn many_holds_are_passed_with_few_requests() {
     assert_eq!(found.expect("free"), ["10.0.9.197", "10.0.9.198", "10.0.9.199"].map(ip));
     let requests = fixture.server.take_requests();
     let starts: Vec<_> = requests.iter().filter_map(|request| request.parameter("range_start")).collect();
-    assert_eq!(starts, ["10.0.3.233", "10.0.7.209"], "from where the page before ended");
-    assert_eq!(requests.len(), 3, "three pages");
+    assert_eq!(starts, ["10.0.9.197"], "from behind what is held");
+    assert_eq!(requests.len(), 2, "two pages");
     // `limit=0` is a whole page and `limit=-1` the whole prefix.
     assert!(
         requests.iter().filter_map(|request| request.parameter("limit")).all(|limit| limit != "0" && limit != "-1")
     );
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_holds_in_a_row_are_passed_in_one_step() {
+    let fixture = Fixture::new();
+    fixture.ipam.add_prefix("Production", "10.16.0.0/12", "network", "");
+    let subnet = fixture.subnet("Production", "10.16.0.0/12").await;
+    fixture.ipam.take("Production", ip("10.17.134.160"));
+    fixture.server.take_requests();
+    let held: AddressSet = (0..100_000u32).map(|host| IpAddr::from((0x0a10_0000 + host).to_be_bytes())).collect();
+    let found = fixture.provider.free_addresses(&subnet, FreeQuery { at_most: 2, held: &held }).await;
+    assert_eq!(found.expect("free"), ["10.17.134.161", "10.17.134.162"].map(ip));
+    assert_eq!(fixture.server.take_requests().len(), 2, "what is listed first, and what lies behind the held ones");
+}
+
+#[tokio::test]
+async fn nothing_is_listed_where_all_the_rest_is_held() {
+    let fixture = Fixture::new();
+    fixture.ipam.add_prefix("Production", "10.16.0.0/16", "network", "");
+    let subnet = fixture.subnet("Production", "10.16.0.0/16").await;
+    fixture.server.take_requests();
+    let held: AddressSet = (0..65_536u32).map(|host| IpAddr::from((0x0a10_0000 + host).to_be_bytes())).collect();
+    let found = fixture.provider.free_addresses(&subnet, FreeQuery { at_most: 2, held: &held }).await;
+    assert_eq!(found.expect("an answer"), [] as [IpAddr; 0]);
+    assert_eq!(fixture.server.take_requests().len(), 1);
 }
 
 #[tokio::test]
