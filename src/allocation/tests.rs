@@ -716,6 +716,30 @@ async fn at_the_limit_parallel_questions_of_one_mac_are_answered_alike() {
     }
 }
 
+#[tokio::test]
+async fn only_the_hold_that_is_meant_is_ended_and_none_that_is_being_reserved() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let address = stage.next(&place, mac(1)).await.expect("an address");
+    let scope = stage.allocator.holds().list().remove(0).scope;
+    let holds = stage.allocator.holds().of(scope).await;
+    let hold = holds.table().get(address, stage.clock.now()).expect("a hold");
+    assert_eq!(holds.end_if(address, |hold| hold.mac == mac(2)), None);
+    holds.change(|table, _| {
+        table.put(address, &Hold { state: HoldState::Adding, ..hold.clone() });
+        Some(address)
+    });
+    assert_eq!(holds.end_if(address, |_| true), None);
+    holds.change(|table, _| {
+        table.put(address, &hold);
+        Some(address)
+    });
+    let generation = holds.generation();
+    assert_eq!(holds.end_if(address, |hold| hold.mac == mac(1)).map(|ended| ended.mac), Some(mac(1)));
+    assert_eq!(holds.table().get(address, stage.clock.now()), None);
+    assert_ne!(holds.generation(), generation, "the address may be offered at once");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reservation_that_turns_up_after_its_caller_was_told_of_a_failure_is_named() {
     let stage = Stage::start().await;

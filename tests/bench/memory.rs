@@ -1,8 +1,8 @@
 //! How much memory the proxy takes: `cargo bench --bench memory`.
 //!
 //! The proxy is the whole of it, a process with journal and embedded IPAM. It is measured idle, with a million holds in a
-//! thousand subnets of IPv4 and IPv6, and with a million in one; each time again after a restart, when the holds come from the journal. What
-//! is printed is what the system says of the process (`VmRSS` and `VmHWM` in `/proc/<pid>/status`), and
+//! thousand subnets of IPv4 and IPv6, and with a million in one; each time again after a restart, when the holds come from
+//! the journal. What is printed is what the system says of the process (`VmRSS` and `VmHWM` in `/proc/<pid>/status`), and
 //!
 //! - how much processor time the idle proxy takes;
 //! - how long the slowest answer took while the journal was written anew, which the proxy does within a minute of so many
