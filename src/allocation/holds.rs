@@ -16,7 +16,7 @@ use moka::future::Cache;
 use serde::Serialize;
 
 use super::hold::{Hold, HoldState, Scope};
-use super::journal::{self, Journal, JournalError, Snapshot};
+use super::journal::{self, Entry, Journal, JournalError, Snapshot};
 use super::table::{Claim, Count, Grant, HoldTable};
 use super::{Clock, Failure, GroupChoice, Timestamp};
 
@@ -224,9 +224,8 @@ impl Holds {
 
     /// Removes ended holds, so that [`count`](Self::count) is right again.
     pub(super) fn sweep(&self) {
-        let now = self.shared.clock.now();
         for (_, subnet) in &self.tables {
-            subnet.table().sweep(now);
+            subnet.change(|_, _| None);
         }
     }
 
@@ -286,7 +285,8 @@ impl SubnetHolds {
     pub(super) fn change(&self, change: impl FnOnce(&mut HoldTable, Timestamp) -> Option<IpAddr>) -> Option<IpAddr> {
         let now = self.shared.clock.now();
         let mut table = self.table();
-        table.sweep(now);
+        // A proxy that ran when they ended has looked for them as long as they were held; the next one need not.
+        let given_up: Vec<_> = table.sweep(now).into_iter().map(|address| (address, self.shared.tick())).collect();
         let changed = change(&mut table, now);
         let entry = match &self.shared.journal {
             Some(_) => changed.and_then(|address| table.take_for_journal(address, now)),
@@ -295,8 +295,12 @@ impl SubnetHolds {
         // Numbered under the lock: the order of lines is that of the events, not of the writes.
         let entry = entry.map(|entry| (entry, self.shared.tick()));
         drop(table);
-        if let (Some(journal), Some(address), Some((entry, event))) = (&self.shared.journal, changed, entry) {
-            journal.append(&self.scope, address, &entry, event);
+        if let Some(journal) = &self.shared.journal {
+            let given_up = given_up.into_iter().map(|(address, event)| (address, Entry::Ended, event));
+            let changed = changed.zip(entry).map(|(address, (entry, event))| (address, entry, event));
+            for (address, entry, event) in given_up.chain(changed) {
+                journal.append(&self.scope, address, &entry, event);
+            }
         }
         changed
     }

@@ -38,9 +38,9 @@ const LOCK: &str = "holds.lock";
 /// written again; after a restart a hold may live this much too long, never too short.
 pub(super) const SLACK_OF_LIFE: Duration = Duration::from_secs(60);
 
-/// How long an address of which nobody knows whether it is reserved is held at least after a restart: for the looks that
-/// [`watch`](super::watch) takes. Only of the last day: one that was looked for as long as it was held has no line that says
-/// so.
+/// How long an address of which nobody knows whether it is reserved is held at least after a restart, for the looks that
+/// [`watch`](super::watch) takes: nobody could look while no proxy ran. Where one ran when the hold ended, its end is in the
+/// journal.
 const LOOKED_FOR: Duration = Duration::from_secs(300);
 
 /// Lines beyond twice the live ones before the file is written anew.
@@ -153,7 +153,7 @@ impl Journal {
             TryLockError::WouldBlock => JournalError::InUse(directory.to_owned()),
             TryLockError::Error(source) => failed(source),
         })?;
-        let replayed = read_back(&path, now, count).map_err(failed)?;
+        let replayed = read_back(&path, now, LOOKED_FOR, count).map_err(failed)?;
         let write = |snapshot: &mut Snapshot<'_>| {
             for (scope, table) in &replayed.tables {
                 table.live(now).try_for_each(|(address, hold)| snapshot.write(scope, address, &hold, hold.sequence))?;
@@ -262,7 +262,7 @@ impl Journal {
 
 /// The live holds in a journal that no process has open; for the command line.
 pub(super) fn read(directory: &Path, now: Timestamp) -> io::Result<BTreeMap<Scope, HoldTable>> {
-    Ok(read_back(&directory.join(FILE), now, &Count::default())?.tables)
+    Ok(read_back(&directory.join(FILE), now, Duration::ZERO, &Count::default())?.tables)
 }
 
 fn private() -> OpenOptions {
@@ -302,10 +302,19 @@ fn encode(scope: &Scope, address: IpAddr, hold: Option<&Hold>, event: u64) -> Ve
     text
 }
 
-/// The holds of the file that are live at `now`; none when there is no file.
-fn read_back(path: &Path, now: Timestamp, count: &Count) -> io::Result<Replayed> {
+/// The holds of the file that are live at `now`; none when there is no file. Those without an answer live for `looked_for`
+/// at least.
+fn read_back(path: &Path, now: Timestamp, looked_for: Duration, count: &Count) -> io::Result<Replayed> {
     match File::open(path) {
-        Ok(file) => read_lines(BufReader::with_capacity(BUFFER, file), path, now, count),
+        Ok(file) => {
+            let mut replayed = read_lines(BufReader::with_capacity(BUFFER, file), path, now, count)?;
+            replayed.tables.retain(|_, table| {
+                table.keep_unanswered(now, looked_for);
+                drop(table.remove_ended(now));
+                table.live(now).next().is_some()
+            });
+            Ok(replayed)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Replayed::default()),
         Err(error) => Err(error),
     }
@@ -329,10 +338,6 @@ fn read_lines(mut lines: impl BufRead, path: &Path, now: Timestamp, count: &Coun
             None => log::warn!("{}: line {number} is no hold and passed over", path.display()),
         }
     }
-    replayed.tables.retain(|_, table| {
-        table.remove_ended(now);
-        table.live(now).next().is_some()
-    });
     Ok(replayed)
 }
 
@@ -341,10 +346,6 @@ impl Replayed {
     /// hold that has ended: an older line may come later.
     fn take(&mut self, scope: Scope, address: IpAddr, mut hold: Hold, now: Timestamp, count: &Count) {
         self.next_event = self.next_event.max(hold.sequence + 1);
-        if hold.state == HoldState::Unanswered && now.since(hold.granted) < HOLD_LIFE_AT_MOST {
-            // However long nobody could look: what became of it is to be found out.
-            hold.until = hold.until.max(now + LOOKED_FOR);
-        }
         // The clock may have been far ahead when the line was written.
         hold.until = hold.until.min(now + HOLD_LIFE_AT_MOST);
         let prefix = scope.prefix;
@@ -382,11 +383,23 @@ fn decode(text: &[u8]) -> Option<(Scope, IpAddr, Hold)> {
     Some((scope, line.address, hold))
 }
 
-/// A journal that is written beside the one in use, which stays until this one is complete.
+/// A journal that is written beside the one in use, which stays until this one is complete. One that is not completed
+/// leaves no file behind: it may have taken the last room on the disk.
 struct Fresh<'a> {
     path: &'a Path,
     beside: PathBuf,
     file: File,
+    is_in_place: bool,
+}
+
+impl Drop for Fresh<'_> {
+    fn drop(&mut self) {
+        if !self.is_in_place
+            && let Err(error) = fs::remove_file(&self.beside)
+        {
+            log::warn!("{} cannot be removed: {error}", self.beside.display());
+        }
+    }
 }
 
 impl<'a> Fresh<'a> {
@@ -397,25 +410,28 @@ impl<'a> Fresh<'a> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut writer = BufWriter::with_capacity(BUFFER, create(private().append(true), &beside)?);
+        let file = create(private().append(true), &beside)?;
+        let fresh = Self { path, beside, file, is_in_place: false };
+        let mut writer = BufWriter::with_capacity(BUFFER, &fresh.file);
         let mut snapshot = Snapshot { writer: &mut writer, holds: 0 };
         write(&mut snapshot)?;
         let holds = snapshot.holds;
-        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        Ok((Self { path, beside, file }, holds))
+        writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        Ok((fresh, holds))
     }
 
     /// Puts it in place of the old one, and goes on appending to it.
-    fn put_in_place(self) -> io::Result<File> {
+    fn put_in_place(mut self) -> io::Result<File> {
+        let file = self.file.try_clone()?;
         fs::rename(&self.beside, self.path)?;
-        Ok(self.file)
+        self.is_in_place = true;
+        Ok(file)
     }
 }
 
 /// Takes the live holds one by one, so that they need not be in memory twice.
 pub(super) struct Snapshot<'a> {
-    writer: &'a mut BufWriter<File>,
+    writer: &'a mut dyn Write,
     holds: usize,
 }
 
@@ -548,11 +564,16 @@ mod tests {
         let (journal, _) = open(directory.path(), &clock);
         journal.append(&scope(), address(1), &Entry::Held(hold(&clock, HoldState::Adding)), 1);
         drop(journal);
-        for (hours, found) in [(5, 1), (5, 1), (15, 0)] {
-            clock.advance(Duration::from_secs(hours * 3600));
+        for _ in 0..2 {
+            clock.advance(Duration::from_secs(100 * 3600));
+            assert_eq!(count(directory.path(), &clock), 0, "to commands it has ended");
             let (_journal, holds) = open(directory.path(), &clock);
-            assert_eq!(states(&holds), vec![(address(1), HoldState::Unanswered); found]);
+            assert_eq!(states(&holds), [(address(1), HoldState::Unanswered)]);
         }
+        let (journal, _) = open(directory.path(), &clock);
+        journal.append(&scope(), address(1), &Entry::Ended, 2);
+        drop(journal);
+        assert_eq!(open(directory.path(), &clock).1, []);
     }
 
     #[test]
@@ -616,6 +637,21 @@ mod tests {
         let _first = open(directory.path(), &clock);
         let second = Journal::open(directory.path(), clock.now(), &Count::default()).expect_err("a fault");
         assert!(matches!(second, JournalError::InUse(_)), "{second}");
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_written_anew_takes_no_room() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Clock::manual();
+        let (journal, _) = open(directory.path(), &clock);
+        journal.has_gaps.store(true, Ordering::Relaxed);
+        journal.compact_if_due(|snapshot| {
+            snapshot.write(&scope(), address(1), &hold(&clock, HoldState::Offered), 1)?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        let files = fs::read_dir(directory.path()).expect("a directory").count();
+        assert_eq!(files, 2, "the journal and its lock");
+        assert!(journal.has_gaps.load(Ordering::Relaxed), "it is tried again");
     }
 
     #[test]

@@ -30,8 +30,8 @@ pub(super) trait Shelf: fmt::Debug + Send {
     /// Takes the hold of an address out.
     fn remove(&mut self, address: IpAddr) -> Option<Hold>;
 
-    /// Takes all out that have ended.
-    fn remove_ended(&mut self, now: Timestamp);
+    /// Takes all out that have ended. Tells those of which nobody knew whether they are reserved.
+    fn remove_ended(&mut self, now: Timestamp) -> Vec<IpAddr>;
 
     /// All holds behind an address, or all, by address.
     fn behind(&self, address: Option<IpAddr>) -> Box<dyn Iterator<Item = (IpAddr, Hold)> + '_>;
@@ -185,24 +185,26 @@ impl<const N: usize, S: BuildHasher + Default + fmt::Debug + Send> Shelf for She
         Some(hold)
     }
 
-    fn remove_ended(&mut self, now: Timestamp) {
+    fn remove_ended(&mut self, now: Timestamp) -> Vec<IpAddr> {
         let ended = |packed: &Packed<N>| packed.until() <= now;
         let before = self.holds.len();
         let mut offered: Vec<Offered<N>> = Vec::new();
-        let mut long = Vec::new();
+        let (mut long, mut unanswered) = (Vec::new(), Vec::new());
         for packed in self.holds.starting_at([0; N]).filter(|packed| ended(packed)) {
             offered.extend(self.offered_to(packed).map(|mac| self.entry(mac, packed.key())));
             long.extend(Some(packed.key()).filter(|_| packed.has_long_mac()));
+            unanswered.extend((packed.state() == HoldState::Unanswered).then(|| self.address(packed.key())));
         }
         self.holds.retain(|packed| !ended(packed));
         if self.holds.len() == before {
-            return;
+            return unanswered;
         }
         offered.sort_unstable();
         self.by_mac.retain(|entry| offered.binary_search(entry).is_err());
         for key in long {
             self.long_macs.remove(&key);
         }
+        unanswered
     }
 
     fn behind(&self, address: Option<IpAddr>) -> Box<dyn Iterator<Item = (IpAddr, Hold)> + '_> {

@@ -241,19 +241,27 @@ impl HoldTable {
         Some(removed)
     }
 
-    /// Removes what has ended, if the last time is long enough ago.
-    pub(super) fn sweep(&mut self, now: Timestamp) {
-        if now >= self.next_sweep {
-            self.remove_ended(now);
+    /// Lets those of which nobody knows whether they are reserved live for some time at least, even when they have ended.
+    pub(super) fn keep_unanswered(&mut self, now: Timestamp, at_least: Duration) {
+        let unanswered = self.shelf.behind(None).filter(|(_, hold)| hold.state == HoldState::Unanswered);
+        for (address, hold) in unanswered.collect::<Vec<_>>() {
+            self.put(address, &Hold { until: hold.until.max(now + at_least), ..hold });
         }
     }
 
-    /// Removes what has ended.
-    pub(super) fn remove_ended(&mut self, now: Timestamp) {
+    /// Removes what has ended, if the last time is long enough ago. Tells those of which nobody knew whether they are
+    /// reserved.
+    pub(super) fn sweep(&mut self, now: Timestamp) -> Vec<IpAddr> {
+        if now >= self.next_sweep { self.remove_ended(now) } else { Vec::new() }
+    }
+
+    /// Removes what has ended. Tells the same.
+    pub(super) fn remove_ended(&mut self, now: Timestamp) -> Vec<IpAddr> {
         self.next_sweep = now + SWEEP_EVERY;
         let before = self.shelf.len();
-        self.shelf.remove_ended(now);
+        let unanswered = self.shelf.remove_ended(now);
         self.count.follow(before, self.shelf.len());
+        unanswered
     }
 }
 

@@ -985,6 +985,34 @@ async fn a_reservation_whose_caller_was_not_told_before_the_end_is_looked_for_by
     again(told.0).await.expect_err("it is reserved, and was said to be");
 }
 
+#[tokio::test]
+async fn an_addition_that_was_looked_for_to_its_end_is_not_looked_for_after_a_restart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let seed = Seed::standard();
+    let ipam = ReferenceSubject::start(&seed).await;
+    let place = seed.subnet(Role::Wide).expect("a subnet");
+    let clock = Clock::manual();
+    let start = async || {
+        let holds = Holds::open(directory.path(), clock.clone()).await.expect("holds");
+        Arc::new(Allocator::new(ipam.provider(), Arc::new(holds), RULES))
+    };
+    let unanswered = |allocator: &Allocator| allocator.holds.unanswered(allocator.provider.name()).len();
+    let allocator = start().await;
+    let address = allocator.next_ip(place.prefix, &choice(place), mac(1), None).await.expect("an address");
+    let added = allocator.add(place.prefix, choice(place), address, Requester::default()).await.expect("added");
+    // Killed: nothing of it runs any more.
+    std::mem::forget(added);
+    drop(allocator);
+    // Nothing ran when the hold ended.
+    clock.advance(2 * RULES.hold);
+    let allocator = start().await;
+    assert_eq!(unanswered(&allocator), 1);
+    clock.advance(RULES.hold);
+    allocator.holds().tidy();
+    drop(allocator);
+    assert_eq!(unanswered(&*start().await), 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_journal_that_is_written_anew_while_holds_come_and_go_loses_none() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -130,7 +130,7 @@ impl Allocator {
     pub fn watch_unanswered(self: &Arc<Self>) {
         for (scope, address, hold) in self.holds.unanswered(self.provider.name()) {
             let by = Requester { mac: hold.mac, hostname: None };
-            let request = "a request that the proxy was answering when it stopped".to_owned();
+            let request = "a request before the last start".to_owned();
             let ticket = hold.sequence;
             self.watch(Lost { scope, address, by, before: Some(hold), ticket, request });
         }

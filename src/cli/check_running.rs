@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::net::UnixStream;
 
 use super::output::{say, say_json};
-use super::running::Running;
+use super::running::{Running, no_answer};
 use super::{CommandError, Outcome, load};
 use crate::app::control_socket;
 use crate::settings;
@@ -86,10 +86,11 @@ pub(super) fn run(json: bool, directory: &Path) -> Outcome {
 
 async fn read<T: DeserializeOwned>(running: &Running, path: &str, query: &[(&str, String)]) -> Result<T, CommandError> {
     let answer = running.ask(Method::GET, path, query).await?;
-    answer.json().await.map_err(|_| {
-        CommandError::failed(format!(
+    answer.json().await.map_err(|error| match error.is_timeout() {
+        true => no_answer(&error),
+        false => CommandError::failed(format!(
             "the running proxy answers {path} as no proxy of this version does; restart it after an upgrade"
-        ))
+        )),
     })
 }
 

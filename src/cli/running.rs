@@ -28,6 +28,10 @@ impl Running {
         // The host is not looked at: the socket is where the request goes.
         let request = self.client.request(method, format!("http://localhost{path}")).query(query);
         let answer = request.send().await;
-        answer.map_err(|error| CommandError::failed(format!("the running proxy gives no answer: {error}")))
+        answer.map_err(|error| no_answer(&error))
     }
+}
+
+pub(super) fn no_answer(error: &reqwest::Error) -> CommandError {
+    CommandError::failed(format!("the running proxy gives no answer: {error}"))
 }

@@ -63,7 +63,8 @@ impl Drop for Watchdog {
 
 fn between_pings(limit: Duration) -> Duration {
     // An interval of nothing is not allowed; no manager means it.
-    (limit / 2).max(Duration::from_millis(1))
+    // Three in each limit: one that fails is told in the log before the manager loses patience.
+    (limit / 3).max(Duration::from_millis(1))
 }
 
 #[cfg(test)]
@@ -78,8 +79,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pings_come_twice_per_limit() {
-        assert_eq!(between_pings(Duration::from_secs(30)), Duration::from_secs(15));
+    fn pings_come_three_times_per_limit() {
+        assert_eq!(between_pings(Duration::from_secs(30)), Duration::from_secs(10));
         assert!(between_pings(Duration::ZERO) > Duration::ZERO);
     }
 

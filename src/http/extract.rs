@@ -15,7 +15,7 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
-use ipam_provider::{Mac, Prefix, Requester};
+use ipam_provider::{HOSTNAME_AT_MOST, Mac, Prefix, Requester, is_hostname};
 use tokio::time::timeout;
 
 use super::decode::{form_decoded, group_readings, percent_decoded};
@@ -27,9 +27,6 @@ pub const SLOW_CLIENT: Duration = Duration::from_secs(10);
 
 /// A longer body is not read to its end; Foreman sends none.
 const BODY_AT_MOST: usize = 64 * 1024;
-
-/// Host names are no longer than this (RFC 1035, section 2.3.4).
-const HOSTNAME_AT_MOST: usize = 253;
 
 /// The pattern of the route that a request took. actix knows it too, but matches the path anew for each question.
 pub(super) struct RoutePattern(pub(super) &'static str);
@@ -185,7 +182,7 @@ pub(super) struct AddedFor(pub(super) Requester);
 
 from_head!(AddedFor, |request| {
     let hostname = text_parameter(request, "hostname")?;
-    if hostname.as_ref().is_some_and(|name| name.len() > HOSTNAME_AT_MOST || name.contains(char::is_whitespace)) {
+    if hostname.as_ref().is_some_and(|name| !is_hostname(name)) {
         return Err(ApiError::invalid(format!(
             "Parameter hostname is not a host name; use up to {HOSTNAME_AT_MOST} characters without blanks"
         )));

@@ -14,8 +14,8 @@ use crate::telemetry::request_id::{self, RequestId};
 /// Paths are cut to this many characters in the log.
 const PATH_AT_MOST: usize = 512;
 
-/// Logs `Started GET /path` and `Finished GET /path with 200 (2.61 ms)`: what is only read over the control socket as DEBUG,
-/// because health checks ask again and again, all else as INFO.
+/// Logs `Started GET /path` and `Finished GET /path with 200 (2.61 ms)`: looks over the control socket as DEBUG, because health
+/// checks take them again and again, all else as INFO.
 pub(super) async fn log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -23,9 +23,7 @@ pub(super) async fn log(
     let given = request.headers().get("X-Request-Id").and_then(|id| id.to_str().ok());
     let id = RequestId::accept(given);
     request_id::scope(id, async {
-        let is_own_look =
-            request.method() == Method::GET && access::listener(request.request()) == Some(Listener::Control);
-        let level = if is_own_look { Level::Debug } else { Level::Info };
+        let level = if is_own_look(&request) { Level::Debug } else { Level::Info };
         if !log::log_enabled!(level) {
             return next.call(request).await;
         }
@@ -43,6 +41,13 @@ pub(super) async fn log(
         Ok(response)
     })
     .await
+}
+
+/// Does one of the proxy's own commands only look? `next_ip` is more than a look, whoever asks.
+fn is_own_look(request: &ServiceRequest) -> bool {
+    request.method() == Method::GET
+        && access::listener(request.request()) == Some(Listener::Control)
+        && !request.path().starts_with("/ipam/subnet/")
 }
 
 fn cut(text: &str) -> &str {

@@ -14,20 +14,21 @@ const IPAM: &str = "IPAM";
 
 /// Notes how a call ended.
 pub(super) fn note(request: &HttpRequest, error: Option<&ApiError>) {
-    let Some(error) = error else {
-        if is_answered_by_the_ipam(request) {
-            shared(request).set_trouble(IPAM, None);
+    if let Some(error) = error {
+        log(error);
+    }
+    match error {
+        Some(error) if error.failure().is_some_and(is_trouble_of_the_ipam) => {
+            shared(request).set_trouble(IPAM, Some(error.to_string()));
         }
-        return;
-    };
-    log(error);
-    if error.failure().is_some_and(is_trouble_of_the_ipam) {
-        shared(request).set_trouble(IPAM, Some(error.to_string()));
+        Some(error) if !error.failure().is_some_and(is_answer_of_the_ipam) => {}
+        _ if needs_the_ipam(request) => shared(request).set_trouble(IPAM, None),
+        _ => {}
     }
 }
 
 /// Look-ups are answered from memory too, and holds always are; these calls are not, or not for long.
-fn is_answered_by_the_ipam(request: &HttpRequest) -> bool {
+fn needs_the_ipam(request: &HttpRequest) -> bool {
     let pattern = request.app_data::<RoutePattern>().map_or("", |pattern| pattern.0);
     pattern.starts_with("/ipam/subnet/") && (pattern.ends_with("/next_ip") || pattern.ends_with("/{ip}"))
 }
@@ -39,6 +40,15 @@ fn is_trouble_of_the_ipam(failure: &Failure) -> bool {
             ErrorKind::Unauthenticated | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Unexpected => true,
             ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Unsupported | ErrorKind::Rejected => false,
         },
+        _ => false,
+    }
+}
+
+/// Failures that only an IPAM which works can be the reason of.
+fn is_answer_of_the_ipam(failure: &Failure) -> bool {
+    match failure {
+        Failure::NoFreeAddress { .. } | Failure::AlreadyReserved { .. } => true,
+        Failure::Provider(error) => !is_trouble_of_the_ipam(failure) && error.kind() != ErrorKind::Unsupported,
         _ => false,
     }
 }

@@ -103,6 +103,7 @@ over_every_provider! {
         a_group_costs_nothing_more;
     trouble:
         an_ipam_that_is_gone_does_not_stop_the_start
+        a_refusal_by_an_ipam_that_is_back_ends_its_trouble
         wrong_credentials_are_said
         check_says_that_all_is_well
         check_says_that_the_ipam_is_gone

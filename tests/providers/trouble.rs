@@ -30,6 +30,21 @@ pub(crate) fn an_ipam_that_is_gone_does_not_stop_the_start<V: Vendor>() {
     proxy.assert_sound();
 }
 
+pub(crate) fn a_refusal_by_an_ipam_that_is_back_ends_its_trouble<V: Vendor>() {
+    let ipam = Simulated::<V>::start();
+    let proxy = Proxy::over(&ipam);
+    let foreman = proxy.foreman();
+    let plain = subnet(&ipam.seed, Role::Plain);
+    let (prefix, group) = named(plain);
+    let taken = plain.taken.keys().next().expect("a taken address").to_string();
+    ipam.fail(Fault::Gone);
+    foreman.next_ip(&prefix, Some(&mac(1)), group).expect_err("nobody is there");
+    assert!(proxy.trouble().is_some());
+    ipam.heal();
+    foreman.add(&prefix, &taken, group).expect_err("it is reserved");
+    assert_eq!(proxy.trouble(), None);
+}
+
 pub(crate) fn wrong_credentials_are_said<V: Vendor>() {
     let ipam = Simulated::<V>::start();
     let proxy = Place::new(V::NAME, &V::wrong_settings(&ipam.url())).start();

@@ -114,7 +114,7 @@ impl Located {
         Ok(Store::open_or_create(&self.store)?)
     }
 
-    /// What the proxy over this store has promised. Its journal is always up to date, so a running one need not be asked.
+    /// What the proxy over this store has promised, by its journal: a running one need not be asked.
     pub(super) fn holds(&self) -> Result<Vec<HeldAddress>, CommandError> {
         let state = &self.state_directory;
         let holds = Holds::read(state, &Clock::system()).map_err(|error| {

@@ -3,11 +3,8 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipam_provider::GroupName;
+use ipam_provider::{GroupName, HOSTNAME_AT_MOST, is_hostname};
 use ipam_provider_internal::store::{Contents, OWNER, Scope};
-
-/// Host names are no longer than this (RFC 1035, section 2.3.4).
-const HOSTNAME_AT_MOST: usize = 253;
 
 /// The name of a group that is there.
 pub(super) fn group_name(text: &str) -> Result<GroupName, String> {
@@ -24,9 +21,8 @@ pub(super) fn new_group_name(text: &str) -> Result<GroupName, String> {
 
 /// A host name, as far as the proxy takes one over HTTP.
 pub(super) fn hostname(text: &str) -> Result<String, String> {
-    let is_right = !text.is_empty() && text.len() <= HOSTNAME_AT_MOST && !text.contains(char::is_whitespace);
-    let right = format!("a host name has 1 to {HOSTNAME_AT_MOST} characters and no blanks");
-    if is_right { Ok(text.to_owned()) } else { Err(right) }
+    let right = || format!("a host name has 1 to {HOSTNAME_AT_MOST} characters and no blanks");
+    if is_hostname(text) { Ok(text.to_owned()) } else { Err(right()) }
 }
 
 /// An owner other than the proxy, which knows by its own mark what it may touch again.

@@ -66,11 +66,19 @@ pub enum StoreError {
         /// What to do.
         advice: &'static str,
     },
-    /// Something is to be deleted, or made a container, that holds something.
+    /// Something is to be deleted that holds something.
     #[error("{what} holds {holds}; delete these first, or ask for them to be deleted with it")]
     NotEmpty {
         /// What was to be deleted.
         what: String,
+        /// What it holds, with the number.
+        holds: String,
+    },
+    /// A leaf is to be made a container and holds something that a container does not.
+    #[error("Subnet {subnet} holds {holds}, and a container holds only subnets; delete these first")]
+    NoContainer {
+        /// The leaf, as messages name it.
+        subnet: String,
         /// What it holds, with the number.
         holds: String,
     },
@@ -184,6 +192,7 @@ impl StoreError {
             }
             Self::Overlap { .. }
             | Self::NotEmpty { .. }
+            | Self::NoContainer { .. }
             | Self::Container(_)
             | Self::Outside { .. }
             | Self::NotOfferable { .. }

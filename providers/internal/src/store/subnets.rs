@@ -194,7 +194,7 @@ impl Writing<'_> {
     ///
     /// # Errors
     /// Those of [`add_subnet`](Self::add_subnet) when it moves or changes its nature,
-    /// [`NotEmpty`](StoreError::NotEmpty) when it becomes a container and has records, and
+    /// [`NoContainer`](StoreError::NoContainer) when it becomes a container and has records, and
     /// [`NotOfferable`](StoreError::NotOfferable) when it stops being a pool and its first or last address is recorded.
     pub fn edit_subnet(&self, id: i64, edit: SubnetEdit) -> Result<SubnetRecord> {
         let old = self.subnet(id)?;
@@ -234,8 +234,12 @@ impl Writing<'_> {
     /// must not be deleted with it.
     pub fn delete_subnet(&self, id: i64, contents: Contents) -> Result<()> {
         let subnet = self.subnet(id)?;
-        if contents == Contents::MustBeEmpty {
-            self.must_hold_no_address(&subnet)?;
+        let used = self.usage(&subnet)?.used;
+        if contents == Contents::MustBeEmpty && used > 0 {
+            return Err(StoreError::NotEmpty {
+                what: format!("Subnet {subnet}"),
+                holds: format!("addresses ({used})"),
+            });
         }
         self.remove_subnet(id)
     }
@@ -254,23 +258,13 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn must_hold_no_address(&self, subnet: &SubnetRecord) -> Result<()> {
-        match self.usage(subnet)?.used {
-            0 => Ok(()),
-            used => {
-                Err(StoreError::NotEmpty { what: format!("Subnet {subnet}"), holds: format!("addresses ({used})") })
-            }
-        }
-    }
-
+    /// A subnet that is to be a container has neither addresses nor excluded ranges.
     fn must_hold_nothing(&self, subnet: &SubnetRecord) -> Result<()> {
-        self.must_hold_no_address(subnet)?;
-        match self.excluded_ranges(subnet.id)?.len() {
-            0 => Ok(()),
-            ranges => {
-                let holds = format!("excluded ranges ({ranges})");
-                Err(StoreError::NotEmpty { what: format!("Subnet {subnet}"), holds })
-            }
-        }
+        let holds = match (self.usage(subnet)?.used, self.excluded_ranges(subnet.id)?.len()) {
+            (0, 0) => return Ok(()),
+            (0, ranges) => format!("excluded ranges ({ranges})"),
+            (used, _) => format!("addresses ({used})"),
+        };
+        Err(StoreError::NoContainer { subnet: subnet.to_string(), holds })
     }
 }
