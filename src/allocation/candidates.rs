@@ -5,12 +5,11 @@
 //! from the provider that contradicts it, moves the subnet to the next generation. Callers that come while a batch is
 //! being fetched wait for that one call.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ipam_provider::{FreeQuery, Provider, Subnet};
+use ipam_provider::{AddressSet, FreeQuery, Provider, Subnet, addresses_between, next_address};
 use moka::future::Cache;
 
 use super::hold::Scope;
@@ -23,12 +22,16 @@ const BATCH: usize = 64;
 /// How many are fetched at most: more would be stale before they are used.
 const BATCH_AT_MOST: usize = 4096;
 
+/// The ends of all addresses of both families, in the order of [`IpAddr`].
+const LOWEST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const HIGHEST: IpAddr = IpAddr::V6(Ipv6Addr::from_bits(u128::MAX));
+
 /// Addresses that were free when the provider was asked.
 #[derive(Debug)]
 pub(super) struct Batch {
-    addresses: Vec<IpAddr>,
-    /// How many addresses at the beginning have been given out.
-    used: AtomicUsize,
+    addresses: AddressSet,
+    /// All addresses below this one have been given out; `None` when all have.
+    from: Mutex<Option<IpAddr>>,
     /// There are no more than these. Known of an empty answer only: one with fewer addresses than were asked for may be
     /// all that the provider could find in reasonable time.
     pub(super) is_all: bool,
@@ -41,15 +44,21 @@ pub(super) struct Batch {
 
 impl Batch {
     /// The addresses that nobody was given yet, lowest first.
-    pub(super) fn left(&self) -> &[IpAddr] {
-        &self.addresses[self.used.load(Ordering::Relaxed)..]
+    pub(super) fn left(&self) -> impl Iterator<Item = IpAddr> {
+        let from = *self.from.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs = from.into_iter().flat_map(|from| self.addresses.runs_within(from, HIGHEST));
+        runs.flat_map(|(first, last)| addresses_between(first, last))
     }
 
     /// Somebody was given this address, which is the first of those left that was not held. A hint only: the holds tell
     /// what is free.
     pub(super) fn mark_used(&self, address: IpAddr) {
-        if let Ok(position) = self.addresses.binary_search(&address) {
-            self.used.fetch_max(position + 1, Ordering::Relaxed);
+        if !self.addresses.contains(address) {
+            return;
+        }
+        let mut from = self.from.lock().unwrap_or_else(PoisonError::into_inner);
+        if from.is_some_and(|from| from <= address) {
+            *from = next_address(address);
         }
     }
 }
@@ -114,13 +123,10 @@ async fn fetch(
         }
         is_sound
     });
-    addresses.sort_unstable();
-    addresses.shrink_to_fit();
-    let is_all = addresses.is_empty();
     Ok(Arc::new(Batch {
-        addresses,
-        used: AtomicUsize::new(0),
-        is_all,
+        is_all: addresses.is_empty(),
+        addresses: addresses.into_iter().collect(),
+        from: Mutex::new(Some(LOWEST)),
         generation,
         fetched: holds.now(),
         event: holds.tick(),

@@ -306,7 +306,12 @@ impl SubnetHolds {
     }
 
     /// Promises the first candidate that nobody holds, unless there are `at_most` holds already.
-    pub(super) fn claim(&self, candidates: &[IpAddr], grant: impl FnOnce(Timestamp) -> Grant, at_most: usize) -> Claim {
+    pub(super) fn claim(
+        &self,
+        candidates: impl Iterator<Item = IpAddr>,
+        grant: impl FnOnce(Timestamp) -> Grant,
+        at_most: usize,
+    ) -> Claim {
         let mut claim = Claim::NoneFree;
         self.change(|table, now| {
             claim = table.claim(candidates, grant(now), at_most);

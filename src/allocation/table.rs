@@ -176,12 +176,12 @@ impl HoldTable {
 
     /// Promises the first candidate that nobody holds. When the asking MAC has been answered meanwhile, by a parallel
     /// question, that answer is given again. There will not be more than `at_most` holds in all tables together.
-    pub(super) fn claim(&mut self, candidates: &[IpAddr], grant: Grant, at_most: usize) -> Claim {
+    pub(super) fn claim(&mut self, candidates: impl Iterator<Item = IpAddr>, grant: Grant, at_most: usize) -> Claim {
         if let Some(offer) = self.offer_for(&grant.ask, grant.now) {
             let again = self.renew(offer, Grant { confirmed: offer.confirmed, ..grant });
             return again.map_or(Claim::NoneFree, Claim::Granted);
         }
-        for address in candidates.iter().copied() {
+        for address in candidates {
             let there = self.shelf.get(address);
             let is_new = there.is_none();
             if there.is_some_and(|hold| hold.is_live(grant.now)) {
@@ -317,10 +317,9 @@ mod tests {
         }
 
         fn claim_within(&mut self, ask: Ask, at_most: usize) -> Claim {
-            let candidates: Vec<IpAddr> = (1..=4).map(address).collect();
             let now = self.clock.now();
             let grant = Grant { ask, life: LIFE, now, sequence: self.tick(), confirmed: now };
-            self.table.claim(&candidates, grant, at_most)
+            self.table.claim((1..=4).map(address), grant, at_most)
         }
     }
 
