@@ -182,7 +182,8 @@ impl Holds {
     /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on.
     ///
     /// # Errors
-    /// [`Failure::BeingReserved`] while a reservation is on its way, and [`Failure::Ambiguous`] when the address is held in several groups and none is chosen.
+    /// [`Failure::BeingReserved`] while a reservation is on its way, and [`Failure::Ambiguous`] when the address is held in
+    /// several groups and none is chosen.
     pub async fn release(&self, prefix: Prefix, group: &GroupChoice, address: IpAddr) -> Result<bool, Failure> {
         let now = self.shared.clock.now();
         let is_meant = |scope: &Scope| match (group.readings(), &scope.group) {

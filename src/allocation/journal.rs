@@ -213,9 +213,9 @@ impl Journal {
         self.lines.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Writes the file anew when most of it is about holds that have ended, or when it lacks some. `write` is to write all holds that are live
-    /// while it runs. Blocks on the disk, but nobody who appends: they wait only while the last few lines that they
-    /// appended meanwhile are copied.
+    /// Writes the file anew when most of it is about holds that have ended, or when it lacks some. `write` is to write all
+    /// holds that are live while it runs. Blocks on the disk, but nobody who appends: they wait only while the last few
+    /// lines that they appended meanwhile are copied.
     pub(super) fn compact_if_due(&self, write: impl FnOnce(&mut Snapshot<'_>) -> io::Result<()>) {
         let lines = self.lines.load(Ordering::Relaxed);
         let live_when_compacted = self.open.read().unwrap_or_else(PoisonError::into_inner).live_when_compacted;

@@ -14,16 +14,18 @@ const IPAM: &str = "IPAM";
 
 /// Notes how a call ended.
 pub(super) fn note(request: &HttpRequest, error: Option<&ApiError>) {
-    if let Some(error) = error {
-        log(error);
+    let Some(error) = error else { return note_that_it_works(request) };
+    log(error);
+    match error.failure().and_then(shows_that_the_ipam_works) {
+        Some(true) => note_that_it_works(request),
+        Some(false) => shared(request).set_trouble(IPAM, Some(error.to_string())),
+        None => {}
     }
-    match error {
-        Some(error) if error.failure().is_some_and(is_trouble_of_the_ipam) => {
-            shared(request).set_trouble(IPAM, Some(error.to_string()));
-        }
-        Some(error) if !error.failure().is_some_and(is_answer_of_the_ipam) => {}
-        _ if needs_the_ipam(request) => shared(request).set_trouble(IPAM, None),
-        _ => {}
+}
+
+fn note_that_it_works(request: &HttpRequest) {
+    if needs_the_ipam(request) {
+        shared(request).set_trouble(IPAM, None);
     }
 }
 
@@ -33,23 +35,19 @@ fn needs_the_ipam(request: &HttpRequest) -> bool {
     pattern.starts_with("/ipam/subnet/") && (pattern.ends_with("/next_ip") || pattern.ends_with("/{ip}"))
 }
 
-fn is_trouble_of_the_ipam(failure: &Failure) -> bool {
+/// Whether the failure shows that the IPAM works, or that it does not; `None` when it says nothing of it.
+fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
     match failure {
-        Failure::OutOfTime { .. } => true,
+        Failure::NoFreeAddress { .. } | Failure::AlreadyReserved { .. } => Some(true),
+        Failure::OutOfTime { .. } => Some(false),
         Failure::Provider(error) => match error.kind() {
-            ErrorKind::Unauthenticated | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Unexpected => true,
-            ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Unsupported | ErrorKind::Rejected => false,
+            ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Rejected => Some(true),
+            ErrorKind::Unauthenticated | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Unexpected => {
+                Some(false)
+            }
+            ErrorKind::Unsupported => None,
         },
-        _ => false,
-    }
-}
-
-/// Failures that only an IPAM which works can be the reason of.
-fn is_answer_of_the_ipam(failure: &Failure) -> bool {
-    match failure {
-        Failure::NoFreeAddress { .. } | Failure::AlreadyReserved { .. } => true,
-        Failure::Provider(error) => !is_trouble_of_the_ipam(failure) && error.kind() != ErrorKind::Unsupported,
-        _ => false,
+        _ => None,
     }
 }
 

@@ -41,20 +41,11 @@ fn main() {
     if std::env::args().any(|argument| argument == SERVE_BARE) {
         return serve_bare();
     }
-    let mut programs = vec![PathBuf::from(env!("CARGO_BIN_EXE_foreman-ipam-proxy"))];
-    // `cargo bench` says so; `cargo test --benches` runs this once, briefly.
-    let mut is_smoke = true;
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--bench" => is_smoke = false,
-            "--before" => programs.push(arguments.next().expect("--before is followed by a path").into()),
-            _ => {}
-        }
-    }
+    let (is_smoke, before) = proxy::arguments("--before");
+    let programs = std::iter::once(PathBuf::from(env!("CARGO_BIN_EXE_foreman-ipam-proxy"))).chain(before);
     let (rounds, span) = if is_smoke { (1, Duration::from_millis(100)) } else { (ROUNDS, Duration::from_secs(2)) };
     let (_bare, bare) = start_bare();
-    let proxies: Vec<_> = programs.iter().map(|program| start_proxy(program)).collect();
+    let proxies: Vec<_> = programs.map(|program| start_proxy(&program)).collect();
     let servers: Vec<SocketAddr> = std::iter::once(bare).chain(proxies.iter().map(|proxy| proxy.address)).collect();
     let next_ip = |host: usize| {
         let [a, b, c, d] = u32::try_from(host).unwrap_or(u32::MAX).to_be_bytes();
@@ -67,7 +58,7 @@ fn main() {
         ("exists", Box::new(|host| format!("/ipam/subnet/10.0.0.0/8/10.200.0.{host}?group="))),
     ];
     print!("{:<32} {:>11} {:>10} {:>10} {:>8}", "kept-alive, requests/s", "connections", "bare", "proxy", "of bare");
-    println!("{}", if servers.len() > 2 { "     before  times" } else { "" });
+    println!("{}", "     before  times".repeat(servers.len() - 2));
     for (name, path) in &cases {
         for connections in CONNECTIONS {
             let mut best = vec![0.0_f64; servers.len()];

@@ -37,17 +37,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let mut program = PathBuf::from(env!("CARGO_BIN_EXE_foreman-ipam-proxy"));
-    // `cargo bench` says so; `cargo test --benches` runs this once, briefly.
-    let mut is_smoke = true;
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--bench" => is_smoke = false,
-            "--program" => program = arguments.next().expect("--program is followed by a path").into(),
-            _ => {}
-        }
-    }
+    let (is_smoke, mut programs) = proxy::arguments("--program");
+    let program = programs.pop().unwrap_or_else(|| env!("CARGO_BIN_EXE_foreman-ipam-proxy").into());
     let holds = if is_smoke { 2000 } else { 1_000_000 };
     println!("{:<44} {:>9} {:>9}", "MiB", "resident", "highest");
     let idle = Site::new(&[], &program);

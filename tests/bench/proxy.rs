@@ -3,13 +3,29 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use ipam_provider_internal::store::{NewSubnet, Store};
 
 /// How many workers each server has.
 pub(crate) const WORKERS: usize = 2;
+
+/// What `cargo bench` was told: is this the brief run of `cargo test --benches`, and which programs stand behind `option`?
+pub(crate) fn arguments(option: &str) -> (bool, Vec<PathBuf>) {
+    let (mut is_smoke, mut programs) = (true, Vec::new());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--bench" => is_smoke = false,
+            given if given == option => {
+                programs.push(arguments.next().unwrap_or_else(|| panic!("{option} is followed by a path")).into());
+            }
+            _ => {}
+        }
+    }
+    (is_smoke, programs)
+}
 
 /// A process that ends with its value, by SIGKILL.
 pub(crate) struct Process(pub(crate) Child);

@@ -99,24 +99,12 @@ impl FromIterator<IpAddr> for AddressSet {
                 _ => set.append(address),
             }
         }
-        if strays.is_empty() { set } else { set.with(strays) }
-    }
-}
-
-impl AddressSet {
-    /// The same set with some addresses more.
-    fn with(self, mut others: Vec<IpAddr>) -> Self {
-        others.sort_unstable();
-        let mut others = others.into_iter().peekable();
-        let mut all = Self::default();
-        for (first, last) in self.runs {
-            while let Some(other) = others.next_if(|other| *other < first) {
-                all.append(other);
-            }
-            addresses_between(first, last).for_each(|address| all.append(address));
+        if strays.is_empty() {
+            return set;
         }
-        others.for_each(|other| all.append(other));
-        all
+        strays.extend(set.runs.into_iter().flat_map(|(first, last)| addresses_between(first, last)));
+        strays.sort_unstable();
+        strays.into_iter().collect()
     }
 }
 
