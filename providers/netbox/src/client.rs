@@ -7,6 +7,7 @@ use ipam_provider::settings::Secret;
 use ipam_provider::{Error, ErrorKind, Result};
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::refusal::error;
@@ -150,8 +151,8 @@ impl Client {
         }
     }
 
-    /// Posts a body that creates nothing, and gives the answer as it is.
-    pub(crate) async fn post(&self, new: &wire::NewAddress<'_>) -> Result<Answer> {
+    /// Posts one new address or a list of them, and gives the answer as it is.
+    pub(crate) async fn post(&self, new: &impl Serialize) -> Result<Answer> {
         self.request(Method::POST, &ADDRESSES).json(new).send().await
     }
 

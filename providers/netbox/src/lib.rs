@@ -9,6 +9,7 @@ mod provider;
 mod record;
 mod refusal;
 mod settings;
+mod uniqueness;
 mod wire;
 
 use ipam_provider::Registration;

@@ -16,6 +16,7 @@ use crate::client::{ADDRESSES, Client, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW
 use crate::group_by::GroupBy;
 use crate::note::Note;
 use crate::record::Place;
+use crate::uniqueness::Uniqueness;
 use crate::{Settings, free, probe, wire};
 
 /// The name in settings and log lines.
@@ -32,6 +33,7 @@ const VRFS_AT_MOST: usize = 100;
 pub struct Netbox {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
+    uniqueness: Uniqueness,
 }
 
 impl Netbox {
@@ -41,7 +43,7 @@ impl Netbox {
     /// [`Rejected`](ErrorKind::Rejected) when a certificate file cannot be used.
     pub fn new(settings: Settings) -> Result<Self> {
         let client = Client::new(&settings.http, settings.authorization.clone())?;
-        Ok(Self { client, settings })
+        Ok(Self { client, settings, uniqueness: Uniqueness::new() })
     }
 
     /// All records that have this name, by id: names of VRFs and tenants are not unique.
@@ -83,7 +85,7 @@ impl Netbox {
     fn subnet(&self, row: &wire::Prefix, rules: &BTreeMap<u64, wire::VrfRule>) -> Result<Subnet> {
         let note = Note {
             vrf: row.vrf_id(),
-            // Of the global table nobody can tell: `ENFORCE_GLOBAL_UNIQUE` is shown nowhere.
+            // Of the global table no look-up can tell.
             is_unique: row.vrf_id().and_then(|vrf| rules.get(&vrf)?.keeps_unique()),
             // Whoever groups by tenant wants the addresses to be the tenant's.
             tenant: row.tenant.as_ref().filter(|_| self.settings.group_by == GroupBy::Tenant).map(|tenant| tenant.id),
@@ -150,7 +152,8 @@ impl Netbox {
     /// [`AlreadyExists`](ErrorKind::AlreadyExists) when there was. When that cannot be seen, one that leaves open
     /// whether the address is the caller's: the record may be one of several.
     async fn record_once(&self, subnet: &Subnet, note: Note, address: IpAddr, by: &Requester) -> Result<()> {
-        let own = self.create(subnet, note, address, by).await?;
+        let new = self.new_address(subnet, note, address, by);
+        let own = self.create(subnet, address, &new).await?;
         let rows = self.addresses(note.vrf, subnet, address).await.map_err(|error| {
             if error.kind().leaves_write_unknown() {
                 return error;
@@ -158,25 +161,34 @@ impl Netbox {
             let text = format!("{WHAT} has recorded {address} in subnet {subnet}, and does not show whether only once");
             Error::new(ErrorKind::Unexpected, text).because(error)
         })?;
-        if rows.iter().all(|row| row.id >= own) {
-            return Ok(());
+        if rows.iter().any(|row| row.id < own.id) {
+            if let Err(error) = self.client.delete(own.id).await {
+                log::error!(
+                    "{address} in {subnet} was recorded twice, and record {} could not be deleted: {error}",
+                    own.id
+                );
+            }
+            return Err(taken(subnet, address));
         }
-        if let Err(error) = self.client.delete(own).await {
-            log::error!("{address} in {subnet} was recorded twice, and record {own} could not be deleted: {error}");
+        // Older versions refuse a second record only when nobody else writes at the same moment.
+        if note.is_unique.is_none() && own.writes_are_one_by_one() {
+            self.uniqueness.find_out(&self.client, &new, &self.settings.records.blank());
         }
-        Err(taken(subnet, address))
+        Ok(())
     }
 
-    /// Records an address; the id of its record.
-    async fn create(&self, subnet: &Subnet, note: Note, address: IpAddr, by: &Requester) -> Result<u64> {
-        let place = Place { subnet, vrf: note.vrf, tenant: note.tenant };
-        let created = self.client.create(&self.settings.records.address(place, address, by)).await;
-        let created = created.map_err(|error| match error.kind() {
+    fn new_address(&self, subnet: &Subnet, note: Note, address: IpAddr, by: &Requester) -> wire::NewAddress<'_> {
+        self.settings.records.address(Place { subnet, vrf: note.vrf, tenant: note.tenant }, address, by)
+    }
+
+    /// Records an address.
+    async fn create(&self, subnet: &Subnet, address: IpAddr, new: &wire::NewAddress<'_>) -> Result<wire::Address> {
+        let created = self.client.create(new).await.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => taken(subnet, address).because(error),
             _ => gone_as(error, subnet),
         })?;
-        if created.ip() == Some(address) && created.vrf.as_ref().map(|vrf| vrf.id) == note.vrf {
-            return Ok(created.id);
+        if created.ip() == Some(address) && created.vrf.as_ref().map(|vrf| vrf.id) == new.vrf {
+            return Ok(created);
         }
         let text = format!("{WHAT} has recorded something else than {address} in subnet {subnet}; look for it there");
         Err(Error::new(ErrorKind::Unexpected, text))
@@ -289,11 +301,15 @@ impl Provider for Netbox {
             return Err(Error::new(ErrorKind::Rejected, text));
         }
         let note = Note::of(subnet)?;
-        if note.is_unique == Some(true) {
-            return self.create(subnet, note, address, by).await.map(drop);
+        let is_unique = match note.is_unique {
+            None => self.uniqueness.of(note.vrf).await,
+            known => known,
+        };
+        if is_unique == Some(true) {
+            return self.create(subnet, address, &self.new_address(subnet, note, address, by)).await.map(drop);
         }
         // What is known to get a second record is looked at first; `record_once` is then for those who come at once.
-        if note.is_unique == Some(false) && !self.addresses(note.vrf, subnet, address).await?.is_empty() {
+        if is_unique == Some(false) && !self.addresses(note.vrf, subnet, address).await?.is_empty() {
             return Err(taken(subnet, address));
         }
         // A task of its own, so that a second record is taken back also when the caller does not wait for it.

@@ -89,7 +89,7 @@ fn bad_request(answer: &Answer) -> Error {
         return Error::new(ErrorKind::NotFound, format!("The VRF has gone from {WHAT}"));
     }
     // There is no 409 for an address that is taken.
-    if body.get("address").is_some_and(|texts| texts.to_string().contains(DUPLICATE)) {
+    if is_about_a_duplicate(answer) && body.contains_key("address") {
         return Error::new(ErrorKind::AlreadyExists, format!("The address is already recorded in {WHAT}"));
     }
     if body.contains_key("detail") {
@@ -104,6 +104,11 @@ fn bad_request(answer: &Answer) -> Error {
         }
         _ => rejected(format!("{WHAT} refuses the value of {}; see the log", fields.join(", "))),
     }
+}
+
+/// Does NetBox refuse an address, or one of several, because it is taken? Such a text is about nothing else.
+pub(crate) fn is_about_a_duplicate(answer: &Answer) -> bool {
+    contains(&answer.body, DUPLICATE)
 }
 
 /// A record that is not there, or a page that is not there.

@@ -91,8 +91,7 @@ pub(crate) struct VrfRule {
     pub(crate) id: u64,
     /// Is a second record of an address refused?
     pub(crate) enforce_unique: bool,
-    /// From 4.0 on; tells the versions that surely write addresses one after the other (since 3.3) from those that let
-    /// two at once pass the rule.
+    /// From 4.0 on.
     #[serde(default)]
     pub(crate) display_url: Option<String>,
 }
@@ -104,10 +103,8 @@ impl VrfRule {
     /// Does NetBox refuse a second record of an address? `None` for versions that do it only when nobody else writes at
     /// the same moment.
     pub(crate) fn keeps_unique(&self) -> Option<bool> {
-        match (self.enforce_unique, &self.display_url) {
-            (true, None) => None,
-            (enforces, _) => Some(enforces),
-        }
+        let is_sure = !self.enforce_unique || writes_are_one_by_one(self.display_url.as_deref());
+        is_sure.then_some(self.enforce_unique)
     }
 }
 
@@ -184,6 +181,9 @@ pub(crate) struct Address {
     /// All custom fields, `null` where not set.
     #[serde(default)]
     pub(crate) custom_fields: Map<String, Value>,
+    /// From 4.0 on, in the answer to a creation.
+    #[serde(default)]
+    pub(crate) display_url: Option<String>,
 }
 
 impl Address {
@@ -193,6 +193,11 @@ impl Address {
     /// The address without its length, if it is one.
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         Some(interface(&self.address)?.0)
+    }
+
+    /// Does the server that shows this write addresses one after the other?
+    pub(crate) fn writes_are_one_by_one(&self) -> bool {
+        writes_are_one_by_one(self.display_url.as_deref())
     }
 }
 
@@ -255,6 +260,12 @@ pub(crate) enum Related<'a> {
 pub(crate) struct Detail {
     /// One sentence, translated into the language that was asked for.
     pub(crate) detail: String,
+}
+
+/// Does the server whose records have this `display_url` write addresses one after the other? Since 3.3 it does; before,
+/// two at once may pass its rule. A `display_url`, which is there from 4.0 on, is a sure sign.
+fn writes_are_one_by_one(display_url: Option<&str>) -> bool {
+    display_url.is_some()
 }
 
 /// Address and length of `10.1.0.4/24`.
