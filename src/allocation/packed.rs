@@ -165,7 +165,7 @@ fn units(from: u64, to: u64, unit: u64) -> u8 {
 }
 
 /// The lowest bytes of a number, highest first.
-fn low<const BYTES: usize>(number: u64) -> [u8; BYTES] {
+pub(super) fn low<const BYTES: usize>(number: u64) -> [u8; BYTES] {
     let mut bytes = [0; BYTES];
     bytes.copy_from_slice(&number.to_be_bytes()[size_of::<u64>() - BYTES..]);
     bytes

@@ -1,7 +1,7 @@
 //! The holds of one subnet in little memory: packed, sorted by address, with an index by MAC.
 //!
-//! A hold in a subnet of up to 16 host bits takes 28 bytes, and 5 more when it is offered to a MAC; in a larger one of IPv4 2
-//! more each, in an IPv6 subnet of 64 host bits 6. Every operation on one address or MAC is a few binary searches.
+//! A hold in a subnet of up to 16 host bits takes 28 bytes, and 4 more when it is offered to a MAC; in a larger one of IPv4
+//! 30 and 7, in an IPv6 subnet of 64 host bits 34 and 11. Every operation on one address or MAC is a few binary searches.
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
@@ -13,7 +13,7 @@ use ipam_provider::{Mac, Prefix};
 
 use super::Timestamp;
 use super::hold::{Hold, HoldState};
-use super::packed::Packed;
+use super::packed::{Packed, low};
 use super::sorted::{Keyed, Sorted};
 
 /// The holds of one subnet, whatever its size. An address outside of the subnet is never held.
@@ -48,42 +48,42 @@ pub(super) trait Shelf: fmt::Debug + Send {
 pub(super) fn shelf(prefix: Prefix) -> Box<dyn Shelf> {
     let bits = if prefix.is_ipv6() { 128 } else { 32 };
     match bits - prefix.length() {
-        0..=16 => Box::new(ShelfOf::<2, RandomState>::new(prefix)),
-        17..=32 => Box::new(ShelfOf::<4, RandomState>::new(prefix)),
-        33..=64 => Box::new(ShelfOf::<8, RandomState>::new(prefix)),
-        _ => Box::new(ShelfOf::<16, RandomState>::new(prefix)),
+        0..=16 => Box::new(ShelfOf::<2, 2, RandomState>::new(prefix)),
+        17..=32 => Box::new(ShelfOf::<4, 3, RandomState>::new(prefix)),
+        33..=64 => Box::new(ShelfOf::<8, 3, RandomState>::new(prefix)),
+        _ => Box::new(ShelfOf::<16, 3, RandomState>::new(prefix)),
     }
 }
 
-/// A shelf for a subnet whose addresses differ in their last `N` bytes at most.
+/// A shelf for a subnet whose addresses differ in their last `N` bytes at most. Of the hash of a MAC it keeps `H` bytes.
 #[derive(Debug)]
-struct ShelfOf<const N: usize, S> {
+struct ShelfOf<const N: usize, const H: usize, S> {
     prefix: Prefix,
     holds: Sorted<Packed<N>>,
     /// Of each hold that is offered to a MAC.
-    by_mac: Sorted<Offered<N>>,
+    by_mac: Sorted<Offered<N, H>>,
     /// The MACs that have no room in a packed hold.
     long_macs: BTreeMap<[u8; N], Mac>,
     hasher: S,
 }
 
 /// One entry of the index by MAC. Different MACs may have one hash; the hold tells. With three bytes a million MACs seldom
-/// do.
+/// do, with two as many as there are addresses of 16 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Offered<const N: usize> {
-    hash: [u8; 3],
+struct Offered<const N: usize, const H: usize> {
+    hash: [u8; H],
     address: [u8; N],
 }
 
-impl<const N: usize> Keyed for Offered<N> {
-    type Key = [u8; 3];
+impl<const N: usize, const H: usize> Keyed for Offered<N, H> {
+    type Key = [u8; H];
 
-    fn key(&self) -> [u8; 3] {
+    fn key(&self) -> [u8; H] {
         self.hash
     }
 }
 
-impl<const N: usize, S: BuildHasher + Default> ShelfOf<N, S> {
+impl<const N: usize, const H: usize, S: BuildHasher + Default> ShelfOf<N, H, S> {
     fn new(prefix: Prefix) -> Self {
         Self { prefix, holds: Sorted::new(), by_mac: Sorted::new(), long_macs: BTreeMap::new(), hasher: S::default() }
     }
@@ -120,13 +120,12 @@ impl<const N: usize, S: BuildHasher + Default> ShelfOf<N, S> {
     }
 
     /// The entry in the index by MAC of an address offered to it.
-    fn entry(&self, mac: Mac, address: [u8; N]) -> Offered<N> {
+    fn entry(&self, mac: Mac, address: [u8; N]) -> Offered<N, H> {
         Offered { hash: self.hash(mac), address }
     }
 
-    fn hash(&self, mac: Mac) -> [u8; 3] {
-        let [.., a, b, c] = self.hasher.hash_one(mac).to_be_bytes();
-        [a, b, c]
+    fn hash(&self, mac: Mac) -> [u8; H] {
+        low(self.hasher.hash_one(mac))
     }
 }
 
@@ -137,7 +136,7 @@ fn with_last<const ALL: usize, const N: usize>(mut all: [u8; ALL], last: [u8; N]
     all
 }
 
-impl<const N: usize, S: BuildHasher + Default + fmt::Debug + Send> Shelf for ShelfOf<N, S> {
+impl<const N: usize, const H: usize, S: BuildHasher + Default + fmt::Debug + Send> Shelf for ShelfOf<N, H, S> {
     fn len(&self) -> usize {
         self.holds.len()
     }
@@ -188,7 +187,7 @@ impl<const N: usize, S: BuildHasher + Default + fmt::Debug + Send> Shelf for She
     fn remove_ended(&mut self, now: Timestamp) -> Vec<IpAddr> {
         let ended = |packed: &Packed<N>| packed.until() <= now;
         let before = self.holds.len();
-        let mut offered: Vec<Offered<N>> = Vec::new();
+        let mut offered: Vec<Offered<N, H>> = Vec::new();
         let (mut long, mut unanswered) = (Vec::new(), Vec::new());
         for packed in self.holds.starting_at([0; N]).filter(|packed| ended(packed)) {
             offered.extend(self.offered_to(packed).map(|mac| self.entry(mac, packed.key())));
@@ -350,8 +349,8 @@ mod tests {
             shelves.push((parse(text), shelf(parse(text))));
         }
         let (four, six) = (parse("198.18.0.0/15"), parse("2001:db8::/32"));
-        shelves.push((four, Box::new(ShelfOf::<4, Colliding>::new(four))));
-        shelves.push((six, Box::new(ShelfOf::<16, Colliding>::new(six))));
+        shelves.push((four, Box::new(ShelfOf::<4, 3, Colliding>::new(four))));
+        shelves.push((six, Box::new(ShelfOf::<16, 2, Colliding>::new(six))));
         shelves
     }
 

@@ -8,8 +8,8 @@
 /// How many bytes a chunk has at most: more would be slower to move, fewer would need more chunks.
 const CHUNK_BYTES: usize = 2048;
 
-/// A chunk that is being filled grows by this factor, from this many places. Few sizes, so that what one chunk gives back
-/// fits another: thousands of lists may grow at the same time.
+/// A list of one chunk grows by this factor, from this many places. The chunks of a longer one have all their places from
+/// the beginning: in thousands of lists that grow at the same time, what chunks of many sizes give back fits no other.
 const GROWTH: usize = 4;
 
 /// A value that is sorted by a key of its own.
@@ -80,10 +80,10 @@ impl<T: Keyed> Sorted<T> {
         let place = self.chunks[chunk].partition_point(|other| other.key() <= key);
         let (chunk, place) =
             if self.chunks[chunk].len() < Self::CHUNK { (chunk, place) } else { self.make_room(chunk, place) };
+        let is_only = self.chunks.len() == 1;
         let values = &mut self.chunks[chunk];
         if values.len() == values.capacity() {
-            let places = (GROWTH * values.len()).clamp(GROWTH, Self::CHUNK);
-            values.reserve_exact(places - values.len());
+            if is_only { Self::reserve_more(values) } else { Self::reserve_all(values) }
         }
         values.insert(place, value);
         self.length += 1;
@@ -128,6 +128,19 @@ impl<T: Keyed> Sorted<T> {
         self.chunks = kept;
     }
 
+    /// Places for a full chunk that is the only one.
+    fn reserve_more(values: &mut Vec<T>) {
+        match GROWTH * values.len().max(1) {
+            places if places <= Self::CHUNK / 2 => values.reserve_exact(places - values.len()),
+            _ => Self::reserve_all(values),
+        }
+    }
+
+    /// All places that a chunk may have.
+    fn reserve_all(values: &mut Vec<T>) {
+        values.reserve_exact(Self::CHUNK - values.len());
+    }
+
     fn first_not_below(&self, key: T::Key) -> (usize, usize) {
         let chunk = self.chunks.partition_point(|values| values.last().is_some_and(|last| last.key() < key));
         let place = self.chunks.get(chunk).map_or(0, |values| values.partition_point(|value| value.key() < key));
@@ -146,21 +159,21 @@ impl<T: Keyed> Sorted<T> {
         if room(self.chunks.get(behind)) >= Self::WORTH_MOVING {
             let stay = Self::CHUNK - room(self.chunks.get(behind)) / 2;
             let moved = self.chunks[chunk].split_off(stay);
-            self.chunks[behind].reserve_exact(moved.len());
+            Self::reserve_all(&mut self.chunks[behind]);
             self.chunks[behind].splice(0..0, moved);
             return if place <= stay { (chunk, place) } else { (behind, place - stay) };
         }
         if let Some(before) = before.filter(|before| room(self.chunks.get(*before)) >= Self::WORTH_MOVING) {
             let moving = room(self.chunks.get(before)) / 2;
             let old = self.chunks[before].len();
-            let stay = self.chunks[chunk].split_off(moving);
-            let moved = std::mem::replace(&mut self.chunks[chunk], stay);
-            self.chunks[before].reserve_exact(moving);
+            let moved: Vec<T> = self.chunks[chunk].drain(..moving).collect();
+            Self::reserve_all(&mut self.chunks[before]);
             self.chunks[before].extend(moved);
             return if place < moving { (before, old + place) } else { (chunk, place - moving) };
         }
         let half = Self::CHUNK / 2;
-        let moved = self.chunks[chunk].split_off(half);
+        let mut moved = Vec::with_capacity(Self::CHUNK);
+        moved.extend(self.chunks[chunk].drain(half..));
         self.chunks.insert(behind, moved);
         if place <= half { (chunk, place) } else { (behind, place - half) }
     }
