@@ -213,6 +213,8 @@ fn release_unused<T>(values: &mut Vec<T>) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -261,6 +263,17 @@ mod tests {
         let places: usize = list.chunks.iter().map(Vec::capacity).sum();
         assert!(places * 3 / 4 < 60_000, "{places}");
         list.assert_sound();
+    }
+
+    #[test]
+    fn the_chunks_of_a_list_that_has_outgrown_its_first_have_one_size() {
+        let mut list = Sorted::new();
+        let mut sizes = BTreeSet::new();
+        for number in 0..6000_u32 {
+            list.insert((u16::try_from(number * 40_503 % 65_536).expect("a key"), 0));
+            sizes.extend(list.chunks.iter().map(Vec::capacity));
+        }
+        assert_eq!(sizes, BTreeSet::from([4, 16, 64, Sorted::<Value>::CHUNK]));
     }
 
     #[test]
