@@ -1,0 +1,113 @@
+//! Additions whose outcome nobody knew in time: what the looks afterwards find, and what the log says of it.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_reservation_that_turns_up_after_its_caller_was_told_of_a_failure_is_named() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    let looking = tokio::spawn({
+        let (allocator, lost) = (stage.allocator.clone(), lost.clone());
+        async move { allocator.look_again(&lost).await }
+    });
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!looking.is_finished(), "it looks again until it is found");
+    stage.land(&place, &lost).await;
+    let finding = looking.await.expect("no panic");
+    assert!(matches!(finding, Finding::Reserved), "{finding:?}");
+    let (level, text) = finding.told(&lost).expect("a line for the log");
+    let expected = format!("{} in {} is reserved in the IPAM for request 0a1b2c3d", lost.address, lost.scope);
+    assert!(level == log::Level::Warn && text.starts_with(&expected), "{text}");
+    stage.add(&place, lost.address).await.expect("a repeated add is recognised all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_add_whose_outcome_is_unknown_is_looked_for_a_few_times_and_no_more() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    tokio::time::sleep(VERY_LONG).await;
+    assert_eq!(stage.calls(), 4);
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(matches!(finding, Finding::Absent), "{finding:?}");
+    stage.calls();
+    for _ in 0..WATCHED_AT_MOST + 100 {
+        stage.allocator.watch(lost.clone());
+    }
+    tokio::time::sleep(VERY_LONG).await;
+    assert_eq!(stage.calls(), 4 * WATCHED_AT_MOST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_named_that_somebody_has_dealt_with() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    stage.add(&place, lost.address).await.expect("the repeated add");
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(finding.told(&lost).is_none(), "{finding:?}");
+    let stage = Stage::start().await;
+    let lost = stage.lose_an_add(&place).await;
+    stage.land(&place, &lost).await;
+    stage.delete(&place, lost.address).await.expect("deleted");
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(finding.told(&lost).is_none(), "{finding:?}");
+    let stage = Stage::start().await;
+    let lost = stage.lose_an_add(&place).await;
+    stage.clock.advance(RULES.hold);
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(finding.told(&lost).is_none(), "the hold has ended: {finding:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_finds_nothing_does_not_end_the_look_for_a_lost_add() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    assert_eq!(stage.delete(&place, lost.address).await.expect("deleted"), Deleted::WasAbsent);
+    assert_ne!(stage.next(&place, mac(2)).await.expect("an address"), lost.address, "it may yet turn up as reserved");
+    stage.land(&place, &lost).await;
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(matches!(finding, Finding::Reserved), "{finding:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_somebody_else_is_not_called_that_of_the_request() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    stage.ipam.take(&place, lost.address).await;
+    let finding = stage.allocator.look_again(&lost).await;
+    assert!(matches!(finding, Finding::ReservedBySomebody), "{finding:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ipam_that_stays_away_leaves_a_line_that_says_so() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let lost = stage.lose_an_add(&place).await;
+    stage.ipam.fault(Fault::Slow).await;
+    let finding = stage.allocator.look_again(&lost).await;
+    let (level, text) = finding.told(&lost).expect("a line for the log");
+    assert!(level == log::Level::Warn && text.contains(&lost.address.to_string()), "{text}");
+}
+
+#[test]
+fn the_caller_s_failure_is_logged_with_address_subnet_and_request() {
+    let prefix = "192.0.2.0/24".parse().expect("a prefix");
+    let lost = Lost {
+        scope: Scope { provider: "netbox".into(), group: GroupName::new("dmz"), prefix },
+        address: [192, 0, 2, 7].into(),
+        by: Requester::default(),
+        before: None,
+        ticket: 1,
+        request: "request 0a1b2c3d".to_owned(),
+    };
+    let error = || Error::new(ErrorKind::TimedOut, "NetBox gave no answer in time");
+    for look in [Unsettled::Absent, Unsettled::Unknown(error())] {
+        let text = lost.told_unknown(&error(), &look);
+        let expected = "Whether 192.0.2.7 in 192.0.2.0/24 (group dmz) is reserved for request 0a1b2c3d is unknown: ";
+        assert!(text.starts_with(expected), "{text}");
+    }
+}
