@@ -91,6 +91,12 @@ impl Lost {
             "Whether {address} in {scope} is reserved for {request} is unknown: {error}; {look}. The address is offered to nobody meanwhile"
         )
     }
+
+    /// What the log is told of a record that cannot be told from somebody else's.
+    pub(super) fn told_reserved_by_somebody(&self) -> String {
+        let Self { address, scope, request, .. } = self;
+        format!("{address} in {scope} is reserved, and it cannot be told whether for {request}")
+    }
 }
 
 /// What became of an addition whose caller was not told of a success.
@@ -194,9 +200,7 @@ impl Finding {
         let (level, text) = match self {
             Self::DealtWith => return None,
             Self::Reserved => (Level::Warn, reserved(*address, scope, request)),
-            Self::ReservedBySomebody => {
-                (Level::Warn, format!("{address} in {scope} is reserved, and it cannot be told whether for {request}"))
-            }
+            Self::ReservedBySomebody => (Level::Warn, lost.told_reserved_by_somebody()),
             Self::Absent => (Level::Info, format!("{address} in {scope} has not become reserved for {request}")),
             Self::Unknown(failure) => (
                 Level::Warn,

@@ -77,15 +77,21 @@ impl Allocator {
                 return Err(error.into());
             }
         }
-        match self.settle(subnet, &holds, address, &by, Attempt { before: before.clone(), ticket, deadline }).await {
+        let request = watch::request(request_id::current().as_ref());
+        let lost = Lost { scope: holds.scope().clone(), address, by, before, ticket, request };
+        match self.settle(subnet, &holds, &lost, deadline).await {
             Ok(Some(())) => {
                 log::info!("{address} in {subnet} is reserved, although the IPAM's answer was lost ({error})");
                 Ok(self.added(holds, address, ticket))
             }
-            Ok(None) => Err(already()),
+            Ok(None) => {
+                // Nothing shows whose it is: without a hold, for example, of an address that somebody typed.
+                if error.kind().leaves_write_unknown() {
+                    log::warn!("{}: {error}", lost.told_reserved_by_somebody());
+                }
+                Err(already())
+            }
             Err(look) => {
-                let request = watch::request(request_id::current().as_ref());
-                let lost = Lost { scope: holds.scope().clone(), address, by, before, ticket, request };
                 log::warn!("{}", lost.told_unknown(&error, &look));
                 self.watch(lost);
                 Err(if error.kind() == ErrorKind::AlreadyExists { look.into() } else { error.into() })
@@ -99,10 +105,10 @@ impl Allocator {
         &self,
         subnet: &Subnet,
         holds: &SubnetHolds,
-        address: IpAddr,
-        by: &Requester,
-        Attempt { before, ticket, deadline }: Attempt,
+        Lost { address, by, before, ticket, .. }: &Lost,
+        deadline: Instant,
     ) -> Result<Option<()>, Unsettled> {
+        let (address, ticket) = (*address, *ticket);
         let look = timeout_at(deadline, self.provider.reservation(subnet, address)).await;
         match look.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "there was no time left"))) {
             Ok(Some(record)) if is_own(&record, by, before.as_ref()) => Ok(Some(())),
@@ -309,13 +315,6 @@ impl Drop for Added {
             is_same.then_some(self.address)
         });
     }
-}
-
-/// One attempt at a reservation: what was held before, the ticket of the mark it left, and when its caller is told.
-struct Attempt {
-    before: Option<Hold>,
-    ticket: u64,
-    deadline: Instant,
 }
 
 /// The hold of the address, if it is still the mark that the reservation with this ticket left.

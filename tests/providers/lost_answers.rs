@@ -149,8 +149,22 @@ pub(crate) fn reset_after_write<V: Vendor>() {
     let (prefix, group) = named(subnet(&ipam.seed, Role::Wide));
     ipam.fail(Fault::ResetAfterWrite);
     let address = foreman.create_host(&prefix, Some(&mac(1)), group).expect("a host");
-    // Without a hold there is only the mark to tell whose the record is, which somebody else may have set.
     assert_eq!(foreman.delete(&prefix, &address, group), Ok(()));
+}
+
+/// Without a hold there is only the mark to tell whose a record is, which somebody else may have set. So its caller is
+/// told that it is taken, and the log names it.
+pub(crate) fn without_a_hold<V: Vendor>() {
+    let ipam = Simulated::<V>::start();
+    let proxy = Proxy::over(&ipam);
+    let foreman = proxy.foreman();
+    let (prefix, group) = named(subnet(&ipam.seed, Role::Wide));
+    let typed = subnet(&ipam.seed, Role::Wide).free(3)[2].to_string();
+    ipam.fail(Fault::ResetAfterWrite);
+    let refused = foreman.add(&prefix, &typed, group).expect_err("it cannot be told whose it is");
+    assert!(refused.contains("already reserved"), "{refused}");
+    let line = proxy.wait_for("it cannot be told whether for request");
+    assert!(line.contains(&format!("{typed} in {prefix}")), "{line}");
 }
 
 pub(crate) fn truncated<V: Vendor>() {

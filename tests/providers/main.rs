@@ -90,6 +90,7 @@ over_every_provider! {
         slow
         reset_before_write
         reset_after_write
+        without_a_hold
         truncated
         unauthenticated_once
         too_many_requests

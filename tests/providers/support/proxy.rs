@@ -125,6 +125,11 @@ impl Proxy {
         failed.get("externalipam").map(|text| text.as_str().expect("text").to_owned())
     }
 
+    /// Waits for a line of the log with this text and gives it.
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        self.process.wait_for(text)
+    }
+
     /// Nothing has panicked, and nothing of the IPAM's raw answers is in the log.
     pub(crate) fn assert_sound(&self) {
         self.process.assert_sound();
