@@ -39,8 +39,7 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     }
     let settings = load(directory)?;
     for file in &settings.files {
-        let found = if file.exists() { "read" } else { "not there, defaults apply" };
-        say(format!("settings      {}: {found}", file.display()));
+        say(format!("settings      {}: {}", file.display(), app::found(file)));
     }
     let certificates_are_usable = check_certificates(&settings);
     if arguments.settings_only {
@@ -83,7 +82,8 @@ async fn check_ipam(settings: Settings) -> Result<bool, CommandError> {
             Ok(()) => say(format!("IPAM          ok: {what}")),
             Err(error) => {
                 is_well = false;
-                say(format!("IPAM          fault: {what}: {error}"));
+                // With the cause, which nobody but the log is told otherwise: a command has no log.
+                say(format!("IPAM          fault: {what}: {}", with_causes(&error)));
             }
         }
     }

@@ -38,6 +38,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "systemctl enable --now foreman-ipam-proxy",
             "systemctl restart foreman-ipam-proxy",
             "taken over the settings in …",
+            "the global table",
             "unchanged the settings are as answered already",
             "… is for …; register the proxy under one of these names",
             "… to … of subnet … is never offered",

@@ -10,8 +10,9 @@ use crate::{AddressSet, Group, GroupName, Prefix, Requester, Reservation, Result
 /// An IPAM that records which addresses of which subnets are taken.
 ///
 /// A provider gives *facts and writes*. Which address a host is offered is not its business, nor are holds. Absent is
-/// not an error: `Ok(None)`, `Ok(vec![])`. Implementations do not cache, retry or limit time: [`layers`](crate::layers)
-/// around them do. There are no default bodies, so that a layer cannot forget an operation.
+/// not an error: `Ok(None)`, `Ok(vec![])`. Implementations do not cache (but for what rule 2 of `providers/README.md`
+/// allows), retry or limit time: [`layers`](crate::layers) around them do. There are no default bodies, so that a layer
+/// cannot forget an operation.
 ///
 /// A [`Subnet`] is trusted for as long as its caller remembers it. When it has gone meanwhile,
 /// [`free_addresses`](Self::free_addresses) says so; the other operations need not look again, and without an error they
@@ -108,10 +109,11 @@ pub struct Capabilities {
 }
 
 /// One thing that `check` looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Probe {
     /// What was looked at, such as "the token may add addresses".
     pub what: String,
-    /// Nothing, or what is wrong and what to do.
-    pub outcome: Result<(), String>,
+    /// Nothing, or what is wrong and what to do. `check` shows the cause too: it is asked by an administrator, who has no
+    /// log to look it up in.
+    pub outcome: Result<()>,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipam_provider::Probe;
 use ipam_provider::layers::{Limits, Observed, RetryReads, Timed, wrap};
 
 /// Far more than any case takes, so that only injected slowness meets it.
@@ -218,7 +219,8 @@ mod special {
         let ipam = ipam();
         let provider = wrap(ipam.clone(), LIMITS);
         let before = ipam.requests();
-        assert_eq!(provider.probe().await, ipam.probe().await);
+        let shown = |probes: Vec<Probe>| format!("{probes:?}");
+        assert_eq!(shown(provider.probe().await), shown(ipam.probe().await));
         ipam.set_fault(Some(Fault::Gone));
         let probes = provider.probe().await;
         assert!(probes.iter().any(|probe| probe.outcome.is_err()), "{probes:?}");

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation,
-    Result, Subnet,
+    Capabilities, Error, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released, Requester,
+    Reservation, Result, Subnet,
 };
 
 use crate::store::{AddressDetails, AddressRecord, GroupRecord, OWNER, Scope, SharedStore, StoreError, SubnetRecord};
@@ -80,14 +80,13 @@ impl Provider for Internal {
     }
 
     async fn probe(&self) -> Vec<Probe> {
-        let said = |error: StoreError| error.to_string();
         let path = self.path.display();
         let readable = self.store.read(|reading| reading.groups().map(drop)).await;
         // An empty change: it takes the lock for writing, and leaves everything as it is.
         let writable = self.store.write(|_| Ok(())).await;
         vec![
-            Probe { what: format!("the address store {path} can be read"), outcome: readable.map_err(said) },
-            Probe { what: format!("the address store {path} can be written"), outcome: writable.map_err(said) },
+            Probe { what: format!("the address store {path} can be read"), outcome: readable.map_err(Error::from) },
+            Probe { what: format!("the address store {path} can be written"), outcome: writable.map_err(Error::from) },
         ]
     }
 

@@ -91,8 +91,14 @@ impl Client {
     /// All rows that the filters leave, over all pages.
     pub(crate) async fn list<T: DeserializeOwned>(&self, objects: Objects, filters: &[(&str, &str)]) -> Result<Vec<T>> {
         let mut rows: Vec<T> = Vec::new();
+        let mut counted = 0;
         loop {
             let page: Page<T> = self.page(objects, filters, PAGE, rows.len()).await?;
+            if page.count < counted {
+                // The rows behind those that went have moved up, so that the next page skips some.
+                return Err(Error::new(ErrorKind::Unavailable, "A list in Nautobot changed while it was read"));
+            }
+            counted = page.count;
             let is_last = page.next.is_none();
             if page.results.is_empty() && !is_last {
                 return Err(Error::new(ErrorKind::Unexpected, "Nautobot announces a page and does not give it"));

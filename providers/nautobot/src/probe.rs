@@ -1,6 +1,6 @@
 //! What `check` looks at: reachability, the token, and each right, without changing anything.
 
-use ipam_provider::{ErrorKind, Probe, Result};
+use ipam_provider::{Error, ErrorKind, Probe, Result};
 
 use crate::Settings;
 use crate::client::{Client, Objects};
@@ -12,14 +12,14 @@ const ADDRESS: &str = "ipam.ipaddress";
 
 /// `/api/status/` is not asked: it takes a second, and answers users that may do nothing at all.
 pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
-    let reached = client.reach().await;
-    let outcome = reached.as_ref().map(|_| ()).map_err(ToString::to_string);
-    let mut probes = vec![Probe { what: "Nautobot answers and accepts the token".to_owned(), outcome }];
-    // Otherwise everything else would fail in the same way.
-    let Ok(namespaces) = reached else { return probes };
-    let mut note = |what: String, outcome: Result<()>| {
-        probes.push(Probe { what, outcome: outcome.map_err(|error| error.to_string()) });
+    let what = "Nautobot answers and accepts the token".to_owned();
+    let namespaces = match client.reach().await {
+        Ok(namespaces) => namespaces,
+        // Everything else would fail in the same way.
+        Err(error) => return vec![Probe { what, outcome: Err(error) }],
     };
+    let mut probes = vec![Probe { what, outcome: Ok(()) }];
+    let mut note = |what: String, outcome: Result<()>| probes.push(Probe { what, outcome });
     let may = |right: Right| format!("the user of the token has the permission: {right}");
     note(may(Right::ViewNamespaces), namespaces);
     note(may(Right::ViewPrefixes), view(client, Objects::Prefixes).await);
@@ -44,9 +44,10 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
         let outcome = if is_known {
             Ok(())
         } else {
-            Err("Nautobot has no custom field of this key for IP addresses, and drops what it is given for it; create \
-                 it, or add ipam.ipaddress to its content types"
-                .to_owned())
+            Err(rejected(
+                "Nautobot has no custom field of this key for IP addresses, and drops what it is given for it; create \
+                 it, or add ipam.ipaddress to its content types",
+            ))
         };
         probes.push(Probe { what: format!("the custom field {key} can be given to addresses"), outcome });
     }
@@ -57,21 +58,27 @@ async fn view(client: &Client, objects: Objects) -> Result<()> {
     client.page::<serde_json::Value>(objects, &[], 1, 0).await.map(drop)
 }
 
-async fn exists(client: &Client, word: &str, objects: Objects, name: &str) -> Result<(), String> {
-    let rows: Vec<NamedRow> = match client.list(objects, &[("name", name)]).await {
-        Ok(rows) => rows,
-        Err(error) if error.kind() == ErrorKind::Unauthenticated => {
-            return Err(format!("{error}; without it addresses cannot be added with this {word}"));
+fn rejected(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Rejected, message)
+}
+
+async fn exists(client: &Client, word: &str, objects: Objects, name: &str) -> Result<()> {
+    let rows: Vec<NamedRow> = client.list(objects, &[("name", name)]).await.map_err(|error| match error.kind() {
+        ErrorKind::Unauthenticated => {
+            let text = format!("{error}; without it addresses cannot be added with this {word}");
+            Error::new(ErrorKind::Unauthenticated, text).because(error)
         }
-        Err(error) => return Err(error.to_string()),
-    };
+        _ => error,
+    })?;
     let Some(row) = rows.iter().find(|row| row.name == name) else {
-        return Err(format!("Nautobot has no such {word}, or the user of the token may not see it; case matters"));
+        return Err(rejected(format!(
+            "Nautobot has no such {word}, or the user of the token may not see it; case matters"
+        )));
     };
     match &row.content_types {
-        Some(types) if !types.iter().any(|known| known == ADDRESS) => {
-            Err(format!("In Nautobot this {word} is not for IP addresses; add {ADDRESS} to its content types"))
-        }
+        Some(types) if !types.iter().any(|known| known == ADDRESS) => Err(rejected(format!(
+            "In Nautobot this {word} is not for IP addresses; add {ADDRESS} to its content types"
+        ))),
         _ => Ok(()),
     }
 }

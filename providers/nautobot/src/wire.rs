@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 /// A page of `GET /api/<app>/<objects>/` (3.2.7).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Page<T> {
+    /// How many rows there are on all pages.
+    pub(crate) count: u64,
     /// The URL of the next page. Only whether there is one is used: its host comes from the request's `Host`, and the
     /// token must not go wherever an answer says.
     pub(crate) next: Option<String>,

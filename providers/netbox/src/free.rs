@@ -39,8 +39,13 @@ pub(crate) async fn addresses(netbox: &Netbox, subnet: &Subnet, query: FreeQuery
     let may_be_cut = rows.len() >= asked || free.is_empty() || looks_like_a_page(rows.len());
     // Of an IPv6 prefix, what is listed begins before the first.
     let behind = next_address(highest).and_then(|next| query.held.absent_within(next.max(first), last).next());
-    if let Some(from) = behind.filter(|_| free.len() < query.at_most && may_be_cut) {
-        add_behind(netbox, subnet, query, from, &mut free).await?;
+    let Some(from) = behind.filter(|_| free.len() < query.at_most && may_be_cut) else { return Ok(free) };
+    match add_behind(netbox, subnet, query, from, &mut free).await {
+        // What is listed is free whatever lies behind, and a list that is shorter than asked for is mostly the whole.
+        Err(error) if error.kind() == ErrorKind::Unauthenticated && (!free.is_empty() || rows.len() < asked) => {
+            log::warn!("Whether more addresses are free in {subnet} than {WHAT} lists is not looked at: {error}");
+        }
+        outcome => outcome?,
     }
     Ok(free)
 }
@@ -68,7 +73,7 @@ fn is_wanted(subnet: &Subnet, query: FreeQuery<'_>, address: IpAddr) -> bool {
 }
 
 /// Might a server have cut its answer to this many rows? Page sizes are round numbers; to look behind the end costs
-/// three requests, so that it is not done for every short answer.
+/// four requests, so that it is not done for every short answer.
 fn looks_like_a_page(rows: usize) -> bool {
     rows >= 10 && (rows.is_multiple_of(5) || rows.is_power_of_two())
 }

@@ -31,7 +31,7 @@ pub(crate) async fn probe(netbox: &Netbox) -> Vec<Probe> {
 }
 
 fn entry(what: impl Into<String>, outcome: Result<()>) -> Probe {
-    Probe { what: what.into(), outcome: outcome.map_err(|error| error.to_string()) }
+    Probe { what: what.into(), outcome }
 }
 
 /// Asks for an address without an address. The rights are looked at first; then every field is, and all that is wrong

@@ -12,7 +12,7 @@ use ipam_provider::{
     Requester, Reservation, Result, Subnet,
 };
 
-use crate::client::{ADDRESSES, Client, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT};
+use crate::client::{ADDRESSES, Client, DELETE_ADDRESS, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT};
 use crate::group_by::GroupBy;
 use crate::note::Note;
 use crate::record::Place;
@@ -162,7 +162,7 @@ impl Netbox {
             Error::new(ErrorKind::Unexpected, text).because(error)
         })?;
         if rows.iter().any(|row| row.id < own.id) {
-            if let Err(error) = self.client.delete(own.id).await {
+            if let Err(error) = self.delete(note.vrf, subnet, address, own.id).await {
                 log::error!(
                     "{address} in {subnet} was recorded twice, and record {} could not be deleted: {error}",
                     own.id
@@ -175,6 +175,25 @@ impl Netbox {
             self.uniqueness.find_out(&self.client, &new, &self.settings.records.blank());
         }
         Ok(())
+    }
+
+    /// Deletes a record of an address; `false` when it is gone already.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated) also when a permission with constraints leaves the record out.
+    async fn delete(&self, vrf: Option<u64>, subnet: &Subnet, address: IpAddr, id: u64) -> Result<bool> {
+        if self.client.delete(id).await? {
+            return Ok(true);
+        }
+        // NetBox hides from whoever deletes what the permission leaves out: that is a 404 as well.
+        if self.addresses(vrf, subnet, address).await?.iter().any(|row| row.id == id) {
+            let text = format!(
+                "{WHAT} refuses to delete {address} for the proxy's token: the constraints of {DELETE_ADDRESS} leave \
+                 its record out"
+            );
+            return Err(Error::new(ErrorKind::Unauthenticated, text));
+        }
+        Ok(false)
     }
 
     fn new_address(&self, subnet: &Subnet, note: Note, address: IpAddr, by: &Requester) -> wire::NewAddress<'_> {
@@ -321,7 +340,8 @@ impl Provider for Netbox {
     }
 
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
-        let mut rows = self.addresses(Note::of(subnet)?.vrf, subnet, address).await?;
+        let vrf = Note::of(subnet)?.vrf;
+        let mut rows = self.addresses(vrf, subnet, address).await?;
         if self.settings.delete_only_own && !rows.is_empty() {
             rows.retain(|row| self.settings.records.is_ours(row));
             if rows.is_empty() {
@@ -335,7 +355,7 @@ impl Provider for Netbox {
         // Several records of one address are all deleted: only then it is free.
         let mut released = Released::WasAbsent;
         for row in rows {
-            if self.client.delete(row.id).await? {
+            if self.delete(vrf, subnet, address, row.id).await? {
                 released = Released::Removed;
             }
         }

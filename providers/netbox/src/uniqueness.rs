@@ -12,7 +12,7 @@ use ipam_provider::http::Answer;
 use moka::future::Cache;
 use serde_json::{Value, json};
 
-use crate::client::Client;
+use crate::client::{Client, WHAT};
 use crate::refusal::is_about_a_duplicate;
 use crate::wire::NewAddress;
 
@@ -43,9 +43,32 @@ impl Uniqueness {
         let (vrf, list) = (recorded.vrf, json!([blank, recorded]));
         tokio::spawn(async move {
             // A failure is remembered too: it would otherwise cost every address one request more.
-            cache.get_with(vrf, async { client.post(&list).await.ok().as_ref().and_then(is_refused) }).await;
+            cache.get_with(vrf, ask(&client, vrf, &list)).await;
         });
     }
+}
+
+async fn ask(client: &Client, vrf: Option<u64>, list: &Value) -> Option<bool> {
+    let place = vrf.map_or_else(|| "the global table".to_owned(), |id| format!("VRF {id}"));
+    let is_refused = match client.post(list).await {
+        Ok(answer) => is_refused(&answer),
+        Err(error) => {
+            log::debug!("{WHAT} was not asked about unique addresses: {error}");
+            None
+        }
+    };
+    match is_refused {
+        Some(true) => log::info!("{WHAT} enforces unique addresses in {place}"),
+        Some(false) => {
+            log::info!("{WHAT} does not enforce unique addresses in {place}; every addition costs two requests more");
+        }
+        None => {
+            log::info!(
+                "{WHAT} does not tell whether addresses in {place} are unique; every addition costs a request more"
+            );
+        }
+    }
+    is_refused
 }
 
 /// Does the answer to the list refuse the second record? `None` when it is not about the records.

@@ -13,25 +13,27 @@ impl Phpipam {
         let app = self.client.app();
         // One question proves all: it needs the database, the app and the token, and tells the app's permission.
         let rights: Result<Option<AppRights>, Error> = self.client.options().await.map_err(Error::from);
-        let (reached, known) = match &rights {
-            Ok(_) => (Ok(()), Some(Ok(()))),
-            Err(error) if error.kind() == ErrorKind::Unauthenticated => (Ok(()), Some(Err(error.to_string()))),
-            Err(error) => (Err(error.to_string()), None),
+        let answers = |outcome| Probe { what: format!("{WHAT} at {} answers", self.host), outcome };
+        let accepts = |outcome| Probe { what: format!("{WHAT} accepts the credentials for API app {app}"), outcome };
+        let rights = match rights {
+            Ok(rights) => rights,
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => {
+                return vec![answers(Ok(())), accepts(Err(error))];
+            }
+            Err(error) => return vec![answers(Err(error))],
         };
-        let mut probes = vec![Probe { what: format!("{WHAT} at {} answers", self.host), outcome: reached }];
-        probes.extend(
-            known.map(|outcome| Probe { what: format!("{WHAT} accepts the credentials for API app {app}"), outcome }),
-        );
-        let Ok(rights) = rights else { return probes };
+        let mut probes = vec![answers(Ok(())), accepts(Ok(()))];
 
-        let sections = self.sections().await;
-        let readable = sections.map(drop).map_err(|error| error.to_string());
+        let readable = self.sections().await.map(drop);
         probes.push(Probe { what: format!("API app {app} may read sections"), outcome: readable });
 
         let permission = rights.map(|rights| rights.permissions).unwrap_or_default();
         let writable = match permission.as_str() {
             "Write" | "Admin" => Ok(()),
-            _ => Err(format!("API app {app} may only read in {WHAT}. Set its permission to Read / Write there")),
+            _ => {
+                let text = format!("API app {app} may only read in {WHAT}. Set its permission to Read / Write there");
+                Err(Error::new(ErrorKind::Unauthenticated, text))
+            }
         };
         probes.push(Probe { what: format!("API app {app} may add and delete addresses"), outcome: writable });
         probes

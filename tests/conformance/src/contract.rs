@@ -27,7 +27,7 @@ pub async fn probes_succeed_and_change_nothing(stage: &Stage) -> CaseResult {
         assert!(!probes.is_empty(), "nothing was looked at");
         for probe in probes {
             assert!(!probe.what.trim().is_empty(), "{probe:?}");
-            assert_eq!(probe.outcome, Ok(()), "{}", probe.what);
+            assert!(probe.outcome.is_ok(), "{probe:?}");
         }
     }
     assert_eq!(stage.free(&place.subnet, 99).await, place.seeded.free(99));

@@ -71,11 +71,12 @@ pub async fn a_probe_of_an_unreachable_ipam_says_so(stage: &Stage) -> CaseResult
     let mut failed = probes.iter().filter_map(|probe| probe.outcome.as_ref().err()).peekable();
     assert!(failed.peek().is_some(), "{probes:?}");
     for message in failed {
+        let message = message.to_string();
         assert!(!message.trim().is_empty() && !message.contains(RAW_BODY), "{message:?}");
     }
     stage.subject.heal().await;
     for probe in stage.provider.probe().await {
-        assert_eq!(probe.outcome, Ok(()), "{}", probe.what);
+        assert!(probe.outcome.is_ok(), "{probe:?}");
     }
     Ok(())
 }

@@ -54,9 +54,9 @@ impl Provider for Timed {
     }
 
     async fn probe(&self) -> Vec<Probe> {
-        timeout(self.limit, self.inner.probe()).await.unwrap_or_else(|_| {
-            vec![Probe { what: "an answer of the IPAM".to_owned(), outcome: Err(self.too_late().to_string()) }]
-        })
+        timeout(self.limit, self.inner.probe())
+            .await
+            .unwrap_or_else(|_| vec![Probe { what: "an answer of the IPAM".to_owned(), outcome: Err(self.too_late()) }])
     }
 
     async fn groups(&self) -> Result<Vec<Group>> {

@@ -577,6 +577,20 @@ async fn where_other_records_are_hidden_their_addresses_are_taken() {
     assert_eq!(running.provider.release(&found, ip("10.1.2.2")).await.expect("a release"), Released::Removed);
 }
 
+#[tokio::test]
+async fn a_record_that_may_be_seen_and_not_deleted_is_not_called_gone() {
+    let token = Token::new("constrained").deletes_only_described("foreman-ipam-proxy");
+    let (running, found) = one_subnet(netbox().with_token(token), json!({"token": "constrained"})).await;
+    running.netbox.record("10.1.2.1/24", None);
+    let refused = running.provider.release(&found, ip("10.1.2.1")).await.expect_err("a refusal");
+    assert_eq!(refused.kind(), ErrorKind::Unauthenticated);
+    assert!(refused.to_string().contains("ipam.delete_ipaddress"), "{refused}");
+    assert_eq!(running.netbox.records_of("10.1.2.1").len(), 1);
+    running.provider.reserve(&found, ip("10.1.2.2"), &Requester::default()).await.expect("a reservation");
+    assert_eq!(running.provider.release(&found, ip("10.1.2.2")).await.expect("a release"), Released::Removed);
+    assert_eq!(running.provider.release(&found, ip("10.1.2.2")).await.expect("a release"), Released::WasAbsent);
+}
+
 // Credentials, rights and trouble.
 
 async fn refusal(running: &Running, token: &str) -> Error {
@@ -611,6 +625,12 @@ async fn a_token_that_is_refused_is_told_from_one_without_the_right() {
     assert!(refused.to_string().contains("ipam.view_vrf"), "{refused}");
 }
 
+/// What probes find wrong.
+async fn faults(running: &Running) -> Vec<String> {
+    let probes = running.provider.probe().await;
+    probes.into_iter().filter_map(|probe| Some(probe.outcome.err()?.to_string())).collect()
+}
+
 #[tokio::test]
 async fn a_probe_says_which_right_is_missing_and_changes_nothing() {
     let all =
@@ -622,8 +642,7 @@ async fn a_probe_says_which_right_is_missing_and_changes_nothing() {
             let rights: Vec<Right> = all.iter().copied().filter(|right| right != missing).collect();
             let netbox = Netbox::new(version).with_token(Token::new("some").with_rights(&rights));
             let running = Running::start(netbox, json!({"token": "some"}));
-            let failed: Vec<String> =
-                running.provider.probe().await.into_iter().filter_map(|probe| probe.outcome.err()).collect();
+            let failed = faults(&running).await;
             assert_eq!(failed.len(), 1, "{version:?} without {permission}: {failed:?}");
             assert!(failed[0].contains(permission), "{failed:?}");
         }
@@ -646,11 +665,31 @@ async fn the_least_rights_suffice() {
 }
 
 #[tokio::test]
+async fn free_addresses_that_are_listed_need_no_right_to_view_ranges() {
+    let rights = [Right::ViewGroups, Right::ViewPrefixes, Right::ViewAddresses];
+    let netbox = netbox().with_token(Token::new("gateway").with_rights(&rights));
+    netbox.add_prefix("10.8.0.0/16", None);
+    // As many are left as a server may give in a page, and the last address is taken.
+    for byte in 41..=254 {
+        netbox.record(&format!("10.1.2.{byte}/24"), None);
+    }
+    let (running, found) = one_subnet(netbox, json!({"token": "gateway"})).await;
+    assert_eq!(free(&running, &found, 64, &AddressSet::default()).await, addresses(1..=40));
+    let held: AddressSet = addresses(1..=40).into_iter().collect();
+    assert_eq!(free(&running, &found, 64, &held).await, [] as [IpAddr; 0], "all are held");
+    // Where NetBox has listed as many as it was asked for, there may be more.
+    let wide = subnet(&running, "10.8.0.0/16", None).await;
+    let held: AddressSet = (0..2000u32).map(|host| IpAddr::from((0x0a08_0000 + host).to_be_bytes())).collect();
+    let refused = running.provider.free_addresses(&wide, FreeQuery { at_most: 3, held: &held }).await;
+    let refused = refused.expect_err("nobody knows what is behind");
+    assert!(refused.to_string().contains("ipam.view_iprange"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_probe_finds_settings_that_netbox_does_not_know() {
     let more = json!({"tags": ["nowhere"], "tenant": "nobody", "status": "bogus", "custom_fields": {"nope": "x"}});
     let (running, _) = one_subnet(netbox(), more).await;
-    let failed: Vec<String> =
-        running.provider.probe().await.into_iter().filter_map(|probe| probe.outcome.err()).collect();
+    let failed = faults(&running).await;
     assert_eq!(
         failed,
         ["NetBox does not know what the settings say for status, tags, tenant, custom_fields; create it there first"]
@@ -665,8 +704,7 @@ async fn a_probe_finds_settings_that_netbox_does_not_know() {
 async fn a_probe_with_a_wrong_token_fails_where_the_status_is_shown_to_everybody() {
     for version in [Version::V3_7, Version::V4_6] {
         let running = Running::start(Netbox::new(version), json!({"token": "wrong"}));
-        let failed: Vec<String> =
-            running.provider.probe().await.into_iter().filter_map(|probe| probe.outcome.err()).collect();
+        let failed = faults(&running).await;
         assert!(!failed.is_empty(), "{version:?}");
         assert!(failed.iter().all(|text| text.starts_with("Invalid credentials for External IPAM")), "{failed:?}");
     }

@@ -214,7 +214,7 @@ async fn probes_name_the_permission_that_is_missing() {
     let probes = fixture.provider.probe().await;
     let failed: Vec<_> = probes.iter().filter_map(|probe| probe.outcome.as_ref().err()).collect();
     assert_eq!((probes.len(), failed.len()), (4, 1), "{probes:?}");
-    assert!(failed[0].contains("Read / Write"), "{failed:?}");
+    assert!(failed[0].to_string().contains("Read / Write"), "{failed:?}");
 
     fixture.ipam.set_permission(READ_ONLY_APP, 2);
     assert!(fixture.provider.probe().await.iter().all(|probe| probe.outcome.is_ok()));
@@ -222,7 +222,7 @@ async fn probes_name_the_permission_that_is_missing() {
     fixture.ipam.set_permission(READ_ONLY_APP, 0);
     let probes = fixture.provider.probe().await;
     let error = probes[0].outcome.as_ref().expect_err("the app is disabled");
-    assert!(error.contains("disabled"), "{error}");
+    assert!(error.to_string().contains("disabled"), "{error}");
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn probes_tell_a_wrong_password_from_a_server_that_is_away() {
     let fresh = crate::subject::provider(&fixture.server.url(), json!({"user": USER, "password": PASSWORD}));
     let probes = fresh.probe().await;
     let error = probes[0].outcome.as_ref().expect_err("the server is away");
-    assert!(error.starts_with("Unable to connect to External IPAM server"), "{error}");
+    assert!(error.to_string().starts_with("Unable to connect to External IPAM server"), "{error}");
 }
 
 #[tokio::test]

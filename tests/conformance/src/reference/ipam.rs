@@ -175,7 +175,7 @@ impl Provider for ReferenceIpam {
 
     async fn probe(&self) -> Vec<Probe> {
         let answer = self.request(Request::Read, |_| Ok(())).await;
-        vec![Probe { what: "the IPAM answers".to_owned(), outcome: answer.map_err(|error| error.to_string()) }]
+        vec![Probe { what: "the IPAM answers".to_owned(), outcome: answer }]
     }
 
     async fn groups(&self) -> Result<Vec<Group>> {

@@ -49,12 +49,21 @@ pub struct Token {
     pub(super) fault: Option<TokenFault>,
     /// Only addresses whose description begins so are seen, changed and made.
     pub(super) only_described: Option<String>,
+    /// Only addresses whose description begins so are deleted.
+    pub(super) deletes_only_described: Option<String>,
 }
 
 impl Token {
     /// A token of an administrator.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), may_write: true, rights: None, fault: None, only_described: None }
+        Self {
+            text: text.into(),
+            may_write: true,
+            rights: None,
+            fault: None,
+            only_described: None,
+            deletes_only_described: None,
+        }
     }
 
     /// A token that may only read (`write_enabled` is off).
@@ -85,6 +94,13 @@ impl Token {
         self
     }
 
+    /// A token whose right to delete addresses, and no other, is constrained to descriptions that begin so.
+    #[must_use]
+    pub fn deletes_only_described(mut self, beginning: &str) -> Self {
+        self.deletes_only_described = Some(beginning.to_owned());
+        self
+    }
+
     /// Nothing when the right is there, else the refusal. `writes` is for requests that are no GET.
     pub(super) fn may(&self, right: Right, writes: bool) -> Result<(), Response> {
         let has = self.rights.as_ref().is_none_or(|rights| rights.contains(&right));
@@ -93,6 +109,11 @@ impl Token {
 
     pub(super) fn sees(&self, description: &str) -> bool {
         self.only_described.as_ref().is_none_or(|beginning| description.starts_with(beginning))
+    }
+
+    pub(super) fn deletes(&self, description: &str) -> bool {
+        let fits = self.deletes_only_described.as_ref().is_none_or(|beginning| description.starts_with(beginning));
+        fits && self.sees(description)
     }
 }
 

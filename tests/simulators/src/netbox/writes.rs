@@ -47,7 +47,7 @@ impl Writing<'_> {
             ("DELETE", [id]) => {
                 self.token.may(Right::DeleteAddresses, true)?;
                 let id = self.netbox.id_of("IPAddress", id)?;
-                let seen = |address: &&Address| address.id == id && self.token.sees(&address.description);
+                let seen = |address: &&Address| address.id == id && self.token.deletes(&address.description);
                 self.state.addresses.iter().find(seen).ok_or_else(|| self.netbox.gone("IPAddress"))?;
                 let expected = request.header("if-match").filter(|_| self.netbox.version.selects_fields());
                 if expected.is_some_and(|expected| expected != ETAG) {

@@ -34,7 +34,8 @@ async fn probes_name_every_permission_that_is_missing() {
         let fixture = Fixture::new();
         fixture.ipam.revoke(Simulated::TOKEN, permission);
         let probes = fixture.provider.probe().await;
-        let failed: Vec<_> = probes.iter().filter_map(|probe| probe.outcome.as_ref().err()).collect();
+        let failed: Vec<_> =
+            probes.iter().filter_map(|probe| Some(probe.outcome.as_ref().err()?.to_string())).collect();
         assert_eq!(failed.len(), 1, "{permission}: {failed:?}");
         assert!(failed[0].contains(said), "{permission}: {failed:?}");
     }
@@ -45,7 +46,7 @@ async fn a_probe_with_a_token_that_may_only_read_says_so() {
     let fixture = Fixture::new();
     fixture.ipam.set_writes(Simulated::TOKEN, false);
     let probes = fixture.provider.probe().await;
-    let failed: Vec<_> = probes.iter().filter_map(|probe| probe.outcome.as_ref().err()).collect();
+    let failed: Vec<_> = probes.iter().filter_map(|probe| Some(probe.outcome.as_ref().err()?.to_string())).collect();
     assert_eq!(failed.len(), 2, "adding and deleting: {failed:?}");
     assert!(failed.iter().all(|message| message.contains("let the token write")), "{failed:?}");
 }
@@ -56,7 +57,7 @@ async fn a_probe_with_a_wrong_token_says_that_and_no_more() {
     let stranger = provider(json!({"url": fixture.server.url(), "token": "wrong"}));
     let probes = stranger.probe().await;
     assert_eq!(probes.len(), 1);
-    let message = probes[0].outcome.as_ref().expect_err("nobody knows the token");
+    let message = probes[0].outcome.as_ref().expect_err("nobody knows the token").to_string();
     assert!(message.starts_with("Invalid credentials for External IPAM"), "{message}");
 }
 

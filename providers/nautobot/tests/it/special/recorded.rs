@@ -28,7 +28,7 @@ async fn the_settings_decide_what_is_recorded() {
     assert_eq!(record["custom_fields"]["mac_address"], MAC);
     assert!(record["tags"][0]["id"].is_string() && record["tenant"]["id"].is_string(), "{record}");
     for probe in fixture.provider.probe().await {
-        assert_eq!(probe.outcome, Ok(()), "{}", probe.what);
+        assert!(probe.outcome.is_ok(), "{probe:?}");
     }
 }
 

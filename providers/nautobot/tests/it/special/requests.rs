@@ -47,6 +47,21 @@ async fn the_next_page_is_asked_of_nautobot_whatever_host_it_names() {
 }
 
 #[tokio::test]
+async fn a_list_that_lost_rows_while_it_was_read_is_not_taken_for_the_whole() {
+    let page = |count: u64, name: &str| {
+        let row = json!({"id": name, "name": name, "description": ""});
+        json!({"count": count, "next": "http://elsewhere.example.com/", "previous": null, "results": [row]})
+    };
+    let (first, second) = (page(3, "a"), page(2, "c"));
+    let fixture = instead(move |_, request| {
+        let page = if request.parameter("offset").is_some() { &second } else { &first };
+        Some(Response::json(200, page))
+    });
+    let error = fixture.provider.groups().await.expect_err("the second of three was skipped");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "it is worth another try");
+}
+
+#[tokio::test]
 async fn a_page_that_is_announced_and_empty_does_not_go_on_for_ever() {
     let empty = json!({"count": 9, "next": "http://elsewhere.example.com/", "previous": null, "results": []});
     let fixture = instead(move |_, _| Some(Response::json(200, &empty)));
