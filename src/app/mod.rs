@@ -280,10 +280,14 @@ impl Reload<'_> {
     }
 }
 
+/// What has become of a file of settings, for people.
+pub(crate) fn found(file: &Path) -> &'static str {
+    if file.exists() { "read" } else { "not there, defaults apply" }
+}
+
 fn log_settings(settings: &Settings) {
     for file in &settings.files {
-        let found = if file.exists() { "read" } else { "not there, defaults apply" };
-        log::info!("Settings {}: {found}", file.display());
+        log::info!("Settings {}: {}", file.display(), found(file));
     }
     for warning in &settings.warnings {
         log::warn!("{warning}");

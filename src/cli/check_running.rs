@@ -11,12 +11,11 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::net::UnixStream;
 
 use super::output::{say, say_json};
-use super::running::{Running, no_answer};
+use super::running::Running;
 use super::{CommandError, Outcome, load};
 use crate::app::control_socket;
 use crate::settings;
@@ -63,8 +62,9 @@ pub(super) fn run(json: bool, directory: &Path) -> Outcome {
     let (features, logs) = actix_web::rt::System::new().block_on(async {
         UnixStream::connect(&socket).await.map_err(|error| not_reached(&socket, &error, directory))?;
         let running = Running::at(socket, ANSWER_WITHIN)?;
-        let features: Features = read(&running, "/v2/features", &[]).await?;
-        let logs: Logs = read(&running, "/logs/", &[("from_timestamp", NO_RECORDS.to_owned())]).await?;
+        let features: Features = running.read(Method::GET, "/v2/features", &[]).await?;
+        let no_records = [("from_timestamp", NO_RECORDS.to_owned())];
+        let logs: Logs = running.read(Method::GET, "/logs/", &no_records).await?;
         Ok::<_, CommandError>((features, logs))
     })?;
     let Module { state, settings: ModuleSettings { use_provider } } = features.externalipam;
@@ -82,16 +82,6 @@ pub(super) fn run(json: bool, directory: &Path) -> Outcome {
         say("trouble       none");
     }
     Ok(())
-}
-
-async fn read<T: DeserializeOwned>(running: &Running, path: &str, query: &[(&str, String)]) -> Result<T, CommandError> {
-    let answer = running.ask(Method::GET, path, query).await?;
-    answer.json().await.map_err(|error| match error.is_timeout() {
-        true => no_answer(&error),
-        false => CommandError::failed(format!(
-            "the running proxy answers {path} as no proxy of this version does; restart it after an upgrade"
-        )),
-    })
 }
 
 /// Why there is nobody to ask. Wrong settings come first: with them no start would help.

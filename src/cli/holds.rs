@@ -9,16 +9,30 @@ use std::time::Duration;
 use clap::Subcommand;
 use ipam_provider::{GroupName, Prefix};
 use reqwest::Method;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::output::{say, say_json, say_table};
 use super::running::Running;
 use super::{CommandError, Outcome, load};
-use crate::allocation::{Clock, GroupChoice, Holds};
+use crate::allocation::{Clock, GroupChoice, HeldAddress, Holds};
 use crate::app::control_socket;
 
 /// How long the running proxy may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Of `GET /ipam/holds`.
+#[derive(Deserialize)]
+struct Held {
+    /// Each as [`HeldAddress`] is written.
+    holds: Vec<Value>,
+}
+
+/// Of `DELETE /ipam/holds/{address}`.
+#[derive(Deserialize)]
+struct Released {
+    message: String,
+}
 
 /// Arguments of `holds`.
 #[derive(Debug, Subcommand)]
@@ -50,7 +64,11 @@ pub(super) fn run(command: Command, directory: &Path) -> Outcome {
     actix_web::rt::System::new().block_on(async {
         match command {
             Command::List { json } => {
-                let holds = if is_running { ask_for_holds(socket).await? } else { read_holds(&state)? };
+                let holds = if is_running {
+                    ask_for_holds(socket).await?
+                } else {
+                    read_holds(&state)?.iter().map(|hold| json!(hold)).collect()
+                };
                 show(&holds, json);
                 Ok(())
             }
@@ -62,31 +80,22 @@ pub(super) fn run(command: Command, directory: &Path) -> Outcome {
     })
 }
 
-fn read_holds(state: &Path) -> Result<Vec<Value>, CommandError> {
-    let holds = Holds::read(state, &Clock::system());
-    let holds = holds
-        .map_err(|error| CommandError::failed(format!("the holds in {} cannot be read: {error}", state.display())))?;
-    Ok(holds.iter().map(|hold| json!(hold)).collect())
+/// The holds by the journal in a state directory, whether a proxy runs or not.
+pub(super) fn read_holds(state: &Path) -> Result<Vec<HeldAddress>, CommandError> {
+    Holds::read(state, &Clock::system())
+        .map_err(|error| CommandError::failed(format!("the holds in {} cannot be read: {error}", state.display())))
 }
 
 async fn ask_for_holds(socket: PathBuf) -> Result<Vec<Value>, CommandError> {
-    let response = Running::at(socket, ANSWER_WITHIN)?.ask(Method::GET, "/ipam/holds", &[]).await?;
-    let mut answer: Value = response.json().await.map_err(CommandError::failed)?;
-    match answer["holds"].take() {
-        Value::Array(holds) => Ok(holds),
-        _ => Err(CommandError::failed(text(&answer, "error"))),
-    }
+    let answer: Held = Running::at(socket, ANSWER_WITHIN)?.read(Method::GET, "/ipam/holds", &[]).await?;
+    Ok(answer.holds)
 }
 
 async fn release_in_running(socket: PathBuf, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
     let path = format!("/ipam/holds/{address}");
     let query = [("subnet", subnet.to_string()), ("group", group.to_owned())];
-    let response = Running::at(socket, ANSWER_WITHIN)?.ask(Method::DELETE, &path, &query).await?;
-    let answer: Value = response.json().await.map_err(CommandError::failed)?;
-    if answer.get("message").is_none() {
-        return Err(CommandError::failed(text(&answer, "error")));
-    }
-    say(text(&answer, "message"));
+    let answer: Released = Running::at(socket, ANSWER_WITHIN)?.read(Method::DELETE, &path, &query).await?;
+    say(answer.message);
     Ok(())
 }
 

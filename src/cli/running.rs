@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, Method};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::CommandError;
+use crate::telemetry::with_causes;
 
 /// Asks it. The routes are those of HTTPS, without a certificate.
 pub(super) struct Running {
@@ -16,22 +19,34 @@ impl Running {
     /// `within`: how long an answer may take.
     pub(super) fn at(socket: PathBuf, within: Duration) -> Result<Self, CommandError> {
         let client = Client::builder().unix_socket(socket).timeout(within).no_proxy().build();
-        Ok(Self { client: client.map_err(CommandError::failed)? })
+        Ok(Self { client: client.map_err(|error| CommandError::failed(with_causes(&error)))? })
     }
 
-    pub(super) async fn ask(
+    /// What it answers; an answer with an `error` fails with that.
+    pub(super) async fn read<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         query: &[(&str, String)],
-    ) -> Result<Response, CommandError> {
+    ) -> Result<T, CommandError> {
         // The host is not looked at: the socket is where the request goes.
         let request = self.client.request(method, format!("http://localhost{path}")).query(query);
-        let answer = request.send().await;
-        answer.map_err(|error| no_answer(&error))
+        let response = request.send().await.map_err(no_answer)?;
+        let strange = || {
+            CommandError::failed(format!(
+                "the running proxy answers {path} as no proxy of this version does; restart it after an upgrade"
+            ))
+        };
+        let answer = response.json::<Value>().await;
+        let answer = answer.map_err(|error| if error.is_timeout() { no_answer(error) } else { strange() })?;
+        match answer.get("error").and_then(Value::as_str) {
+            Some(error) => Err(CommandError::failed(error)),
+            None => serde_json::from_value(answer).map_err(|_| strange()),
+        }
     }
 }
 
-pub(super) fn no_answer(error: &reqwest::Error) -> CommandError {
-    CommandError::failed(format!("the running proxy gives no answer: {error}"))
+fn no_answer(error: reqwest::Error) -> CommandError {
+    // The URL says nothing: its host is made up.
+    CommandError::failed(format!("the running proxy gives no answer: {}", with_causes(&error.without_url())))
 }

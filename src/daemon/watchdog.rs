@@ -19,8 +19,8 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Starts pinging if the service manager wants it (`WATCHDOG_USEC`), at half its limit, as sd_watchdog_enabled(3)
-    /// advises.
+    /// Starts pinging if the service manager wants it (`WATCHDOG_USEC`), three times within its limit;
+    /// sd_watchdog_enabled(3) advises two.
     ///
     /// # Panics
     ///
@@ -62,9 +62,10 @@ impl Drop for Watchdog {
 }
 
 fn between_pings(limit: Duration) -> Duration {
-    // An interval of nothing is not allowed; no manager means it.
     // Three in each limit: one that fails is told in the log before the manager loses patience.
-    (limit / 3).max(Duration::from_millis(1))
+    let third = limit / 3;
+    // An interval of nothing is not allowed; no manager means it.
+    third.max(Duration::from_millis(1))
 }
 
 #[cfg(test)]

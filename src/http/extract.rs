@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -145,20 +145,21 @@ from_head!(InGroup, |request| {
 /// Does a form come with the request? Foreman announces one of no bytes with each POST.
 fn has_form(request: &HttpRequest) -> bool {
     let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
-    let is_form = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with(b"application/x-www-form-urlencoded"));
-    is_form && header(CONTENT_LENGTH).is_none_or(|length| length != b"0")
+    let is_form = header(CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+        kind.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    });
+    let has_length = header(CONTENT_LENGTH).is_some_and(|length| length.iter().any(|digit| *digit != b'0'));
+    is_form && (has_length || request.headers().contains_key(TRANSFER_ENCODING))
 }
 
 /// The group in the path: `/ipam/groups/My+Group`.
 pub(super) struct PathGroup(pub(super) GroupChoice);
 
 from_head!(PathGroup, |request| {
+    // Never empty: an empty segment takes no route.
     let [group] = segments(request, ["group"]);
-    let choice = choice(group)?;
-    if choice.readings().is_empty() {
-        return Err(ApiError::invalid("The group's name is missing in the path".to_owned()));
-    }
-    Ok(PathGroup(choice))
+    choice(group).map(PathGroup)
 });
 
 fn choice(raw: &str) -> Result<GroupChoice, ApiError> {

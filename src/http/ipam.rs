@@ -24,6 +24,7 @@ pub(super) async fn groups(now: Now) -> Answer {
 /// `GET /ipam/groups/{group}` → `{"id": 1, "name": "…", "description": "…"}`
 pub(super) async fn group(PathGroup(choice): PathGroup, now: Now) -> Answer {
     let group = now.allocator.group(&choice).await.map_err(ApiError::lookup)?;
+    // There is always one, because a path always names one; without a name it would be this.
     Ok(Json(group.as_ref().map_or_else(|| json!({}), group_object)))
 }
 

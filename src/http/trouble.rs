@@ -1,5 +1,6 @@
 //! What is noted of how calls end: a log line for each failure, and the IPAM's trouble for the proxy's page in Foreman.
 
+use actix_web::http::Method;
 use actix_web::{HttpRequest, ResponseError};
 use ipam_provider::ErrorKind;
 
@@ -15,7 +16,7 @@ const IPAM: &str = "IPAM";
 /// Notes how a call ended.
 pub(super) fn note(request: &HttpRequest, error: Option<&ApiError>) {
     let Some(error) = error else { return note_that_it_works(request) };
-    log(error);
+    log(request, error);
     match error.failure().and_then(shows_that_the_ipam_works) {
         Some(true) => note_that_it_works(request),
         Some(false) => shared(request).set_trouble(IPAM, Some(error.to_string())),
@@ -29,10 +30,12 @@ fn note_that_it_works(request: &HttpRequest) {
     }
 }
 
-/// Look-ups are answered from memory too, and holds always are; these calls are not, or not for long.
+/// Look-ups are answered from memory too, and holds always are; these calls are not, or not for long. HEAD of `next_ip` is
+/// a look-up.
 fn needs_the_ipam(request: &HttpRequest) -> bool {
     let pattern = request.app_data::<RoutePattern>().map_or("", |pattern| pattern.0);
-    pattern.starts_with("/ipam/subnet/") && (pattern.ends_with("/next_ip") || pattern.ends_with("/{ip}"))
+    let asks_for_next = pattern.ends_with("/next_ip") && request.method() != Method::HEAD;
+    pattern.starts_with("/ipam/subnet/") && (asks_for_next || pattern.ends_with("/{ip}"))
 }
 
 /// Whether the failure shows that the IPAM works, or that it does not; `None` when it says nothing of it.
@@ -51,12 +54,17 @@ fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
     }
 }
 
-/// Logs why a call failed, with the cause that the caller is not told.
-fn log(error: &ApiError) {
+/// Logs why a call failed: with the cause, which the caller is not told, or with the address of the caller whose fault it
+/// is.
+fn log(request: &HttpRequest, error: &ApiError) {
     match error.failure() {
         Some(Failure::Provider(cause)) => log::error!("{} [{}]", with_causes(&**cause), cause.kind()),
         Some(_) => log::warn!("{error}"),
         None if error.status_code().is_server_error() => log::error!("{error}"),
-        None => log::info!("{error}"),
+        None => match request.peer_addr() {
+            Some(caller) => log::info!("{error} (from {})", caller.ip().to_canonical()),
+            // Through the control socket.
+            None => log::info!("{error}"),
+        },
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use openssl::x509::X509;
 
+use crate::tls::ServerNames;
+
 /// The name for Foreman to call: one that the proxy's certificate has, because Foreman verifies it; of several the one
 /// that this machine calls itself by. Without a certificate it is the machine's own name.
 pub fn host_name(certificate: Option<&Path>) -> Option<String> {
@@ -18,15 +20,13 @@ fn choose(names: &[String], own: Option<&str>) -> Option<String> {
     names.iter().find(is_own).or(names.first()).cloned()
 }
 
-/// The host names of the first certificate of a file, in lower case; those with a wildcard stand for no host.
+/// The names of the first certificate of a file, in lower case; those with a wildcard stand for no host.
 fn names(certificate: &Path) -> Vec<String> {
     // A file that cannot be used is reported by whoever serves with it.
     let Some(certificate) = fs::read(certificate).ok().and_then(|pem| X509::from_pem(&pem).ok()) else {
         return Vec::new();
     };
-    let names = certificate.subject_alt_names();
-    let names = names.iter().flatten().filter_map(|name| name.dnsname());
-    names.filter(|name| !name.contains('*')).map(str::to_lowercase).collect()
+    ServerNames::read(&certificate).hosts.into_iter().filter(|name| !name.contains('*')).collect()
 }
 
 #[cfg(test)]
@@ -48,6 +48,13 @@ mod tests {
         assert_eq!(chosen(Some("proxy")), "proxy.example.com", "a machine may know its short name only");
         assert_eq!(chosen(Some("unknown.example.com")), "puppet");
         assert_eq!(chosen(None), "puppet");
+        let by_number = Wish {
+            dns_names: Vec::new(),
+            addresses: vec!["2001:db8::1".to_owned()],
+            ..Wish::host("proxy.example.com")
+        };
+        let (certificate, _) = Certificate::root("CA").sign(&by_number).write(directory.path(), "number");
+        assert_eq!(super::names(&certificate), ["[2001:db8::1]"], "as it stands in a URL");
         assert_eq!(choose(&[], Some("machine")), None);
         assert_eq!(super::names(Path::new("/nowhere")), [""; 0]);
     }

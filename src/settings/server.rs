@@ -140,7 +140,7 @@ fn trusted_hosts(section: &mut Section) -> Option<Vec<String>> {
         // An empty text would mean "not set", and so trust every verified caller.
         section.problem("trusted_hosts", "is an empty text, which could mean everybody or nobody", RIGHT);
     }
-    let hosts: Vec<String> = hosts?.iter().map(|host| host.trim().to_lowercase()).collect();
+    let hosts: Vec<String> = hosts?.iter().map(|host| host.trim().to_ascii_lowercase()).collect();
     let can_match =
         |host: &String| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/' || c == ',');
     if !hosts.iter().all(can_match) {

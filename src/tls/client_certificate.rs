@@ -45,10 +45,11 @@ fn common_name(subject: &X509NameRef) -> Option<String> {
 }
 
 /// The text in lower case, if it could be the name of a host.
-fn plain(text: &str) -> Option<String> {
+pub(super) fn plain(text: &str) -> Option<String> {
     // A NUL ends a name for programs in C, and has fooled them before.
     let is_plain = !text.is_empty() && !text.chars().any(|character| character.is_control() || character == ' ');
-    is_plain.then(|| text.to_lowercase())
+    // Not the capitals of all scripts: U+212A, the sign of Kelvin, would become the k of another host's name.
+    is_plain.then(|| text.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -86,6 +87,12 @@ mod tests {
         );
         assert_eq!(read(&[("foreman.example.com.", Asn1Type::BMPSTRING)], &[]).common_name, None);
         assert_eq!(read(&[("f\u{fc}r.example.com", Asn1Type::T61STRING)], &[]).common_name, None);
+    }
+
+    #[test]
+    fn a_sign_that_looks_like_a_letter_is_none() {
+        let names = read(&[("\u{212a}vm.example.com", Asn1Type::UTF8STRING)], &[]);
+        assert_eq!(names.common_name.as_deref(), Some("\u{212a}vm.example.com"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod client_certificate;
 mod files;
 mod policy;
 mod report;
+mod server_names;
 #[cfg(test)]
 pub(crate) mod test_certificates;
 
@@ -16,3 +17,4 @@ pub use self::client_certificate::ClientCertificate;
 pub use self::files::{Error, Files};
 pub use self::policy::Policy;
 pub use self::report::{Finding, Severity, report};
+pub use self::server_names::ServerNames;

@@ -16,6 +16,8 @@ use openssl::x509::{X509, X509PurposeId, X509Ref, X509StoreContext};
 use super::client_certificate::describe;
 use super::files::{self, Error, Files};
 use super::policy::Policy;
+use super::server_names::ServerNames;
+use crate::telemetry::with_causes;
 
 /// A certificate that expires sooner than this is worth a warning.
 const SOON_DAYS: i64 = 30;
@@ -67,11 +69,16 @@ pub fn report(files: &Files, policy: &Policy, now: Timestamp) -> Vec<Finding> {
     let key = report.read(files::key(&files.private_key));
     report.permissions(&files.private_key);
     if let Some(certificates) = &certificates {
-        report.dates(&files.certificate, certificates);
+        let (own, behind) = certificates.split_at(1);
+        report.dates(&files.certificate, own, Severity::Fault);
+        // Callers may know another way to an authority that they trust.
+        report.dates(&files.certificate, behind, Severity::Warning);
         report.names(&files.certificate, &certificates[0]);
     }
     if let Some(authorities) = &authorities {
-        report.dates(&files.ca_file, authorities);
+        // While one authority takes the place of another, both are there, and the old one may be over.
+        let is_one_valid = authorities.iter().any(|authority| report.is_valid_now(authority));
+        report.dates(&files.ca_file, authorities, if is_one_valid { Severity::Warning } else { Severity::Fault });
     }
     if let (Some(certificates), Some(key)) = (&certificates, &key)
         && !files::is_pair(&certificates[0], key)
@@ -96,9 +103,7 @@ impl Report {
     }
 
     fn fault(&mut self, error: &Error) {
-        let source = std::error::Error::source(error).map(ToString::to_string);
-        let source = source.filter(|source| !source.is_empty()).map(|source| format!(" ({source})"));
-        self.add(Severity::Fault, format!("{error}{}", source.unwrap_or_default()));
+        self.add(Severity::Fault, with_causes(error));
     }
 
     fn read<T>(&mut self, read: Result<T, Error>) -> Option<T> {
@@ -115,25 +120,31 @@ impl Report {
         }
     }
 
-    fn dates(&mut self, path: &Path, certificates: &[X509]) {
+    /// `severity`: how bad it is when one of these is not valid now.
+    fn dates(&mut self, path: &Path, certificates: &[X509], severity: Severity) {
         for certificate in certificates {
             let of = format!("{}: the certificate of {}", path.display(), describe(certificate.subject_name()));
             let (start, end) = (certificate.not_before(), certificate.not_after());
             let (Some(until_start), Some(until_end)) = (self.seconds_until(start), self.seconds_until(end)) else {
-                self.add(Severity::Fault, format!("{of} has dates that cannot be read; have it issued again"));
+                self.add(severity, format!("{of} has dates that cannot be read; have it issued again"));
                 continue;
             };
             if until_start > 0 {
                 let text = format!("{of} is not valid before {start}; set this machine's clock or wait");
-                self.add(Severity::Fault, text);
+                self.add(severity, text);
             }
             if until_end <= 0 {
-                self.add(Severity::Fault, format!("{of} expired on {end}; have it renewed"));
+                self.add(severity, format!("{of} expired on {end}; have it renewed"));
             } else if until_end < SOON_DAYS * SECONDS_PER_DAY {
                 let text = format!("{of} expires on {end}; have it renewed within {SOON_DAYS} days of that");
                 self.add(Severity::Warning, text);
             }
         }
+    }
+
+    fn is_valid_now(&self, certificate: &X509Ref) -> bool {
+        let has_begun = self.seconds_until(certificate.not_before()).is_some_and(|until| until <= 0);
+        has_begun && self.seconds_until(certificate.not_after()).is_some_and(|until| until > 0)
     }
 
     /// None when the certificate's time is none.
@@ -144,15 +155,19 @@ impl Report {
     }
 
     fn names(&mut self, path: &Path, certificate: &X509Ref) {
-        let names = certificate.subject_alt_names();
-        let names: Vec<&str> = names.iter().flatten().filter_map(|name| name.dnsname()).collect();
-        let path = path.display();
-        if names.is_empty() {
+        let ServerNames { hosts, are_common } = ServerNames::read(certificate);
+        let (path, names) = (path.display(), hosts.join(", "));
+        if hosts.is_empty() {
             let text =
                 "names no host in its subject alternative name; Foreman needs the host name of the proxy's URL there";
             self.add(Severity::Fault, format!("{path} {text}"));
+        } else if are_common {
+            let text = format!(
+                "{path} is for {names} by its common name only, which Foreman believes and most other clients do not; have \
+                 it issued with a subject alternative name"
+            );
+            self.add(Severity::Warning, text);
         } else {
-            let names = names.join(", ");
             self.add(Severity::Notice, format!("{path} is for {names}; register the proxy under one of these names"));
         }
     }
@@ -277,26 +292,54 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_authority_is_a_fault() {
+    fn an_authority_that_is_over_is_a_fault_unless_another_one_is_valid() {
         let mut subject = Subject::new();
-        let not_after = Timestamp::now().as_second() - 60;
+        let now = Timestamp::now().as_second();
         let root = Certificate::root("Root");
-        let expired = root.sign(&Wish { not_after, ..Wish::authority("Old") });
-        fs::write(subject.path("both.pem"), subject.authority.pem() + &expired.pem()).expect("written");
-        subject.files.ca_file = subject.path("both.pem");
-        let (severity, text) = subject.only_complaint();
-        assert!(
-            severity == Severity::Fault && text.starts_with("both.pem: the certificate of CN = Old expired"),
-            "{text}"
-        );
+        let old = root.sign(&Wish { not_after: now - 60, ..Wish::authority("Old") });
+        let next = root.sign(&Wish { not_before: now + DAY, ..Wish::authority("Next") });
+        subject.files.ca_file = subject.path("several.pem");
+        let told = |severity| {
+            let text = |name: &str, what: &str| format!("several.pem: the certificate of CN = {name} {what} ");
+            [(severity, text("Old", "expired on")), (severity, text("Next", "is not valid before"))]
+        };
+        for (valid, expected) in [(subject.authority.pem(), Severity::Warning), (String::new(), Severity::Fault)] {
+            fs::write(&subject.files.ca_file, old.pem() + &next.pem() + &valid).expect("written");
+            let mut complaints = subject.complaints();
+            complaints.retain(|(_, text)| !text.contains("does not lead to an authority"));
+            assert_eq!(complaints.len(), 2, "{complaints:?}");
+            for ((severity, text), (expected, beginning)) in complaints.iter().zip(told(expected)) {
+                assert!(*severity == expected && text.starts_with(&beginning), "{complaints:?}");
+            }
+        }
     }
 
     #[test]
-    fn a_certificate_without_host_name_is_a_fault() {
+    fn an_expired_certificate_behind_the_first_is_a_warning() {
         let subject = Subject::new();
-        subject.install(&subject.authority.sign(&Wish { dns_names: vec![], ..Wish::host("proxy.example.com") }));
+        let not_after = Timestamp::now().as_second() - 60;
+        let intermediate = subject.authority.sign(&Wish { not_after, ..Wish::authority("Intermediate") });
+        let host = intermediate.host("proxy.example.com");
+        subject.install(&host);
+        fs::write(&subject.files.certificate, host.pem() + &intermediate.pem()).expect("written");
+        let (severity, text) = subject.only_complaint();
+        assert!(severity == Severity::Warning && text.contains("CN = Intermediate expired on "), "{text}");
+    }
+
+    #[test]
+    fn a_certificate_for_nobody_is_a_fault_and_one_for_a_common_name_a_warning() {
+        let subject = Subject::new();
+        let without = Wish { dns_names: vec![], ..Wish::host("Proxy.example.com") };
+        subject.install(&subject.authority.sign(&Wish { common_names: vec![], ..without.clone() }));
         let (severity, text) = subject.only_complaint();
         assert!(severity == Severity::Fault && text.contains("names no host"), "{text}");
+        subject.install(&subject.authority.sign(&without));
+        let (severity, text) = subject.only_complaint();
+        let told = "proxy.pem is for proxy.example.com by its common name only, ";
+        assert!(severity == Severity::Warning && text.starts_with(told), "{text}");
+        subject.install(&subject.authority.sign(&Wish { addresses: vec!["192.0.2.1".to_owned()], ..without }));
+        let text = "proxy.pem is for 192.0.2.1; register the proxy under one of these names".to_owned();
+        assert_eq!(subject.findings(), [(Severity::Notice, text)]);
     }
 
     #[test]

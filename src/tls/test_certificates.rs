@@ -32,6 +32,8 @@ pub struct Wish {
     /// The common names in the subject, each with the ASN.1 type it is written in.
     pub common_names: Vec<(String, Asn1Type)>,
     pub dns_names: Vec<String>,
+    /// IP addresses beside the DNS names.
+    pub addresses: Vec<String>,
     /// Seconds since 1970.
     pub not_before: i64,
     pub not_after: i64,
@@ -47,6 +49,7 @@ impl Wish {
         Self {
             common_names: vec![(name.to_owned(), Asn1Type::UTF8STRING)],
             dns_names: vec![name.to_owned()],
+            addresses: Vec::new(),
             not_before: now - DAY,
             not_after: now + 365 * DAY,
             is_authority: false,
@@ -128,10 +131,13 @@ fn extend(x509: &mut X509Builder, wish: &Wish, issuer: Option<&Certificate>) {
     if issuer.is_some() {
         extensions.push(AuthorityKeyIdentifier::new().keyid(true).build(&context).expect("an extension"));
     }
-    if !wish.dns_names.is_empty() {
+    if !wish.dns_names.is_empty() || !wish.addresses.is_empty() {
         let mut names = SubjectAlternativeName::new();
         for name in &wish.dns_names {
             names.dns(name);
+        }
+        for address in &wish.addresses {
+            names.ip(address);
         }
         extensions.push(names.build(&context).expect("an extension"));
     }

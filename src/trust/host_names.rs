@@ -156,7 +156,7 @@ fn find(resolver: &dyn Resolver, address: IpAddr, confirm: bool) -> Result<Strin
 /// The one spelling of a host name that is compared: lower case, no dot at the end.
 pub(super) fn normal(name: &str) -> String {
     let name = name.trim();
-    name.strip_suffix('.').unwrap_or(name).to_lowercase()
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
 struct Lives;

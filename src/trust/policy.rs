@@ -142,7 +142,15 @@ mod tests {
             body(listed, Some(&certificate(None, &["evil.example.com"]))).as_deref(),
             Some("could not read CN from the client certificate")
         );
-        for name in ["evil.example.com", "foreman.example.com.evil.org", "xforeman.example.com", "*.example.com"] {
+        // The last one has a Kelvin sign, whose small letter is k, in place of the k.
+        let listed: Option<&[&str]> = Some(&["kvm.example.com", "Foreman.Example.com."]);
+        for name in [
+            "evil.example.com",
+            "foreman.example.com.evil.org",
+            "xforeman.example.com",
+            "*.example.com",
+            "\u{212a}vm.example.com",
+        ] {
             let expected =
                 format!("Untrusted client {name} attempted to access /features. Check :trusted_hosts: in settings.yml");
             assert_eq!(body(listed, Some(&certificate(Some(name), &[]))), Some(expected));

@@ -1,13 +1,11 @@
 //! `check --running`, which container engines call again and again.
 
-use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
-use std::thread;
 
 use serde_json::{Value, json};
 
 use crate::process::Proxy;
-use crate::site::{Ran, Site, run};
+use crate::site::{Site, run};
 
 const RUNNING: [&str; 2] = ["check", "--running"];
 
@@ -118,10 +116,11 @@ fn an_ipam_that_is_down_is_told_and_is_no_failure() {
     let settings = format!("url: {}\ntoken: '{TOKEN}'\n", netbox.url());
     site.write("etc/settings.d/externalipam_netbox.yml", &settings);
     let _proxy = serve(&site);
-    let next_ip = || {
+    let call = |method: &str, path: &str| {
         let socket = UnixStream::connect(site.place("state/control.sock")).expect("a control socket");
-        crate::http::call(socket, "GET", "/ipam/subnet/192.0.2.0/24/next_ip").0
+        crate::http::call(socket, method, &format!("/ipam/subnet/192.0.2.0/24{path}")).0
     };
+    let next_ip = || call("GET", "/next_ip");
     let well = "proxy         serves\nExternal IPAM running, externalipam_netbox\ntrouble       none\n";
     netbox.set_fault(Some(Fault::Gone));
     assert_eq!(site.ok(&RUNNING), well, "nobody has asked the IPAM yet, and this does not");
@@ -134,32 +133,61 @@ fn an_ipam_that_is_down_is_told_and_is_no_failure() {
     assert!(netbox.take_requests().is_empty(), "and asking it costs the IPAM nothing");
     assert_eq!(next_ip(), 200);
     assert_eq!(site.ok(&RUNNING), well);
+
+    // The subnet is known now, which is all that a HEAD needs: it says nothing about the IPAM.
+    netbox.set_fault(Some(Fault::Gone));
+    assert!(call("GET", "/192.0.2.9") >= 500);
+    let told = site.ok(&RUNNING);
+    assert!(told.contains("\ntrouble       IPAM: "), "{told}");
+    netbox.take_requests();
+    assert_eq!(call("HEAD", "/next_ip"), 200);
+    assert!(netbox.take_requests().is_empty(), "the IPAM was not asked");
+    assert_eq!(site.ok(&RUNNING), told);
 }
 
-/// What the command says of something at the control socket that gives each caller this answer.
-fn at_answer(answer: &'static str) -> Ran {
-    let site = Site::new();
-    let listener = UnixListener::bind(site.place("state/control.sock")).expect("a socket");
-    thread::spawn(move || {
-        for mut caller in listener.incoming().map_while(Result::ok) {
-            // The request, or the end of a connection that was only made to see whether somebody listens.
-            let _ = caller.read(&mut [0; 4096]);
-            let _ = caller.write_all(answer.as_bytes());
-        }
-    });
-    site.run(&RUNNING)
-}
+/// Commands that ask the running proxy, each with the path that it asks for.
+const ASKING: [(&[&str], &str); 3] = [
+    (&RUNNING, "/v2/features"),
+    (&["holds", "list"], "/ipam/holds"),
+    (&["holds", "release", "10.0.0.5", "--subnet", "10.0.0.0/24"], "/ipam/holds/10.0.0.5"),
+];
 
 #[test]
 fn what_listens_and_does_not_answer_as_the_proxy_is_a_failure() {
-    for (answer, told) in [
-        ("", "the running proxy gives no answer: "),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "the running proxy answers /v2/features as no"),
-        ("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nBusy", "the running proxy answers /v2/features as no"),
-    ] {
-        let ran = at_answer(answer);
-        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{answer:?}: {}", ran.err);
-        assert!(ran.err.contains(told), "{answer:?}: {}", ran.err);
+    for (arguments, path) in ASKING {
+        for answer in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull",
+            "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nBusy",
+        ] {
+            let site = Site::new();
+            site.answer_at_control_socket(answer);
+            let told = format!(
+                "the running proxy answers {path} as no proxy of this version does; restart it after an upgrade"
+            );
+            assert_eq!(site.refused(arguments), told, "{arguments:?} {answer:?}");
+        }
+    }
+}
+
+#[test]
+fn what_listens_and_gives_no_answer_is_a_failure_with_its_cause() {
+    for (arguments, _) in ASKING {
+        let site = Site::new();
+        site.answer_at_control_socket("");
+        let told = site.refused(arguments);
+        let why = told.strip_prefix("the running proxy gives no answer: ").unwrap_or_else(|| panic!("{told}"));
+        // What reqwest says itself is no more than that a request failed.
+        assert!(why.contains(": ") && !why.contains("localhost"), "{told}");
+    }
+}
+
+#[test]
+fn an_error_that_the_proxy_answers_with_is_told_as_it_is() {
+    for (arguments, _) in ASKING {
+        let site = Site::new();
+        site.answer_at_control_socket("HTTP/1.1 503 Busy\r\nContent-Length: 21\r\n\r\n{\"error\": \"Too busy\"}");
+        assert_eq!(site.refused(arguments), "Too busy", "{arguments:?}");
     }
 }
 

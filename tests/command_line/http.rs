@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use serde_json::Value;
 
-/// Status and JSON of the answer.
+/// Status and JSON of the answer, which is `null` for HEAD.
 pub(crate) fn call(mut stream: impl Read + Write, method: &str, target: &str) -> (u16, Value) {
     let head = format!(
         "{method} {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\nConnection: close\r\n\r\n"
@@ -15,5 +15,8 @@ pub(crate) fn call(mut stream: impl Read + Write, method: &str, target: &str) ->
     let answer = String::from_utf8(answer).expect("text");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    if method == "HEAD" {
+        return (status, Value::Null);
+    }
     (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{method} {target}: {error} in {answer}")))
 }

@@ -8,6 +8,7 @@
 //! | `registration` | telling a Foreman of the proxy |
 //! | `check_file` | one file of settings alone |
 //! | `check_running` | whether the proxy that runs serves, and its trouble |
+//! | `holds` | who holds what, and freeing it |
 //! | `upkeep` | where the store is, verify and backup |
 //! | `beside_a_proxy` | the same while a proxy runs over the store |
 //! | `demo` | everything that `serve --demo` tells people to try |
@@ -25,6 +26,7 @@ mod check_running;
 mod demo;
 mod foreman;
 mod groups;
+mod holds;
 mod http;
 mod process;
 mod registration;

@@ -257,6 +257,9 @@ fn what_is_no_foreman_is_told() {
     }
     let unknown = place.as_admin(&["register", "--foreman-url", "foreman.example.com"]);
     assert!(refused(&unknown).contains("write https:// and the host"), "{unknown:?}");
+    let with_password = place.as_admin(&["register", "--foreman-url", "https://admin:geheim@127.0.0.1:1"]);
+    let text = refused(&with_password);
+    assert!(text.contains("without user and password") && !text.contains("geheim"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! `setup`: with options, with questions over a pipe, from the Ruby plugin, and once more.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
@@ -68,6 +70,15 @@ fn options_make_a_proxy_that_starts() {
     assert!(again.out.starts_with("unchanged     the settings are as answered already\n"), "{}", again.out);
     assert!(again.out.contains(&format!("registered    {HOST}-ipam at {}\n", place.proxy_url())), "{}", again.out);
     assert_eq!(fs::read_dir(place.path("etc")).expect("a directory").count(), 2, "no copies are left");
+}
+
+#[test]
+fn variables_that_are_no_text_are_passed_over() {
+    let place = Place::new();
+    let mut command = place.command(&["setup", "--non-interactive"]);
+    command.args(place.answers()).env("LATIN", OsStr::from_bytes(b"\xfcber")).env(OsStr::from_bytes(b"\xfcber"), "1");
+    let ran = run(command, "");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Settings and store of one test, and running commands over them.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -66,6 +69,18 @@ impl Site {
         let mut command = binary();
         command.arg("--config-dir").arg(self.place("etc")).args(arguments).current_dir(self.directory.path());
         command
+    }
+
+    /// Has something at the control socket that gives each caller this answer.
+    pub(crate) fn answer_at_control_socket(&self, answer: &'static str) {
+        let listener = UnixListener::bind(self.place("state/control.sock")).expect("a socket");
+        thread::spawn(move || {
+            for mut caller in listener.incoming().map_while(Result::ok) {
+                // The request, or the end of a connection that was only made to see whether somebody listens.
+                let _ = caller.read(&mut [0; 4096]);
+                let _ = caller.write_all(answer.as_bytes());
+            }
+        });
     }
 
     /// Runs a command.

@@ -120,6 +120,20 @@ fn a_certificate_with_another_name_is_refused() {
 }
 
 #[test]
+fn the_log_names_the_address_of_a_refused_caller_which_the_caller_is_not_told() {
+    let server = Builder::new(seed()).trusted_hosts(&["foreman.example.com"]).start();
+    let path = "/ipam/groups";
+    let text =
+        format!("Untrusted client other.example.com attempted to access {path}. Check :trusted_hosts: in settings.yml");
+    assert_eq!(server.client_as(Some(&identities().other)).get(path).error(), text);
+    let line = server.log().line_with(&text).expect("logged");
+    assert!(line.ends_with(&format!("{text} (from 127.0.0.1)")), "{line}");
+    assert_eq!(server.client_as(None).get(path).status, 403);
+    let line = server.log().line_with("could not read client cert from environment").expect("logged");
+    assert!(line.ends_with(" (from 127.0.0.1)"), "{line}");
+}
+
+#[test]
 fn a_certificate_without_a_name_is_refused_where_names_are_listed() {
     all_refused(
         &Server::shared(&WITH_LIST),

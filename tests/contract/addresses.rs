@@ -98,13 +98,30 @@ fn a_form_is_refused_because_its_group_could_mean_another_subnet() {
     let server = Server::start(Seed::new().subnet(SUBNET).group("blue").subnet_in("blue", SUBNET));
     let target = format!("/ipam/subnet/{SUBNET}/10.0.0.60");
     for method in ["POST", "DELETE"] {
-        let form = Request::new(method, &target)
-            .header("Content-Type", "application/x-www-form-urlencoded")
-            .header("Content-Length", "10")
-            .body("group=blue");
-        assert_eq!(server.curl().send(form).status, 400, "{method}");
+        for kind in [
+            "application/x-www-form-urlencoded",
+            "Application/X-WWW-Form-Urlencoded",
+            "application/x-www-form-urlencoded; charset=utf-8",
+            "APPLICATION/X-WWW-FORM-URLENCODED ;charset=utf-8",
+        ] {
+            let form = || Request::new(method, &target).header("Content-Type", kind);
+            let with_length = form().header("Content-Length", "10").body("group=blue");
+            assert_eq!(server.curl().send(with_length).status, 400, "{method} {kind}");
+            let in_chunks = form().header("Transfer-Encoding", "chunked").body("a\r\ngroup=blue\r\n0\r\n\r\n");
+            assert_eq!(server.curl().send(in_chunks).status, 400, "{method} {kind}");
+        }
     }
     assert_eq!(server.client().get(&target).answer(), (200, json!(false)));
+}
+
+#[test]
+fn where_no_body_comes_there_is_no_form() {
+    let server = Server::start(Seed::new().subnet(SUBNET));
+    let target = format!("/ipam/subnet/{SUBNET}/10.0.0.60");
+    for (method, status) in [("GET", 200), ("POST", 201), ("DELETE", 200)] {
+        let announced = Request::new(method, &target).header("Content-Type", "application/x-www-form-urlencoded");
+        assert_eq!(server.curl().send(announced).status, status, "{method}");
+    }
 }
 
 #[test]

@@ -176,6 +176,7 @@ fn unknown_paths_are_not_found_in_json() {
         "/ipam/groups/blue/",
         "/ipam/groups/blue/subnets/",
         "/ipam/groups//subnets",
+        "/ipam/group//subnet/10.0.0.0/24",
         "/ipam/subnet",
         "/ipam/subnet/10.0.0.0",
         "/ipam/subnet/10.0.0.0/",

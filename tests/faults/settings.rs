@@ -115,7 +115,7 @@ fn certificates_that_cannot_work_are_settings_faults() {
     let place = place();
     let day = 24 * 60 * 60;
     let expired = Wish { not_after: seconds_since_1970() - day / 2, ..Wish::host(SERVER_NAME) };
-    let nameless = Wish { dns_names: Vec::new(), ..Wish::host(SERVER_NAME) };
+    let nameless = Wish { common_names: Vec::new(), dns_names: Vec::new(), ..Wish::host(SERVER_NAME) };
     let good = authority().host(SERVER_NAME);
     let mismatch = Certificate { x509: good.x509.clone(), key: authority().host(SERVER_NAME).key };
     for (certificate, complaint) in [
@@ -147,6 +147,32 @@ fn certificates_that_cannot_work_are_settings_faults() {
         place.write(name, kept);
     }
     assert_eq!(check(&place, &[]).0, Some(0));
+}
+
+#[test]
+fn certificates_that_are_odd_and_work_are_warnings() {
+    let place = place();
+    let day = 24 * 60 * 60;
+    let warned = |complaint: &str| {
+        let (code, said) = check(&place, &["--settings-only"]);
+        assert!(code == Some(0) && !said.contains("fault: "), "{said}");
+        let warned = said.lines().any(|line| line.contains("warning: ") && line.contains(complaint));
+        assert!(warned, "{complaint:?} is not in {said}");
+        place.start().end_well("TERM");
+    };
+    let common = Wish { dns_names: Vec::new(), ..Wish::host(SERVER_NAME) };
+    place.certificate(&authority().sign(&common));
+    warned("by its common name only");
+    place.certificate(&authority().host(SERVER_NAME));
+
+    let expired = Wish { not_after: seconds_since_1970() - day / 2, ..Wish::authority("Former authority") };
+    let former = Certificate::root("Root").sign(&expired).pem();
+    place.write("authority.pem", former.clone() + &authority().pem());
+    warned("the certificate of CN = Former authority expired on");
+    place.write("authority.pem", former);
+    let (code, said) = check(&place, &["--settings-only"]);
+    let told = "fault: ".to_owned() + &place.path("authority.pem").display().to_string();
+    assert!(code == Some(78) && said.contains(&told), "{said}");
 }
 
 #[test]

@@ -91,7 +91,15 @@ fn host_of(url: &str) -> String {
 impl Connection {
     /// Foreman, ready to be called.
     pub(super) fn open(&self, settings: &Settings, prompt: Prompt) -> Result<Foreman, CommandError> {
-        let url = self.foreman_url.as_ref().or(settings.server.foreman_url.as_ref()).ok_or_else(|| {
+        let given = self.foreman_url.as_deref().map(|url| {
+            // Not shown: it may have a password in it.
+            settings::foreman_url(url).ok_or_else(|| {
+                CommandError::failed(
+                    "--foreman-url is no address of Foreman; write https:// and the host, without user and password",
+                )
+            })
+        });
+        let url = given.transpose()?.or_else(|| settings.server.foreman_url.clone()).ok_or_else(|| {
             CommandError::failed(
                 "the address of Foreman is not known; set foreman_url in settings.yml, or give --foreman-url",
             )
@@ -103,7 +111,7 @@ impl Connection {
         if url.starts_with("http:") && matches!(credentials, Credentials::Basic { .. }) {
             warn(&format!("the password goes to {url} without encryption; write https:// into foreman_url"));
         }
-        Ok(Foreman::new(url, &authorities, credentials)?)
+        Ok(Foreman::new(&url, &authorities, credentials)?)
     }
 
     /// A user where one is named, else OAuth where key and secret are found, else questions.

@@ -73,11 +73,13 @@ impl<'a> Interview<'a> {
     /// Takes the answers of the environment, and those of the command line, which wins.
     pub(super) fn take(&mut self, pairs: &[Pair<String>], files: &[Pair<PathBuf>]) -> Result<(), CommandError> {
         let prefix = self.variable("");
-        for (name, value) in std::env::vars() {
-            if let Some(key) = name.strip_prefix(&prefix)
+        for (name, value) in std::env::vars_os() {
+            // What is no text is none of ours; reading the settings complains where it should be.
+            if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
+                && let Some(key) = name.strip_prefix(&prefix)
                 && !value.is_empty()
             {
-                self.settle(&key.to_lowercase(), value);
+                self.settle(&key.to_lowercase(), value.to_owned());
             }
         }
         for Pair { key, value } in pairs {

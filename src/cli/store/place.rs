@@ -8,8 +8,9 @@ use ipam_provider::{Error, ErrorKind, Plan, Registration, Surroundings};
 use ipam_provider_internal::store::{Store, StoreError};
 use ipam_provider_internal::{REGISTRATION, Settings as InternalSettings};
 
-use crate::allocation::{Clock, HeldAddress, Holds};
+use crate::allocation::HeldAddress;
 use crate::cli::CommandError;
+use crate::cli::holds::read_holds;
 use crate::registry::PROVIDERS;
 use crate::settings::Settings;
 
@@ -116,10 +117,7 @@ impl Located {
 
     /// What the proxy over this store has promised, by its journal: a running one need not be asked.
     pub(super) fn holds(&self) -> Result<Vec<HeldAddress>, CommandError> {
-        let state = &self.state_directory;
-        let holds = Holds::read(state, &Clock::system()).map_err(|error| {
-            CommandError::failed(format!("the holds in {} cannot be read: {error}", state.display()))
-        })?;
+        let holds = read_holds(&self.state_directory)?;
         Ok(holds.into_iter().filter(|hold| *hold.scope.provider == *REGISTRATION.name).collect())
     }
 }
