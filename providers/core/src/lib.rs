@@ -27,6 +27,6 @@ pub use mac::{Mac, MacError};
 pub use prefix::{Prefix, PrefixError};
 pub use provider::{Capabilities, FreeQuery, Probe, Provider, Released};
 pub use registration::{Plan, Registration, Surroundings};
-pub use requester::{HOSTNAME_AT_MOST, Requester, Reservation, is_hostname};
+pub use requester::{HOSTNAME_AT_MOST, HostnameError, Requester, Reservation, check_hostname, is_hostname};
 pub use subnet::{RecordId, Subnet, titled};
 pub use template::{Filling, Template, TemplateError};

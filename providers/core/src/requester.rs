@@ -5,9 +5,23 @@ use crate::Mac;
 /// Host names are no longer than this (RFC 1035, section 2.3.4).
 pub const HOSTNAME_AT_MOST: usize = 253;
 
-/// Can this be the name of a host, as far as an IPAM cares? 1 to 253 bytes without blanks.
+/// The text is no host name; see [`is_hostname`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a host name has 1 to {HOSTNAME_AT_MOST} characters, and neither blanks nor control characters")]
+pub struct HostnameError;
+
+/// Can this be the name of a host, as far as an IPAM cares? 1 to 253 bytes, and neither blanks nor control characters.
 pub fn is_hostname(text: &str) -> bool {
-    (1..=HOSTNAME_AT_MOST).contains(&text.len()) && !text.contains(char::is_whitespace)
+    let is_strange = |c: char| c.is_whitespace() || c.is_control();
+    (1..=HOSTNAME_AT_MOST).contains(&text.len()) && !text.contains(is_strange)
+}
+
+/// [`is_hostname`], with the rule in words for people.
+///
+/// # Errors
+/// When it is none.
+pub fn check_hostname(text: &str) -> Result<(), HostnameError> {
+    if is_hostname(text) { Ok(()) } else { Err(HostnameError) }
 }
 
 /// Whom an address is reserved for, as far as it is known: Foreman tells neither when it adds an address, so the MAC
@@ -29,4 +43,19 @@ pub struct Reservation {
     pub hostname: Option<String>,
     /// Does the record carry the mark that only this proxy sets?
     pub ours: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_name_has_an_end_and_nothing_that_cannot_be_seen() {
+        for name in ["a", "web1.example.com", "bücher_1", &"a".repeat(253)] {
+            assert_eq!(check_hostname(name), Ok(()), "{name:?}");
+        }
+        for name in ["", "a b", "a\t", "a\u{a0}b", "a\u{7}", "a\u{1b}[2J", "a\u{7f}", &"a".repeat(254)] {
+            assert_eq!(check_hostname(name), Err(HostnameError), "{name:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipam_provider::{GroupName, HOSTNAME_AT_MOST, is_hostname};
+use ipam_provider::{GroupName, HostnameError, check_hostname};
 use ipam_provider_internal::store::{Contents, OWNER, Scope};
 
 /// The name of a group that is there.
@@ -19,10 +19,9 @@ pub(super) fn new_group_name(text: &str) -> Result<GroupName, String> {
     group_name(text)
 }
 
-/// A host name, as far as the proxy takes one over HTTP.
-pub(super) fn hostname(text: &str) -> Result<String, String> {
-    let right = || format!("a host name has 1 to {HOSTNAME_AT_MOST} characters and no blanks");
-    if is_hostname(text) { Ok(text.to_owned()) } else { Err(right()) }
+/// A host name, as the proxy takes it over HTTP and `import` from a file.
+pub(super) fn hostname(text: &str) -> Result<String, HostnameError> {
+    check_hostname(text).map(|()| text.to_owned())
 }
 
 /// An owner other than the proxy, which knows by its own mark what it may touch again.
@@ -135,7 +134,7 @@ mod tests {
     fn host_names_have_no_blanks_and_an_end() {
         assert!(hostname("a.example.com").is_ok());
         assert!(hostname(&"a".repeat(253)).is_ok());
-        for name in ["", "a b", "a\t", &"a".repeat(254)] {
+        for name in ["", "a b", "a\t", "a\u{7}", &"a".repeat(254)] {
             assert!(hostname(name).is_err(), "{name:?}");
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 
 use csv::{ReaderBuilder, StringRecord};
-use ipam_provider::{GroupName, Mac, Prefix};
+use ipam_provider::{GroupName, Mac, Prefix, check_hostname};
 use jiff::Timestamp;
 
 use super::{COLUMNS, Columns, Fault, Faults, Imported, kind};
@@ -156,9 +156,9 @@ fn add(writing: &Writing<'_>, row: Columns, subnets: &mut Remembered, imported: 
             let created_at = time("created_at", &row.created_at, writing.now)?;
             let updated_at = time("updated_at", &row.updated_at, created_at)?;
             let (mac, address) = (mac(&row.mac)?, address("address", &row.address)?);
+            let hostname = hostname(&row.hostname)?;
             let subnet = subnets.find(writing, &row)?;
-            let details =
-                AddressDetails { mac, hostname: Some(row.hostname), description: row.description, owner: row.owner };
+            let details = AddressDetails { mac, hostname, description: row.description, owner: row.owner };
             writing.record(subnet, address, details, (created_at, updated_at))?;
             imported.addresses += 1;
         }
@@ -219,6 +219,15 @@ fn mac(text: &str) -> Result<Option<Mac>> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|error| invalid("mac", format!("'{text}' is not a MAC address: {error}")))
+}
+
+fn hostname(text: &str) -> Result<Option<String>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    // Shown with escapes: what is wrong with it may be a command to the terminal.
+    check_hostname(text).map_err(|error| invalid("hostname", format!("{text:?} is no host name; {error}")))?;
+    Ok(Some(text.to_owned()))
 }
 
 fn flag(column: &str, text: &str) -> Result<bool> {

@@ -120,6 +120,24 @@ fn every_faulty_row_is_reported_with_its_line_and_nothing_is_imported() {
 }
 
 #[test]
+fn a_host_name_that_the_proxy_would_not_take_is_a_fault_of_its_line() {
+    let row = |host: u8, name: &str| format!("address,10.0.0.0/24,10.0.0.{host},\"{name}\"\n");
+    let long = "a".repeat(254);
+    let names = ["web1.example.com", "", "web 1", "a\tb", "a\nb", "a\u{1b}[2J", &long];
+    let rows: String = names.iter().zip(1..).map(|(name, host)| row(host, name)).collect();
+    let rule = "is no host name; a host name has 1 to 253 characters, and neither blanks nor control characters";
+    let right = [
+        (5, format!(r#"hostname: "web 1" {rule}"#)),
+        (6, format!(r#"hostname: "a\tb" {rule}"#)),
+        (7, format!(r#"hostname: "a\nb" {rule}"#)),
+        // The row before has two lines.
+        (9, format!(r#"hostname: "a\u{{1b}}[2J" {rule}"#)),
+        (10, format!(r#"hostname: "{long}" {rule}"#)),
+    ];
+    assert_eq!(faults(&format!("kind,prefix,address,hostname\nsubnet,10.0.0.0/24,,\n{rows}")), right);
+}
+
+#[test]
 fn a_header_with_a_wrong_column_is_refused() {
     assert!(faults("kind,groop\ngroup,a\n")[0].1.starts_with("unknown columns: groop; known are: kind, group"));
     assert_eq!(faults("group\na\n"), [(1, "the column kind is missing".to_owned())]);
