@@ -63,7 +63,7 @@ fn more_addresses_than_any_number_of_64_bits_are_counted() {
 
 #[test]
 fn when_a_range_is_wrong_the_subnet_is_not_added() {
-    let site = Site::new();
+    let site = Site::with("kind,group\ngroup,A\n");
     let error = site.refused(&["subnet", "add", "10.0.0.0/24", "--exclude", "10.0.1.1-10.0.1.9"]);
     assert_eq!(error, "Range 10.0.1.1 to 10.0.1.9 is not in subnet 10.0.0.0/24");
     assert_eq!(site.json(&["subnet", "list", "--json"]), json!([]));

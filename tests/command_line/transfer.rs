@@ -91,6 +91,37 @@ fn a_file_that_is_not_there_creates_no_store() {
 }
 
 #[test]
+fn a_command_that_is_refused_creates_no_store() {
+    let site = Site::new();
+    let wrong = "kind,group,prefix\ngroup,A,\nsubnet,A,10.0.0.5/24\n";
+    site.write("wrong.csv", wrong);
+    site.write("half.csv", "kind,group,prefix\ngroup,A,\nsubnet,A\n");
+    for file in ["wrong.csv", "half.csv"] {
+        assert!(site.refused(&["import", &site.text(file)]).starts_with("Nothing was imported\nline 3: "), "{file}");
+    }
+    // A directory can be opened, and only then not be read.
+    assert!(site.refused(&["import", &site.text("etc")]).starts_with("Reading the CSV file failed: "));
+    let ran = site.run_with_input(&["import", "-"], wrong);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+    assert!(site.refused(&["subnet", "add", "10.0.0.0/24", "--group", "none"]).contains("There is no group 'none'"));
+    let left: Vec<_> = std::fs::read_dir(site.place("state")).expect("a directory").collect();
+    assert!(left.is_empty(), "{left:?}");
+    // Where there is nothing in the way, the right file makes the store.
+    site.write("right.csv", CSV);
+    site.ok(&["import", &site.text("right.csv")]);
+    assert!(is_there(&site.store()));
+}
+
+#[test]
+fn a_store_that_a_faulty_file_was_for_stays_as_it_was() {
+    let site = Site::with(CSV);
+    let before = std::fs::read(site.store()).expect("a store");
+    site.write("wrong.csv", "kind,group\ngroup,B\nhost,\n");
+    site.refused(&["import", &site.text("wrong.csv")]);
+    assert!(std::fs::read(site.store()).expect("a store") == before, "its bytes have changed");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let site = Site::with(CSV);
     let rows: String =

@@ -80,7 +80,7 @@ struct Details {
 pub(super) fn run(command: Command, located: &Located) -> Outcome {
     match command {
         Command::Add { name, description } => {
-            let group = located.open_or_create()?.write(|writing| writing.add_group(&name, &description))?;
+            let group = located.write_or_create(|writing| writing.add_group(&name, &description))?;
             say(format!("Group '{}' is added", shown(group.name.as_str())));
         }
         Command::List { json } => {

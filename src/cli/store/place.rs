@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ipam_provider::settings::Section;
 use ipam_provider::{Error, ErrorKind, Plan, Registration, Surroundings};
-use ipam_provider_internal::store::{Store, StoreError};
+use ipam_provider_internal::store::{self, Store, StoreError, Writing};
 use ipam_provider_internal::{REGISTRATION, Settings as InternalSettings};
 
 use crate::allocation::HeldAddress;
@@ -102,8 +102,11 @@ impl Located {
         Ok(Store::open(&self.store)?)
     }
 
-    /// Opens the store, and creates it when there is none.
-    pub(super) fn open_or_create(&self) -> Result<Store, CommandError> {
+    /// Changes the store; where there is none, creates one that has the change, or none when it fails.
+    pub(super) fn write_or_create<T>(
+        &self,
+        work: impl FnOnce(&Writing<'_>) -> store::Result<T>,
+    ) -> Result<T, CommandError> {
         let directory = directory_of(&self.store);
         if !directory.is_dir() {
             return Err(CommandError::failed(format!(
@@ -112,7 +115,7 @@ impl Located {
                 directory.display()
             )));
         }
-        Ok(Store::open_or_create(&self.store)?)
+        Ok(Store::write_or_create(&self.store, work)?)
     }
 
     /// What the proxy over this store has promised, by its journal: a running one need not be asked.

@@ -212,14 +212,13 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
 fn add(new: New, located: &Located) -> Result<SubnetRecord, CommandError> {
     let New { prefix, group, description, pool, container, exclude } = new;
     let new = NewSubnet { group, prefix, description, pool, container };
-    let added = located.open_or_create()?.write(|writing| {
+    located.write_or_create(|writing| {
         let subnet = writing.add_subnet(&new)?;
         for range in exclude {
             writing.exclude(subnet.id, &excluded(range, String::new()))?;
         }
         Ok(subnet)
-    });
-    Ok(added?)
+    })
 }
 
 fn excluded(Range { first, last }: Range, comment: String) -> ExcludedRange {

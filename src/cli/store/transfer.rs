@@ -45,10 +45,10 @@ pub(super) fn import(arguments: &Import, directory: &Path) -> Outcome {
         // Whoever writes to us may be slow, and nobody else can write to the store meanwhile.
         let mut text = Vec::new();
         io::stdin().lock().read_to_end(&mut text).map_err(unreadable)?;
-        located.open_or_create()?.import(text.as_slice())?
+        located.write_or_create(|writing| writing.import(text.as_slice()))?
     } else {
         let text = File::open(file).map_err(unreadable)?;
-        located.open_or_create()?.import(text)?
+        located.write_or_create(|writing| writing.import(text))?
     };
     let Imported { groups, subnets, excluded_ranges, addresses } = imported;
     say(format!(

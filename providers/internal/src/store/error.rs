@@ -56,6 +56,9 @@ pub enum StoreError {
     /// A backup or a new store would replace a file.
     #[error("File {0} already exists; choose another name")]
     FileExists(PathBuf),
+    /// There was no store, and another process was faster to create one.
+    #[error("Another process has just created the address store {0}; do the same again")]
+    JustCreated(PathBuf),
     /// It would share addresses with something that is there.
     #[error("{what} overlaps {other}; {advice}")]
     Overlap {
@@ -202,6 +205,7 @@ impl StoreError {
             | Self::Import(_) => ErrorKind::Rejected,
             Self::Io { .. }
             | Self::Export(_)
+            | Self::JustCreated(_)
             | Self::Missing(_)
             | Self::NotAStore(_)
             | Self::Newer { .. }

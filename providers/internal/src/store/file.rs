@@ -67,6 +67,12 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
         }
         Err(error) => return Err(error.into()),
     }
+    set_up(&connection, access)?;
+    Ok(connection)
+}
+
+/// Settings that last as long as the connection.
+fn set_up(connection: &Connection, access: Access) -> Result<()> {
     // Otherwise SQLite, built to plan by the values that it is asked with, plans anew for each of them: that was half of
     // the work of a look at one address. There are no statistics that would make one plan better than another.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -79,7 +85,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     // Negative is KiB, positive would be pages.
     connection.pragma_update(None, "cache_size", -cache)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(connection)
+    Ok(())
 }
 
 fn flags() -> OpenFlags {
@@ -94,10 +100,22 @@ fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
 
 /// Creates an empty store. When another process was faster, its store stays.
 pub(super) fn create(path: &Path) -> Result<()> {
-    match publish(path, |connection| Ok(schema::create(connection)?)) {
+    match create_with(path, |_| Ok(())) {
         Err(StoreError::FileExists(_)) => Ok(()),
         outcome => outcome,
     }
+}
+
+/// Creates a store with what `fill` puts into it; when that fails, there is none.
+///
+/// # Errors
+/// Those of `fill`, and [`FileExists`](StoreError::FileExists) when another process was faster.
+pub(super) fn create_with<T>(path: &Path, fill: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+    publish(path, |connection| {
+        schema::create(connection)?;
+        set_up(connection, Access::Write)?;
+        fill(connection)
+    })
 }
 
 /// Copies the store that `from` has open into a new file.
@@ -118,14 +136,14 @@ pub(super) fn copy(from: &Connection, to: &Path) -> Result<()> {
 ///
 /// # Errors
 /// [`FileExists`](StoreError::FileExists) when the name is taken.
-fn publish(path: &Path, fill: impl FnOnce(&mut Connection) -> Result<()>) -> Result<()> {
+fn publish<T>(path: &Path, fill: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
     if is_there(path)? {
         return Err(StoreError::FileExists(path.to_owned()));
     }
     let draft = Draft::create(path)?;
     let mut connection = Connection::open_with_flags(&draft.0, flags())?;
     connection.busy_timeout(BUSY)?;
-    fill(&mut connection)?;
+    let filled = fill(&mut connection)?;
     // Closing moves the write-ahead log into the file and syncs it.
     connection.close().map_err(|(_, error)| error)?;
     match fs::hard_link(&draft.0, path) {
@@ -133,7 +151,8 @@ fn publish(path: &Path, fill: impl FnOnce(&mut Connection) -> Result<()>) -> Res
         linked => linked.map_err(io_error("Creating", path)),
     }?;
     let directory = directory(path);
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error("Saving", directory))
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error("Saving", directory))?;
+    Ok(filled)
 }
 
 /// A database that is not yet what it will be; removed when it is dropped.

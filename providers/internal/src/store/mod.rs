@@ -67,6 +67,21 @@ impl Store {
         Self::open(path)
     }
 
+    /// Changes a store as [`write`](Self::write) does. Where there is none it creates one as
+    /// [`open_or_create`](Self::open_or_create) does, and only when `work` succeeds.
+    ///
+    /// # Errors
+    /// Those of both, and [`JustCreated`](StoreError::JustCreated).
+    pub fn write_or_create<T>(path: &Path, work: impl FnOnce(&Writing<'_>) -> Result<T>) -> Result<T> {
+        if file::is_there(path)? {
+            return Self::open(path)?.write(work);
+        }
+        match file::create_with(path, |connection| write(connection, work)) {
+            Err(StoreError::FileExists(path)) => Err(StoreError::JustCreated(path)),
+            outcome => outcome,
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -94,10 +109,7 @@ impl Store {
     /// # Errors
     /// Those of `work`, and of SQLite: busy when another process has been writing for five seconds.
     pub fn write<T>(&mut self, work: impl FnOnce(&Writing<'_>) -> Result<T>) -> Result<T> {
-        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
-        let outcome = work(&Writing::new(&transaction))?;
-        transaction.commit()?;
-        Ok(outcome)
+        write(&mut self.connection, work)
     }
 
     /// Writes the whole store as CSV; the columns are in the crate's documentation.
@@ -113,7 +125,7 @@ impl Store {
     /// # Errors
     /// [`Import`](StoreError::Import) with every faulty row.
     pub fn import(&mut self, from: impl io::Read) -> Result<Imported> {
-        self.write(|writing| csv::import(writing, from))
+        self.write(|writing| writing.import(from))
     }
 
     /// Checks the file and everything that must hold in it; no finding means all is well. Reads every record.
@@ -151,6 +163,14 @@ impl<'c> Writing<'c> {
     fn new(connection: &'c Connection) -> Self {
         Self { reading: Reading { connection }, now: Timestamp::now() }
     }
+
+    /// Adds all rows of a CSV file; the transaction must not be kept when this fails.
+    ///
+    /// # Errors
+    /// [`Import`](StoreError::Import) with every faulty row.
+    pub fn import(&self, from: impl io::Read) -> Result<Imported> {
+        csv::import(self, from)
+    }
 }
 
 impl<'c> Deref for Writing<'c> {
@@ -166,6 +186,14 @@ fn read<T>(connection: &Connection, work: impl FnOnce(&Reading<'_>) -> Result<T>
     let transaction = connection.unchecked_transaction()?;
     let outcome = work(&Reading { connection: &transaction })?;
     transaction.finish()?;
+    Ok(outcome)
+}
+
+/// Runs `work` within one transaction, which is kept when it succeeds.
+fn write<T>(connection: &mut Connection, work: impl FnOnce(&Writing<'_>) -> Result<T>) -> Result<T> {
+    let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
+    let outcome = work(&Writing::new(&transaction))?;
+    transaction.commit()?;
     Ok(outcome)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::thread;
 
 use super::super::schema;
@@ -13,11 +14,7 @@ fn a_new_store_is_for_its_owner_only_and_leaves_nothing_beside_it() {
     let mode = fs::metadata(fixture.store.path()).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     drop(fixture.store);
-    let names: Vec<_> = fs::read_dir(fixture.directory.path())
-        .expect("a directory")
-        .map(|entry| entry.expect("an entry").file_name())
-        .collect();
-    assert_eq!(names, ["ipam.sqlite"]);
+    assert_eq!(names(fixture.directory.path()), ["ipam.sqlite"]);
 }
 
 #[test]
@@ -28,6 +25,50 @@ fn a_store_that_must_exist_is_not_created() {
     assert!(!absent.exists());
     let nowhere = fixture.path("no/such/directory/ipam.sqlite");
     assert!(matches!(Store::open_or_create(&nowhere), Err(StoreError::Io { .. })));
+}
+
+/// What is in the directory, by name.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect()
+}
+
+#[test]
+fn a_store_is_created_only_by_a_change_that_succeeds() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("ipam.sqlite");
+    let failed = Store::write_or_create(&path, |writing| {
+        writing.add_group(&group("a"), "")?;
+        writing.add_group(&group("a"), "")
+    });
+    assert!(matches!(failed, Err(StoreError::GroupExists(_))));
+    let failed = Store::write_or_create(&path, |writing| writing.import(&b"kind,group\ngroup,a\nhost,\n"[..]));
+    assert!(matches!(failed, Err(StoreError::Import(_))));
+    assert_eq!(names(directory.path()), [""; 0]);
+
+    let imported = Store::write_or_create(&path, |writing| writing.import(&b"kind,group\ngroup,a\n"[..]));
+    assert_eq!(imported.expect("an import").groups, 1);
+    assert_eq!(names(directory.path()), ["ipam.sqlite"]);
+    assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+    Store::write_or_create(&path, |writing| writing.add_group(&group("b"), "")).expect("a group");
+    let store = Store::open(&path).expect("a store");
+    assert_eq!(store.groups().expect("groups").len(), 2);
+    assert_eq!(store.verify().expect("a readable store"), []);
+}
+
+#[test]
+fn a_store_that_another_process_creates_meanwhile_stays() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("ipam.sqlite");
+    let outcome = Store::write_or_create(&path, |writing| {
+        let mut faster = Store::open_or_create(&path)?;
+        faster.write(|writing| writing.add_group(&group("faster"), ""))?;
+        writing.add_group(&group("slower"), "")
+    });
+    assert!(matches!(outcome, Err(StoreError::JustCreated(existing)) if existing == path));
+    let groups = Store::open(&path).and_then(|store| store.groups()).expect("groups");
+    assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["faster"]);
+    assert_eq!(names(directory.path()), ["ipam.sqlite"]);
 }
 
 #[test]
