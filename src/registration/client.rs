@@ -22,6 +22,10 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long an answer may take: Foreman asks the proxy for its features before it answers, and waits 60 seconds for it.
 const ANSWER: Duration = Duration::from_secs(120);
 
+/// How many records a search may find: more than any Foreman has that we look for. Otherwise it is as few as the
+/// person who asks has chosen for tables.
+const FOUND_AT_MOST: &str = "1000";
+
 /// Who registers.
 #[derive(Debug, Clone)]
 pub enum Credentials {
@@ -117,7 +121,7 @@ impl Foreman {
         let mut url = self.base.clone();
         url.path_segments_mut().expect("an http URL has a path").pop_if_empty().extend(["api", "v2"]).extend(path);
         if let Some(search) = search {
-            url.query_pairs_mut().append_pair("search", search);
+            url.query_pairs_mut().append_pair("search", search).append_pair("per_page", FOUND_AT_MOST);
         }
         let mut request = self.client.request(method.clone(), url.clone()).headers(self.headers(&method, &url)?);
         if let Some(body) = body {

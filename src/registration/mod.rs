@@ -4,16 +4,18 @@
 //! our features again and looks whether it has those that we are for. Foreman calls the proxy back before it answers, so
 //! the proxy must serve by then.
 
+mod address;
 mod client;
 mod error;
 mod host;
 mod oauth;
 mod wire;
 
-use reqwest::{Method, Url};
+use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+pub use address::Address;
 pub use client::{Credentials, Foreman};
 pub use error::Error;
 pub use host::host_name;
@@ -38,50 +40,40 @@ pub struct Wanted {
     pub is_name_chosen: bool,
     /// The address that Foreman calls, without a slash at the end; unique in Foreman.
     pub url: String,
+    address: Address,
 }
 
 impl Wanted {
-    /// A name and an address.
+    /// An address, and the name that was asked for; without one it is the host with `-ipam` behind it.
     ///
     /// # Errors
     /// [`Error::Unusable`] for what Foreman would not take.
-    pub fn new(name: String, is_name_chosen: bool, url: &str) -> Result<Self, Error> {
-        let parsed = Url::parse(url).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
-        let Some(parsed) = parsed else {
-            return Err(Error::Unusable(format!(
-                "{url} is no address of a Smart Proxy; write https://, the host and the port"
-            )));
-        };
-        if parsed.port() == Some(0) {
+    pub fn new(name: Option<String>, url: &str) -> Result<Self, Error> {
+        let address = Address::parse(url).ok_or_else(|| {
+            Error::Unusable(format!("{url} is no address of a Smart Proxy; write https://, the host and the port"))
+        })?;
+        if address.port() == Some(0) {
             return Err(Error::Unusable("the proxy listens on any free port, which changes; set https_port, or name the address with --proxy-url".to_owned()));
         }
+        let is_name_chosen = name.is_some();
+        let name = name.unwrap_or_else(|| format!("{}-ipam", address.host()));
         // A quotation mark would end the name in Foreman's search.
         if name.is_empty() || name.contains(['"', '\\']) || name.chars().any(char::is_control) {
             return Err(Error::Unusable("the name cannot be used; choose another with --name".to_owned()));
         }
-        Ok(Self { name, is_name_chosen, url: parsed.as_str().trim_end_matches('/').to_owned() })
+        Ok(Self { name, is_name_chosen, url: address.to_string(), address })
     }
 
-    /// Foreman's search for the record. It compares texts, so that each spelling of the address is asked for.
+    /// Foreman's search for the record, which compares texts: `~` finds a part of one without regard to case
+    /// (`scoped_search`, `lib/scoped_search/query_builder.rb`). It finds more than is meant, of which
+    /// [`is_at`](Self::is_at) chooses.
     fn search(&self) -> String {
-        let mut search = format!("name = \"{}\" or url = \"{}\"", self.name, self.url);
-        if let Some(spelled) = with_default_port(&self.url) {
-            search.push_str(&format!(" or url = \"{spelled}\""));
-        }
-        search
+        format!("name = \"{}\" or url ~ \"://{}\"", self.name, self.address.beginning())
     }
 
     fn is_at(&self, proxy: &SmartProxy) -> bool {
-        // Spellings such as a port that is the scheme's own do not count.
-        Url::parse(&proxy.url).is_ok_and(|url| url.as_str().trim_end_matches('/') == self.url)
+        Address::parse(&proxy.url).as_ref() == Some(&self.address)
     }
-}
-
-/// The address with the port that is the scheme's own written out; `None` when it has another.
-fn with_default_port(url: &str) -> Option<String> {
-    let parsed = Url::parse(url).ok().filter(|parsed| parsed.port().is_none())?;
-    let (scheme, host, port) = (parsed.scheme(), parsed.host_str()?, parsed.port_or_known_default()?);
-    Some(format!("{scheme}://{host}:{port}{}", parsed.path().trim_end_matches('/')))
 }
 
 /// What was done to the record.
@@ -181,9 +173,11 @@ impl Foreman {
         let search = wanted.search();
         let answer = self.call(Method::GET, &[SMART_PROXIES], Some(&search), None, &wanted.url).await?;
         let Page { results } = self.understood(answer.body)?;
-        let at_url = results.iter().find(|proxy| wanted.is_at(proxy));
         // Foreman's database may compare without regard to case; names that differ so are two.
         let by_name = results.iter().find(|proxy| proxy.name == wanted.name);
+        // Foreman takes each spelling of one address for another, so that there may be several.
+        let at_url = by_name.filter(|proxy| wanted.is_at(proxy));
+        let at_url = at_url.or_else(|| results.iter().find(|proxy| wanted.is_at(proxy)));
         let found = match (at_url, by_name) {
             (Some(at_url), Some(by_name)) if at_url.id != by_name.id && wanted.is_name_chosen => {
                 let (name, url) = (wanted.name.clone(), wanted.url.clone());
@@ -281,37 +275,35 @@ pub fn numbers(version: &str) -> Option<(u32, u32)> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_address_is_compared_by_what_it_means() {
-        let wanted = Wanted::new("proxy-ipam".to_owned(), false, "https://Proxy.example.com:443/").expect("wanted");
-        assert_eq!(wanted.url, "https://proxy.example.com");
-        let at = |url: &str| {
-            let record = json!({"id": 1, "name": "x", "url": url});
-            wanted.is_at(&serde_json::from_value(record).expect("a record"))
-        };
-        assert!(at("https://proxy.example.com") && at("https://proxy.example.com:443"));
-        assert!(!at("http://proxy.example.com") && !at("https://proxy.example.com:8443") && !at("nonsense"));
+    fn wanted(name: Option<&str>, url: &str) -> Result<Wanted, Error> {
+        Wanted::new(name.map(str::to_owned), url)
     }
 
     #[test]
-    fn foreman_is_asked_for_each_spelling_of_the_address() {
-        let search = |url: &str| Wanted::new("ipam".to_owned(), false, url).expect("wanted").search();
-        let ours = |more: &str| format!("name = \"ipam\" or {more}");
-        assert_eq!(search("https://a.example.com:8443/"), ours("url = \"https://a.example.com:8443\""));
-        for written in ["https://a.example.com", "https://a.example.com:443/"] {
-            let both = "url = \"https://a.example.com\" or url = \"https://a.example.com:443\"";
-            assert_eq!(search(written), ours(both));
+    fn the_name_is_that_of_the_host_unless_another_is_chosen() {
+        let usual = wanted(None, "https://Proxy.example.com.:443/").expect("wanted");
+        assert_eq!((usual.name.as_str(), usual.is_name_chosen), ("proxy.example.com-ipam", false));
+        assert_eq!(usual.url, "https://proxy.example.com.");
+        let chosen = wanted(Some("ipam"), "https://proxy.example.com:8443/").expect("wanted");
+        assert_eq!((chosen.name.as_str(), chosen.is_name_chosen), ("ipam", true));
+        assert_eq!(chosen.url, "https://proxy.example.com:8443");
+    }
+
+    #[test]
+    fn foreman_is_asked_for_more_than_one_spelling_of_the_address() {
+        for (url, part) in [
+            ("https://A.example.com:8443/", "://a.example.com"),
+            ("https://a.example.com.", "://a.example.com"),
+            ("http://[2001:db8::5]/ipam/", "://["),
+        ] {
+            let search = wanted(Some("ipam"), url).expect("wanted").search();
+            assert_eq!(search, format!("name = \"ipam\" or url ~ \"{part}\""));
         }
-        assert_eq!(
-            search("http://[2001:db8::5]/ipam/"),
-            ours("url = \"http://[2001:db8::5]/ipam\" or url = \"http://[2001:db8::5]:80/ipam\"")
-        );
     }
 
     #[test]
     fn what_foreman_could_not_take_is_refused_before_it_is_asked() {
-        let refused =
-            |name: &str, url: &str| Wanted::new(name.to_owned(), true, url).expect_err("a refusal").to_string();
+        let refused = |name: &str, url: &str| wanted(Some(name), url).expect_err("a refusal").to_string();
         assert!(refused("a", "proxy.example.com:8443").contains("write https://"));
         assert!(refused("a", "https://proxy.example.com:0").contains("set https_port"));
         for name in ["", "a\"b", "a\nb"] {

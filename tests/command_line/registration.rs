@@ -140,15 +140,55 @@ fn a_proxy_that_has_moved_is_not_registered_twice() {
 }
 
 #[test]
-fn an_address_is_found_however_its_port_is_written() {
+fn an_address_is_found_however_it_is_written() {
     let place = Place::new();
     place.configure("");
-    for (known, asked) in [(":443", ""), ("", ":443")] {
-        place.foreman.add("by address", &format!("https://{HOST}{known}"), &["External IPAM", "Logs"]);
-        let removed = place.as_admin(&["unregister", "--proxy-url", &format!("https://{HOST}{asked}")]);
-        assert!(done(&removed).starts_with("removed       by address at "), "{removed:?}");
+    let [shouted, rooted] = [HOST.to_uppercase(), format!("{HOST}.")];
+    let spellings = [
+        (format!("https://{HOST}:443"), format!("https://{HOST}")),
+        (format!("https://{HOST}"), format!("https://{HOST}:443/")),
+        (format!("https://{shouted}"), format!("HTTPS://{HOST}")),
+        (format!("https://{HOST}:8443"), format!("https://{shouted}:8443/")),
+        (format!("https://{rooted}:8443/"), format!("https://{HOST}:8443")),
+        (format!("https://{HOST}:8443"), format!("https://{rooted}:8443")),
+        ("https://[2001:DB8:0:0::5]:8443".to_owned(), "https://[2001:db8::5]:8443".to_owned()),
+    ];
+    for (known, asked) in &spellings {
+        place.foreman.add("by address", known, &["External IPAM", "Logs"]);
+        let removed = place.as_admin(&["unregister", "--proxy-url", asked]);
+        assert_eq!(done(&removed), format!("removed       by address at {known}\n"), "{asked}");
         assert_eq!(place.foreman.records(), []);
     }
+}
+
+#[test]
+fn a_proxy_whose_host_foreman_has_in_upper_case_is_not_registered_twice() {
+    let place = Place::new();
+    place.configure("");
+    let _proxy = place.start();
+    let shouted = format!("https://{}:{}", HOST.to_uppercase(), place.port);
+    // More hosts with that beginning than Foreman shows on a page, all before it.
+    for number in 0..30 {
+        place.foreman.add(&format!("a{number}"), &format!("https://{HOST}.example.net:{number}"), &["DNS"]);
+    }
+    place.foreman.add("by hand", &shouted, &["External IPAM", "Logs"]);
+    let again = place.as_admin(&["register"]);
+    let right = format!("registered    by hand at {shouted} already; its features are fetched again\n");
+    assert!(done(&again).starts_with(&right), "{again:?}");
+    assert_eq!(place.foreman.records().len(), 31);
+}
+
+#[test]
+fn of_two_records_for_one_address_it_is_the_one_with_the_name() {
+    let place = Place::new();
+    place.configure("");
+    let _proxy = place.start();
+    let shouted = format!("https://{}:{}", HOST.to_uppercase(), place.port);
+    place.foreman.add("by hand", &shouted, &["External IPAM", "Logs"]);
+    place.foreman.add("ours", &place.proxy_url(), &["External IPAM", "Logs"]);
+    let again = place.as_admin(&["register", "--name", "ours"]);
+    let right = format!("registered    ours at {} already; its features are fetched again\n", place.proxy_url());
+    assert!(done(&again).starts_with(&right), "{again:?}");
 }
 
 #[test]

@@ -139,7 +139,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "an answer of the IPAM",
             "foreman-ipam-proxy: warning: …",
             "it has none",
-            r#"name = "…" or url = "…""#,
+            r#"name = "…" or url ~ "://…""#,
             "ssl_certificate, ssl_private_key and ssl_ca_file",
             "the OAuth consumer key and secret of …, or the user …",
             "the user … (by OAuth)",

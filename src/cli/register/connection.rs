@@ -78,14 +78,8 @@ impl Identity {
                 }
             }
         };
-        let name = self.name.clone().unwrap_or_else(|| format!("{}-ipam", host_of(&url)));
-        Ok(Wanted::new(name, self.name.is_some(), &url)?)
+        Ok(Wanted::new(self.name.clone(), &url)?)
     }
-}
-
-/// The host in an address; the address itself where it has none, which is refused later.
-fn host_of(url: &str) -> String {
-    reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| url.to_owned())
 }
 
 impl Connection {

@@ -7,6 +7,9 @@ use super::state::{Record, State, User};
 use super::{Shared, oauth};
 use crate::{Request, Response};
 
+/// How many records a page of a list has, unless it is asked for otherwise: Foreman's setting `entries_per_page`.
+const PER_PAGE: usize = 20;
+
 pub(super) fn answer(request: &Request, shared: &Shared) -> Response {
     match try_answer(request, shared) {
         Ok(response) | Err(response) => response,
@@ -87,31 +90,44 @@ fn list(request: &Request, state: &State) -> Result<Response, Response> {
     let terms =
         terms(&search).ok_or_else(|| error(400, json!({"message": format!("Field not recognized: {search}")})))?;
     let is_found = |record: &&Record| {
-        let is_match = |(field, value): &(String, String)| match field.as_str() {
-            "name" => record.name == *value,
-            _ => record.url == *value,
+        let is_match = |term: &Term| {
+            let text = if term.field == "name" { &record.name } else { &record.url };
+            if term.is_part { text.to_lowercase().contains(&term.value.to_lowercase()) } else { *text == term.value }
         };
         (terms.is_empty() || terms.iter().any(is_match)) && state.visible(record.id).is_some()
     };
-    let results: Vec<Value> = state.records.iter().filter(is_found).map(Record::to_json).collect();
+    let mut found: Vec<&Record> = state.records.iter().filter(is_found).collect();
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    let per_page = request.parameter("per_page").and_then(|number| number.parse().ok()).unwrap_or(PER_PAGE);
+    let results: Vec<Value> = found.iter().take(per_page).map(|record| record.to_json()).collect();
     Ok(Response::json(
         200,
         &json!({
-            "total": state.records.len(), "subtotal": results.len(), "page": 1, "per_page": 20, "search": search,
+            "total": state.records.len(), "subtotal": found.len(), "page": 1, "per_page": per_page, "search": search,
             "sort": {"by": null, "order": null}, "results": results,
         }),
     ))
 }
 
-/// Field and value of `name = "a" or url = "b"`; `None` for what is not understood.
-fn terms(search: &str) -> Option<Vec<(String, String)>> {
+/// One condition of a search.
+struct Term {
+    field: String,
+    /// Is it enough when the value is a part, in whatever case? `LIKE` and `ILIKE` of the databases, behind `~`.
+    is_part: bool,
+    value: String,
+}
+
+/// The terms of `name = "a" or url ~ "b"`; `None` for what is not understood.
+fn terms(search: &str) -> Option<Vec<Term>> {
     if search.is_empty() {
         return Some(Vec::new());
     }
     let term = |term: &str| {
-        let (field, value) = term.split_once('=')?;
-        let value = value.trim().strip_prefix('"')?.strip_suffix('"')?;
-        ["name", "url"].contains(&field.trim()).then(|| (field.trim().to_owned(), value.to_owned()))
+        let (field, rest) = term.trim().split_once(' ')?;
+        let (operator, value) = rest.trim().split_once(' ')?;
+        let value = value.trim().strip_prefix('"')?.strip_suffix('"')?.to_owned();
+        let is_known = ["name", "url"].contains(&field) && ["=", "~"].contains(&operator);
+        is_known.then(|| Term { field: field.to_owned(), is_part: operator == "~", value })
     };
     search.split(" or ").map(term).collect()
 }
