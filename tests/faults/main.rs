@@ -9,6 +9,7 @@
 //! | `kill` | `kill -9` in the middle of the work, again and again, and what is found afterwards |
 //! | `disk` | a state directory that is missing, in use, damaged or full |
 //! | `signals` | log rotation and the end of the process |
+//! | `fatal` | a process that ends by itself |
 //! | `reload` | what a reload changes, and what it leaves alone |
 //! | `service_manager` | what systemd is told |
 //! | `settings` | wrong settings and certificates, at the start and with `check` |
@@ -21,6 +22,7 @@
 #![cfg(feature = "internal")]
 
 mod disk;
+mod fatal;
 mod garbage;
 mod idle;
 mod kill;
