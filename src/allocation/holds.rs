@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use ipam_provider::Prefix;
 use moka::future::Cache;
-use serde::Serialize;
 
 use super::hold::{Hold, HoldState, Scope};
 use super::journal::{self, Entry, Journal, JournalError, Snapshot};
+use super::listing::{HeldAddress, Listing};
 use super::table::{Claim, Count, Grant, HoldTable};
 use super::{Clock, Failure, GroupChoice, Timestamp};
 
@@ -26,8 +26,8 @@ pub const HOLD_LIFE_AT_MOST: Duration = Duration::from_secs(86_400);
 /// A table that was not touched for this long has no live hold, and nobody is in the middle of using it.
 const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_secs(600));
 
-/// How many holds are copied at a time, while others wait, when the journal is written anew.
-const COPIED_AT_ONCE: usize = 256;
+/// How many holds are copied at a time, while others wait.
+pub(super) const COPIED_AT_ONCE: usize = 256;
 
 /// All holds of the process.
 #[derive(Debug)]
@@ -64,37 +64,6 @@ impl Shared {
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct HoldsError(#[from] JournalError);
-
-/// One live hold, for people and programs that want to see who holds what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct HeldAddress {
-    /// The subnet.
-    #[serde(flatten)]
-    pub scope: Scope,
-    /// The address.
-    pub address: IpAddr,
-    /// `offered`, `adding`, `unanswered` or `reserved`.
-    pub state: HoldState,
-    /// Whom it is held for, if known.
-    pub mac: Option<ipam_provider::Mac>,
-    /// Since when, in UTC.
-    pub since: String,
-    /// Until when, in UTC.
-    pub until: String,
-}
-
-impl HeldAddress {
-    fn new(scope: &Scope, address: IpAddr, hold: &Hold) -> Self {
-        Self {
-            scope: scope.clone(),
-            address,
-            state: hold.state,
-            mac: hold.mac,
-            since: hold.granted.to_utc(),
-            until: hold.until.to_utc(),
-        }
-    }
-}
 
 impl Holds {
     /// Holds in memory only, for tests and benchmarks.
@@ -153,16 +122,11 @@ impl Holds {
         self.shared.count.get()
     }
 
-    /// All live holds, by subnet and address.
-    pub fn list(&self) -> Vec<HeldAddress> {
-        let now = self.shared.clock.now();
-        let mut all = Vec::new();
-        for (scope, subnet) in &self.tables {
-            let table = subnet.table();
-            all.extend(table.live(now).map(|(address, hold)| HeldAddress::new(&scope, address, &hold)));
-        }
-        all.sort_by(|a, b| (&a.scope, a.address).cmp(&(&b.scope, b.address)));
-        all
+    /// All live holds, by subnet and address, some at a time.
+    pub fn list(&self) -> Listing {
+        let mut subnets: Vec<_> = self.tables.iter().map(|(_, subnet)| subnet).collect();
+        subnets.sort_by(|a, b| a.scope().cmp(b.scope()));
+        Listing::new(subnets)
     }
 
     /// The addresses of a provider of which nobody knows whether they are reserved.

@@ -210,6 +210,11 @@ fn addresses(results: Vec<Result<IpAddr, Failure>>) -> (Vec<IpAddr>, Vec<Failure
     (given, failed)
 }
 
+/// All holds as they are listed.
+fn held(holds: &Holds) -> Vec<HeldAddress> {
+    holds.list().flatten().collect()
+}
+
 async fn in_parallel<T: Send + 'static>(
     work: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {

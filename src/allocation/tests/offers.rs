@@ -198,7 +198,7 @@ async fn parallel_callers_get_exactly_as_many_holds_as_are_allowed() {
             async move { stage.next(&place, mac(host)).await }
         });
         let (given, failed) = addresses(in_parallel(asks).await);
-        assert_eq!((given.len(), stage.allocator.holds().list().len()), (20, 20));
+        assert_eq!((given.len(), held(stage.allocator.holds()).len()), (20, 20));
         assert!(failed.iter().all(|failure| matches!(failure, Failure::TooManyHolds { at_most: 20 })), "{failed:?}");
     }
 }
@@ -222,7 +222,7 @@ async fn only_the_hold_that_is_meant_is_ended_and_none_that_is_being_reserved() 
     let stage = Stage::start().await;
     let place = stage.place(Role::Wide);
     let address = stage.next(&place, mac(1)).await.expect("an address");
-    let scope = stage.allocator.holds().list().remove(0).scope;
+    let scope = held(stage.allocator.holds()).remove(0).scope;
     let holds = stage.allocator.holds().of(scope).await;
     let hold = holds.table().get(address, stage.clock.now()).expect("a hold");
     assert_eq!(holds.end_if(address, |hold| hold.mac == mac(2)), None);
@@ -262,4 +262,22 @@ async fn a_full_subnet_with_a_hold_that_ended_since_is_not_full() {
     let holds = stage.allocator.holds();
     assert!(holds.release(place.prefix, &GroupChoice::none(), address).await.expect("an answer"));
     assert_eq!(stage.next(&place, mac(1)).await.expect("an address"), address);
+}
+
+#[tokio::test]
+async fn many_holds_in_several_subnets_are_listed_by_subnet_and_address() {
+    let stage = Stage::start().await;
+    let mut given = Vec::new();
+    for (place, count) in [(stage.place(Role::Ipv6), 600), (stage.place(Role::Plain), 1), (stage.place(Role::Twin), 2)]
+    {
+        for host in 0..count {
+            let address = stage.next(&place, mac(host)).await.expect("an address");
+            given.push((place.group.clone(), place.prefix, address));
+        }
+    }
+    given.sort();
+    let pieces: Vec<_> = stage.allocator.holds().list().collect();
+    assert!(pieces.len() > 3, "a long list comes in pieces");
+    let listed = pieces.into_iter().flatten().map(|held| (held.scope.group, held.scope.prefix, held.address));
+    assert_eq!(listed.collect::<Vec<_>>(), given);
 }

@@ -46,7 +46,7 @@ impl Site {
 
 /// What must be the same before and after.
 fn listed(holds: &Holds) -> Vec<impl PartialEq + std::fmt::Debug + use<>> {
-    holds.list().into_iter().map(|held| (held.address, held.mac, held.state, held.since)).collect()
+    held(holds).into_iter().map(|held| (held.address, held.mac, held.state, held.since)).collect()
 }
 
 /// The addresses of which nobody knows whether they are reserved.
@@ -70,7 +70,7 @@ async fn holds_survive_a_restart() {
     site.clock.advance(RULES.hold);
     // After a restart a hold may live a little longer than promised, never shorter.
     site.clock.advance(Duration::from_secs(60));
-    assert_eq!(site.start().await.holds().list(), []);
+    assert_eq!(held(site.start().await.holds()), []);
 }
 
 #[tokio::test(start_paused = true)]

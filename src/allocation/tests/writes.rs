@@ -147,14 +147,14 @@ async fn an_address_whose_reservation_is_on_its_way_is_let_go_by_nobody() {
         async move { stage.add(&place, address).await }
     });
     let holds = stage.allocator.holds();
-    while holds.list()[0].state != HoldState::Adding {
+    while held(holds)[0].state != HoldState::Adding {
         tokio::task::yield_now().await;
     }
     let refused = holds.release(place.prefix, &GroupChoice::none(), address).await.expect_err("not now");
     assert!(matches!(refused, Failure::BeingReserved { .. }), "{refused}");
     assert_ne!(stage.next(&place, mac(2)).await.expect("an address"), address);
     adding.await.expect("no panic").expect_err("no answer");
-    let state = holds.list().into_iter().find(|held| held.address == address).map(|held| held.state);
+    let state = held(holds).into_iter().find(|held| held.address == address).map(|held| held.state);
     assert_eq!(state, Some(HoldState::Unanswered), "it may yet turn up as reserved");
 }
 
@@ -165,7 +165,7 @@ async fn a_delete_whose_subnet_is_gone_ends_the_hold() {
     let address = stage.next(&place, mac(1)).await.expect("an address");
     stage.ipam.remove(&place).await;
     assert_eq!(stage.delete(&place, address).await.expect("deleted"), Deleted::WasAbsent);
-    assert_eq!(stage.allocator.holds().list(), []);
+    assert_eq!(held(stage.allocator.holds()), []);
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn delete_ends_the_hold() {
     let place = stage.place(Role::Wide);
     let address = stage.next(&place, mac(1)).await.expect("an address");
     stage.delete(&place, address).await.expect("deleted");
-    assert_eq!(stage.allocator.holds().list(), []);
+    assert_eq!(held(stage.allocator.holds()), []);
     assert_eq!(stage.next(&place, mac(2)).await.expect("an address"), address);
 }
 
