@@ -5,6 +5,8 @@
 //! other vendor. What it must and should do is written in `providers/README.md`.
 
 mod address;
+mod custom_fields;
+mod description;
 mod error;
 mod group;
 pub mod http;
@@ -21,6 +23,8 @@ mod template;
 pub mod testing;
 
 pub use address::{AddressSet, addresses_between, next_address};
+pub use custom_fields::CustomFields;
+pub use description::Description;
 pub use error::{Error, ErrorKind, Result};
 pub use group::{Group, GroupName};
 pub use mac::{Mac, MacError};

@@ -39,7 +39,8 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
     }
     // Every address shows all custom fields. Without any address this cannot be seen.
     let Some(address) = address else { return probes };
-    for key in settings.mac_field.iter().chain(settings.custom_fields.keys()) {
+    let fixed = settings.custom_fields.fixed().keys().map(String::as_str);
+    for key in settings.custom_fields.mac_field().into_iter().chain(fixed) {
         let is_known = address.custom_fields.contains_key(key);
         let outcome = if is_known {
             Ok(())

@@ -143,7 +143,7 @@ impl Provider for Nautobot {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let records_mac = self.settings.mac_field.is_some();
+        let records_mac = self.settings.custom_fields.mac_field().is_some();
         Capabilities { groups: true, ipv6: true, records_mac, records_hostname: true }
     }
 

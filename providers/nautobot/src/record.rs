@@ -4,8 +4,7 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{Filling, Mac, Requester, Reservation, Subnet};
-use serde_json::{Map, Value};
+use ipam_provider::{Filling, Requester, Reservation, Subnet};
 
 use crate::Settings;
 use crate::wire::{AddressRow, Named, NewAddress};
@@ -15,9 +14,6 @@ const DESCRIPTION_AT_MOST: usize = 255;
 
 /// A longer `dns_name` is refused.
 const DNS_NAME_AT_MOST: usize = 255;
-
-/// Between the mark and the rest of a description.
-const SEPARATOR: &str = ": ";
 
 /// The record of an address that is to be added to a subnet, which is in the namespace of this id.
 pub(crate) fn new(
@@ -32,38 +28,26 @@ pub(crate) fn new(
         namespace: namespace.to_owned(),
         parent: Some(subnet.id.to_string()),
         status: settings.status.clone(),
-        description: description(settings, Filling { by, address, subnet }),
+        description: settings.description.fill(Filling { by, address, subnet }, DESCRIPTION_AT_MOST),
         dns_name: by.hostname.as_deref().and_then(|hostname| dns_name(hostname, address)),
         tags: settings.tags.iter().map(|name| Named { name: name.clone() }).collect(),
         tenant: settings.tenant.as_ref().map(|name| Named { name: name.clone() }),
-        custom_fields: custom_fields(settings, address, by.mac),
+        custom_fields: settings.custom_fields.fill(address, by.mac),
     }
 }
 
 /// What a record says.
 pub(crate) fn reservation(settings: &Settings, row: &AddressRow) -> Reservation {
-    let field = settings.mac_field.as_ref().and_then(|key| row.custom_fields.get(key));
     Reservation {
-        mac: field.and_then(Value::as_str).and_then(|mac| mac.parse().ok()),
+        mac: settings.custom_fields.mac_of(&row.custom_fields),
         hostname: Some(row.dns_name.clone()).filter(|name| !name.is_empty()),
         ours: is_ours(settings, row),
     }
 }
 
-/// Does the description begin with the mark? It needs no tag or custom field to be set up in Nautobot, and people who
-/// look at the address see who added it.
+/// Does the description begin with the mark?
 pub(crate) fn is_ours(settings: &Settings, row: &AddressRow) -> bool {
-    let rest = row.description.strip_prefix(&settings.mark);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR.trim_end()))
-}
-
-/// The mark, and what is known of the host.
-fn description(settings: &Settings, filling: Filling<'_>) -> String {
-    let mark = &settings.mark;
-    let text = settings.description.fill(filling, DESCRIPTION_AT_MOST - mark.chars().count() - SEPARATOR.len());
-    // A control character would be refused.
-    let text = text.replace(char::is_control, "");
-    if text.is_empty() { mark.clone() } else { format!("{mark}{SEPARATOR}{text}") }
+    settings.description.is_ours(&row.description)
 }
 
 /// Lower case, as Nautobot keeps it; `None` for what it refuses (`Only alphanumeric characters, hyphens, periods, and
@@ -75,19 +59,6 @@ fn dns_name(hostname: &str, address: IpAddr) -> Option<String> {
         log::info!("nautobot: the host name for {address} is left out: it is no DNS name");
     }
     is_name.then(|| hostname.to_ascii_lowercase())
-}
-
-fn custom_fields(settings: &Settings, address: IpAddr, mac: Option<Mac>) -> Map<String, Value> {
-    let mut fields = settings.custom_fields.clone();
-    if let (Some(key), Some(mac)) = (&settings.mac_field, mac) {
-        if mac.is_infiniband() {
-            // A field for MACs may have a rule that 20 bytes break; the description still names them.
-            log::info!("nautobot: the MAC for {address} is left out of {key}: it is an InfiniBand address");
-        } else {
-            fields.insert(key.clone(), mac.to_string().into());
-        }
-    }
-    fields
 }
 
 #[cfg(test)]

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use ipam_provider::http::HttpSettings;
 use ipam_provider::settings::{Secret, Section};
-use ipam_provider::{Plan, Template};
+use ipam_provider::{CustomFields, Description, Plan};
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
-use serde_json::{Map, Value};
 
 use crate::Nautobot;
 
@@ -15,15 +14,6 @@ const URL: &str = "https://nautobot.example.com";
 
 /// The status that every Nautobot comes with.
 const STATUS: &str = "Active";
-
-/// What a new address is described with, behind the mark.
-const DESCRIPTION: &str = "{hostname} {mac}";
-
-/// What the description of each of our own addresses begins with.
-const MARK: &str = "foreman-ipam-proxy";
-
-/// So much of a description may be the mark.
-const MARK_AT_MOST: usize = 60;
 
 /// How Nautobot is reached and what is written into it.
 #[derive(Debug, Clone)]
@@ -34,18 +24,14 @@ pub struct Settings {
     pub token: Secret,
     /// `status`: the name of the status of new addresses.
     pub status: String,
-    /// `mark`: what the description of our own addresses begins with.
-    pub mark: String,
-    /// `description`: what stands behind the mark.
-    pub description: Template,
+    /// `mark` and `description`: how new addresses are described.
+    pub description: Description,
     /// `tags`: the names of the tags of new addresses.
     pub tags: Vec<String>,
     /// `tenant`: the name of the tenant of new addresses.
     pub tenant: Option<String>,
-    /// `mac_field`: the key of the custom field for the MAC.
-    pub mac_field: Option<String>,
-    /// `custom_fields`: custom fields that every new address is given.
-    pub custom_fields: Map<String, Value>,
+    /// `mac_field` and `custom_fields`: the custom fields of new addresses.
+    pub custom_fields: CustomFields,
     /// `delete_only_own`: is a record without our mark kept?
     pub delete_only_own: bool,
 }
@@ -58,35 +44,12 @@ impl Settings {
         let token = section.secret_with("token", right, is_token);
         let token = section.required("token", token, right);
         let status = section.text("status").unwrap_or_else(|| STATUS.to_owned());
-        let right = "write text with the places {mac}, {hostname}, {address}, {subnet}, {group} and {date}";
-        let description = section.read("description", right, |value| value.as_str()?.parse().ok());
-        let description = description.unwrap_or_else(|| DESCRIPTION.parse().expect("the default is a template"));
-        let right = format!("write up to {MARK_AT_MOST} characters in one line, without blanks at the ends");
-        let mark = section.read("mark", &right, |value| value.as_str().filter(|text| is_mark(text)).map(str::to_owned));
-        let mark = mark.unwrap_or_else(|| MARK.to_owned());
+        let description = Description::read(section);
         let tags = section.list("tags").unwrap_or_default();
         let tenant = section.text("tenant");
-        let right = "write the key of a custom field, such as mac_address";
-        let mac_field =
-            section.read("mac_field", right, |value| value.as_str().filter(|key| is_field_key(key)).map(str::to_owned));
-        let right = "write the keys of custom fields, each with the text, number, true or false to set";
-        let custom_fields = section.read("custom_fields", right, custom_fields).unwrap_or_default();
-        if mac_field.as_ref().is_some_and(|key| custom_fields.contains_key(key)) {
-            section.problem("custom_fields", "sets the custom field that mac_field names", "keep one of the two");
-        }
+        let custom_fields = CustomFields::read(section, is_field_key);
         let delete_only_own = section.flag("delete_only_own").unwrap_or(false);
-        Some(Self {
-            http: http?,
-            token: token?,
-            status,
-            mark,
-            description,
-            tags,
-            tenant,
-            mac_field,
-            custom_fields,
-            delete_only_own,
-        })
+        Some(Self { http: http?, token: token?, status, description, tags, tenant, custom_fields, delete_only_own })
     }
 
     /// The header that shows who we are. Only the scheme `Token` is known to Nautobot.
@@ -108,21 +71,6 @@ fn is_field_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn is_mark(text: &str) -> bool {
-    text.chars().count() <= MARK_AT_MOST && text.trim() == text && !text.contains(char::is_control)
-}
-
-/// An object of plain values, or of lists of texts for a choice of several.
-fn custom_fields(value: &Value) -> Option<Map<String, Value>> {
-    let is_usable = |value: &Value| match value {
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => true,
-        Value::Array(items) => items.iter().all(Value::is_string),
-        Value::Null | Value::Object(_) => false,
-    };
-    let fields = value.as_object()?;
-    fields.iter().all(|(key, value)| is_field_key(key) && is_usable(value)).then(|| fields.clone())
-}
-
 pub(crate) fn plan(section: &mut Section) -> Plan {
     let settings = Settings::read(section);
     Box::new(move |_| Ok(Arc::new(Nautobot::new(settings.expect("a plan is only run when there was no fault"))?)))
@@ -133,7 +81,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use ipam_provider::settings::Setting;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -153,10 +101,9 @@ mod tests {
         let settings = settings.expect("settings");
         assert_eq!(problems, [""; 0]);
         assert_eq!((settings.status.as_str(), settings.delete_only_own), ("Active", false));
-        assert_eq!(settings.description.to_string(), "{hostname} {mac}");
-        assert_eq!(settings.mark, "foreman-ipam-proxy");
+        assert_eq!(settings.description.mark(), "foreman-ipam-proxy");
         assert!(settings.tags.is_empty() && settings.tenant.is_none());
-        assert!(settings.mac_field.is_none() && settings.custom_fields.is_empty());
+        assert_eq!(settings.custom_fields, CustomFields::default());
         assert_eq!(settings.authorization().to_str().expect("text"), "Token geheim");
     }
 
@@ -169,11 +116,13 @@ mod tests {
         }));
         let settings = settings.expect("settings");
         assert_eq!(problems, [""; 0]);
-        assert_eq!((settings.status.as_str(), settings.description.to_string().as_str()), ("Reserved", "{mac}"));
+        assert_eq!((settings.status.as_str(), settings.description.mark()), ("Reserved", "proxy-a"));
         assert_eq!(settings.tags, ["foreman", "auto"]);
         assert_eq!((settings.tenant.as_deref(), settings.delete_only_own), (Some("Lab"), true));
-        assert_eq!((settings.mac_field.as_deref(), settings.mark.as_str()), (Some("mac_address"), "proxy-a"));
-        assert_eq!(settings.custom_fields.len(), 4);
+        assert_eq!(
+            (settings.custom_fields.mac_field(), settings.custom_fields.fixed().len()),
+            (Some("mac_address"), 4)
+        );
     }
 
     #[test]

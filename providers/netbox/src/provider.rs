@@ -247,7 +247,7 @@ impl Provider for Netbox {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let records_mac = self.settings.records.mac_field.is_some();
+        let records_mac = self.settings.records.custom_fields.mac_field().is_some();
         Capabilities { groups: true, ipv6: true, records_mac, records_hostname: true }
     }
 

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{Filling, Mac, Requester, Reservation, Subnet, Template};
-use serde_json::{Map, Value};
+use ipam_provider::settings::Section;
+use ipam_provider::{CustomFields, Description, Filling, Requester, Reservation, Subnet};
 
 use crate::wire::{Address, NewAddress, Related};
 
@@ -12,9 +12,6 @@ const DESCRIPTION_AT_MOST: usize = 200;
 
 /// NetBox refuses a longer name (400).
 const DNS_NAME_AT_MOST: usize = 255;
-
-/// Between the mark and the rest of a description.
-const SEPARATOR: &str = ": ";
 
 /// What the settings say about records of addresses.
 #[derive(Debug, Clone)]
@@ -25,14 +22,8 @@ pub(crate) struct Records {
     pub(crate) tenant: Option<String>,
     /// Slugs of tags.
     pub(crate) tags: Vec<String>,
-    /// The custom field for the MAC.
-    pub(crate) mac_field: Option<String>,
-    /// Custom fields that every address has.
-    pub(crate) custom_fields: Map<String, Value>,
-    /// What stands behind the mark.
-    pub(crate) description: Template,
-    /// What the description of our own addresses begins with.
-    pub(crate) mark: String,
+    pub(crate) custom_fields: CustomFields,
+    pub(crate) description: Description,
 }
 
 /// Where a new address is recorded.
@@ -47,6 +38,20 @@ pub(crate) struct Place<'a> {
 }
 
 impl Records {
+    /// Reads the section; faults are noted in it.
+    pub(crate) fn read(section: &mut Section) -> Self {
+        let description = Description::read(section);
+        let tags = section.list("tags").unwrap_or_default();
+        if !tags.iter().all(|tag| is_slug(tag)) {
+            section.problem("tags", "has what is no slug", "write the slugs of tags that exist in NetBox");
+        }
+        let tenant = section.read("tenant", "write the slug of a tenant that exists in NetBox", |value| {
+            value.as_str().filter(|slug| is_slug(slug)).map(str::to_owned)
+        });
+        let status = section.text("status");
+        Self { status, tenant, tags, custom_fields: CustomFields::read(section, is_slug), description }
+    }
+
     /// The record of an address in a place. What NetBox would refuse is left out: a host must not fail for it.
     pub(crate) fn address(&self, place: Place<'_>, address: IpAddr, by: &Requester) -> NewAddress<'_> {
         let dns_name = by.hostname.as_deref().and_then(|hostname| {
@@ -62,9 +67,9 @@ impl Records {
             address: Some(format!("{address}/{}", place.subnet.prefix.length())),
             vrf: place.vrf,
             dns_name,
-            description: self.description(Filling { by, address, subnet: place.subnet }),
+            description: self.description.fill(Filling { by, address, subnet: place.subnet }, DESCRIPTION_AT_MOST),
             tenant: self.tenant.as_deref().map(Related::Slug).or(place.tenant.map(Related::Id)),
-            custom_fields: self.custom_fields(by.mac, address),
+            custom_fields: self.custom_fields.fill(address, by.mac),
             ..self.blank()
         }
     }
@@ -76,49 +81,31 @@ impl Records {
             vrf: None,
             status: self.status.as_deref(),
             dns_name: None,
-            description: self.mark.clone(),
+            description: self.description.mark().to_owned(),
             tenant: self.tenant.as_deref().map(Related::Slug),
             tags: self.tags.iter().map(|tag| Related::Slug(tag)).collect(),
-            custom_fields: self.custom_fields.clone(),
+            custom_fields: self.custom_fields.fixed().clone(),
         }
-    }
-
-    /// The mark, and what is known of the host.
-    fn description(&self, filling: Filling<'_>) -> String {
-        let room = DESCRIPTION_AT_MOST - self.mark.chars().count() - SEPARATOR.len();
-        let text = self.description.fill(filling, room);
-        // A control character (NUL) would be refused.
-        let text = text.replace(char::is_control, "");
-        if text.is_empty() { self.mark.clone() } else { format!("{}{SEPARATOR}{text}", self.mark) }
-    }
-
-    fn custom_fields(&self, mac: Option<Mac>, address: IpAddr) -> Map<String, Value> {
-        let mut fields = self.custom_fields.clone();
-        if let (Some(field), Some(mac)) = (&self.mac_field, mac) {
-            if mac.is_infiniband() {
-                // A rule on the field's values is made for 6 bytes, and would fail the host.
-                log::warn!("{address} is recorded without its InfiniBand MAC: {field} is for MACs of 6 bytes");
-            } else {
-                fields.insert(field.clone(), Value::String(mac.to_string()));
-            }
-        }
-        fields
     }
 
     /// Does the record begin with our mark?
     pub(crate) fn is_ours(&self, record: &Address) -> bool {
-        let rest = record.description.strip_prefix(&self.mark);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR.trim_end()))
+        self.description.is_ours(&record.description)
     }
 
     /// What the records of one address say; `None` without records. There can be several where a VRF does not enforce
     /// unique addresses: then it is ours only if all are.
     pub(crate) fn reservation(&self, records: &[Address]) -> Option<Reservation> {
         let first = records.first()?;
-        let mac = self.mac_field.as_ref().and_then(|field| first.custom_fields.get(field)?.as_str()?.parse().ok());
+        let mac = self.custom_fields.mac_of(&first.custom_fields);
         let hostname = Some(first.dns_name.clone()).filter(|name| !name.is_empty());
         Some(Reservation { mac, hostname, ours: records.iter().all(|record| self.is_ours(record)) })
     }
+}
+
+/// Names of custom fields are made of the same letters.
+fn is_slug(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// The host name as NetBox takes it: lower case, or `None` when it would be refused. The rule is that of
@@ -135,21 +122,27 @@ fn dns_name(hostname: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use ipam_provider::settings::Setting;
     use ipam_provider::{GroupName, RecordId};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn records(description: &str) -> Records {
-        Records {
-            status: Some("dhcp".to_owned()),
-            tenant: None,
-            tags: vec!["foreman".to_owned()],
-            mac_field: Some("mac".to_owned()),
-            custom_fields: Map::from_iter([("team".to_owned(), json!("linux"))]),
-            description: description.parse().expect("a template"),
-            mark: "proxy".to_owned(),
-        }
+    fn records(settings: Value) -> Records {
+        let Value::Object(settings) = settings else { panic!("an object") };
+        let settings = settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
+        let mut section = Section::new("x.yml", settings);
+        let records = Records::read(&mut section);
+        assert_eq!(section.finish().problems, []);
+        records
+    }
+
+    /// With everything that can be set.
+    fn full(description: &str) -> Records {
+        records(json!({
+            "status": "dhcp", "tags": ["foreman"], "mac_field": "mac", "custom_fields": {"team": "linux"},
+            "description": description, "mark": "proxy",
+        }))
     }
 
     fn subnet() -> Subnet {
@@ -176,7 +169,7 @@ mod tests {
     fn an_address_is_recorded_with_the_length_of_its_subnet_and_all_that_is_known() {
         let by = requester("02:00:5E:00:53:01", "Web.Example.com");
         assert_eq!(
-            written(&records("{hostname} {mac}"), &by),
+            written(&full("{hostname} {mac}"), &by),
             json!({
                 "address": "10.1.2.5/24", "vrf": 3, "status": "dhcp", "dns_name": "web.example.com",
                 "description": "proxy: Web.Example.com 02:00:5e:00:53:01", "tenant": {"id": 9},
@@ -187,14 +180,7 @@ mod tests {
 
     #[test]
     fn what_is_not_set_is_left_to_netbox() {
-        let records = Records {
-            status: None,
-            tags: Vec::new(),
-            mac_field: None,
-            custom_fields: Map::new(),
-            tenant: Some("acme".to_owned()),
-            ..records("{hostname}")
-        };
+        let records = records(json!({"tenant": "acme", "mark": "proxy"}));
         assert_eq!(
             written(&records, &Requester::default()),
             json!({"address": "10.1.2.5/24", "vrf": 3, "description": "proxy", "tenant": {"slug": "acme"}})
@@ -204,14 +190,14 @@ mod tests {
     #[test]
     fn what_netbox_would_refuse_is_left_out_or_cut() {
         let infiniband = "80:00:02:08:fe:80:00:00:00:00:00:00:00:02:c9:03:00:2f:85:a1";
-        let body = written(&records("{hostname} {mac}"), &requester(infiniband, "büro.example.com"));
+        let body = written(&full("{hostname} {mac}"), &requester(infiniband, "büro.example.com"));
         assert_eq!(body.get("dns_name"), None);
         assert_eq!(body["custom_fields"], json!({"team": "linux"}));
-        let body = written(&records("{hostname}"), &requester(infiniband, &"ä".repeat(300)));
+        let body = written(&full("{hostname}"), &requester(infiniband, &"ä".repeat(300)));
         let description = body["description"].as_str().expect("text");
         assert_eq!(description.chars().count(), 200);
         assert!(description.starts_with("proxy: ää"));
-        let body = written(&records("{hostname}"), &requester(infiniband, "a\0b"));
+        let body = written(&full("{hostname}"), &requester(infiniband, "a\0b"));
         assert_eq!(body["description"], json!("proxy: ab"));
     }
 
@@ -232,7 +218,7 @@ mod tests {
             serde_json::from_value(json!({"id": 1, "address": "10.1.2.5/24", "vrf": null, "description": description}))
                 .expect("an address")
         };
-        let records = records("{hostname}");
+        let records = full("{hostname}");
         for ours in ["proxy", "proxy: web", "proxy:"] {
             assert!(records.is_ours(&record(ours)), "{ours}");
         }

@@ -4,23 +4,13 @@ use std::sync::Arc;
 
 use ipam_provider::http::HttpSettings;
 use ipam_provider::settings::Section;
-use ipam_provider::{Error, ErrorKind, Plan, Result, Template};
+use ipam_provider::{Error, ErrorKind, Plan, Result};
 use reqwest::header::HeaderValue;
-use serde_json::{Map, Value};
 
 use crate::Netbox;
 use crate::client::authorization;
 use crate::group_by::GroupBy;
 use crate::record::Records;
-
-/// What a new address is described with, behind the mark.
-const DESCRIPTION: &str = "{hostname} {mac}";
-
-/// What the description of each of our own addresses begins with.
-const MARK: &str = "foreman-ipam-proxy";
-
-/// So much of a description may be the mark.
-const MARK_AT_MOST: usize = 60;
 
 /// How NetBox is asked, and what is recorded there.
 #[derive(Debug, Clone)]
@@ -50,64 +40,10 @@ impl Settings {
         });
         let group_by = section.choice("group_by", &GroupBy::CHOICES).unwrap_or(GroupBy::Vrf);
         let prefix_status = section.list("prefix_status").unwrap_or_default();
-        let records = records(section);
+        let records = Records::read(section);
         let delete_only_own = section.flag("delete_only_own").unwrap_or(false);
         Some(Self { http: http?, authorization: authorization?, group_by, prefix_status, records, delete_only_own })
     }
-}
-
-/// What is recorded of a new address.
-fn records(section: &mut Section) -> Records {
-    let right = "write text with the places {mac}, {hostname}, {address}, {subnet}, {group} and {date}";
-    let description = section.read("description", right, |value| value.as_str()?.parse().ok());
-    let right = format!("write up to {MARK_AT_MOST} characters in one line, without blanks at the ends");
-    let mark = section.read("mark", &right, |value| {
-        let text = value.as_str()?;
-        let is_mark = text.chars().count() <= MARK_AT_MOST && text.trim() == text && !text.contains(char::is_control);
-        is_mark.then(|| text.to_owned())
-    });
-    let tags = section.list("tags").unwrap_or_default();
-    let is_slug =
-        |slug: &str| !slug.is_empty() && slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if !tags.iter().all(|tag| is_slug(tag)) {
-        section.problem("tags", "has what is no slug", "write the slugs of tags that exist in NetBox");
-    }
-    let tenant = section.read("tenant", "write the slug of a tenant that exists in NetBox", |value| {
-        value.as_str().filter(|slug| is_slug(slug)).map(str::to_owned)
-    });
-    let status = section.text("status");
-    let mac_field = section.read("mac_field", "write the name of a custom field of IP addresses", |value| {
-        value.as_str().filter(|name| is_slug(name)).map(str::to_owned)
-    });
-    let right = "write the names of custom fields, each with the text, number, true or false to set";
-    let custom_fields = section.read("custom_fields", right, custom_fields).unwrap_or_default();
-    if mac_field.as_ref().is_some_and(|field| custom_fields.contains_key(field)) {
-        section.problem("custom_fields", "sets the custom field that mac_field names", "keep one of the two");
-    }
-    Records {
-        status,
-        tenant,
-        tags,
-        mac_field,
-        custom_fields,
-        description: description.unwrap_or_else(default_description),
-        mark: mark.unwrap_or_else(|| MARK.to_owned()),
-    }
-}
-
-fn default_description() -> Template {
-    DESCRIPTION.parse().expect("the constant is a template")
-}
-
-/// An object of plain values, or of lists of texts (multiple selection).
-fn custom_fields(value: &Value) -> Option<Map<String, Value>> {
-    let is_plain = |value: &Value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
-    let is_usable = |value: &Value| match value {
-        Value::Array(items) => items.iter().all(Value::is_string),
-        other => is_plain(other),
-    };
-    let fields = value.as_object()?;
-    (fields.keys().all(|name| !name.is_empty()) && fields.values().all(is_usable)).then(|| fields.clone())
 }
 
 pub(crate) fn plan(section: &mut Section) -> Plan {
@@ -125,7 +61,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use ipam_provider::settings::Setting;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -147,7 +83,7 @@ mod tests {
         assert_eq!(problems, [""; 0]);
         assert_eq!((settings.group_by, settings.delete_only_own), (GroupBy::Vrf, false));
         assert_eq!(settings.prefix_status, [""; 0]);
-        assert_eq!(settings.records.mark, MARK);
+        assert_eq!(settings.records.description.mark(), "foreman-ipam-proxy");
         assert!(!format!("{settings:?}").contains("0123456789"), "the token is not shown");
     }
 
@@ -165,8 +101,9 @@ mod tests {
         assert_eq!((settings.group_by, settings.delete_only_own), (GroupBy::Tenant, true));
         assert_eq!(settings.prefix_status, ["active", "reserved"]);
         assert_eq!(settings.records.tags, ["foreman"]);
-        assert_eq!(settings.records.custom_fields.len(), 4);
-        assert_eq!((settings.records.mac_field.as_deref(), settings.records.mark.as_str()), (Some("mac"), "proxy-a"));
+        let Records { custom_fields, description, .. } = settings.records;
+        assert_eq!((custom_fields.fixed().len(), custom_fields.mac_field()), (4, Some("mac")));
+        assert_eq!(description.mark(), "proxy-a");
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! Descriptions by which a provider knows its own records again.
+
+use crate::settings::Section;
+use crate::{Filling, Template};
+
+/// What the description of our own records begins with, unless the settings say otherwise.
+const MARK: &str = "foreman-ipam-proxy";
+
+/// So much of a description may be the mark.
+const MARK_AT_MOST: usize = 60;
+
+/// What stands behind the mark, unless the settings say otherwise.
+const TEXT: &str = "{hostname} {mac}";
+
+/// Between the mark and the rest.
+const SEPARATOR: &str = ": ";
+
+/// The description of a record in an IPAM that has no better place for whose it is: `mark: text`.
+///
+/// The mark needs no tag or custom field to be set up in the IPAM, and people who look at a record see who made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    mark: String,
+    text: Template,
+}
+
+impl Description {
+    /// Reads `description`, what stands behind the mark, and `mark`; both have defaults. Faults are noted in the section.
+    pub fn read(section: &mut Section) -> Self {
+        let right = "write text with the places {mac}, {hostname}, {address}, {subnet}, {group} and {date}";
+        let text = section.read("description", right, |value| value.as_str()?.parse().ok());
+        let right = format!("write up to {MARK_AT_MOST} characters in one line, without blanks at the ends");
+        let mark = section.read("mark", &right, |value| value.as_str().filter(|text| is_mark(text)).map(str::to_owned));
+        Self {
+            mark: mark.unwrap_or_else(|| MARK.to_owned()),
+            text: text.unwrap_or_else(|| TEXT.parse().expect("the default is a template")),
+        }
+    }
+
+    /// The mark alone.
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// The mark, and what is known of the host, in at most so many characters; what is too long is cut at the end.
+    pub fn fill(&self, filling: Filling<'_>, at_most: usize) -> String {
+        let room = at_most.saturating_sub(self.mark.chars().count() + SEPARATOR.len());
+        // IPAMs refuse control characters, NUL above all.
+        let text = self.text.fill(filling, room).replace(char::is_control, "");
+        if text.is_empty() { self.mark.clone() } else { format!("{}{SEPARATOR}{text}", self.mark) }
+    }
+
+    /// Does a record with this description carry the mark?
+    pub fn is_ours(&self, description: &str) -> bool {
+        let rest = description.strip_prefix(&self.mark);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR.trim_end()))
+    }
+}
+
+fn is_mark(text: &str) -> bool {
+    text.chars().count() <= MARK_AT_MOST && text.trim() == text && !text.contains(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::settings::Setting;
+    use crate::{RecordId, Requester, Subnet};
+
+    fn read(settings: Value) -> (Description, Vec<String>) {
+        let Value::Object(settings) = settings else { panic!("an object") };
+        let settings: BTreeMap<_, _> =
+            settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
+        let mut section = Section::new("x.yml", settings);
+        let description = Description::read(&mut section);
+        (description, section.finish().problems.iter().map(ToString::to_string).collect())
+    }
+
+    fn filled(description: &Description, hostname: &str, at_most: usize) -> String {
+        let prefix = "10.1.2.0/24".parse().expect("a prefix");
+        let subnet = Subnet { id: RecordId::new(1), prefix, group: None, description: String::new(), pool: false };
+        let by = Requester { mac: None, hostname: Some(hostname.to_owned()) };
+        description.fill(Filling { by: &by, address: [10, 1, 2, 5].into(), subnet: &subnet }, at_most)
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_the_mark_is_not() {
+        let (description, problems) = read(json!({"mark": "proxy"}));
+        assert_eq!(problems, [""; 0]);
+        assert_eq!(filled(&description, &"ä".repeat(300), 200).chars().count(), 200);
+        assert!(filled(&description, &"ä".repeat(300), 200).starts_with("proxy: ää"));
+        assert_eq!(filled(&description, "web", 5), "proxy", "there is no room for more");
+    }
+
+    #[test]
+    fn without_anything_known_there_is_the_mark_alone() {
+        let (description, _) = read(json!({}));
+        assert_eq!(filled(&description, "", 200), "foreman-ipam-proxy");
+        assert_eq!(filled(&description, "a\0b\u{7f}", 200), "foreman-ipam-proxy: ab");
+        assert_eq!(description.mark(), "foreman-ipam-proxy");
+    }
+
+    #[test]
+    fn only_what_begins_with_the_mark_is_ours() {
+        let (description, _) = read(json!({"mark": "proxy"}));
+        for ours in ["proxy", "proxy: web", "proxy:"] {
+            assert!(description.is_ours(ours), "{ours}");
+        }
+        for other in ["", "proxy2: web", "my proxy: web", "proxyserver", "Proxy: web", "proxy web"] {
+            assert!(!description.is_ours(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn marks_that_could_not_be_told_again_are_faults() {
+        for mark in [json!(" proxy"), json!("a\nb"), json!("x".repeat(61)), json!(5)] {
+            assert_eq!(read(json!({"mark": mark})).1.len(), 1, "{mark}");
+        }
+        assert_eq!(read(json!({"description": "{host}"})).1.len(), 1);
+    }
+}
