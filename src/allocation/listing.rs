@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::hold::{Hold, HoldState, Scope};
 use super::holds::{COPIED_AT_ONCE, SubnetHolds};
@@ -42,7 +42,7 @@ impl HeldAddress {
 
 /// Live holds by subnet and address, some at a time: there may be a million, and nobody waits for all of them. Each piece
 /// is as it was when it was taken.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Listing {
     /// Those that are not listed to the end.
     subnets: VecDeque<Arc<SubnetHolds>>,
@@ -54,6 +54,13 @@ impl Listing {
     /// Lists the subnets in this order.
     pub(super) fn new(subnets: impl IntoIterator<Item = Arc<SubnetHolds>>) -> Self {
         Self { subnets: subnets.into_iter().collect(), behind: None }
+    }
+}
+
+/// A list of all holds that are left.
+impl Serialize for Listing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.clone().flatten())
     }
 }
 
