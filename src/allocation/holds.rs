@@ -27,7 +27,7 @@ pub const HOLD_LIFE_AT_MOST: Duration = Duration::from_secs(86_400);
 const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_secs(600));
 
 /// How many holds are copied at a time, while others wait.
-pub(super) const COPIED_AT_ONCE: usize = 256;
+const COPIED_AT_ONCE: usize = 256;
 
 /// All holds of the process.
 #[derive(Debug)]
@@ -315,15 +315,23 @@ impl SubnetHolds {
         let _ = self.generation.compare_exchange(generation, generation + 1, Ordering::AcqRel, Ordering::Acquire);
     }
 
+    /// Of the live holds behind an address, or of all, the first few by address: nobody waits for long. `make` is called
+    /// under the lock.
+    pub(super) fn some_behind<T>(
+        &self,
+        address: Option<IpAddr>,
+        now: Timestamp,
+        make: impl FnMut((IpAddr, Hold)) -> T,
+    ) -> Vec<T> {
+        self.table().live_behind(address, now).take(COPIED_AT_ONCE).map(make).collect()
+    }
+
     /// Writes the live holds, some at a time.
     fn write_to(&self, snapshot: &mut Snapshot<'_>, now: Timestamp) -> io::Result<()> {
         let mut last = None;
         loop {
-            let table = self.table();
-            let some = table.live_behind(last, now).take(COPIED_AT_ONCE);
             // Numbered under the lock: what was journaled of the address before is older than this, what will be is newer.
-            let some: Vec<_> = some.map(|(address, hold)| (address, hold, self.shared.tick())).collect();
-            drop(table);
+            let some = self.some_behind(last, now, |(address, hold)| (address, hold, self.shared.tick()));
             for (address, hold, event) in &some {
                 snapshot.write(&self.scope, *address, hold, *event)?;
             }

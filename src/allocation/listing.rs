@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::hold::{Hold, HoldState, Scope};
-use super::holds::{COPIED_AT_ONCE, SubnetHolds};
+use super::holds::SubnetHolds;
 
 /// One live hold, for people and programs that want to see who holds what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,11 +69,8 @@ impl Iterator for Listing {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some(subnet) = self.subnets.front() {
-            let now = subnet.now();
-            let table = subnet.table();
-            let some = table.live_behind(self.behind, now).take(COPIED_AT_ONCE);
-            let piece: Vec<_> = some.map(|(address, hold)| HeldAddress::new(subnet.scope(), address, &hold)).collect();
-            drop(table);
+            let held = |(address, hold)| HeldAddress::new(subnet.scope(), address, &hold);
+            let piece = subnet.some_behind(self.behind, subnet.now(), held);
             if let Some(last) = piece.last() {
                 self.behind = Some(last.address);
                 return Some(piece);

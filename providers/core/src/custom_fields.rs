@@ -74,21 +74,14 @@ fn is_usable(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::json;
 
     use super::*;
-    use crate::settings::Setting;
+    use crate::testing::read_settings;
 
     fn read(settings: Value) -> (CustomFields, Vec<String>) {
-        let Value::Object(settings) = settings else { panic!("an object") };
-        let settings: BTreeMap<_, _> =
-            settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
-        let mut section = Section::new("x.yml", settings);
         let is_name = |name: &str| !name.is_empty() && !name.contains(' ');
-        let fields = CustomFields::read(&mut section, is_name);
-        (fields, section.finish().problems.iter().map(ToString::to_string).collect())
+        read_settings(settings, |section| CustomFields::read(section, is_name))
     }
 
     #[test]

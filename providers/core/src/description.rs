@@ -63,21 +63,14 @@ fn is_mark(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::settings::Setting;
+    use crate::testing::read_settings;
     use crate::{RecordId, Requester, Subnet};
 
     fn read(settings: Value) -> (Description, Vec<String>) {
-        let Value::Object(settings) = settings else { panic!("an object") };
-        let settings: BTreeMap<_, _> =
-            settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
-        let mut section = Section::new("x.yml", settings);
-        let description = Description::read(&mut section);
-        (description, section.finish().problems.iter().map(ToString::to_string).collect())
+        read_settings(settings, Description::read)
     }
 
     fn filled(description: &Description, hostname: &str, at_most: usize) -> String {

@@ -19,7 +19,7 @@ mod requester;
 pub mod settings;
 mod subnet;
 mod template;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use address::{AddressSet, addresses_between, next_address};

@@ -1,4 +1,4 @@
-//! What the tests of all providers need alike. Only with the feature `testing`, which no build for users has.
+//! What the tests of all providers need alike. Only in tests and with the feature `testing`, which no build for users has.
 
 use std::collections::BTreeMap;
 

@@ -122,18 +122,15 @@ fn dns_name(hostname: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use ipam_provider::settings::Setting;
+    use ipam_provider::testing::read_settings;
     use ipam_provider::{GroupName, RecordId};
     use serde_json::{Value, json};
 
     use super::*;
 
     fn records(settings: Value) -> Records {
-        let Value::Object(settings) = settings else { panic!("an object") };
-        let settings = settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
-        let mut section = Section::new("x.yml", settings);
-        let records = Records::read(&mut section);
-        assert_eq!(section.finish().problems, []);
+        let (records, faults) = read_settings(settings, Records::read);
+        assert_eq!(faults, [""; 0]);
         records
     }
 

@@ -89,7 +89,7 @@ fn bad_request(answer: &Answer) -> Error {
         return Error::new(ErrorKind::NotFound, format!("The VRF has gone from {WHAT}"));
     }
     // There is no 409 for an address that is taken.
-    if is_about_a_duplicate(answer) && body.contains_key("address") {
+    if body.get("address").is_some_and(|texts| texts.to_string().contains(DUPLICATE)) {
         return Error::new(ErrorKind::AlreadyExists, format!("The address is already recorded in {WHAT}"));
     }
     if body.contains_key("detail") {

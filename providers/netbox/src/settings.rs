@@ -58,22 +58,15 @@ pub(crate) fn plan(section: &mut Section) -> Plan {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
-    use ipam_provider::settings::Setting;
+    use ipam_provider::testing::read_settings;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn read(settings: Value) -> (Option<Settings>, Vec<String>) {
-        let Value::Object(settings) = settings else { panic!("an object") };
-        let settings: BTreeMap<_, _> =
-            settings.into_iter().map(|(key, value)| (key, Setting { value, origin: None })).collect();
-        let mut section = Section::new("x.yml", settings);
-        let settings = Settings::read(&mut section);
-        let findings = section.finish();
-        let problems = findings.problems.iter().chain(&findings.unknown).map(ToString::to_string).collect();
-        (settings, problems)
+        read_settings(settings, Settings::read)
     }
 
     #[test]
