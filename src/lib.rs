@@ -12,7 +12,7 @@
 //!                     allocation     which address: holds, shared candidates, remembered look-ups
 //!                       │
 //!                       ▼
-//!                     layers         observation, retries of reads, time limits      (crate ipam-provider)
+//!                     guard          queue, time limits, retries of reads, log lines (crate ipam-provider)
 //!                       │
 //!                       ▼
 //!                     a provider     facts and writes of one IPAM product            (crates in providers/)

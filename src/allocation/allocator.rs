@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{ErrorKind, Group, Mac, Prefix, Provider, Subnet};
+use ipam_provider::{ErrorKind, Group, Guard, Mac, Prefix, Provider, Subnet};
 use tokio::time::{Instant, timeout_at};
 
 use super::candidates::Candidates;
@@ -30,7 +30,7 @@ pub struct Rules {
     pub holds_at_most: usize,
     /// How long a whole request may take.
     pub request_budget: Duration,
-    /// How long one attempt at a provider operation may take; the provider's layers see to that.
+    /// How long one attempt at a provider operation may take; the guard ends it then.
     pub attempt: Duration,
 }
 
@@ -46,7 +46,7 @@ pub enum Deleted {
 /// Answers the calls of the contract. One for each process; the holds outlive it when settings are reloaded.
 #[derive(Debug)]
 pub struct Allocator {
-    pub(super) provider: Arc<dyn Provider>,
+    pub(super) provider: Guard,
     pub(super) holds: Arc<Holds>,
     candidates: Candidates,
     pub(super) lookup: Lookup,
@@ -55,8 +55,8 @@ pub struct Allocator {
 }
 
 impl Allocator {
-    /// An allocator over a provider that is wrapped in its layers.
-    pub fn new(provider: Arc<dyn Provider>, holds: Arc<Holds>, rules: Rules) -> Self {
+    /// An allocator over a guarded provider.
+    pub fn new(provider: Guard, holds: Arc<Holds>, rules: Rules) -> Self {
         Self {
             provider,
             holds,
@@ -67,9 +67,9 @@ impl Allocator {
         }
     }
 
-    /// The provider in its layers.
+    /// The guarded provider.
     pub fn provider(&self) -> &dyn Provider {
-        &*self.provider
+        &self.provider
     }
 
     /// All holds.
@@ -196,7 +196,7 @@ impl Allocator {
                 }
             }
             let batch = self.candidates.of(self.provider(), subnet, &holds).await?;
-            let grant = |now| self.grant(ask, now, batch.fetched);
+            let grant = |now| self.grant(ask, now, batch.asked_at);
             match holds.claim(batch.left(), grant, self.rules.holds_at_most) {
                 Claim::Granted(address) => {
                     batch.mark_used(address);
@@ -206,8 +206,9 @@ impl Allocator {
                 Claim::TooManyHolds => continue,
                 Claim::NoneFree => {}
             }
-            // "Full" is believed of an answer to this very question only: holds may have ended since an earlier one.
-            if batch.is_all && batch.event > ask.arrival {
+            // "Full" is believed only of an answer that was asked for after this question came: an address may have become
+            // free since an earlier one.
+            if batch.is_all && batch.asked_event > ask.arrival {
                 return self.recycle(subnet, &holds, ask).await;
             }
             holds.drop_candidates(batch.generation);
@@ -293,7 +294,8 @@ impl Allocator {
     /// The address is taken: no batch of candidates from before may offer it, and its MAC gets another.
     pub(super) fn mark_reserved(&self, table: &mut HoldTable, address: IpAddr, now: Timestamp) {
         let hold = table.get(address, now).unwrap_or_else(|| self.hold_of_nobody(now));
-        let until = hold.until.max(self.settled_by(now));
+        // Not longer: what is deleted in the IPAM itself is free again.
+        let until = self.settled_by(now);
         table.put(address, &Hold { state: HoldState::Reserved, until, ..hold });
     }
 
@@ -328,6 +330,6 @@ impl Allocator {
     }
 
     pub(super) fn out_of_time(&self) -> Failure {
-        Failure::OutOfTime { seconds: self.rules.request_budget.as_secs() }
+        Failure::OutOfTime { seconds: self.rules.request_budget.as_secs(), is_busy: self.provider.is_busy() }
     }
 }

@@ -36,10 +36,10 @@ pub(super) struct Batch {
     /// all that the provider could find in reasonable time.
     pub(super) is_all: bool,
     pub(super) generation: u64,
-    /// When the IPAM called them free.
-    pub(super) fetched: Timestamp,
-    /// The same among all events of this process.
-    pub(super) event: u64,
+    /// When the IPAM was asked. Its answer is from some time after that.
+    pub(super) asked_at: Timestamp,
+    /// The same among all events of this process: the answer is none to a question that came later.
+    pub(super) asked_event: u64,
 }
 
 impl Batch {
@@ -89,7 +89,7 @@ impl Candidates {
             let generation = holds.generation();
             let key = (holds.scope().clone(), generation);
             match self.batches.get(&key).await {
-                Some(batch) if holds.now().since(batch.fetched) <= self.life => return Ok(batch),
+                Some(batch) if holds.now().since(batch.asked_at) <= self.life => return Ok(batch),
                 Some(_) => holds.drop_candidates(generation),
                 None if holds.generation() == generation => break (key, generation),
                 // Used up and dropped while it was looked for.
@@ -111,7 +111,8 @@ async fn fetch(
     holds: &SubnetHolds,
     generation: u64,
 ) -> Result<Arc<Batch>, Failure> {
-    let held = holds.table().held(holds.now());
+    let (asked_at, asked_event) = (holds.now(), holds.tick());
+    let held = holds.table().held(asked_at);
     // Many holds mean a large burst: larger batches keep the number of calls small.
     let at_most = (held.len() / 8).clamp(BATCH, BATCH_AT_MOST);
     let mut addresses = provider.free_addresses(subnet, FreeQuery { at_most, held: &held }).await?;
@@ -128,7 +129,7 @@ async fn fetch(
         addresses: addresses.into_iter().collect(),
         from: Mutex::new(Some(LOWEST)),
         generation,
-        fetched: holds.now(),
-        event: holds.tick(),
+        asked_at,
+        asked_event,
     }))
 }

@@ -87,10 +87,35 @@ pub enum Failure {
         at_most: usize,
     },
     /// The whole request took longer than its budget.
-    #[error("External IPAM gave no answer within {seconds} seconds. Try again; if it goes on, see the proxy's log")]
+    #[error("External IPAM gave no answer within {seconds} seconds{}. Try again; if it goes on, see the proxy's log", busy_text(*.is_busy))]
     OutOfTime {
         /// The budget.
         seconds: u64,
+        /// Were as many calls of the IPAM under way as the settings allow, so that this one may have waited for others?
+        is_busy: bool,
+    },
+    /// A write was not begun, because other calls of the IPAM left no time for it.
+    #[error(
+        "The proxy's queue is too long: External IPAM does not answer the calls before this one within {seconds} seconds, and nothing was written. Try again; if it goes on, raise max_parallel in the provider's settings"
+    )]
+    QueueTooLong {
+        /// The budget.
+        seconds: u64,
+    },
+    /// The subnet cannot be found, and a record of the proxy shows that the address is still taken.
+    #[error(
+        "IP address {address} is still reserved in External IPAM, in {}, although there is no {prefix}{} now. Correct prefix and group of the subnet in Foreman, or delete the reservation in the IPAM",
+        .places.join(" and "), in_group(.group)
+    )]
+    StillReserved {
+        /// The address to delete.
+        address: IpAddr,
+        /// The subnet that was asked for.
+        prefix: Prefix,
+        /// Its group, as it was asked for.
+        group: Option<GroupName>,
+        /// Where the records are.
+        places: Vec<String>,
     },
     /// The IPAM failed or refused.
     #[error("{0}")]
@@ -109,6 +134,10 @@ fn in_group(group: &Option<GroupName>) -> String {
 
 fn list(groups: &[GroupName]) -> String {
     groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn busy_text(is_busy: bool) -> &'static str {
+    if is_busy { ", with as many calls under way as max_parallel allows" } else { "" }
 }
 
 fn held_text(held: usize) -> String {

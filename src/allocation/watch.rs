@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{Error, ErrorKind, Requester};
+use ipam_provider::{Error, ErrorKind, Provider, Requester};
 use log::Level;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ipam_provider::{Error, ErrorKind, Prefix, Released, Requester, Reservation, Subnet};
+use ipam_provider::{Error, ErrorKind, Prefix, Provider, Released, Requester, Reservation, Subnet, Turn};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -15,6 +16,9 @@ use super::table::HoldTable;
 use super::watch::{self, Lost, Unsettled};
 use super::{Failure, Timestamp};
 use crate::telemetry::request_id::{self, RequestId};
+
+/// A write is not begun when it could take less than this, or less than twice as long as the slowest of the last writes.
+const WRITE_AT_LEAST: Duration = Duration::from_secs(2);
 
 impl Allocator {
     /// Reserves the address. `by` wins over what the hold knows of the host.
@@ -57,12 +61,12 @@ impl Allocator {
         if !subnet.is_offerable(address) {
             return Err(Failure::NotOfferable { address, prefix: subnet.prefix });
         }
-        self.demand_time_for_a_write(deadline)?;
+        let turn = self.turn_to_write(deadline).await?;
         let holds = self.holds_of(subnet).await;
         let (before, ticket) = self.begin_adding(&holds, address);
         let by = Requester { mac: by.mac.or(before.as_ref().and_then(|hold| hold.mac)), hostname: by.hostname.clone() };
         let already = || Failure::AlreadyReserved { address, prefix: subnet.prefix };
-        let Err(error) = self.provider.reserve(subnet, address, &by).await else {
+        let Err(error) = turn.reserve(subnet, address, &by).await else {
             return Ok(self.added(holds, address, ticket));
         };
         let was_unanswered = before.as_ref().is_some_and(|hold| hold.state == HoldState::Unanswered);
@@ -79,7 +83,7 @@ impl Allocator {
         }
         let request = watch::request(request_id::current().as_ref());
         let lost = Lost { scope: holds.scope().clone(), address, by, before, ticket, request };
-        match self.settle(subnet, &holds, &lost, deadline).await {
+        match self.settle(&turn, subnet, &holds, &lost, deadline).await {
             Ok(Some(())) => {
                 log::info!("{address} in {subnet} is reserved, although the IPAM's answer was lost ({error})");
                 Ok(self.added(holds, address, ticket))
@@ -99,17 +103,18 @@ impl Allocator {
         }
     }
 
-    /// Looks what became of a reservation whose answer was lost: `Some` when it took effect, `None` when the address is
+    /// Looks what became of a reservation whose answer was lost, in the same turn: `Some` when it took effect, `None` when the address is
     /// somebody else's. However the look ends, it ends before the caller is told anything.
     async fn settle(
         &self,
+        turn: &Turn<'_>,
         subnet: &Subnet,
         holds: &SubnetHolds,
         Lost { address, by, before, ticket, .. }: &Lost,
         deadline: Instant,
     ) -> Result<Option<()>, Unsettled> {
         let (address, ticket) = (*address, *ticket);
-        let look = timeout_at(deadline, self.provider.reservation(subnet, address)).await;
+        let look = timeout_at(deadline, turn.reservation(subnet, address)).await;
         match look.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "there was no time left"))) {
             Ok(Some(record)) if is_own(&record, by, before.as_ref()) => Ok(Some(())),
             Ok(Some(_)) => {
@@ -141,18 +146,33 @@ impl Allocator {
         let deadline = Instant::now() + self.rules.request_budget;
         let work = async move {
             match this.find_and_release(prefix, &group, address, deadline).await {
-                Err(gone) if is_gone(&gone) => {
-                    log::warn!("{address} counts as deleted: {gone}");
-                    // By what the caller said: the IPAM knows of no subnet.
-                    if let Err(failure) = this.holds.release(prefix, &group, address).await {
-                        log::info!("No hold of {address} is ended: {failure}");
-                    }
-                    Ok(Deleted::WasAbsent)
-                }
+                Err(gone) if is_gone(&gone) => this.release_without_subnet(prefix, &group, address, gone).await,
                 outcome => outcome,
             }
         };
         self.to_its_end(work).await
+    }
+
+    /// Deletes from a subnet that cannot be found. That it cannot be found does not show that the address is free: a
+    /// group may have been renamed. So the IPAM is asked for records of ours by the address alone.
+    async fn release_without_subnet(
+        &self,
+        prefix: Prefix,
+        group: &GroupChoice,
+        address: IpAddr,
+        gone: Failure,
+    ) -> Result<Deleted, Failure> {
+        let own = self.provider.own_records(address).await?;
+        if !own.is_empty() {
+            let places = own.into_iter().map(|record| record.place).collect();
+            return Err(Failure::StillReserved { address, prefix, group: group.readings().first().cloned(), places });
+        }
+        log::warn!("{address} counts as deleted, because the IPAM has no record of it by this proxy: {gone}");
+        // By what the caller said: the IPAM knows of no subnet.
+        if let Err(failure) = self.holds.release(prefix, group, address).await {
+            log::info!("No hold of {address} is ended: {failure}");
+        }
+        Ok(Deleted::WasAbsent)
     }
 
     async fn find_and_release(
@@ -173,17 +193,17 @@ impl Allocator {
     }
 
     async fn release(&self, subnet: &Subnet, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
-        self.demand_time_for_a_write(deadline)?;
+        let turn = self.turn_to_write(deadline).await?;
         let holds = self.holds_of(subnet).await;
         let before = holds.table().get(address, holds.now()).map(|hold| hold.sequence);
-        let deleted = match self.provider.release(subnet, address).await {
+        let deleted = match turn.release(subnet, address).await {
             Ok(Released::Removed) => Deleted::Removed,
             Ok(Released::WasAbsent) => {
                 log::info!("{address} in {subnet} was not reserved; nothing to delete");
                 Deleted::WasAbsent
             }
             Err(error) if error.kind().leaves_write_unknown() => {
-                match timeout_at(deadline, self.provider.reservation(subnet, address)).await {
+                match timeout_at(deadline, turn.reservation(subnet, address)).await {
                     Ok(Ok(None)) => {
                         log::info!("{address} in {subnet} is deleted, although the IPAM's answer was lost ({error})");
                         Deleted::Removed
@@ -203,10 +223,18 @@ impl Allocator {
         Ok(deleted)
     }
 
-    /// A write is only begun when there is time left to look for its effect, should its answer be lost. So none begins
-    /// after the caller has been told that there was no answer.
-    fn demand_time_for_a_write(&self, deadline: Instant) -> Result<(), Failure> {
-        if Instant::now() + 2 * self.rules.attempt > deadline { Err(self.out_of_time()) } else { Ok(()) }
+    /// Waits for the turn to write. Half of the time that is left then is for the write and half for the look that
+    /// follows a lost answer, so none begins after the caller has been told that there was no answer.
+    async fn turn_to_write(&self, deadline: Instant) -> Result<Turn<'_>, Failure> {
+        let least = || 2 * WRITE_AT_LEAST.max(2 * self.provider.slowest_write()).min(self.rules.attempt);
+        let left = || deadline.saturating_duration_since(Instant::now());
+        if left() < least() {
+            return Err(self.out_of_time());
+        }
+        match timeout_at(deadline - least(), self.provider.turn()).await {
+            Ok(turn) if left() >= least() => Ok(turn.limited_to(left() / 2)),
+            Ok(_) | Err(_) => Err(Failure::QueueTooLong { seconds: self.rules.request_budget.as_secs() }),
+        }
     }
 
     /// Marks the address as on its way into the IPAM. Tells what was held before, and a ticket to undo just this with.

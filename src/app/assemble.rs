@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use ipam_provider::Surroundings;
-use ipam_provider::layers::{self, Limits};
+use ipam_provider::{Guard, Limits, Surroundings};
 
 use super::StartError;
 use crate::allocation::{Allocator, Holds, Rules};
@@ -42,7 +41,7 @@ pub fn serving(settings: Settings, holds: &Arc<Holds>, names: &HostNames) -> Res
         Listener::Control => false,
     });
     Ok(Serving {
-        allocator: Arc::new(Allocator::new(layers::wrap(bare, limits), holds.clone(), rules)),
+        allocator: Arc::new(Allocator::new(Guard::new(bare, limits), holds.clone(), rules)),
         gate: Gate::new(policy, names.clone()),
         ipam_on: ipam_on.collect(),
         listeners,

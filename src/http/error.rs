@@ -167,16 +167,17 @@ fn failure_status(failure: &Failure) -> StatusCode {
         Failure::Ambiguous { .. }
         | Failure::Duplicate { .. }
         | Failure::BeingReserved { .. }
+        | Failure::StillReserved { .. }
         | Failure::AlreadyReserved { .. } => StatusCode::CONFLICT,
         Failure::GroupsUnsupported => StatusCode::INTERNAL_SERVER_ERROR,
-        Failure::TooManyHolds { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::TooManyHolds { .. } | Failure::QueueTooLong { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Failure::OutOfTime { .. } => StatusCode::GATEWAY_TIMEOUT,
         Failure::Provider(error) => match error.kind() {
             ErrorKind::NotFound => StatusCode::NOT_FOUND,
             ErrorKind::AlreadyExists | ErrorKind::Rejected => StatusCode::CONFLICT,
             ErrorKind::Unsupported => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorKind::Unauthenticated | ErrorKind::Unexpected => StatusCode::BAD_GATEWAY,
-            ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Unreachable | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         },
     }
@@ -221,6 +222,7 @@ mod tests {
         let subnet_not_found = || Failure::SubnetNotFound { prefix: prefix(), group: None };
         let group_not_found = || Failure::GroupNotFound { group: group() };
         let as_error = |error: &ApiError| Some(json!({"error": error.to_string()}));
+        let still_reserved = Failure::StillReserved { address, prefix: prefix(), group: None, places: vec![] };
         let nothing = |_: &ApiError| None;
         let empty = |_: &ApiError| Some(json!({}));
         let table: Vec<(ApiError, u16, ForForeman<'_>)> = vec![
@@ -243,13 +245,16 @@ mod tests {
             (Failure::BeingReserved { address }.into(), 409, &as_error),
             (Failure::GroupsUnsupported.into(), 500, &as_error),
             (Failure::TooManyHolds { at_most: 1 }.into(), 503, &as_error),
-            (Failure::OutOfTime { seconds: 25 }.into(), 504, &as_error),
+            (Failure::OutOfTime { seconds: 25, is_busy: false }.into(), 504, &as_error),
+            (Failure::QueueTooLong { seconds: 25 }.into(), 503, &as_error),
+            (still_reserved.into(), 409, &as_error),
             (failure(ErrorKind::NotFound), 404, &as_error),
             (failure(ErrorKind::AlreadyExists), 409, &as_error),
             (failure(ErrorKind::Rejected), 409, &as_error),
             (failure(ErrorKind::Unsupported), 500, &as_error),
             (failure(ErrorKind::Unauthenticated), 502, &as_error),
             (failure(ErrorKind::Unexpected), 502, &as_error),
+            (failure(ErrorKind::Unreachable), 503, &as_error),
             (failure(ErrorKind::Unavailable), 503, &as_error),
             (failure(ErrorKind::TimedOut), 504, &as_error),
         ];

@@ -41,13 +41,15 @@ fn needs_the_ipam(request: &HttpRequest) -> bool {
 /// Whether the failure shows that the IPAM works, or that it does not; `None` when it says nothing of it.
 fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
     match failure {
-        Failure::NoFreeAddress { .. } | Failure::AlreadyReserved { .. } => Some(true),
+        Failure::NoFreeAddress { .. } | Failure::AlreadyReserved { .. } | Failure::StillReserved { .. } => Some(true),
         Failure::OutOfTime { .. } => Some(false),
         Failure::Provider(error) => match error.kind() {
             ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Rejected => Some(true),
-            ErrorKind::Unauthenticated | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Unexpected => {
-                Some(false)
-            }
+            ErrorKind::Unauthenticated
+            | ErrorKind::Unreachable
+            | ErrorKind::Unavailable
+            | ErrorKind::TimedOut
+            | ErrorKind::Unexpected => Some(false),
             ErrorKind::Unsupported => None,
         },
         _ => None,

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use foreman_ipam_proxy::allocation::{Allocator, Clock, GroupChoice, Holds, Rules};
 use ipam_provider::{
-    Capabilities, FreeQuery, Group, GroupName, Mac, Prefix, Probe, Provider, RecordId, Released, Requester,
-    Reservation, Result, Subnet,
+    Capabilities, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe, Provider, RecordId,
+    Released, Requester, Reservation, Result, Subnet,
 };
 
 /// One empty 10.0.0.0/8.
@@ -35,6 +35,10 @@ impl Provider for Arithmetic {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { groups: false, ipv6: false, records_mac: false, records_hostname: false }
+    }
+
+    fn max_parallel(&self) -> Option<usize> {
+        None
     }
 
     async fn probe(&self) -> Vec<Probe> {
@@ -61,6 +65,10 @@ impl Provider for Arithmetic {
         Ok(None)
     }
 
+    async fn own_records(&self, _: IpAddr) -> Result<Vec<OwnRecord>> {
+        Ok(Vec::new())
+    }
+
     async fn free_addresses(&self, _: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
         let all = (FIRST..=LAST).map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)));
         Ok(all.filter(|address| !query.held.contains(*address)).take(query.at_most).collect())
@@ -85,7 +93,8 @@ fn allocator(holds: Holds) -> Allocator {
         request_budget: Duration::from_secs(25),
         attempt: Duration::from_secs(8),
     };
-    Allocator::new(Arc::new(Arithmetic), Arc::new(holds), rules)
+    let limits = Limits { attempt: rules.attempt, read_attempts: 1 };
+    Allocator::new(Guard::new(Arc::new(Arithmetic), limits), Arc::new(holds), rules)
 }
 
 fn mac(number: u32) -> Mac {

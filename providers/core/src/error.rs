@@ -20,7 +20,10 @@ pub enum ErrorKind {
     Unsupported,
     /// The IPAM refuses our credentials, or they lack a right.
     Unauthenticated,
-    /// The IPAM cannot be reached, is overloaded or is in maintenance; the same call may work later.
+    /// No connection to the IPAM could be made: the call was never sent.
+    Unreachable,
+    /// The IPAM is overloaded or in maintenance, or its answer broke off; the same call may work later. A write may or may
+    /// not have taken effect.
     Unavailable,
     /// No answer in time. A write may or may not have taken effect.
     TimedOut,
@@ -34,7 +37,7 @@ impl ErrorKind {
     /// Is it worth asking again? Only ever used for reads.
     pub fn is_transient(self) -> bool {
         match self {
-            Self::Unavailable | Self::TimedOut => true,
+            Self::Unreachable | Self::Unavailable | Self::TimedOut => true,
             Self::NotFound
             | Self::AlreadyExists
             | Self::Unsupported
@@ -48,7 +51,12 @@ impl ErrorKind {
     pub fn leaves_write_unknown(self) -> bool {
         match self {
             Self::Unavailable | Self::TimedOut | Self::Unexpected => true,
-            Self::NotFound | Self::AlreadyExists | Self::Unsupported | Self::Unauthenticated | Self::Rejected => false,
+            Self::NotFound
+            | Self::AlreadyExists
+            | Self::Unsupported
+            | Self::Unauthenticated
+            | Self::Unreachable
+            | Self::Rejected => false,
         }
     }
 }
@@ -60,6 +68,7 @@ impl fmt::Display for ErrorKind {
             Self::AlreadyExists => "already exists",
             Self::Unsupported => "unsupported",
             Self::Unauthenticated => "unauthenticated",
+            Self::Unreachable => "unreachable",
             Self::Unavailable => "unavailable",
             Self::TimedOut => "timed out",
             Self::Rejected => "rejected",

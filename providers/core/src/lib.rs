@@ -1,5 +1,5 @@
 //! What an IPAM provider is: the [`Provider`] trait, the nouns it speaks of, its errors, how it reads its settings, and
-//! the [`layers`] that every provider is wrapped in.
+//! the [`Guard`] around every provider.
 //!
 //! A provider crate depends on this crate and on nothing else of the project: it knows no HTTP server, no holds and no
 //! other vendor. What it must and should do is written in `providers/README.md`.
@@ -9,8 +9,8 @@ mod custom_fields;
 mod description;
 mod error;
 mod group;
+mod guard;
 pub mod http;
-pub mod layers;
 mod mac;
 mod prefix;
 mod provider;
@@ -27,9 +27,10 @@ pub use custom_fields::CustomFields;
 pub use description::Description;
 pub use error::{Error, ErrorKind, Result};
 pub use group::{Group, GroupName};
+pub use guard::{Guard, Limits, Turn};
 pub use mac::{Mac, MacError};
 pub use prefix::{Prefix, PrefixError};
-pub use provider::{Capabilities, FreeQuery, Probe, Provider, Released};
+pub use provider::{Capabilities, FreeQuery, OwnRecord, Probe, Provider, Released};
 pub use registration::{Plan, Registration, Surroundings};
 pub use requester::{HOSTNAME_AT_MOST, HostnameError, Requester, Reservation, check_hostname, is_hostname};
 pub use subnet::{RecordId, Subnet, titled};

@@ -11,14 +11,15 @@ use crate::{AddressSet, Group, GroupName, Prefix, Requester, Reservation, Result
 ///
 /// A provider gives *facts and writes*. Which address a host is offered is not its business, nor are holds. Absent is
 /// not an error: `Ok(None)`, `Ok(vec![])`. Implementations do not cache (but for what rule 2 of `providers/README.md`
-/// allows), retry or limit time: [`layers`](crate::layers) around them do. There are no default bodies, so that a layer
-/// cannot forget an operation.
+/// allows), retry or limit time: the [`Guard`](crate::Guard) around them does. There are no default bodies, so that a
+/// wrapper cannot forget an operation.
 ///
 /// A [`Subnet`] is trusted for as long as its caller remembers it. When it has gone meanwhile,
 /// [`free_addresses`](Self::free_addresses) says so; the other operations need not look again, and without an error they
 /// have worked in its group as if it were there.
 ///
-/// Any operation may fail with [`Unavailable`](crate::ErrorKind::Unavailable),
+/// Any operation may fail with [`Unreachable`](crate::ErrorKind::Unreachable),
+/// [`Unavailable`](crate::ErrorKind::Unavailable),
 /// [`TimedOut`](crate::ErrorKind::TimedOut), [`Unauthenticated`](crate::ErrorKind::Unauthenticated) or
 /// [`Unexpected`](crate::ErrorKind::Unexpected); what else it may fail with is said below.
 #[async_trait]
@@ -28,6 +29,9 @@ pub trait Provider: fmt::Debug + Send + Sync {
 
     /// What the IPAM can do. Constant for the life of the provider.
     fn capabilities(&self) -> Capabilities;
+
+    /// How many operations may be under way at once; `None` for any number. Constant for the life of the provider.
+    fn max_parallel(&self) -> Option<usize>;
 
     /// Proves reachability, credentials and rights for `check`, changing nothing; one entry for each thing looked at.
     async fn probe(&self) -> Vec<Probe>;
@@ -51,6 +55,10 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet itself is seen to be gone.
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>>;
+
+    /// The records of this address that carry the proxy's mark, in every group and subnet; empty when there is none. One
+    /// request where the product can, because it is sent only after a look-up of the subnet has failed.
+    async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>>;
 
     /// Free addresses, lowest first: at most `query.at_most`, none of `query.held`, none outside
     /// [`Prefix::offerable`]. Empty when, and only when, there are none; fewer than asked for may be what was found with
@@ -84,6 +92,13 @@ pub struct FreeQuery<'a> {
     pub at_most: usize,
     /// Addresses not to answer, because they are held.
     pub held: &'a AddressSet,
+}
+
+/// A record that this proxy has made, found by its address alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnRecord {
+    /// Where it is, for people, such as `VRF blue`.
+    pub place: String,
 }
 
 /// What became of [`Provider::release`].

@@ -1,10 +1,9 @@
-//! The conformance suite over the reference provider, bare and in each layer, and what is special to the layers.
+//! The conformance suite over the reference provider, bare and guarded, and what is special to the guard.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::Probe;
-use ipam_provider::layers::{Limits, Observed, RetryReads, Timed, wrap};
+use ipam_provider::{Guard, Limits, Probe};
 
 /// Far more than any case takes, so that only injected slowness meets it.
 const LIMITS: Limits = Limits { attempt: Duration::from_secs(30), read_attempts: 2 };
@@ -13,52 +12,37 @@ mod bare {
     ipam_conformance::suite!(ipam_conformance::reference::ReferenceSubject);
 }
 
-mod timed {
+mod guarded {
     use super::*;
 
     ipam_conformance::suite!(
         ipam_conformance::reference::ReferenceSubject,
-        wrap = |provider| Arc::new(Timed::new(provider, LIMITS.attempt))
+        wrap = |provider| Arc::new(Guard::new(provider, LIMITS))
     );
 }
 
-mod retry_reads {
-    use super::*;
-
-    ipam_conformance::suite!(
-        ipam_conformance::reference::ReferenceSubject,
-        wrap = |provider| Arc::new(RetryReads::new(provider, LIMITS.read_attempts))
-    );
-}
-
-mod observed {
-    use super::*;
-
-    ipam_conformance::suite!(
-        ipam_conformance::reference::ReferenceSubject,
-        wrap = |provider| Arc::new(Observed::new(provider))
-    );
-}
-
-mod all_layers {
-    use super::*;
-
-    ipam_conformance::suite!(ipam_conformance::reference::ReferenceSubject, wrap = |provider| wrap(provider, LIMITS));
-}
-
-/// What a layer does that the provider within does not. Time is paused: it passes when everybody waits.
+/// What the guard does that the provider within does not. Time is paused: it passes when every task waits.
 mod special {
     use std::net::IpAddr;
 
+    use async_trait::async_trait;
     use ipam_conformance::reference::ReferenceIpam;
     use ipam_conformance::{Fault, Seed};
-    use ipam_provider::{AddressSet, Capabilities, ErrorKind, FreeQuery, GroupName, Provider, Requester, Subnet};
+    use ipam_provider::{
+        AddressSet, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Provider, Released,
+        Requester, Reservation, Subnet,
+    };
     use tokio::time::Instant;
 
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const READS: [&str; 6] = ["groups", "group", "subnets", "find_subnets", "reservation", "free_addresses"];
+    const READS: [&str; 7] =
+        ["groups", "group", "subnets", "find_subnets", "reservation", "own_records", "free_addresses"];
+    fn guard(ipam: Arc<ReferenceIpam>, attempt: Duration, read_attempts: u32) -> Guard {
+        Guard::new(ipam, Limits { attempt, read_attempts })
+    }
+
     const WRITES: [&str; 2] = ["reserve", "release"];
 
     fn ipam() -> Arc<ReferenceIpam> {
@@ -84,6 +68,7 @@ mod special {
             "subnets" => provider.subnets(&group).await.map(|_| ()),
             "find_subnets" => provider.find_subnets(subnet.prefix, None).await.map(|_| ()),
             "reservation" => provider.reservation(subnet, address).await.map(|_| ()),
+            "own_records" => provider.own_records(address).await.map(|_| ()),
             "free_addresses" => {
                 let query = FreeQuery { at_most: 1, held: &held };
                 provider.free_addresses(subnet, query).await.map(|_| ())
@@ -100,7 +85,7 @@ mod special {
         let ipam = ipam();
         let subnet = subnet(&ipam).await;
         ipam.set_fault(Some(Fault::Slow));
-        let timed = Timed::new(ipam, SECOND);
+        let timed = guard(ipam, SECOND, 1);
         for operation in READS.into_iter().chain(WRITES) {
             let start = Instant::now();
             assert_eq!(kind_of(&timed, operation, &subnet).await, Err(ErrorKind::TimedOut), "{operation}");
@@ -112,7 +97,7 @@ mod special {
     async fn the_message_of_a_time_out_names_provider_and_limit() {
         let ipam = ipam();
         ipam.set_fault(Some(Fault::Slow));
-        let error = Timed::new(ipam, 5 * SECOND).groups().await.expect_err("the IPAM is slow");
+        let error = guard(ipam, 5 * SECOND, 1).groups().await.expect_err("the IPAM is slow");
         let said = "The IPAM (reference) gave no answer within 5 seconds. Try again, and tell the administrators of the \
                     IPAM if it lasts";
         assert_eq!(error.to_string(), said);
@@ -123,7 +108,7 @@ mod special {
         let ipam = ipam();
         ipam.set_fault(Some(Fault::Slow));
         let start = Instant::now();
-        let probes = Timed::new(ipam, SECOND).probe().await;
+        let probes = guard(ipam, SECOND, 1).probe().await;
         assert!(probes.iter().any(|probe| probe.outcome.is_err()), "{probes:?}");
         assert_eq!(start.elapsed().as_secs(), 1);
     }
@@ -131,11 +116,11 @@ mod special {
     #[tokio::test(start_paused = true)]
     async fn reads_are_repeated_on_transient_kinds_as_often_as_configured() {
         for attempts in [1, 2, 3] {
-            for (fault, kind) in [(Fault::Gone, ErrorKind::Unavailable), (Fault::Slow, ErrorKind::TimedOut)] {
+            for (fault, kind) in [(Fault::Gone, ErrorKind::Unreachable), (Fault::Slow, ErrorKind::TimedOut)] {
                 let ipam = ipam();
                 let subnet = subnet(&ipam).await;
                 ipam.set_fault(Some(fault));
-                let provider = RetryReads::new(Arc::new(Timed::new(ipam.clone(), SECOND)), attempts);
+                let provider = guard(ipam.clone(), SECOND, attempts);
                 for operation in READS {
                     let before = ipam.requests();
                     assert_eq!(kind_of(&provider, operation, &subnet).await, Err(kind), "{operation}");
@@ -150,7 +135,7 @@ mod special {
         let ipam = ipam();
         let subnet = subnet(&ipam).await;
         ipam.set_fault(Some(Fault::Gone));
-        let provider = RetryReads::new(ipam.clone(), 3);
+        let provider = guard(ipam.clone(), SECOND, 3);
         let before = ipam.requests();
         let heal = async {
             // Between the first attempt and the second.
@@ -167,7 +152,7 @@ mod special {
         let ipam = ipam();
         ipam.set_fault(Some(Fault::Gone));
         let start = Instant::now();
-        RetryReads::new(ipam, 4).groups().await.expect_err("the IPAM is gone");
+        guard(ipam, SECOND, 4).groups().await.expect_err("the IPAM is gone");
         assert_eq!(start.elapsed(), Duration::from_millis(100 + 200 + 400));
     }
 
@@ -179,7 +164,7 @@ mod special {
                 let subnet = subnet(&ipam).await;
                 ipam.set_fault(Some(fault));
                 let before = ipam.requests();
-                let outcome = kind_of(&RetryReads::new(ipam.clone(), 5), operation, &subnet).await;
+                let outcome = kind_of(&guard(ipam.clone(), SECOND, 5), operation, &subnet).await;
                 assert_eq!(outcome, Err(fault.expected_kind()), "{operation}");
                 assert_eq!(ipam.requests() - before, 1, "{operation} during {fault:?}");
             }
@@ -193,9 +178,9 @@ mod special {
                 let ipam = ipam();
                 let subnet = subnet(&ipam).await;
                 ipam.set_fault(Some(fault));
-                let provider = wrap(ipam.clone(), Limits { attempt: SECOND, read_attempts: 5 });
+                let provider = guard(ipam.clone(), SECOND, 5);
                 let before = ipam.requests();
-                let outcome = kind_of(provider.as_ref(), operation, &subnet).await;
+                let outcome = kind_of(&provider, operation, &subnet).await;
                 assert_eq!(outcome, Err(fault.expected_kind()), "{operation}");
                 assert_eq!(ipam.requests() - before, 1, "{operation} during {fault:?}");
             }
@@ -203,11 +188,11 @@ mod special {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn in_all_layers_each_attempt_has_a_time_limit_of_its_own() {
+    async fn each_attempt_has_a_time_limit_of_its_own() {
         let ipam = ipam();
         ipam.set_fault(Some(Fault::Slow));
         let start = Instant::now();
-        let error = wrap(ipam.clone(), Limits { attempt: SECOND, read_attempts: 3 }).groups().await;
+        let error = guard(ipam.clone(), SECOND, 3).groups().await;
         assert_eq!(error.expect_err("the IPAM is slow").kind(), ErrorKind::TimedOut);
         assert_eq!(ipam.requests(), 3);
         // Three seconds of waiting and the pauses of 100 and 200 ms; the timer counts in whole milliseconds.
@@ -215,9 +200,9 @@ mod special {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_probe_passes_through_all_layers_once() {
+    async fn a_probe_is_asked_for_once() {
         let ipam = ipam();
-        let provider = wrap(ipam.clone(), LIMITS);
+        let provider = Guard::new(ipam.clone(), LIMITS);
         let before = ipam.requests();
         let shown = |probes: Vec<Probe>| format!("{probes:?}");
         assert_eq!(shown(provider.probe().await), shown(ipam.probe().await));
@@ -225,5 +210,102 @@ mod special {
         let probes = provider.probe().await;
         assert!(probes.iter().any(|probe| probe.outcome.is_err()), "{probes:?}");
         assert_eq!(ipam.requests() - before, 3);
+    }
+
+    /// Takes one call at a time, and two seconds for each.
+    #[derive(Debug)]
+    struct OneAtATime(ReferenceIpam);
+
+    #[async_trait]
+    impl Provider for OneAtATime {
+        fn name(&self) -> &'static str {
+            "one at a time"
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            self.0.capabilities()
+        }
+
+        fn max_parallel(&self) -> Option<usize> {
+            Some(1)
+        }
+
+        async fn probe(&self) -> Vec<Probe> {
+            Vec::new()
+        }
+
+        async fn groups(&self) -> Result<Vec<Group>, Error> {
+            tokio::time::sleep(2 * SECOND).await;
+            self.0.groups().await
+        }
+
+        async fn group(&self, name: &GroupName) -> Result<Option<Group>, Error> {
+            self.0.group(name).await
+        }
+
+        async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>, Error> {
+            self.0.subnets(group).await
+        }
+
+        async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>, Error> {
+            self.0.find_subnets(prefix, group).await
+        }
+
+        async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>, Error> {
+            tokio::time::sleep(2 * SECOND).await;
+            self.0.reservation(subnet, address).await
+        }
+
+        async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>, Error> {
+            self.0.own_records(address).await
+        }
+
+        async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>, Error> {
+            self.0.free_addresses(subnet, query).await
+        }
+
+        async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<(), Error> {
+            tokio::time::sleep(2 * SECOND).await;
+            self.0.reserve(subnet, address, by).await
+        }
+
+        async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released, Error> {
+            self.0.release(subnet, address).await
+        }
+    }
+
+    fn one_at_a_time() -> Guard {
+        let everything = Capabilities { groups: true, ipv6: true, records_mac: true, records_hostname: true };
+        let ipam = OneAtATime(ReferenceIpam::new(&Seed::standard(), everything));
+        Guard::new(Arc::new(ipam), Limits { attempt: 3 * SECOND, read_attempts: 1 })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_limit_of_a_call_begins_with_its_turn() {
+        let guard = one_at_a_time();
+        let start = Instant::now();
+        let (a, b, c) = tokio::join!(guard.groups(), guard.groups(), guard.groups());
+        // The last one waits four seconds for its turn, longer than an attempt may take.
+        assert!(a.is_ok() && b.is_ok() && c.is_ok(), "{a:?} {b:?} {c:?}");
+        assert_eq!(start.elapsed().as_secs(), 6);
+        assert!(!guard.is_busy());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_in_one_turn_follow_each_other_without_a_wait() {
+        let guard = one_at_a_time();
+        let prefix = "192.0.2.16/28".parse().expect("a prefix");
+        let subnet = guard.find_subnets(prefix, None).await.expect("an answer").pop().expect("it is in the seed");
+        let address = "192.0.2.17".parse().expect("an address");
+        let start = Instant::now();
+        let write_and_look = async {
+            let turn = guard.turn().await;
+            assert!(guard.is_busy());
+            let _ = turn.reserve(&subnet, address, &Requester::default()).await;
+            let _ = turn.reservation(&subnet, address).await;
+            start.elapsed().as_secs()
+        };
+        let (ended, other) = tokio::join!(write_and_look, guard.groups());
+        assert_eq!((ended, other.is_ok(), start.elapsed().as_secs()), (4, true, 6));
     }
 }

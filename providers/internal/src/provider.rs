@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, Error, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released, Requester,
-    Reservation, Result, Subnet,
+    Capabilities, Error, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId, Released,
+    Requester, Reservation, Result, Subnet, titled,
 };
 
 use crate::store::{AddressDetails, AddressRecord, GroupRecord, OWNER, Scope, SharedStore, StoreError, SubnetRecord};
@@ -79,6 +79,10 @@ impl Provider for Internal {
         Capabilities { groups: true, ipv6: true, records_mac: true, records_hostname: true }
     }
 
+    fn max_parallel(&self) -> Option<usize> {
+        None
+    }
+
     async fn probe(&self) -> Vec<Probe> {
         let path = self.path.display();
         let readable = self.store.read(|reading| reading.groups().map(drop)).await;
@@ -113,6 +117,12 @@ impl Provider for Internal {
         let row = row_of(subnet)?;
         let found = self.store.read_few(move |reading| reading.find_address(row, address)).await;
         Ok(found.map_err(named(subnet))?.map(reservation))
+    }
+
+    async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
+        let own = self.store.read(move |reading| reading.subnets_with(address, OWNER)).await?;
+        let place = |subnet: SubnetRecord| OwnRecord { place: titled(subnet.prefix, subnet.group.as_ref()) };
+        Ok(own.into_iter().map(place).collect())
     }
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {

@@ -1,4 +1,4 @@
-//! The embedded IPAM behind the provider contract: the conformance suite, bare and in every layer, and what is special
+//! The embedded IPAM behind the provider contract: the conformance suite, bare and guarded, and what is special
 //! about a file that several processes share.
 
 use std::io::{BufRead, BufReader};
@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ipam_conformance::{Fault, Seed, SeededSubnet, Subject};
-use ipam_provider::layers::{Limits, Observed, RetryReads, Timed, wrap};
 use ipam_provider::settings::Section;
-use ipam_provider::{AddressSet, ErrorKind, FreeQuery, Prefix, Provider, Requester, Subnet, Surroundings};
+use ipam_provider::{
+    AddressSet, ErrorKind, FreeQuery, Guard, Limits, Prefix, Provider, Requester, Subnet, Surroundings,
+};
 use ipam_provider_internal::store::{AddressDetails, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
 use ipam_provider_internal::{Internal, REGISTRATION};
 use tempfile::TempDir;
@@ -104,28 +105,13 @@ mod bare {
     ipam_conformance::suite!(super::InternalSubject);
 }
 
-mod timed {
+mod guarded {
     ipam_conformance::suite!(
         super::InternalSubject,
-        wrap = |provider| super::Arc::new(super::Timed::new(provider, super::LIMIT))
-    );
-}
-
-mod retried {
-    ipam_conformance::suite!(
-        super::InternalSubject,
-        wrap = |provider| super::Arc::new(super::RetryReads::new(provider, 3))
-    );
-}
-
-mod observed {
-    ipam_conformance::suite!(super::InternalSubject, wrap = |provider| super::Arc::new(super::Observed::new(provider)));
-}
-
-mod wrapped {
-    ipam_conformance::suite!(
-        super::InternalSubject,
-        wrap = |provider| super::wrap(provider, super::Limits { attempt: super::LIMIT, read_attempts: 3 })
+        wrap = |provider| {
+            let limits = super::Limits { attempt: super::LIMIT, read_attempts: 3 };
+            super::Arc::new(super::Guard::new(provider, limits))
+        }
     );
 }
 

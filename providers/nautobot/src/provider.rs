@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released,
-    Requester, Reservation, Result, Subnet,
+    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId,
+    Released, Requester, Reservation, Result, Subnet,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -147,6 +147,10 @@ impl Provider for Nautobot {
         Capabilities { groups: true, ipv6: true, records_mac, records_hostname: true }
     }
 
+    fn max_parallel(&self) -> Option<usize> {
+        Some(self.settings.http.max_parallel)
+    }
+
     async fn probe(&self) -> Vec<Probe> {
         probe::probe(&self.client, &self.settings).await
     }
@@ -200,6 +204,18 @@ impl Provider for Nautobot {
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
         let records = self.records(subnet, &Note::of(subnet)?, address).await?;
         Ok(records.first().map(|record| record::reservation(&self.settings, record)))
+    }
+
+    async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
+        let text = address.to_string();
+        let filters = [("address", text.as_str()), ("depth", "1")];
+        let mut rows: Vec<AddressRow> = self.client.list(Objects::Addresses, &filters).await?;
+        rows.retain(|row| row.host() == Some(address) && record::is_ours(&self.settings, row));
+        let place = |row: AddressRow| {
+            let namespace = row.parent.namespace.and_then(|namespace| namespace.name);
+            OwnRecord { place: format!("namespace {}", namespace.as_deref().unwrap_or("(without a name)")) }
+        };
+        Ok(rows.into_iter().map(place).collect())
     }
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {

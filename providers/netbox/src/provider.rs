@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released,
-    Requester, Reservation, Result, Subnet,
+    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId,
+    Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::client::{ADDRESSES, Client, DELETE_ADDRESS, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT};
@@ -251,6 +251,10 @@ impl Provider for Netbox {
         Capabilities { groups: true, ipv6: true, records_mac, records_hostname: true }
     }
 
+    fn max_parallel(&self) -> Option<usize> {
+        Some(self.settings.http.max_parallel)
+    }
+
     async fn probe(&self) -> Vec<Probe> {
         probe::probe(self).await
     }
@@ -307,6 +311,17 @@ impl Provider for Netbox {
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
         let rows = self.addresses(Note::of(subnet)?.vrf, subnet, address).await?;
         Ok(self.settings.records.reservation(&rows))
+    }
+
+    async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
+        let text = address.to_string();
+        let query = [("fields", wire::Address::FIELDS), ("address", text.as_str())];
+        let mut rows: Vec<wire::Address> = self.client.list(&ADDRESSES, &query, VIEW_ADDRESS).await?;
+        rows.retain(|row| row.ip() == Some(address) && self.settings.records.is_ours(row));
+        let place = |row: wire::Address| OwnRecord {
+            place: row.vrf.map_or_else(|| "the global table".to_owned(), |vrf| format!("VRF {}", vrf.name)),
+        };
+        Ok(rows.into_iter().map(place).collect())
     }
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {

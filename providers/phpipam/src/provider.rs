@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, Filling, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released,
-    Requester, Reservation, Result, Subnet, Template,
+    Capabilities, Error, ErrorKind, Filling, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId,
+    Released, Requester, Reservation, Result, Subnet, Template,
 };
 
 use crate::Settings;
@@ -30,6 +30,7 @@ pub struct Phpipam {
     description: Template,
     owner: String,
     delete_only_own: bool,
+    max_parallel: usize,
 }
 
 impl Phpipam {
@@ -44,6 +45,7 @@ impl Phpipam {
             description: settings.description.clone(),
             owner: settings.owner.clone(),
             delete_only_own: settings.delete_only_own,
+            max_parallel: settings.http.max_parallel,
         })
     }
 
@@ -156,6 +158,10 @@ impl Provider for Phpipam {
         Capabilities { groups: true, ipv6: true, records_mac: true, records_hostname: true }
     }
 
+    fn max_parallel(&self) -> Option<usize> {
+        Some(self.max_parallel)
+    }
+
     async fn probe(&self) -> Vec<Probe> {
         self.look_at_everything().await
     }
@@ -212,6 +218,13 @@ impl Provider for Phpipam {
             ours: self.is_ours(&row),
             hostname: row.hostname.filter(|name| !name.is_empty()),
         }))
+    }
+
+    async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
+        let rows = self.rows_of(address).await?;
+        // A row names its subnet by id only, and the section not at all.
+        let place = |row: &AddressRow| OwnRecord { place: format!("the subnet with id {}", row.subnet_id) };
+        Ok(rows.iter().filter(|row| self.is_ours(row)).map(place).collect())
     }
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {

@@ -1,4 +1,4 @@
-//! phpIPAM behind the provider contract: the conformance suite over the simulator, bare and in all layers, over a real
+//! phpIPAM behind the provider contract: the conformance suite over the simulator, bare and guarded, over a real
 //! server where one is named, and what is special about phpIPAM.
 
 #[path = "it/live.rs"]
@@ -14,14 +14,15 @@ mod bare {
     ipam_conformance::suite!(super::subject::V1_8);
 }
 
-mod wrapped {
+mod guarded {
+    use std::sync::Arc;
     use std::time::Duration;
 
-    use ipam_provider::layers::{Limits, wrap};
+    use ipam_provider::{Guard, Limits};
 
     ipam_conformance::suite!(
         super::subject::V1_8,
-        wrap = |provider| wrap(provider, Limits { attempt: Duration::from_secs(10), read_attempts: 2 })
+        wrap = |provider| Arc::new(Guard::new(provider, Limits { attempt: Duration::from_secs(10), read_attempts: 2 }))
     );
 }
 

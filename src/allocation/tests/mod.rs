@@ -15,11 +15,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ipam_conformance::reference::ReferenceSubject;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
-use ipam_provider::layers::{self, Limits};
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Mac, Prefix, Probe, Provider, Released, Requester,
-    Reservation, Result, Subnet,
+    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe,
+    Provider, Released, Requester, Reservation, Result, Subnet,
 };
+
+use tokio::sync::Semaphore;
 
 use super::watch::{Finding, Lost, Unsettled, WATCHED_AT_MOST};
 use super::*;
@@ -28,6 +29,8 @@ use super::*;
 const VERY_LONG: Duration = Duration::from_secs(100_000);
 
 const ATTEMPT: Duration = Duration::from_secs(8);
+
+const LIMITS: Limits = Limits { attempt: ATTEMPT, read_attempts: 1 };
 
 const RULES: Rules = Rules {
     hold: Duration::from_secs(1800),
@@ -46,9 +49,24 @@ struct Counted {
     calls: Arc<AtomicUsize>,
     /// More free addresses are not found in one call.
     free_at_most: usize,
+    /// Each answer about free addresses takes one permit on its way to the proxy.
+    free_answers: Arc<Semaphore>,
+    max_parallel: Option<usize>,
+    write_takes: Duration,
 }
 
 impl Counted {
+    fn new(inner: Arc<dyn Provider>) -> Self {
+        Self {
+            inner,
+            calls: Arc::default(),
+            free_at_most: usize::MAX,
+            free_answers: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            max_parallel: None,
+            write_takes: Duration::ZERO,
+        }
+    }
+
     fn one_more(&self) -> &dyn Provider {
         self.calls.fetch_add(1, Ordering::SeqCst);
         &*self.inner
@@ -63,6 +81,10 @@ impl Provider for Counted {
 
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
+    }
+
+    fn max_parallel(&self) -> Option<usize> {
+        self.max_parallel
     }
 
     async fn probe(&self) -> Vec<Probe> {
@@ -89,12 +111,19 @@ impl Provider for Counted {
         self.one_more().reservation(subnet, address).await
     }
 
+    async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
+        self.one_more().own_records(address).await
+    }
+
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
         let at_most = query.at_most.min(self.free_at_most);
-        self.one_more().free_addresses(subnet, FreeQuery { at_most, ..query }).await
+        let answer = self.one_more().free_addresses(subnet, FreeQuery { at_most, ..query }).await;
+        let _permit = self.free_answers.acquire().await.expect("never closed");
+        answer
     }
 
     async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
+        tokio::time::sleep(self.write_takes).await;
         self.one_more().reserve(subnet, address, by).await
     }
 
@@ -117,17 +146,23 @@ impl Stage {
     }
 
     async fn with(rules: Rules, seed: Seed) -> Self {
-        Self::sparing(rules, seed, usize::MAX).await
+        Self::over(rules, seed, |_| {}).await
     }
 
     /// A provider that finds no more than so many free addresses in one call.
     async fn sparing(rules: Rules, seed: Seed, free_at_most: usize) -> Self {
+        Self::over(rules, seed, |provider| provider.free_at_most = free_at_most).await
+    }
+
+    /// A provider that is made different by `change`.
+    async fn over(rules: Rules, seed: Seed, change: impl FnOnce(&mut Counted)) -> Self {
         let clock = Clock::manual();
         let ipam = ReferenceSubject::start(&seed).await;
         let holds = Arc::new(Holds::in_memory(clock.clone()));
-        let calls = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::new(Counted { inner: ipam.provider(), calls: calls.clone(), free_at_most });
-        let provider = layers::wrap(counted, Limits { attempt: ATTEMPT, read_attempts: 1 });
+        let mut counted = Counted::new(ipam.provider());
+        let calls = counted.calls.clone();
+        change(&mut counted);
+        let provider = Guard::new(Arc::new(counted), LIMITS);
         let allocator = Arc::new(Allocator::new(provider, holds, rules));
         Self { ipam, seed, clock, allocator, calls }
     }

@@ -281,3 +281,28 @@ async fn many_holds_in_several_subnets_are_listed_by_subnet_and_address() {
     let listed = pieces.into_iter().flatten().map(|held| (held.scope.group, held.scope.prefix, held.address));
     assert_eq!(listed.collect::<Vec<_>>(), given);
 }
+
+#[tokio::test]
+async fn full_is_no_answer_to_a_question_that_came_after_the_ipam_was_asked() {
+    let gate = Arc::new(Semaphore::new(0));
+    let gated = |provider: &mut Counted| provider.free_answers = gate.clone();
+    let stage = Arc::new(Stage::over(RULES, Seed::standard(), gated).await);
+    let place = stage.place(Role::SingleHost);
+    let address = place.free(1)[0];
+    stage.ipam.take(&place, address).await;
+    let ask = |host| {
+        let (stage, place) = (stage.clone(), place.clone());
+        tokio::spawn(async move { stage.next(&place, mac(host)).await })
+    };
+    let before = ask(1);
+    while stage.calls.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    stage.ipam.free(&place, address).await;
+    let after = ask(2);
+    tokio::task::yield_now().await;
+    gate.add_permits(10);
+    let (before, after) = (before.await.expect("no panic"), after.await.expect("no panic"));
+    assert!(matches!(before, Err(Failure::NoFreeAddress { .. })) || before.is_ok_and(|given| given == address));
+    assert_eq!(after.expect("it became free before the question"), address);
+}

@@ -32,7 +32,7 @@ impl Site {
     }
 
     async fn start_over(&self, provider: Arc<dyn Provider>) -> Arc<Allocator> {
-        Arc::new(Allocator::new(provider, self.holds().await, RULES))
+        Arc::new(Allocator::new(Guard::new(provider, LIMITS), self.holds().await, RULES))
     }
 
     async fn next(&self, allocator: &Allocator, host: usize) -> IpAddr {
@@ -86,8 +86,8 @@ async fn unknown_outcomes_are_looked_for_again() {
     drop(allocator);
     tokio::time::sleep(VERY_LONG).await;
     assert!(holds.upgrade().is_none());
-    let calls = Arc::new(AtomicUsize::new(0));
-    let counted = Counted { inner: site.ipam.provider(), calls: calls.clone(), free_at_most: usize::MAX };
+    let counted = Counted::new(site.ipam.provider());
+    let calls = counted.calls.clone();
     let allocator = site.start_over(Arc::new(counted)).await;
     allocator.watch_unanswered();
     tokio::time::sleep(VERY_LONG).await;

@@ -124,7 +124,8 @@ async fn the_record_of_another_host_is_not_taken_for_our_own_either() {
 
 #[tokio::test]
 async fn no_write_begins_without_time_to_look_for_its_effect() {
-    let rules = Rules { request_budget: ATTEMPT, ..RULES };
+    // A write and a look need two seconds each.
+    let rules = Rules { request_budget: Duration::from_secs(3), ..RULES };
     let stage = Stage::with(rules, Seed::standard()).await;
     let place = stage.place(Role::Plain);
     let (taken, free) = (*place.taken.keys().next().expect("a taken address"), place.free(1)[0]);
@@ -267,4 +268,88 @@ async fn a_request_ends_within_its_budget_whatever_the_ipam_does() {
     stage.delete(&place, address).await.expect_err("no answer");
     stage.add(&place, address).await.expect_err("no answer");
     assert!(start.elapsed() <= 4 * RULES.request_budget, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_call_that_was_never_sent_leaves_things_as_they_were() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let address = stage.next(&place, mac(1)).await.expect("an address");
+    stage.ipam.fault(Fault::Gone).await;
+    stage.calls();
+    stage.add(&place, address).await.expect_err("no connection");
+    assert_eq!(stage.calls(), 1, "there is nothing to look for");
+    let [hold] = &held(stage.allocator.holds())[..] else { panic!("one hold") };
+    assert_eq!((hold.address, hold.state), (address, HoldState::Offered));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waits_too_long_in_the_queue_is_refused_and_nothing_is_written() {
+    let slow = |provider: &mut Counted| {
+        provider.max_parallel = Some(1);
+        provider.write_takes = Duration::from_secs(5);
+    };
+    let stage = Arc::new(Stage::over(RULES, Seed::standard(), slow).await);
+    let place = stage.place(Role::Wide);
+    let free = place.free(10);
+    let adds = free.iter().map(|&address| {
+        let (stage, place) = (stage.clone(), place.clone());
+        async move { stage.add(&place, address).await.map(|()| address) }
+    });
+    let (added, failed) = addresses(in_parallel(adds.collect::<Vec<_>>()).await);
+    assert!(added.len() >= 2, "there was time for two writes of five seconds, and for a look after the second");
+    assert!(failed.iter().all(|failure| matches!(failure, Failure::QueueTooLong { .. })), "{failed:?}");
+    for address in free {
+        assert_eq!(stage.record(&place, address).await.is_some(), added.contains(&address), "{address}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_the_budget_has_room_for_fails_nobody() {
+    let slow = |provider: &mut Counted| {
+        provider.max_parallel = Some(4);
+        provider.write_takes = Duration::from_millis(100);
+    };
+    let stage = Arc::new(Stage::over(RULES, Seed::standard(), slow).await);
+    let place = stage.place(Role::Ipv6);
+    let hosts = (0..400).map(|host| {
+        let (stage, place) = (stage.clone(), place.clone());
+        async move {
+            let address = stage.next(&place, mac(host)).await?;
+            stage.add(&place, address).await.map(|()| address)
+        }
+    });
+    let (added, failed) = addresses(in_parallel(hosts.collect::<Vec<_>>()).await);
+    assert!(failed.is_empty(), "{} of 400: {:?}", failed.len(), failed.first());
+    assert_eq!(added.into_iter().collect::<BTreeSet<_>>().len(), 400);
+}
+
+#[tokio::test]
+async fn a_delete_from_a_subnet_that_cannot_be_found_looks_for_our_record_first() {
+    let stage = Stage::start().await;
+    let (place, other) = (stage.place(Role::Twin), stage.place(Role::OtherTwin));
+    let renamed = SeededSubnet { group: GroupName::new("renamed since"), ..place.clone() };
+    let address = place.free(99).into_iter().find(|address| other.free(99).contains(address)).expect("a free address");
+    assert_eq!(stage.delete(&renamed, address).await.expect("a success"), Deleted::WasAbsent);
+    stage.add(&place, address).await.expect("added");
+    let refused = stage.delete(&renamed, address).await.expect_err("the record is still there");
+    assert!(matches!(&refused, Failure::StillReserved { places, .. } if places.len() == 1), "{refused}");
+    assert!(refused.to_string().contains("198.51.100.0/28 (group"), "{refused}");
+    // A record of another writer is none of ours.
+    let taken = *place.taken.keys().next().expect("a taken address");
+    assert_eq!(stage.delete(&renamed, taken).await.expect("a success"), Deleted::WasAbsent);
+    stage.ipam.fault(Fault::Gone).await;
+    stage.delete(&renamed, address).await.expect_err("nothing is shown");
+}
+
+#[tokio::test]
+async fn an_address_that_is_deleted_in_the_ipam_after_an_add_is_offered_again() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::SingleHost);
+    let address = stage.next(&place, mac(1)).await.expect("an address");
+    stage.add(&place, address).await.expect("added");
+    stage.ipam.free(&place, address).await;
+    // No batch and no request of before lives that long, and the offer would have lived much longer.
+    stage.clock.advance(RULES.candidate + RULES.request_budget);
+    assert_eq!(stage.next(&place, mac(2)).await.expect("an address"), address);
 }

@@ -171,7 +171,8 @@ macro_rules! every_case {
                 a_reserve_needs_neither_mac_nor_hostname
                 one_mac_may_have_several_addresses
                 infiniband_macs_never_fail_a_reserve
-                only_our_own_records_carry_our_mark;
+                only_our_own_records_carry_our_mark
+                own_records_are_found_by_address_in_every_group;
             faults:
                 a_slow_ipam_ends_as_timed_out
                 a_reset_before_a_write_is_unavailable
@@ -181,7 +182,7 @@ macro_rules! every_case {
                 an_html_error_is_unavailable
                 an_empty_error_is_unavailable
                 json_of_another_shape_is_unexpected
-                an_unreachable_ipam_is_unavailable
+                an_ipam_that_is_gone_is_unreachable
                 a_probe_of_an_unreachable_ipam_says_so
                 an_expired_session_is_renewed;
             concurrency:

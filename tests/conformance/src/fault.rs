@@ -33,9 +33,10 @@ pub enum Fault {
 impl Fault {
     /// The kind of error that the provider must make of the fault.
     ///
-    /// Every failure of the connection and every 5xx, whatever the body, is [`Unavailable`](ErrorKind::Unavailable): it
-    /// may pass, and after a write it leaves open what became of it. [`Slow`](Fault::Slow) becomes
-    /// [`TimedOut`](ErrorKind::TimedOut) in the layer that limits time, since providers do not. After
+    /// A connection that breaks off and every 5xx, whatever the body, is [`Unavailable`](ErrorKind::Unavailable): it
+    /// may pass, and after a write it leaves open what became of it. Without a connection it is
+    /// [`Unreachable`](ErrorKind::Unreachable): nothing was sent. [`Slow`](Fault::Slow) becomes
+    /// [`TimedOut`](ErrorKind::TimedOut) in the guard, since providers do not limit time. After
     /// [`UnauthenticatedOnce`](Fault::UnauthenticatedOnce) a provider with a session may log in again and succeed.
     pub fn expected_kind(self) -> ErrorKind {
         match self {
@@ -45,8 +46,8 @@ impl Fault {
             | Self::Truncated
             | Self::TooManyRequests
             | Self::HtmlError
-            | Self::EmptyError
-            | Self::Gone => ErrorKind::Unavailable,
+            | Self::EmptyError => ErrorKind::Unavailable,
+            Self::Gone => ErrorKind::Unreachable,
             Self::UnauthenticatedOnce => ErrorKind::Unauthenticated,
             Self::WrongJson => ErrorKind::Unexpected,
         }

@@ -9,15 +9,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::layers::Timed;
-use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Provider, Released, Requester};
+use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Guard, Limits, Provider, Released, Requester};
 
 use crate::{CaseResult, Fault, Place, RAW_BODY, Role, Skip, Stage};
 
 /// Nothing is answered within it, so it is as short as a test would like to wait.
 const TIME_LIMIT: Duration = Duration::from_millis(10);
 
-/// An IPAM that is slow is given up by the layer that limits time, in every operation.
+/// The guard ends every operation of an IPAM that is slow.
 pub async fn a_slow_ipam_ends_as_timed_out(stage: &Stage) -> CaseResult {
     check(stage, Fault::Slow).await
 }
@@ -59,8 +58,8 @@ pub async fn json_of_another_shape_is_unexpected(stage: &Stage) -> CaseResult {
     check(stage, Fault::WrongJson).await
 }
 
-/// Nobody there.
-pub async fn an_unreachable_ipam_is_unavailable(stage: &Stage) -> CaseResult {
+/// No connection can be made.
+pub async fn an_ipam_that_is_gone_is_unreachable(stage: &Stage) -> CaseResult {
     check(stage, Fault::Gone).await
 }
 
@@ -142,7 +141,7 @@ async fn check(stage: &Stage, fault: Fault) -> CaseResult {
     let place = stage.place(Role::Plain).await?;
     // The provider itself knows no time limit; where none is needed, none may hide what it does.
     let provider: Arc<dyn Provider> = match fault {
-        Fault::Slow => Arc::new(Timed::new(stage.provider.clone(), TIME_LIMIT)),
+        Fault::Slow => Arc::new(Guard::new(stage.provider.clone(), Limits { attempt: TIME_LIMIT, read_attempts: 1 })),
         _ => stage.provider.clone(),
     };
     inject(stage, fault).await?;
@@ -178,6 +177,7 @@ async fn check_reads(provider: &dyn Provider, place: &Place, fault: Fault) {
     assert_failed("find_subnets", found, fault);
     let address = place.seeded.free(1)[0];
     assert_failed("reservation", provider.reservation(subnet, address).await, fault);
+    assert_failed("own_records", provider.own_records(address).await, fault);
     let held = AddressSet::default();
     let free = provider.free_addresses(subnet, FreeQuery { at_most: 3, held: &held }).await;
     assert_failed("free_addresses", free, fault);

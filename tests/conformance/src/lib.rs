@@ -9,16 +9,18 @@
 //! ipam_conformance::suite!(ReferenceSubject);
 //! ```
 //!
-//! The same cases run over a layer, in a module of their own because the names are the same:
+//! The same cases run over a wrapper, in a module of their own because the names are the same:
 //!
 //! ```
-//! mod observed {
+//! mod guarded {
 //!     use std::sync::Arc;
 //!
 //!     use ipam_conformance::reference::ReferenceSubject;
-//!     use ipam_provider::layers::Observed;
+//!     use ipam_provider::{Guard, Limits};
 //!
-//!     ipam_conformance::suite!(ReferenceSubject, wrap = |provider| Arc::new(Observed::new(provider)));
+//!     const LIMITS: Limits = Limits { attempt: std::time::Duration::from_secs(10), read_attempts: 1 };
+//!
+//!     ipam_conformance::suite!(ReferenceSubject, wrap = |provider| Arc::new(Guard::new(provider, LIMITS)));
 //! }
 //! ```
 //!

@@ -262,3 +262,27 @@ pub async fn only_our_own_records_carry_our_mark(stage: &Stage) -> CaseResult {
     assert!(reservation(stage, &place.subnet, free[1]).await.expect("it was reserved").ours);
     Ok(())
 }
+
+/// Without a subnet, as after a group was renamed: each record of ours is found wherever it is, and no other one.
+pub async fn own_records_are_found_by_address_in_every_group(stage: &Stage) -> CaseResult {
+    if !stage.subject.marks_reservations() {
+        return Err(Skip::new("the IPAM has no room for our mark"));
+    }
+    let own = async |address| stage.provider.own_records(address).await.expect("a list of records").len();
+    let places = stage.places(&[Role::Twin, Role::OtherTwin]).await;
+    let address =
+        places[0].seeded.free(99).into_iter().find(|free| places.iter().all(|at| at.seeded.free(99).contains(free)));
+    let address = address.expect("the twins have a free address in common");
+    assert_eq!(own(address).await, 0, "{address} is free");
+    for (index, place) in places.iter().enumerate() {
+        stage.reserve(&place.subnet, address, &Requester::default()).await;
+        assert_eq!(own(address).await, index + 1, "{address} after a reserve in {}", place.subnet);
+        let taken = *place.seeded.taken.keys().next().expect("the twins have taken addresses");
+        assert_eq!(own(taken).await, 0, "{taken} was recorded by another writer");
+    }
+    for (index, place) in places.iter().enumerate() {
+        release(stage, &place.subnet, address).await;
+        assert_eq!(own(address).await, places.len() - index - 1, "{address} after a release in {}", place.subnet);
+    }
+    Ok(())
+}

@@ -3,13 +3,11 @@
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Certificate, Identity, Proxy, Url, redirect};
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use tokio::sync::Semaphore;
 
 use super::{Answer, HttpSettings, TELL_IF_IT_LASTS};
 use crate::{Error, ErrorKind, Result};
@@ -26,7 +24,6 @@ pub struct HttpClient {
     what: &'static str,
     base: Url,
     inner: reqwest::Client,
-    permits: Arc<Semaphore>,
 }
 
 impl HttpClient {
@@ -63,7 +60,7 @@ impl HttpClient {
         let inner = builder.build().map_err(|error| {
             Error::new(ErrorKind::Rejected, "The HTTP client cannot be set up").because(error.without_url())
         })?;
-        Ok(Self { what, base: settings.url.clone(), inner, permits: Arc::new(Semaphore::new(settings.max_parallel)) })
+        Ok(Self { what, base: settings.url.clone(), inner })
     }
 
     /// A request to the path of these segments below the base URL. Each segment is encoded, a slash in it included; an
@@ -122,16 +119,15 @@ impl Request<'_> {
         self
     }
 
-    /// Sends the request, when fewer than `max_parallel` others are under way, and reads the whole answer, whatever its
-    /// status.
+    /// Sends the request and reads the whole answer, whatever its status.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) when there is no connection, or it ends too early;
-    /// [`TimedOut`](ErrorKind::TimedOut) after `connect_seconds` or `read_seconds`;
+    /// [`Unreachable`](ErrorKind::Unreachable) when no connection can be made;
+    /// [`Unavailable`](ErrorKind::Unavailable) when it ends too early;
+    /// [`TimedOut`](ErrorKind::TimedOut) after `read_seconds`;
     /// [`Unexpected`](ErrorKind::Unexpected) for a body of more than 64 MiB.
     pub async fn send(self) -> Result<Answer> {
         let Self { client, method, url, headers, body } = self;
-        let _permit = client.permits.acquire().await.expect("the semaphore is never closed");
         let mut request = client.inner.request(method, url).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
@@ -155,11 +151,12 @@ impl Request<'_> {
 impl HttpClient {
     fn failed(&self, error: reqwest::Error) -> Error {
         let what = self.what;
-        let (kind, text) = if error.is_timeout() {
-            (ErrorKind::TimedOut, format!("{what} gives no answer in time"))
-        } else if error.is_connect() {
+        // A time-out while the connection is made is both.
+        let (kind, text) = if error.is_connect() {
             // Begins as the Ruby plugin's text does.
-            (ErrorKind::Unavailable, format!("Unable to connect to External IPAM server ({what})"))
+            (ErrorKind::Unreachable, format!("Unable to connect to External IPAM server ({what})"))
+        } else if error.is_timeout() {
+            (ErrorKind::TimedOut, format!("{what} gives no answer in time"))
         } else {
             (ErrorKind::Unavailable, format!("The connection to {what} ended before its answer"))
         };

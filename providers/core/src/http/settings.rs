@@ -24,7 +24,7 @@ pub struct HttpSettings {
     pub connect: Duration,
     /// `read_seconds`: how long the IPAM may be silent in the middle of an answer.
     pub read: Duration,
-    /// `max_parallel`: how many requests may be under way at once.
+    /// `max_parallel`: how many calls may be under way at once.
     pub max_parallel: usize,
 }
 

@@ -1,5 +1,7 @@
 //! Subnets: leaves hold addresses, containers hold subnets.
 
+use std::net::IpAddr;
+
 use ipam_provider::{GroupName, Prefix, titled};
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, ToSql, params};
@@ -79,6 +81,14 @@ impl Reading<'_> {
                 &[&network, &length, &group.as_str()],
             ),
         }
+    }
+
+    /// The subnets in which this owner has recorded the address.
+    pub fn subnets_with(&self, address: IpAddr, owner: &str) -> Result<Vec<SubnetRecord>> {
+        // No index begins with the address: each subnet around it costs one step in the primary key.
+        let recorded = "EXISTS (SELECT 1 FROM allocation WHERE subnet_id = subnet.id AND address = ?1 AND owner = ?2)";
+        let address = Key::from(address);
+        self.select(&format!("WHERE network <= ?1 AND last >= ?1 AND {recorded}"), &[&address, &owner])
     }
 
     /// The one subnet that people mean by a prefix: the only one, or, among several, that of the global table.

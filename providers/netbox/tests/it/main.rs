@@ -8,19 +8,18 @@ mod traps;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::Provider;
-use ipam_provider::layers::{Limits, wrap};
+use ipam_provider::{Guard, Limits, Provider};
 
-fn layers(provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
-    wrap(provider, Limits { attempt: Duration::from_secs(10), read_attempts: 2 })
+fn guarded(provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
+    Arc::new(Guard::new(provider, Limits { attempt: Duration::from_secs(10), read_attempts: 2 }))
 }
 
 mod bare {
     ipam_conformance::suite!(crate::subject::Newest);
 }
 
-mod wrapped {
-    ipam_conformance::suite!(crate::subject::Newest, wrap = crate::layers);
+mod guarded {
+    ipam_conformance::suite!(crate::subject::Newest, wrap = crate::guarded);
 }
 
 mod with_a_bearer_token_by_site {

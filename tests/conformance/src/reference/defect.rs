@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ipam_provider::{
-    AddressSet, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId,
-    Released, Requester, Reservation, Result, Subnet,
+    AddressSet, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
+    RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::RAW_BODY;
@@ -88,6 +88,10 @@ defects! {
     ChecksThenActs,
     /// A reserve is refused while another one is under way.
     RefusesWhenBusy,
+    /// No record is found by its address alone.
+    OwnsNothing,
+    /// Every address has a record of the proxy.
+    OwnsEverything,
     /// The address is recorded in every subnet of the prefix.
     ReservesEverywhere,
     /// The address is removed from every subnet of the prefix.
@@ -172,7 +176,7 @@ impl Defective {
             Err(error) => error,
         };
         let breaks = match error.kind() {
-            ErrorKind::Unavailable => self.has(Defect::NeverReconnects),
+            ErrorKind::Unavailable | ErrorKind::Unreachable => self.has(Defect::NeverReconnects),
             ErrorKind::Unauthenticated => self.has(Defect::NeverLogsInAgain),
             ErrorKind::NotFound
             | ErrorKind::AlreadyExists
@@ -216,6 +220,10 @@ impl Provider for Defective {
             Defect::WrongCapabilities => Capabilities { groups: !capabilities.groups, ipv6: false, ..capabilities },
             _ => capabilities,
         }
+    }
+
+    fn max_parallel(&self) -> Option<usize> {
+        self.inner.max_parallel()
     }
 
     async fn probe(&self) -> Vec<Probe> {
@@ -309,6 +317,17 @@ impl Provider for Defective {
             }
         }
         Ok(reservation)
+    }
+
+    async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
+        match self.defect {
+            Defect::OwnsNothing => self.end(Ok(Vec::new())),
+            Defect::OwnsEverything => {
+                let place = "somewhere".to_owned();
+                self.end(Ok(vec![OwnRecord { place }]))
+            }
+            _ => self.read(self.inner.own_records(address).await),
+        }
     }
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {

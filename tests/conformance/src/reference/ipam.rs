@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Prefix, Probe, Provider, RecordId, Released,
-    Requester, Reservation, Result, Subnet,
+    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId,
+    Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::seed::hosts;
@@ -127,7 +127,8 @@ impl ReferenceIpam {
             }
             Some(Fault::TooManyRequests) => unavailable("The IPAM is overloaded"),
             Some(Fault::HtmlError | Fault::EmptyError) => unavailable("The IPAM has an internal error"),
-            Some(Fault::ResetBeforeWrite | Fault::Gone) => unavailable("The IPAM cannot be reached"),
+            Some(Fault::ResetBeforeWrite) => unavailable("The IPAM broke off the connection"),
+            Some(Fault::Gone) => Err(Error::new(ErrorKind::Unreachable, "The IPAM cannot be reached")),
         }
     }
 }
@@ -173,6 +174,10 @@ impl Provider for ReferenceIpam {
         self.capabilities
     }
 
+    fn max_parallel(&self) -> Option<usize> {
+        None
+    }
+
     async fn probe(&self) -> Vec<Probe> {
         let answer = self.request(Request::Read, |_| Ok(())).await;
         vec![Probe { what: "the IPAM answers".to_owned(), outcome: answer }]
@@ -201,6 +206,15 @@ impl Provider for ReferenceIpam {
 
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
         self.request(Request::Read, |state| Ok(state.record(subnet)?.taken.get(&address).cloned())).await
+    }
+
+    async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
+        let find = |state: &mut State| {
+            let is_own = |record: &&Record| record.taken.get(&address).is_some_and(|taken| taken.ours);
+            let place = |record: &Record| OwnRecord { place: record.subnet.to_string() };
+            Ok(state.records.iter().filter(is_own).map(place).collect())
+        };
+        self.request(Request::Read, find).await
     }
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {

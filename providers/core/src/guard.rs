@@ -1,0 +1,255 @@
+//! What every provider gets alike: a queue, a time limit, retries of reads, and log lines.
+//!
+//! A call of the IPAM first waits for its turn: no more than the provider's [`max_parallel`](Provider::max_parallel) are
+//! under way at once. Its time limit starts with the turn, so the proxy's own queue never counts against the IPAM. A read
+//! that fails in a way that may pass is repeated within its turn. A write is sent once.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
+
+use crate::http::TELL_IF_IT_LASTS;
+use crate::{
+    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, Released,
+    Requester, Reservation, Result, Subnet,
+};
+
+/// The pause before the second attempt at a read; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Limits for the calls to an IPAM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long one attempt at one operation may take.
+    pub attempt: Duration,
+    /// How often a read is tried at most, the first time included; at least 1.
+    pub read_attempts: u32,
+}
+
+/// A provider with its queue and its limits.
+#[derive(Debug)]
+pub struct Guard {
+    inner: Arc<dyn Provider>,
+    limits: Limits,
+    /// `None` for an IPAM that takes any number of calls at once.
+    queue: Option<Semaphore>,
+    /// How long the slowest of the last writes took, in milliseconds.
+    slowest_write: AtomicU64,
+}
+
+impl Guard {
+    /// Guards `inner`.
+    pub fn new(inner: Arc<dyn Provider>, limits: Limits) -> Self {
+        let queue = inner.max_parallel().map(Semaphore::new);
+        Self { inner, limits, queue, slowest_write: AtomicU64::new(0) }
+    }
+
+    /// Waits until the IPAM may be called.
+    pub async fn turn(&self) -> Turn<'_> {
+        let permit = match &self.queue {
+            Some(queue) => Some(queue.acquire().await.expect("the semaphore is never closed")),
+            None => None,
+        };
+        Turn { guard: self, limit: self.limits.attempt, _permit: permit }
+    }
+
+    /// Are as many calls under way as there may be, so that a further one waits?
+    pub fn is_busy(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.available_permits() == 0)
+    }
+
+    /// How long the slowest of the last writes took. A slow one counts for less with each that follows.
+    pub fn slowest_write(&self) -> Duration {
+        Duration::from_millis(self.slowest_write.load(Ordering::Relaxed))
+    }
+
+    fn note_write(&self, took: Duration) {
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let slowest = |before: u64| Some(took.max(before - before.div_ceil(8)));
+        let _ = self.slowest_write.fetch_update(Ordering::Relaxed, Ordering::Relaxed, slowest);
+    }
+
+    fn too_late(&self, limit: Duration) -> Error {
+        let (name, seconds) = (self.inner.name(), limit.as_secs_f32());
+        Error::new(
+            ErrorKind::TimedOut,
+            format!("The IPAM ({name}) gave no answer within {seconds} seconds. {TELL_IF_IT_LASTS}"),
+        )
+    }
+}
+
+/// The right to call the IPAM, for one call or for several that belong together, such as a write and the look that
+/// follows a lost answer.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    guard: &'a Guard,
+    limit: Duration,
+    _permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Turn<'_> {
+    /// Shortens the time limit of each attempt in this turn, if it is longer.
+    #[must_use]
+    pub fn limited_to(mut self, limit: Duration) -> Self {
+        self.limit = self.limit.min(limit);
+        self
+    }
+
+    /// [`Provider::reservation`] in this turn.
+    ///
+    /// # Errors
+    /// As the provider, and [`TimedOut`](ErrorKind::TimedOut).
+    pub async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
+        let subject = || format!("{address} in {subnet}");
+        self.read("reservation", subject, || self.guard.inner.reservation(subnet, address)).await
+    }
+
+    /// [`Provider::reserve`] in this turn.
+    ///
+    /// # Errors
+    /// As the provider, and [`TimedOut`](ErrorKind::TimedOut).
+    pub async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
+        let subject = || format!("{address} in {subnet}");
+        self.write("reserve", subject, self.guard.inner.reserve(subnet, address, by)).await
+    }
+
+    /// [`Provider::release`] in this turn.
+    ///
+    /// # Errors
+    /// As the provider, and [`TimedOut`](ErrorKind::TimedOut).
+    pub async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
+        let subject = || format!("{address} in {subnet}");
+        self.write("release", subject, self.guard.inner.release(subnet, address)).await
+    }
+
+    async fn read<T, F: Future<Output = Result<T>>>(
+        &self,
+        operation: &str,
+        subject: impl FnOnce() -> String,
+        attempt: impl Fn() -> F,
+    ) -> Result<T> {
+        let repeated = async {
+            let mut pause = FIRST_PAUSE;
+            for number in 1..self.guard.limits.read_attempts {
+                match self.within_limit(attempt()).await {
+                    Err(error) if error.kind().is_transient() => {
+                        let next = number + 1;
+                        let name = self.guard.inner.name();
+                        log::info!("{name}: {error}; attempt {next} of {} follows", self.guard.limits.read_attempts);
+                        tokio::time::sleep(pause).await;
+                        pause *= 2;
+                    }
+                    outcome => return outcome,
+                }
+            }
+            self.within_limit(attempt()).await
+        };
+        self.observe(operation, subject, repeated).await
+    }
+
+    async fn write<T>(
+        &self,
+        operation: &str,
+        subject: impl FnOnce() -> String,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let start = Instant::now();
+        let outcome = self.observe(operation, subject, self.within_limit(work)).await;
+        self.guard.note_write(start.elapsed());
+        outcome
+    }
+
+    async fn within_limit<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        timeout(self.limit, work).await.unwrap_or_else(|_| Err(self.guard.too_late(self.limit)))
+    }
+
+    /// Logs an operation at debug level: name, subject, outcome, milliseconds. The cause of a failure is logged where the
+    /// failure is answered.
+    async fn observe<T>(
+        &self,
+        operation: &str,
+        subject: impl FnOnce() -> String,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        if !log::log_enabled!(log::Level::Debug) {
+            return work.await;
+        }
+        let start = Instant::now();
+        let outcome = work.await;
+        let ended = match &outcome {
+            Ok(_) => "ok".to_owned(),
+            Err(error) => error.kind().to_string(),
+        };
+        let milliseconds = start.elapsed().as_secs_f64() * 1e3;
+        let name = self.guard.inner.name();
+        log::debug!("{name} {operation} {}: {ended} ({milliseconds:.2} ms)", subject());
+        outcome
+    }
+}
+
+/// Each call waits for a turn of its own.
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Provider for Guard {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn max_parallel(&self) -> Option<usize> {
+        self.inner.max_parallel()
+    }
+
+    async fn probe(&self) -> Vec<Probe> {
+        let limit = self.limits.attempt;
+        timeout(limit, self.inner.probe()).await.unwrap_or_else(|_| {
+            vec![Probe { what: "an answer of the IPAM".to_owned(), outcome: Err(self.too_late(limit)) }]
+        })
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        self.turn().await.read("groups", || "(all)".to_owned(), || self.inner.groups()).await
+    }
+
+    async fn group(&self, name: &GroupName) -> Result<Option<Group>> {
+        self.turn().await.read("group", || name.to_string(), || self.inner.group(name)).await
+    }
+
+    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+        self.turn().await.read("subnets", || group.to_string(), || self.inner.subnets(group)).await
+    }
+
+    async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let find = || self.inner.find_subnets(prefix, group);
+        self.turn().await.read("find_subnets", || prefix.to_string(), find).await
+    }
+
+    async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
+        self.turn().await.reservation(subnet, address).await
+    }
+
+    async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
+        self.turn().await.read("own_records", || address.to_string(), || self.inner.own_records(address)).await
+    }
+
+    async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
+        let find = || self.inner.free_addresses(subnet, query);
+        self.turn().await.read("free_addresses", || subnet.to_string(), find).await
+    }
+
+    async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
+        self.turn().await.reserve(subnet, address, by).await
+    }
+
+    async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
+        self.turn().await.release(subnet, address).await
+    }
+}
