@@ -151,7 +151,9 @@ impl Journal {
         let lock = File::open(directory).map_err(failed)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => JournalError::InUse(directory.to_owned()),
-            TryLockError::Error(source) => failed(source),
+            TryLockError::Error(source) => {
+                failed(io::Error::other(format!("a network file system may not let a directory be locked: {source}")))
+            }
         })?;
         let replayed = read_back(&path, now, LOOKED_FOR, count).map_err(failed)?;
         let write = |snapshot: &mut Snapshot<'_>| {

@@ -144,7 +144,7 @@ impl Allocator {
                 Err(gone) if is_gone(&gone) => {
                     log::warn!("{address} counts as deleted: {gone}");
                     // By what the caller said: the IPAM knows of no subnet.
-                    if let Err(failure) = this.holds.release(prefix, &group, address).await {
+                    if let Err(failure) = this.holds.release(this.provider.name(), prefix, &group, address).await {
                         log::info!("No hold of {address} is ended: {failure}");
                     }
                     Ok(Deleted::WasAbsent)

@@ -358,7 +358,7 @@ fn an_answered_reservation_survives_the_end_of_the_process() {
 fn recorded_in_the_file(fixture: &Fixture) -> Vec<IpAddr> {
     let copy = fixture.path.with_file_name("copy.sqlite");
     // By another process: the locks of this one would end when it closes a descriptor of the file.
-    assert!(std::process::Command::new("cp").arg(&fixture.path).arg(&copy).status().expect("cp").success());
+    assert!(Command::new("cp").arg(&fixture.path).arg(&copy).status().expect("cp").success());
     let mut addresses = Vec::new();
     let store = Store::open(&copy).expect("a store");
     store
@@ -380,7 +380,7 @@ async fn when_the_files_beside_the_store_are_removed_nothing_that_was_recorded_i
         let (provider, subnet) = (&fixture.provider, subnet(&fixture.provider).await);
         let reserve = async |address| provider.reserve(&subnet, ip(address), &Requester::default()).await;
         reserve("198.18.0.1").await.expect("a reservation");
-        assert_eq!(recorded_in_the_file(&fixture), [ip("0.0.0.0"); 0], "it is in the log still");
+        assert!(recorded_in_the_file(&fixture).is_empty(), "it is in the log still");
         for suffix in removed {
             let mut path = fixture.path.clone().into_os_string();
             path.push(suffix);

@@ -293,7 +293,7 @@ impl Caller {
         }
     }
 
-    async fn breathe(&self) {
+    async fn breathe(&mut self) {
         tokio::time::sleep(BREATH).await;
         self.target.wait(self.plan.patience).await;
     }

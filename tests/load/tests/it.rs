@@ -123,6 +123,7 @@ fn what_the_log_of_another_server_names_is_known() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the thread stands for a server that is away for a while")]
 fn while_a_server_refuses_connections_no_host_is_begun() {
     let port = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = port.local_addr().expect("it listens");
