@@ -143,12 +143,19 @@ impl Holds {
 
     /// Ends the hold of an address; `false` when there is none.
     ///
-    /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on.
+    /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on. Those of `provider`
+    /// come first; the holds of another one, from before a reload, are only ended where it has none.
     ///
     /// # Errors
     /// [`Failure::BeingReserved`] while a reservation is on its way, and [`Failure::Ambiguous`] when the address is held in
     /// several groups and none is chosen.
-    pub async fn release(&self, prefix: Prefix, group: &GroupChoice, address: IpAddr) -> Result<bool, Failure> {
+    pub async fn release(
+        &self,
+        provider: &str,
+        prefix: Prefix,
+        group: &GroupChoice,
+        address: IpAddr,
+    ) -> Result<bool, Failure> {
         let now = self.shared.clock.now();
         let is_meant = |scope: &Scope| match (group.readings(), &scope.group) {
             _ if scope.prefix != prefix => false,
@@ -159,6 +166,10 @@ impl Holds {
         let of_prefix = self.tables.iter().filter(|(scope, _)| is_meant(scope)).map(|(_, subnet)| subnet);
         let mut holding: Vec<Arc<SubnetHolds>> =
             of_prefix.filter(|subnet| subnet.table().get(address, now).is_some()).collect();
+        let is_of_provider = |subnet: &Arc<SubnetHolds>| &*subnet.scope.provider == provider;
+        if holding.iter().any(is_of_provider) {
+            holding.retain(is_of_provider);
+        }
         match holding.pop() {
             None => Ok(false),
             Some(subnet) if holding.is_empty() => {
@@ -171,6 +182,13 @@ impl Holds {
                 let groups = holding.iter().filter_map(|subnet| subnet.scope.group.clone());
                 Err(Failure::Ambiguous { prefix, groups: groups.collect() })
             }
+        }
+    }
+
+    /// Ends all batches of candidates: somebody has written to the IPAM by another of our ways.
+    pub fn drop_candidates(&self) {
+        for (_, subnet) in &self.tables {
+            subnet.drop_candidates(subnet.generation());
         }
     }
 
@@ -340,5 +358,33 @@ impl SubnetHolds {
                 None => return Ok(()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hold_of_a_former_provider_does_not_make_a_release_ambiguous() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Clock::manual();
+        let (now, until) = (clock.now().0, (clock.now() + Duration::from_secs(600)).0);
+        let line = |provider: &str| {
+            format!(
+                r#"{{"provider":"{provider}","prefix":"10.0.0.0/24","address":"10.0.0.9","state":"offered","granted":{now},"until":{until},"event":1}}"#
+            ) + "\n"
+        };
+        std::fs::write(directory.path().join("holds.journal"), line("netbox") + &line("phpipam")).expect("written");
+        let holds = Holds::open(directory.path(), clock).await.expect("holds");
+        let (prefix, address) = ("10.0.0.0/24".parse().expect("a prefix"), [10, 0, 0, 9].into());
+        let release =
+            async || holds.release("phpipam", prefix, &GroupChoice::none(), address).await.expect("an answer");
+        let providers =
+            || holds.tables.iter().filter(|(_, subnet)| subnet.table().get(address, holds.clock().now()).is_some());
+        assert!(release().await);
+        assert_eq!(providers().map(|(scope, _)| scope.provider.to_string()).collect::<Vec<_>>(), ["netbox"]);
+        assert!(release().await, "what is listed can be released");
+        assert!(!release().await);
     }
 }

@@ -14,16 +14,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use ipam_provider::{GroupName, Mac, Prefix};
+use ipam_provider::{GroupName, Mac, Prefix, state_files};
 use serde::{Deserialize, Serialize};
 
 use super::hold::{Hold, HoldState, RequestMark, Scope};
@@ -32,7 +32,6 @@ use super::table::{Count, HoldTable};
 use super::{HOLD_LIFE_AT_MOST, Timestamp};
 
 const FILE: &str = "holds.journal";
-const LOCK: &str = "holds.lock";
 
 /// How much longer than promised a hold lives in the journal. While what is written covers the promise, a renewal is not
 /// written again; after a restart a hold may live this much too long, never too short.
@@ -115,7 +114,8 @@ pub(super) struct Journal {
     is_failing: AtomicBool,
     /// Something could not be written, and is not in the file.
     has_gaps: AtomicBool,
-    // Locked as long as the journal is used: two proxies on one journal would promise each other's addresses.
+    // The directory, locked as long as the journal is used: two proxies on one journal would promise each other's addresses.
+    // A file made for the lock could be deleted, and the next proxy would lock another one.
     lock: File,
 }
 
@@ -148,10 +148,12 @@ impl Journal {
     pub(super) fn open(directory: &Path, now: Timestamp, count: &Count) -> Result<(Self, Replayed), JournalError> {
         let path = directory.join(FILE);
         let failed = |source| JournalError::Io { path: path.clone(), source };
-        let lock = create(private().append(true), &directory.join(LOCK)).map_err(failed)?;
+        let lock = File::open(directory).map_err(failed)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => JournalError::InUse(directory.to_owned()),
-            TryLockError::Error(source) => failed(source),
+            TryLockError::Error(source) => {
+                failed(io::Error::other(format!("a network file system may not let a directory be locked: {source}")))
+            }
         })?;
         let replayed = read_back(&path, now, LOOKED_FOR, count).map_err(failed)?;
         let write = |snapshot: &mut Snapshot<'_>| {
@@ -213,15 +215,21 @@ impl Journal {
         self.lines.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Writes the file anew when most of it is about holds that have ended, or when it lacks some. `write` is to write all
+    /// Writes the file anew when most of it is about holds that have ended, when it lacks some, or when it was removed. `write` is to write all
     /// holds that are live while it runs. Blocks on the disk, but nobody who appends: they wait only while the last few
     /// lines that they appended meanwhile are copied.
     pub(super) fn compact_if_due(&self, write: impl FnOnce(&mut Snapshot<'_>) -> io::Result<()>) {
         let lines = self.lines.load(Ordering::Relaxed);
-        let live_when_compacted = self.open.read().unwrap_or_else(PoisonError::into_inner).live_when_compacted;
+        let (live_when_compacted, is_gone) = {
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            (open.live_when_compacted, !state_files::is_at(&open.file, &self.path))
+        };
+        if is_gone {
+            log::error!("{} was removed or replaced while the proxy runs; it is written again", self.path.display());
+        }
         let has_grown = lines >= 2 * live_when_compacted + SLACK;
         // What cannot be written from now on is a gap in the new file.
-        let has_gaps = self.has_gaps.swap(false, Ordering::Relaxed);
+        let has_gaps = self.has_gaps.swap(false, Ordering::Relaxed) || is_gone;
         if !has_grown && !has_gaps {
             return;
         }
@@ -237,15 +245,14 @@ impl Journal {
     }
 
     fn compact(&self, write: impl FnOnce(&mut Snapshot<'_>) -> io::Result<()>) -> io::Result<()> {
-        let mut old = File::open(&self.path)?;
-        let (length, lines) = {
+        let (old, length, lines) = {
             // Nobody is in the middle of a line.
-            let _open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-            (old.metadata()?.len(), self.lines.load(Ordering::Relaxed))
+            let open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+            (open.file.try_clone()?, open.file.metadata()?.len(), self.lines.load(Ordering::Relaxed))
         };
         // Every line up to here is about something that the holds in memory know already.
         let (mut fresh, live) = Fresh::write(&self.path, write)?;
-        old.seek(SeekFrom::Start(length))?;
+        let mut old = Tail { file: &old, at: length };
         for _ in 0..ROUNDS {
             if io::copy(&mut old, &mut fresh.file)? < SHORT {
                 break;
@@ -265,22 +272,18 @@ pub(super) fn read(directory: &Path, now: Timestamp) -> io::Result<BTreeMap<Scop
     Ok(read_back(&directory.join(FILE), now, Duration::ZERO, &Count::default())?.tables)
 }
 
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.create(true).mode(0o600);
-    options
+/// Reads on from an offset, while others append through the same descriptor.
+struct Tail<'a> {
+    file: &'a File,
+    at: u64,
 }
 
-/// Opens a file that may be new. One that root makes belongs to the directory's owner, so that a command run as root does
-/// not lock the service out.
-fn create(options: &OpenOptions, path: &Path) -> io::Result<File> {
-    let file = options.open(path)?;
-    let directory = path.parent().map(fs::metadata).transpose()?;
-    if let Some(owner) = directory.filter(|owner| file.metadata().is_ok_and(|file| file.uid() == 0) && owner.uid() != 0)
-    {
-        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+impl Read for Tail<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
-    Ok(file)
 }
 
 fn encode(scope: &Scope, address: IpAddr, hold: Option<&Hold>, event: u64) -> Vec<u8> {
@@ -305,7 +308,7 @@ fn encode(scope: &Scope, address: IpAddr, hold: Option<&Hold>, event: u64) -> Ve
 /// The holds of the file that are live at `now`; none when there is no file. Those without an answer live for `looked_for`
 /// at least.
 fn read_back(path: &Path, now: Timestamp, looked_for: Duration, count: &Count) -> io::Result<Replayed> {
-    match File::open(path) {
+    match state_files::open(path) {
         Ok(file) => {
             let mut replayed = read_lines(BufReader::with_capacity(BUFFER, file), path, now, count)?;
             replayed.tables.retain(|_, table| {
@@ -410,7 +413,7 @@ impl<'a> Fresh<'a> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let file = create(private().append(true), &beside)?;
+        let file = state_files::create(&beside)?;
         let fresh = Self { path, beside, file, is_in_place: false };
         let mut writer = BufWriter::with_capacity(BUFFER, &fresh.file);
         let mut snapshot = Snapshot { writer: &mut writer, holds: 0 };
@@ -640,6 +643,56 @@ mod tests {
     }
 
     #[test]
+    fn deleting_files_does_not_let_a_second_proxy_in() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Clock::manual();
+        let _first = open(directory.path(), &clock);
+        for entry in fs::read_dir(directory.path()).expect("a directory") {
+            fs::remove_file(entry.expect("an entry").path()).expect("removed");
+        }
+        let second = Journal::open(directory.path(), clock.now(), &Count::default()).expect_err("a fault");
+        assert!(matches!(second, JournalError::InUse(_)), "{second}");
+    }
+
+    #[test]
+    fn a_journal_that_was_removed_is_written_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Clock::manual();
+        let (journal, _) = open(directory.path(), &clock);
+        let offered = || Entry::Held(hold(&clock, HoldState::Offered));
+        journal.append(&scope(), address(1), &offered(), 1);
+        fs::remove_file(&journal.path).expect("removed");
+        journal.append(&scope(), address(2), &offered(), 1);
+        journal.compact_if_due(|snapshot| {
+            snapshot.write(&scope(), address(1), &hold(&clock, HoldState::Offered), 1)?;
+            snapshot.write(&scope(), address(2), &hold(&clock, HoldState::Offered), 1)?;
+            // Written to the file that is gone, and copied.
+            journal.append(&scope(), address(3), &offered(), 1);
+            Ok(())
+        });
+        journal.append(&scope(), address(4), &offered(), 1);
+        assert_eq!(count(directory.path(), &clock), 4);
+    }
+
+    #[test]
+    fn links_in_the_directory_lead_nowhere() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        let target = elsewhere.path().join("of root");
+        fs::write(&target, "secret").expect("written");
+        let clock = Clock::manual();
+        let link = |name: &str| std::os::unix::fs::symlink(&target, directory.path().join(name)).expect("a link");
+        link("holds.journal.new");
+        drop(open(directory.path(), &clock));
+        fs::remove_file(directory.path().join(FILE)).expect("removed");
+        link(FILE);
+        let refused = Journal::open(directory.path(), clock.now(), &Count::default()).expect_err("a link");
+        assert!(refused.to_string().contains("it is a symbolic link"), "{refused}");
+        assert!(read(directory.path(), clock.now()).is_err());
+        assert_eq!(fs::read_to_string(&target).expect("a file"), "secret");
+    }
+
+    #[test]
     fn a_journal_that_cannot_be_written_anew_takes_no_room() {
         let directory = tempfile::tempdir().expect("a directory");
         let clock = Clock::manual();
@@ -650,7 +703,7 @@ mod tests {
             Err(io::ErrorKind::StorageFull.into())
         });
         let files = fs::read_dir(directory.path()).expect("a directory").count();
-        assert_eq!(files, 2, "the journal and its lock");
+        assert_eq!(files, 1, "the journal");
         assert!(journal.has_gaps.load(Ordering::Relaxed), "it is tried again");
     }
 

@@ -169,7 +169,7 @@ impl Allocator {
         }
         log::warn!("{address} counts as deleted, because the IPAM has no record of it by this proxy: {gone}");
         // By what the caller said: the IPAM knows of no subnet.
-        if let Err(failure) = self.holds.release(prefix, group, address).await {
+        if let Err(failure) = self.holds.release(self.provider.name(), prefix, group, address).await {
             log::info!("No hold of {address} is ended: {failure}");
         }
         Ok(Deleted::WasAbsent)

@@ -1,9 +1,10 @@
 //! The sockets: HTTPS, plain HTTP and the control socket, all served by the same routes.
 
 use std::collections::BTreeSet;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::Server;
 use actix_web::web::Data;
-use socket2::SockRef;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::net::TcpSocket;
 
 use super::{Mode, StartError};
@@ -29,6 +30,9 @@ const CONNECTIONS_PER_WORKER: usize = 25_000;
 
 /// How many connections may wait to be accepted: Foreman opens one for each call.
 const BACKLOG: u32 = 4096;
+
+/// How many may wait at the control socket.
+const CONTROL_BACKLOG: i32 = 128;
 
 /// The error of Linux for a family of addresses that the kernel is without; the standard library has no kind for it.
 const NO_SUCH_FAMILY: i32 = 97;
@@ -196,14 +200,17 @@ fn bind(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn open_control(path: &Path) -> io::Result<UnixListener> {
-    // The lock on the holds' journal is ours, so no other proxy is behind a socket that is there already.
+    // The lock on the state directory is ours, so no other proxy is behind a socket that is there already.
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    Ok(listener)
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // The mode that the socket's file is created with. Its name could lead to another file by the time of a later change.
+    File::from(OwnedFd::from(socket.try_clone()?)).set_permissions(Permissions::from_mode(0o600))?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    socket.listen(CONTROL_BACKLOG)?;
+    Ok(socket.into())
 }
 
 #[cfg(test)]
@@ -221,6 +228,22 @@ mod tests {
         let listener = bind_both(socket, 0).expect("a listener");
         let port = listener.local_addr().expect("an address").port();
         TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection by IPv4");
+    }
+
+    #[test]
+    fn the_control_socket_is_for_its_owner_and_replaces_what_is_there_without_following_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (path, target) = (directory.path().join("control.sock"), directory.path().join("target"));
+        fs::write(&target, "of root").expect("written");
+        let before = fs::metadata(&target).expect("a file").permissions();
+        std::os::unix::fs::symlink(&target, &path).expect("a link");
+        for _ in 0..2 {
+            let _listener = open_control(&path).expect("a socket");
+            let found = fs::symlink_metadata(&path).expect("a socket");
+            assert_eq!(found.permissions().mode() & 0o777, 0o600);
+            std::os::unix::net::UnixStream::connect(&path).expect("a connection");
+        }
+        assert_eq!(fs::metadata(&target).expect("a file").permissions(), before);
     }
 
     /// Documentation has this address, and no machine; where there is no IPv6 at all it is no less absent.

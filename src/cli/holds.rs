@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::output::{say, say_json, say_table};
-use super::running::Running;
+use super::running::{Running, listens};
 use super::{CommandError, Outcome, load};
 use crate::allocation::{Clock, GroupChoice, HeldAddress, Holds};
 use crate::app::control_socket;
@@ -60,7 +60,7 @@ pub(super) fn run(command: Command, directory: &Path) -> Outcome {
     let settings = load(directory)?;
     let state = settings.server.state_directory;
     let socket = control_socket(&state);
-    let is_running = std::os::unix::net::UnixStream::connect(&socket).is_ok();
+    let is_running = listens(&socket);
     actix_web::rt::System::new().block_on(async {
         match command {
             Command::List { json } => {
@@ -75,7 +75,9 @@ pub(super) fn run(command: Command, directory: &Path) -> Outcome {
             Command::Release { address, subnet, group } if is_running => {
                 release_in_running(socket, address, subnet, &group).await
             }
-            Command::Release { address, subnet, group } => release_in_journal(&state, address, subnet, &group).await,
+            Command::Release { address, subnet, group } => {
+                release_in_journal(&state, settings.provider.name, address, subnet, &group).await
+            }
         }
     })
 }
@@ -99,10 +101,10 @@ async fn release_in_running(socket: PathBuf, address: IpAddr, subnet: Prefix, gr
     Ok(())
 }
 
-async fn release_in_journal(state: &Path, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
+async fn release_in_journal(state: &Path, provider: &str, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
     let holds = Holds::open(state, Clock::system()).await.map_err(CommandError::failed)?;
     let group = GroupChoice::of(GroupName::new(group));
-    if !holds.release(subnet, &group, address).await.map_err(CommandError::failed)? {
+    if !holds.release(provider, subnet, &group, address).await.map_err(CommandError::failed)? {
         return Err(CommandError::failed("the address is not held; 'holds list' shows what is"));
     }
     say(format!("IP address {address} is not held any more"));

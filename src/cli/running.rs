@@ -1,6 +1,9 @@
 //! The running proxy, asked over its control socket, which only its user and root can open.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Client, Method};
@@ -9,6 +12,12 @@ use serde_json::Value;
 
 use super::CommandError;
 use crate::telemetry::with_causes;
+
+/// Does a proxy listen at this control socket? A link there is not followed: it could lead root to another program.
+pub(super) fn listens(socket: &Path) -> bool {
+    let is_socket = fs::symlink_metadata(socket).is_ok_and(|found| found.file_type().is_socket());
+    is_socket && UnixStream::connect(socket).is_ok()
+}
 
 /// Asks it. The routes are those of HTTPS, without a certificate.
 pub(super) struct Running {

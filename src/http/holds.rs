@@ -1,4 +1,5 @@
-//! Who holds what, to see and to free: our addition to the contract, with the same authorisation.
+//! Who holds what, to see and to free, and what is remembered of free addresses: our additions to the contract, with the
+//! same authorisation.
 
 use actix_web::web::Json;
 use serde::Serialize;
@@ -30,9 +31,17 @@ pub(super) async fn release(
     InGroup(group): InGroup,
     now: Now,
 ) -> Result<Json<Value>, ApiError> {
-    if now.allocator.holds().release(prefix, &group, address).await? {
+    if now.allocator.holds().release(now.allocator.provider().name(), prefix, &group, address).await? {
         Ok(Json(json!({"message": format!("IP address {address} is not held any more")})))
     } else {
         Err(ApiError::not_held())
     }
+}
+
+/// `DELETE /ipam/candidates` → `{}`
+///
+/// The command line sends it after it has changed the embedded IPAM: addresses that were free before are asked for again.
+pub(super) async fn drop_candidates(now: Now) -> Json<Value> {
+    now.allocator.holds().drop_candidates();
+    Json(json!({}))
 }

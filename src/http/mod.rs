@@ -4,7 +4,7 @@
 //! | Module | Holds |
 //! | --- | --- |
 //! | `ipam` | the `/ipam` routes that Foreman calls |
-//! | `holds` | `/ipam/holds`, our addition |
+//! | `holds` | `/ipam/holds` and `/ipam/candidates`, our additions |
 //! | `features`, `logs` | what makes the process a Smart Proxy |
 //! | `extract`, `decode` | from path, query and headers to the types of the handlers |
 //! | `access` | who called, and whether they may |
@@ -69,6 +69,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(external_ipam(
             at("/ipam/group/{group}/subnet/{address}/{length}", &["GET"]).route(get().to(ipam::subnet_in_group)),
         ))
+        .service(external_ipam(at("/ipam/candidates", &["DELETE"]).route(web::delete().to(holds::drop_candidates))))
         .service(external_ipam(at("/ipam/holds", &["GET"]).route(get().to(holds::list))))
         .service(external_ipam(at("/ipam/holds/{address}", &["DELETE"]).route(web::delete().to(holds::release))))
         .default_service(web::route().to(error::unknown_route));

@@ -64,3 +64,34 @@ fn an_address_that_is_held_for_a_host_is_not_the_next() {
         assert_eq!(site.ok(&[&next, place].concat()), "10.0.0.3\n", "{place:?}");
     }
 }
+
+#[test]
+fn what_the_command_line_takes_is_not_offered_once_more() {
+    let site = Site::new();
+    site.ok(&["subnet", "add", "10.0.0.0/28"]);
+    site.write("etc/settings.d/externalipam.yml", "use_provider: internal\ncandidate_seconds: 60\n");
+    let mut proxy = Proxy::start(site.command(&["serve"]));
+    let next = || ask(&site, "GET", "/ipam/subnet/10.0.0.0/28/next_ip");
+    let offered = |last: u8| (200, json!({"data": format!("10.0.0.{last}")}));
+    assert_eq!(next(), offered(1));
+    site.ok(&["address", "add", "10.0.0.2"]);
+    assert_eq!(next(), offered(3));
+    site.ok(&["subnet", "exclude", "10.0.0.0/28", "10.0.0.4-10.0.0.5"]);
+    assert_eq!(next(), offered(6));
+    site.write("more.csv", "kind,prefix,address\naddress,10.0.0.0/28,10.0.0.7\n");
+    site.ok(&["import", &site.text("more.csv")]);
+    assert_eq!(next(), offered(8));
+    site.ok(&["address", "delete", "10.0.0.2"]);
+    assert_eq!(next(), offered(2), "what is free again is found at once");
+    assert!(proxy.terminate().success());
+}
+
+#[test]
+fn a_proxy_that_does_not_hear_of_a_change_is_warned_of() {
+    let site = Site::new();
+    site.ok(&["subnet", "add", "10.0.0.0/28"]);
+    site.answer_at_control_socket("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let ran = site.run(&["address", "add", "10.0.0.2"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "Address 10.0.0.2 in subnet 10.0.0.0/28 is added\n"));
+    assert!(ran.err.contains("warning: ") && ran.err.contains("candidate_seconds"), "{}", ran.err);
+}

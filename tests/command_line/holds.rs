@@ -1,6 +1,8 @@
 //! `holds`, with a proxy that runs and without.
 
-use std::os::unix::net::UnixStream;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use serde_json::Value;
 
@@ -43,4 +45,50 @@ fn a_hold_is_listed_and_released_whether_a_proxy_runs_or_not() {
             assert!(proxy.terminate().success());
         }
     }
+}
+
+/// The service's user, who is not root.
+const SERVICE: u32 = 12_345;
+
+#[test]
+fn root_is_led_nowhere_by_links_in_the_state_directory() {
+    let site = Site::new();
+    site.ok(&["subnet", "add", SUBNET]);
+    // Only root can give files away, and only root can be led.
+    if chown(site.place("state"), Some(SERVICE), Some(SERVICE)).is_err() {
+        return;
+    }
+    chown(site.store(), Some(SERVICE), Some(SERVICE)).expect("the owner");
+    site.write("target", "of root");
+    let listener = UnixListener::bind(site.place("other.sock")).expect("a socket");
+    listener.set_nonblocking(true).expect("set");
+    let is_untouched = || {
+        let target = fs::metadata(site.place("target")).expect("a file");
+        assert_eq!((target.uid(), target.mode() & 0o777), (0, 0o600));
+        assert_eq!(fs::read_to_string(site.place("target")).expect("a file"), "of root");
+        assert!(listener.accept().is_err(), "nobody calls another program");
+    };
+    let link = |name: &str, target: &str| {
+        let path = site.place("state").join(name);
+        let _ = fs::remove_file(&path);
+        symlink(site.place(target), path).expect("a link");
+    };
+    link("holds.lock", "target");
+    link("holds.journal.new", "target");
+    link("control.sock", "other.sock");
+    assert!(release(&site, "10.0.0.1").err.to_lowercase().contains("the address is not held; "));
+    is_untouched();
+    let journal = fs::metadata(site.place("state/holds.journal")).expect("a journal");
+    assert_eq!(journal.uid(), SERVICE, "what root creates is the service's");
+    link("control.sock", "target");
+    let mut proxy = Proxy::start(site.command(&["serve"]));
+    is_untouched();
+    assert!(proxy.terminate().success());
+    link("holds.journal", "target");
+    for arguments in [&["holds", "list"][..], &["address", "add", "10.0.0.2"], &["serve"]] {
+        let ran = site.run(arguments);
+        assert_eq!(ran.code, 1, "{arguments:?}");
+        assert!(ran.err.contains("it is a symbolic link, which is not followed"), "{}", ran.err);
+    }
+    is_untouched();
 }

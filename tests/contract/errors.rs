@@ -217,6 +217,7 @@ fn unknown_methods_are_refused_with_those_that_are_known() {
         ("DELETE", "/ipam/subnet/10.0.0.0/24/next_ip", "GET"),
         ("PUT", "/ipam/subnet/10.0.0.0/24/10.0.0.5", "GET, POST, DELETE"),
         ("POST", "/ipam/holds", "GET"),
+        ("GET", "/ipam/candidates", "DELETE"),
         ("GET", "/ipam/holds/10.0.0.5", "DELETE"),
     ] {
         let response = server.client().send(Request::new(method, target).header("Content-Length", "0"));

@@ -136,6 +136,8 @@ fn a_second_proxy_on_the_same_state_is_refused_and_the_first_goes_on() {
     let place = place();
     let server = place.start();
     let address = offered(&ask(&server, 1));
+    // What keeps the second one out is no file that could be deleted.
+    fs::remove_file(place.path(JOURNAL)).expect("removed");
     let ended = fails_to_start(&place);
     assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
     assert!(ended.text.contains("another foreman-ipam-proxy keeps its holds in"), "{}", ended.text);
@@ -143,6 +145,23 @@ fn a_second_proxy_on_the_same_state_is_refused_and_the_first_goes_on() {
     assert_eq!(offered(&ask(&server, 1)), address);
     assert!(place.path("state/control.sock").exists(), "the first one's control socket is still there");
     server.end_well("TERM");
+}
+
+#[test]
+fn a_log_of_the_store_that_is_deleted_is_noticed_and_loses_nothing() {
+    let place = place();
+    let server = place.start();
+    let address = offered(&ask(&server, 1));
+    assert_eq!(server.curl().post(&target(&address)).status, 201);
+    for name in ["state/ipam.sqlite-wal", "state/ipam.sqlite-shm"] {
+        fs::remove_file(place.path(name)).expect("removed");
+    }
+    server.wait_for("were removed while it was open");
+    server.kill();
+    drop(server);
+    let server = place.start();
+    assert_eq!(server.curl().get(&target(&address)).answer(), (200, json!(true)));
+    assert_eq!(place.store().verify().expect("a store that can be read"), []);
 }
 
 /// How many bytes a file may have on the full disk: more than the store has at the start.

@@ -49,6 +49,7 @@ fn plan(connections: Connections) -> Plan {
         without_mac: 30,
         attempts: 5,
         connections,
+        patience: Duration::ZERO,
         hold: Duration::from_secs(1799),
         hold_without_mac: Duration::from_secs(59),
     }

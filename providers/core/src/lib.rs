@@ -17,6 +17,7 @@ mod provider;
 mod registration;
 mod requester;
 pub mod settings;
+pub mod state_files;
 mod subnet;
 mod template;
 #[cfg(any(test, feature = "testing"))]

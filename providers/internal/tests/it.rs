@@ -133,6 +133,13 @@ impl Fixture {
         let provider = Arc::new(Internal::open(&path).expect("a provider"));
         Self { _directory: directory, path, provider }
     }
+
+    /// A file that SQLite keeps beside the store.
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(suffix);
+        path.into()
+    }
 }
 
 fn prefix() -> Prefix {
@@ -337,5 +344,69 @@ fn an_answered_reservation_survives_the_end_of_the_process() {
     for address in reserved {
         store.read(|reading| reading.address(id, ip(&address))).expect("what was answered is there");
     }
+    assert!(verified(&fixture.path));
+}
+
+/// What another process would find after this one was killed: the file alone.
+fn recorded_in_the_file(fixture: &Fixture) -> Vec<IpAddr> {
+    let copy = fixture.path.with_file_name("copy.sqlite");
+    // By another process: the locks of this one would end when it closes a descriptor of the file.
+    assert!(Command::new("cp").arg(&fixture.path).arg(&copy).status().expect("cp").success());
+    let mut addresses = Vec::new();
+    let store = Store::open(&copy).expect("a store");
+    store
+        .read(|reading| {
+            let subnet = reading.one_subnet(prefix(), &Scope::Anywhere)?;
+            reading.each_address(subnet.id, |record| {
+                addresses.push(record.address);
+                Ok(())
+            })
+        })
+        .expect("addresses");
+    addresses
+}
+
+#[tokio::test]
+async fn when_the_files_beside_the_store_are_removed_nothing_that_was_recorded_is_lost() {
+    for removed in [&["-wal"][..], &["-shm"], &["-wal", "-shm"]] {
+        let fixture = Fixture::new();
+        let (provider, subnet) = (&fixture.provider, subnet(&fixture.provider).await);
+        let reserve = async |address| provider.reserve(&subnet, ip(address), &Requester::default()).await;
+        reserve("198.18.0.1").await.expect("a reservation");
+        for suffix in removed {
+            std::fs::remove_file(fixture.beside(suffix)).expect("removed");
+        }
+        reserve("198.18.0.2").await.expect("a reservation");
+        assert_eq!(recorded_in_the_file(&fixture), ["198.18.0.1", "198.18.0.2"].map(ip), "{removed:?}");
+        // It goes on with new files, which others see too.
+        reserve("198.18.0.3").await.expect("a reservation");
+        assert!(verified(&fixture.path), "{removed:?}");
+        for address in ["198.18.0.1", "198.18.0.2", "198.18.0.3"] {
+            assert!(provider.reservation(&subnet, ip(address)).await.expect("an answer").is_some(), "{address}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_was_removed_records_nothing_until_one_is_back() {
+    let fixture = Fixture::new();
+    let (provider, subnet) = (&fixture.provider, subnet(&fixture.provider).await);
+    let reserve = async |address| provider.reserve(&subnet, ip(address), &Requester::default()).await;
+    let backup = fixture.path.with_file_name("backup.sqlite");
+    Store::open(&fixture.path).and_then(|store| store.backup(&backup)).expect("a backup");
+    std::fs::remove_file(&fixture.path).expect("removed");
+    for _ in 0..2 {
+        let error = reserve("198.18.0.1").await.expect_err("there is no store");
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        let error = provider.reservation(&subnet, ip("198.18.0.1")).await.expect_err("there is no store");
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    }
+    // What is left of the former one would be taken for the log of this one.
+    for suffix in ["-wal", "-shm"] {
+        std::fs::remove_file(fixture.beside(suffix)).expect("removed");
+    }
+    std::fs::rename(&backup, &fixture.path).expect("restored");
+    assert!(provider.reservation(&subnet, ip("198.18.0.1")).await.expect("an answer").is_none());
+    reserve("198.18.0.1").await.expect("a reservation");
     assert!(verified(&fixture.path));
 }

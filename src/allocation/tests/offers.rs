@@ -247,9 +247,14 @@ async fn a_released_hold_is_free_for_others() {
     let place = stage.place(Role::Wide);
     let address = stage.next(&place, mac(1)).await.expect("an address");
     let holds = stage.allocator.holds();
-    assert!(!holds.release(place.prefix, &choice(&stage.place(Role::OtherTwin)), address).await.expect("an answer"));
-    assert!(holds.release(place.prefix, &GroupChoice::none(), address).await.expect("an answer"));
-    assert!(!holds.release(place.prefix, &GroupChoice::none(), address).await.expect("an answer"));
+    assert!(
+        !holds
+            .release(PROVIDER, place.prefix, &choice(&stage.place(Role::OtherTwin)), address)
+            .await
+            .expect("an answer")
+    );
+    assert!(holds.release(PROVIDER, place.prefix, &GroupChoice::none(), address).await.expect("an answer"));
+    assert!(!holds.release(PROVIDER, place.prefix, &GroupChoice::none(), address).await.expect("an answer"));
     assert_eq!(stage.next(&place, mac(2)).await.expect("an address"), address);
 }
 
@@ -260,7 +265,7 @@ async fn a_full_subnet_with_a_hold_that_ended_since_is_not_full() {
     let address = stage.next(&place, None).await.expect("an address");
     stage.next(&place, mac(1)).await.expect_err("full");
     let holds = stage.allocator.holds();
-    assert!(holds.release(place.prefix, &GroupChoice::none(), address).await.expect("an answer"));
+    assert!(holds.release(PROVIDER, place.prefix, &GroupChoice::none(), address).await.expect("an answer"));
     assert_eq!(stage.next(&place, mac(1)).await.expect("an address"), address);
 }
 

@@ -139,7 +139,7 @@ async fn a_journal_that_is_written_anew_while_holds_come_and_go_loses_none() {
                 let host = mac(caller * 50 + round % 50);
                 let given = allocator.next_ip(place.prefix, &choice(&place), host, None).await.expect("an address");
                 if round % 4 != 0 {
-                    allocator.holds().release(place.prefix, &choice(&place), given).await.expect("an answer");
+                    allocator.holds().release(PROVIDER, place.prefix, &choice(&place), given).await.expect("an answer");
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -48,7 +48,7 @@ fn give_owner(file: &NamedTempFile, former: Option<&Metadata>, directory: &Metad
     if (own.uid(), own.gid()) == (uid, gid) {
         return Ok(());
     }
-    match chown(file.path(), Some(uid), Some(gid)) {
+    match fchown(file.as_file(), Some(uid), Some(gid)) {
         // Who may not give files away and makes a new one, keeps it.
         Err(error) if error.kind() == ErrorKind::PermissionDenied && former.is_none() => Ok(()),
         outcome => outcome,

@@ -13,7 +13,6 @@ mod sheet;
 mod yaml;
 
 use std::net::TcpListener;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -23,6 +22,7 @@ use serde_json::{Value, json};
 use super::output::{say, warn};
 use super::prompt::Prompt;
 use super::register::{self, Connection, Identity, variable};
+use super::running::listens;
 use super::{CommandError, Outcome, check, load};
 use crate::app::control_socket;
 use crate::registry::PROVIDERS;
@@ -243,7 +243,7 @@ fn finish(arguments: &Arguments, settings: &Settings, prompt: Prompt) -> Outcome
     if let Some(warning) = about_key(settings) {
         warn(&warning);
     }
-    let runs = UnixStream::connect(control_socket(&settings.server.state_directory)).is_ok();
+    let runs = listens(&control_socket(&settings.server.state_directory));
     let start = if runs { "systemctl restart foreman-ipam-proxy" } else { "systemctl enable --now foreman-ipam-proxy" };
     let wants = match (arguments.register, arguments.no_register) {
         (true, _) => true,

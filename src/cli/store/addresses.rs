@@ -215,7 +215,7 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
         }
         Command::Edit { address, within, changes } => {
             let edit = changes.edit();
-            let subnet = located.open()?.write(|writing| {
+            let subnet = located.open_to_change()?.write(|writing| {
                 let subnet = within.of(writing, address)?;
                 writing.edit_address(subnet.id, address, edit)?;
                 Ok(subnet)
@@ -223,7 +223,7 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
             say(format!("Address {address} in subnet {} is changed", titled(&subnet)));
         }
         Command::Delete { address, within } => {
-            let subnet = located.open()?.write(|writing| {
+            let subnet = located.open_to_change()?.write(|writing| {
                 let subnet = within.of(writing, address)?;
                 match writing.delete_address(subnet.id, address)? {
                     Released::Removed => Ok(subnet),
@@ -239,7 +239,7 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
 fn add(new: New, located: &Located) -> Outcome {
     let New { address, next, within, mac, hostname, description, owner, json } = new;
     let details = AddressDetails { mac, hostname, description, owner };
-    let mut store = located.open()?;
+    let mut store = located.open_to_change()?;
     // Read before the transaction, which keeps a running proxy from writing.
     let holds = located.holds()?;
     let (subnet, record) = store.write(|writing| {

@@ -97,11 +97,11 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
         }
         Command::Edit { name, changes: Changes { rename, description } } => {
             let edit = GroupEdit { name: rename, description };
-            let group = located.open()?.write(|writing| writing.edit_group(&name, edit))?;
+            let group = located.open_to_change()?.write(|writing| writing.edit_group(&name, edit))?;
             say(format!("Group '{}' is changed", shown(group.name.as_str())));
         }
         Command::Delete { name, with_contents } => {
-            let mut store = located.open()?;
+            let mut store = located.open_to_change()?;
             store.write(|writing| writing.delete_group(&name, contents(with_contents))).map_err(not_deleted)?;
             say(format!("Group '{}' is deleted", shown(name.as_str())));
         }

@@ -1,7 +1,8 @@
 //! The commands for the embedded IPAM: `group`, `subnet`, `address`, `import`, `export` and `store`.
 //!
 //! They work on the store's file themselves, whether a proxy runs over it or not: SQLite keeps the processes apart, and
-//! a running proxy sees a change with its next question.
+//! a running proxy sees a change with its next question. A command that changes something also has it forget which
+//! addresses were free before.
 
 mod addresses;
 mod groups;

@@ -1,18 +1,28 @@
 //! Which file the store is, and opening it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use ipam_provider::settings::Section;
+use ipam_provider::state_files::directory_of;
 use ipam_provider::{Error, ErrorKind, Plan, Registration, Surroundings};
 use ipam_provider_internal::store::{self, Store, StoreError, Writing};
 use ipam_provider_internal::{REGISTRATION, Settings as InternalSettings};
+use reqwest::Method;
+use serde_json::Value;
 
 use crate::allocation::HeldAddress;
+use crate::app::control_socket;
 use crate::cli::CommandError;
 use crate::cli::holds::read_holds;
+use crate::cli::output::warn;
+use crate::cli::running::{Running, listens};
 use crate::registry::PROVIDERS;
 use crate::settings::Settings;
+
+/// How long the running proxy may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where people say that the store is.
 #[derive(Debug, Args)]
@@ -102,6 +112,11 @@ impl Located {
         Ok(Store::open(&self.store)?)
     }
 
+    /// Opens the store for a change, which a running proxy hears of.
+    pub(super) fn open_to_change(&self) -> Result<Changing<'_>, CommandError> {
+        Ok(Changing { store: self.open()?, located: self })
+    }
+
     /// Changes the store; where there is none, creates one that has the change, or none when it fails.
     pub(super) fn write_or_create<T>(
         &self,
@@ -115,7 +130,25 @@ impl Located {
                 directory.display()
             )));
         }
-        Ok(Store::write_or_create(&self.store, work)?)
+        let done = Store::write_or_create(&self.store, work)?;
+        self.end_batches();
+        Ok(done)
+    }
+
+    /// Has a running proxy forget which addresses were free before a change. It would offer them for a few seconds more.
+    pub(super) fn end_batches(&self) {
+        let socket = control_socket(&self.state_directory);
+        if !listens(&socket) {
+            return;
+        }
+        let ended = actix_web::rt::System::new().block_on(async {
+            Running::at(socket, ANSWER_WITHIN)?.read::<Value>(Method::DELETE, "/ipam/candidates", &[]).await
+        });
+        if let Err(error) = ended {
+            warn(&format!(
+                "{error}; for as long as candidate_seconds it may offer an address that was free before this change"
+            ));
+        }
     }
 
     /// What the proxy over this store has promised, by its journal: a running one need not be asked.
@@ -125,9 +158,19 @@ impl Located {
     }
 }
 
-/// The directory that a file is in.
-pub(super) fn directory_of(file: &Path) -> &Path {
-    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// A store that is open for a change.
+pub(super) struct Changing<'a> {
+    store: Store,
+    located: &'a Located,
+}
+
+impl Changing<'_> {
+    /// Changes it as [`Store::write`] does; afterwards a running proxy offers nothing that was free only before.
+    pub(super) fn write<T>(&mut self, work: impl FnOnce(&Writing<'_>) -> store::Result<T>) -> store::Result<T> {
+        let done = self.store.write(work)?;
+        self.located.end_batches();
+        Ok(done)
+    }
 }
 
 impl From<StoreError> for CommandError {

@@ -178,11 +178,12 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
         }
         Command::Edit { which, changes } => {
             let edit = changes.edit();
-            let subnet = located.open()?.write(|writing| writing.edit_subnet(which.find(writing)?.id, edit))?;
+            let subnet =
+                located.open_to_change()?.write(|writing| writing.edit_subnet(which.find(writing)?.id, edit))?;
             say(format!("Subnet {} is changed", titled(&subnet)));
         }
         Command::Delete { which, with_contents } => {
-            let delete = located.open()?.write(|writing| {
+            let delete = located.open_to_change()?.write(|writing| {
                 let subnet = which.find(writing)?;
                 writing.delete_subnet(subnet.id, contents(with_contents))?;
                 Ok(subnet)
@@ -190,7 +191,7 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
             say(format!("Subnet {} is deleted", titled(&delete.map_err(not_deleted)?)));
         }
         Command::Exclude { which, range, comment } => {
-            let subnet = located.open()?.write(|writing| {
+            let subnet = located.open_to_change()?.write(|writing| {
                 let subnet = which.find(writing)?;
                 writing.exclude(subnet.id, &excluded(range, comment))?;
                 Ok(subnet)
@@ -198,7 +199,7 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
             say(format!("{} to {} of subnet {} is never offered", range.first, range.last, titled(&subnet)));
         }
         Command::Include { which, range } => {
-            let subnet = located.open()?.write(|writing| {
+            let subnet = located.open_to_change()?.write(|writing| {
                 let subnet = which.find(writing)?;
                 writing.include(subnet.id, range.first, range.last)?;
                 Ok(subnet)

@@ -5,10 +5,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ipam_provider::state_files::directory_of;
 use ipam_provider_internal::store::{Imported, Store, StoreError};
 use tempfile::NamedTempFile;
 
-use super::place::{Place, directory_of};
+use super::place::Place;
 use crate::cli::output::say;
 use crate::cli::{CommandError, Outcome};
 

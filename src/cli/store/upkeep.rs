@@ -39,6 +39,7 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
             let mut store = located.open()?;
             let mut findings = store.verify()?;
             if repair && self::repair(&mut store, &findings)? {
+                located.end_batches();
                 findings = store.verify()?;
             }
             return report(&findings, json, located);

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use openssl::ssl::SslConnector;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -17,6 +17,9 @@ use tokio_openssl::SslStream;
 const FOREMAN_WAITS: Duration = Duration::from_secs(60);
 
 const HEADERS_AT_MOST: usize = 32;
+
+/// How often a server that refuses connections is tried.
+const TRY_EVERY: Duration = Duration::from_millis(100);
 
 /// What Foreman says of itself, with what it accepts.
 const HEADERS_OF_FOREMAN: &str = "Accept: application/json\r\n\
@@ -48,6 +51,17 @@ impl Target {
 
     fn address(&self) -> SocketAddr {
         *self.address.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for as long as connections are refused, but not longer than `patience`.
+    pub(crate) async fn wait(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            match TcpStream::connect(self.address()).await {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => tokio::time::sleep(TRY_EVERY).await,
+                _ => return,
+            }
+        }
     }
 
     async fn connect(&self) -> io::Result<Box<dyn Stream>> {

@@ -51,6 +51,8 @@ pub struct Plan {
     pub attempts: u32,
     /// How connections are used.
     pub connections: Connections,
+    /// How long a caller waits, after a host that failed, while the server refuses connections.
+    pub patience: Duration,
     /// How long an offer certainly lives.
     pub hold: Duration,
     /// The same for an offer without a MAC: not longer than the minute after which the server may give it to another.
@@ -145,6 +147,7 @@ pub async fn play(plan: Arc<Plan>, target: Target, progress: Arc<Progress>, cloc
     for _ in 0..plan.callers {
         let caller = Caller {
             foreman: Foreman::new(target.clone(), plan.connections, clock),
+            target: target.clone(),
             plan: plan.clone(),
             progress: progress.clone(),
             requests: requests.clone(),
@@ -171,6 +174,7 @@ pub fn mac(host: Host) -> String {
 /// One Foreman.
 struct Caller {
     foreman: Foreman,
+    target: Target,
     plan: Arc<Plan>,
     progress: Arc<Progress>,
     requests: Arc<AtomicU64>,
@@ -185,7 +189,7 @@ impl Caller {
             let is_created = self.host(host).await;
             self.progress.end(is_created);
             if !is_created {
-                tokio::time::sleep(BREATH).await;
+                self.breathe().await;
             }
             if self.plan.life == Life::Deleted && self.kept.len() > self.plan.keep {
                 self.delete_oldest().await;
@@ -285,8 +289,13 @@ impl Caller {
         self.ledger.claims.push(claim);
         self.ledger.promises.extend([offer, reserved]);
         if has_failed {
-            tokio::time::sleep(BREATH).await;
+            self.breathe().await;
         }
+    }
+
+    async fn breathe(&mut self) {
+        tokio::time::sleep(BREATH).await;
+        self.target.wait(self.plan.patience).await;
     }
 }
 
@@ -303,7 +312,8 @@ fn claim_of(offer: &Promise, mac: Option<String>, request_id: &str) -> Claim {
     Claim { host, place, address, mac, add: Written::Not, delete: Written::Not, error: None, request }
 }
 
-/// Asks the server itself which of these addresses exist, for an IPAM that cannot be looked into.
+/// Asks the server itself which of these addresses exist, for an IPAM that cannot be looked into. Waits for a server that
+/// has gone away, but not longer than `patience`.
 ///
 /// # Errors
 /// With the first call that has no answer.
@@ -311,11 +321,17 @@ pub async fn existing(
     places: &[Place],
     addresses: impl IntoIterator<Item = (u32, IpAddr)>,
     target: Target,
+    patience: Duration,
 ) -> Result<Vec<(u32, IpAddr)>, String> {
-    let mut foreman = Foreman::new(target, Connections::Kept, Clock::start());
+    let mut foreman = Foreman::new(target.clone(), Connections::Kept, Clock::start());
     let mut found = Vec::new();
     for (index, address) in addresses {
-        let called = foreman.exists(&places[index as usize], address, "audit").await;
+        let place = &places[index as usize];
+        let mut called = foreman.exists(place, address, "audit").await;
+        if matches!(called.outcome, Err(Failure::Lost(_))) {
+            target.wait(patience).await;
+            called = foreman.exists(place, address, "audit").await;
+        }
         let exists = called.outcome.map_err(|failure: Failure| format!("is {address} there? {failure}"))?;
         if exists {
             found.push((index, address));

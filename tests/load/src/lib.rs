@@ -11,6 +11,7 @@
 //! | [`promise`], [`ledger`] | what callers note: what they were promised, and what they wanted to have recorded |
 //! | [`duplicates`](mod@duplicates) | the checker: was an address given twice? |
 //! | [`audit`] | the ledger against the IPAM's records |
+//! | [`knowledge`] | what the proxy itself shows of what became of a host |
 //! | [`own_proxy`] | a proxy of the program's own, killed and started again as asked |
 //! | [`ipam`], `relay`, `products` | the IPAM behind it, slow or failing as asked |
 //! | [`trouble`], [`run`] | what goes wrong meanwhile, and the whole of a run |
@@ -31,6 +32,7 @@ pub mod duplicates;
 pub mod hosts;
 mod identity;
 pub mod ipam;
+pub mod knowledge;
 pub mod ledger;
 pub mod own_proxy;
 pub mod places;

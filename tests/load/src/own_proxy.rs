@@ -9,15 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use ipam_provider::GroupName;
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::connection::{Connections, Line, Target};
+use crate::connection::Target;
 use crate::identity::{Identities, SERVER};
 use crate::ipam::{Ipam, Product};
-use crate::ledger::Claim;
+use crate::knowledge::{Knowledge, holds};
 use crate::places::{Place, csv};
 use crate::usage::Usage;
 
@@ -172,75 +170,15 @@ impl OwnProxy {
     /// # Errors
     /// When it does not answer, or its log cannot be read.
     pub async fn knowledge(&self) -> Result<Knowledge, ProxyError> {
-        let mut line = Line::new(self.target(), Connections::PerCall);
-        let answer = line.call("GET", "/ipam/holds", "audit").await.map_err(io_error("the list of holds"))?;
-        let body: Value = serde_json::from_slice(answer.body).unwrap_or_default();
-        let holds = body["holds"].as_array().ok_or_else(|| ProxyError::Proxy("lists no holds".to_owned()))?;
-        let shown = |hold: &Value| {
-            let text = |key: &str| hold[key].as_str().map(str::to_owned);
-            let [prefix, address, state] = ["prefix", "address", "state"].map(|key| text(key).unwrap_or_default());
-            Held { prefix, group: text("group"), address, state }
-        };
-        let holds = holds.iter().map(shown).collect();
-        Ok(Knowledge { holds, log: self.log().map_err(io_error("the log"))? })
+        let holds = holds(&self.target()).await.map_err(io_error("the list of holds"))?;
+        let holds = holds.ok_or_else(|| ProxyError::Proxy("lists no holds".to_owned()))?;
+        Ok(Knowledge::new(holds, self.log().map_err(io_error("the log"))?))
     }
 
     /// Is it spoken to with TLS?
     pub fn is_tls(&self) -> bool {
         self.is_tls
     }
-}
-
-/// What a proxy shows of what it knows.
-#[derive(Debug)]
-pub struct Knowledge {
-    holds: Vec<Held>,
-    log: String,
-}
-
-/// One of the proxy's holds, as it lists them.
-#[derive(Debug)]
-struct Held {
-    prefix: String,
-    group: Option<String>,
-    address: String,
-    state: String,
-}
-
-impl Held {
-    /// Does it say that the reservation of this claim may be in the IPAM?
-    ///
-    /// A reservation that has no answer does.
-    fn is_open(&self) -> bool {
-        matches!(self.state.as_str(), "adding" | "unanswered")
-    }
-}
-
-impl Knowledge {
-    /// How the proxy shows that it knows of what became of this claim, if it does.
-    pub fn of(&self, place: &Place, claim: &Claim) -> Option<String> {
-        let (prefix, address) = (place.prefix.to_string(), claim.address.to_string());
-        let group = place.group.as_ref().map(GroupName::as_str);
-        let is_of_it = |hold: &&Held| {
-            let is_same = hold.prefix == prefix && hold.group.as_deref() == group && hold.address == address;
-            is_same && hold.is_open()
-        };
-        if let Some(hold) = self.holds.iter().find(is_of_it) {
-            return Some(format!("its hold is {}", hold.state));
-        }
-        let is_about_it = |line: &&str| is_warning(line) && (names(line, &address) || line.contains(&claim.request));
-        self.log.lines().find(is_about_it).map(str::to_owned)
-    }
-}
-
-fn is_warning(line: &str) -> bool {
-    line.contains(" [W] ") || line.contains(" [E] ")
-}
-
-/// Is the address in the line as a whole?
-fn names(line: &str, address: &str) -> bool {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':');
-    line.split(|c| !is_part(c)).any(|word| word.trim_end_matches(['.', ':']) == address)
 }
 
 fn global(setup: &Setup, directory: &Path) -> String {
@@ -334,39 +272,5 @@ async fn wait<T>(
             return Err(ProxyError::Proxy(format!("{otherwise}; it wrote:\n{log}")));
         }
         tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ledger::Written;
-
-    #[test]
-    fn the_proxy_knows_what_it_warns_of_or_holds() {
-        let held = |address: &str, state: &str| Held {
-            prefix: "10.0.0.0/24".to_owned(),
-            group: None,
-            address: address.to_owned(),
-            state: state.to_owned(),
-        };
-        let knowledge = Knowledge {
-            holds: vec![held("10.0.0.3", "unanswered"), held("10.0.0.4", "reserved")],
-            log: "2026-11-20T17:49:08 0000000a [I] Started POST /ipam/subnet/10.0.0.0/24/10.0.0.1\n\
-                  2026-11-20T17:49:08 0000000b [W] Whether 10.0.0.11 in 10.0.0.0/24 is reserved is unknown\n\
-                  2026-11-20T17:49:08 0000000c [E] Unable to connect\n"
-                .to_owned(),
-        };
-        let place = Place::new("10.0.0.0/24".parse().expect("a prefix"), None);
-        let known = |last: u8, request: &str| {
-            let (address, request) = ([10, 0, 0, last].into(), request.to_owned());
-            let (add, delete) = (Written::Lost, Written::Not);
-            knowledge.of(&place, &Claim { host: 1, place: 0, address, mac: None, add, delete, error: None, request })
-        };
-        assert_eq!(known(1, "0000000a"), None, "that a request began is no knowledge of how it ended");
-        assert!(known(11, "0000000f").is_some());
-        assert!(known(2, "0000000c").is_some());
-        assert!(known(3, "0000000f").is_some());
-        assert_eq!(known(4, "0000000f"), None, "it takes the reservation for one that its host knows of");
     }
 }

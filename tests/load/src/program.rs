@@ -17,6 +17,7 @@ use crate::connection::{Connections, Target};
 use crate::hosts::{Life, Plan, Progress, existing, play};
 use crate::identity::connector_from_pem;
 use crate::ipam::Product;
+use crate::knowledge::Knowledge;
 use crate::ledger::Written;
 use crate::own_proxy::Setup;
 use crate::places::{Generated, Place};
@@ -31,6 +32,10 @@ const DRAW_EVERY: Duration = Duration::from_millis(200);
 
 /// Clocks may round: an offer is certain for so much less than the server is set to.
 const ROUNDING: u64 = 1;
+
+/// How long a server of somebody else may refuse connections, such as during a restart. A proxy of our own is started by
+/// the run itself, which counts the hosts that fail meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Plays many Foremans against an External IPAM proxy and tells whether an address was given twice.
 ///
@@ -102,6 +107,9 @@ struct Behind {
     /// For --url: its key.
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
+    /// For --url: the log of the server. Without it the lines that the server still shows to Foreman are looked through.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
     /// For --url: the process of the server, to read its memory and processor time.
     #[arg(long)]
     pid: Option<u32>,
@@ -264,6 +272,7 @@ impl Arguments {
             without_mac,
             attempts: attempts.max(1),
             connections: if self.load.kept_alive { Connections::Kept } else { Connections::PerCall },
+            patience: if self.server.url.is_some() { PATIENCE } else { Duration::ZERO },
             hold: seconds(self.load.hold_seconds),
             hold_without_mac: seconds(self.load.hold_seconds_without_mac),
         })
@@ -351,16 +360,20 @@ impl Arguments {
     async fn over_another(&self, plan: &Arc<Plan>, progress: Arc<Progress>) -> Result<Report, Failed> {
         let url = self.server.url.as_deref().unwrap_or_default();
         let target = self.target(url).await?;
+        target.wait(plan.patience).await;
         let played = play(plan.clone(), target.clone(), progress, Clock::start()).await;
+        target.wait(plan.patience).await;
         let server_usage = self.behind.pid.and_then(Usage::of);
         let may_exist = played.ledger.claims.iter().filter(|claim| claim.add != Written::Not);
         let mut addresses: Vec<_> = may_exist.map(|claim| (claim.place, claim.address)).collect();
         addresses.sort();
         addresses.dedup();
-        let found = existing(&plan.places, addresses, target).await?;
+        // Before the records: what the proxy learns of them later, it need not know now.
+        let knowledge = Knowledge::of_server(&target, self.behind.log.as_deref()).await?;
+        let found = existing(&plan.places, addresses, target, plan.patience).await?;
         let record = |(place, address)| Record { place, address, mac: None };
         let records: Vec<Record> = found.into_iter().map(record).collect();
-        let audit = Some(Audit::new(&plan.places, &played.ledger, &records, |_, _| None));
+        let audit = Some(Audit::new(&plan.places, &played.ledger, &records, |place, claim| knowledge.of(place, claim)));
         let tls = url.starts_with("https://");
         let around = Surroundings { server: url.to_owned(), tls, audit, server_usage, ..Surroundings::default() };
         Ok(Report::new(plan, &played, around))

@@ -137,6 +137,12 @@ pub enum StoreError {
     /// There is no such file.
     #[error("There is no address store at {0}")]
     Missing(PathBuf),
+    /// The name is that of a link.
+    #[error("Address store {0} is a symbolic link, which is not followed; name the file that it leads to")]
+    Link(PathBuf),
+    /// Somebody removed or replaced files that were open.
+    #[error("Files of the address store {0} were removed or replaced while it was open; nothing was saved, try again")]
+    Replaced(PathBuf),
     /// The file is something else.
     #[error("{0} is not an address store of this product")]
     NotAStore(PathBuf),
@@ -207,6 +213,8 @@ impl StoreError {
             | Self::Export(_)
             | Self::JustCreated(_)
             | Self::Missing(_)
+            | Self::Link(_)
+            | Self::Replaced(_)
             | Self::NotAStore(_)
             | Self::Newer { .. }
             | Self::Stopped

@@ -3,16 +3,16 @@
 //! Nothing here opens a store's file but SQLite: closing any other descriptor of it would drop SQLite's locks (POSIX
 //! advisory locks belong to the process, not to the descriptor).
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ipam_provider::state_files::{self, directory_of};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use super::{Result, StoreError, schema};
 
@@ -29,9 +29,6 @@ const LOG_BYTES: i64 = 16 << 20;
 /// Statements that stay prepared in each connection: more than the hot paths have.
 const STATEMENTS: usize = 48;
 
-/// Only the owner; SQLite gives its own files beside it the same rights.
-const MODE: u32 = 0o600;
-
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
@@ -44,9 +41,12 @@ fn io_error(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| StoreError::Io { doing, source }
 }
 
-/// Is there a file of this name?
+/// Is the name taken, if only by a link that leads nowhere?
 pub(super) fn is_there(path: &Path) -> Result<bool> {
-    path.try_exists().map_err(io_error("Looking for", path))
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map(|_| true).map_err(io_error("Looking for", path)),
+    }
 }
 
 /// Opens a store that exists, after a look at what the file is.
@@ -54,8 +54,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     if !is_there(path)? {
         return Err(StoreError::Missing(path.to_owned()));
     }
-    let connection = Connection::open_with_flags(path, flags())?;
-    connection.busy_timeout(BUSY)?;
+    let connection = connect(path)?;
     match identity(&connection) {
         Ok((schema::APPLICATION_ID, schema::VERSION)) => {}
         Ok((schema::APPLICATION_ID, found)) if found > schema::VERSION => {
@@ -88,9 +87,23 @@ fn set_up(connection: &Connection, access: Access) -> Result<()> {
     Ok(())
 }
 
-fn flags() -> OpenFlags {
+/// Opens a database that exists. It may lie in a directory that belongs to another user, who could put a link there: so
+/// none is followed, which SQLite never does for the files that it keeps beside the database.
+fn connect(path: &Path) -> Result<Connection> {
     // Each connection is used by one thread at a time, which the types ensure.
-    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    // SQLite would refuse links on the way to the directory too, and those are none of its owner's.
+    let directory = fs::canonicalize(directory_of(path)).map_err(io_error("Looking for", path))?;
+    match Connection::open_with_flags(directory.join(path.file_name().unwrap_or_default()), flags) {
+        Err(rusqlite::Error::SqliteFailure(error, _)) if error.extended_code == ffi::SQLITE_CANTOPEN_SYMLINK => {
+            Err(StoreError::Link(path.to_owned()))
+        }
+        opened => {
+            let connection = opened?;
+            connection.busy_timeout(BUSY)?;
+            Ok(connection)
+        }
+    }
 }
 
 fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
@@ -125,9 +138,7 @@ pub(super) fn copy(from: &Connection, to: &Path) -> Result<()> {
         let copied = Backup::new(from, connection)?.step(-1)?;
         match copied {
             StepResult::Done => Ok(()),
-            _ => {
-                Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None).into())
-            }
+            _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into()),
         }
     })
 }
@@ -141,8 +152,7 @@ fn publish<T>(path: &Path, fill: impl FnOnce(&mut Connection) -> Result<T>) -> R
         return Err(StoreError::FileExists(path.to_owned()));
     }
     let draft = Draft::create(path)?;
-    let mut connection = Connection::open_with_flags(&draft.0, flags())?;
-    connection.busy_timeout(BUSY)?;
+    let mut connection = connect(&draft.0)?;
     let filled = fill(&mut connection)?;
     // Closing moves the write-ahead log into the file and syncs it.
     connection.close().map_err(|(_, error)| error)?;
@@ -150,7 +160,7 @@ fn publish<T>(path: &Path, fill: impl FnOnce(&mut Connection) -> Result<T>) -> R
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(StoreError::FileExists(path.to_owned())),
         linked => linked.map_err(io_error("Creating", path)),
     }?;
-    let directory = directory(path);
+    let directory = directory_of(path);
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error("Saving", directory))?;
     Ok(filled)
 }
@@ -165,8 +175,8 @@ impl Draft {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".new-{}-{number}", std::process::id()));
         let draft = Self(path.with_file_name(name));
-        let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&draft.0);
-        file.and_then(|file| keep_owner(&file, directory(path))).map_err(io_error("Creating", path))?;
+        // SQLite gives its own files beside it the same rights and owner.
+        state_files::create(&draft.0).map_err(io_error("Creating", path))?;
         Ok(draft)
     }
 }
@@ -180,18 +190,4 @@ impl Drop for Draft {
             let _ = fs::remove_file(path);
         }
     }
-}
-
-/// When root creates the file in a directory of the service's user (`check`, or the command line), that user must be
-/// able to open it.
-fn keep_owner(file: &File, directory: &Path) -> io::Result<()> {
-    let directory = fs::metadata(directory)?;
-    if file.metadata()?.uid() == 0 && directory.uid() != 0 {
-        fchown(file, Some(directory.uid()), Some(directory.gid()))?;
-    }
-    Ok(())
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -12,6 +12,7 @@ mod extents;
 mod file;
 mod groups;
 mod key;
+mod open_files;
 mod ranges;
 mod readers;
 mod records;

@@ -1,17 +1,37 @@
 //! A store for many callers at once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{Access, open};
+use super::open_files::OpenFiles;
 use super::readers::Readers;
 use super::writer::Writer;
-use super::{Reading, Result, Store, Writing};
+use super::{Reading, Result, Store, StoreError, Writing};
 
 /// A store whose reads run beside each other and whose writes share transactions. Needs a tokio runtime.
 #[derive(Debug)]
 pub struct SharedStore {
+    path: PathBuf,
+    /// `None` after its files were removed or replaced, until it can be opened again.
+    opened: Mutex<Option<Arc<Opened>>>,
+}
+
+/// The connections to a store, and the files that they have open.
+#[derive(Debug)]
+struct Opened {
+    files: Arc<OpenFiles>,
     writer: Writer,
     readers: Readers,
+}
+
+impl Opened {
+    fn new(path: &Path) -> Result<Self> {
+        let connection = open(path, Access::Write)?;
+        let files = Arc::new(OpenFiles::of(path)?);
+        let writer = Writer::start(connection, files.clone())?;
+        Ok(Self { files, writer, readers: Readers::new(path.to_owned()) })
+    }
 }
 
 impl SharedStore {
@@ -21,8 +41,8 @@ impl SharedStore {
     /// Those of [`Store::open_or_create`].
     pub fn open_or_create(path: &Path) -> Result<Self> {
         drop(Store::open_or_create(path)?);
-        let writer = Writer::start(open(path, Access::Write)?)?;
-        Ok(Self { writer, readers: Readers::new(path.to_owned()) })
+        let opened = Mutex::new(Some(Arc::new(Opened::new(path)?)));
+        Ok(Self { path: path.to_owned(), opened })
     }
 
     /// Reads; all of `work` sees one state of the store, which has in it every write that was answered before.
@@ -33,7 +53,7 @@ impl SharedStore {
         &self,
         work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.readers.run(work).await
+        self.opened()?.readers.run(work).await
     }
 
     /// As [`read`](Self::read), for a few rows that an index leads to: such a read is run at once, where it is asked for.
@@ -44,7 +64,7 @@ impl SharedStore {
         &self,
         work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.readers.run_here(work).await
+        self.opened()?.readers.run_here(work).await
     }
 
     /// Changes; when `work` fails, nothing has changed, and when it succeeds, the change survives a power cut.
@@ -55,6 +75,25 @@ impl SharedStore {
         &self,
         work: impl FnOnce(&Writing<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.writer.run(work).await
+        self.opened()?.writer.run(work).await
+    }
+
+    /// The connections; new ones when the files of the former were removed or replaced.
+    fn opened(&self) -> Result<Arc<Opened>> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*opened {
+            if !known.files.are_lost() {
+                return Ok(known.clone());
+            }
+            // In one process new connections would share the locks of those that are open, so all of those close first.
+            if Arc::strong_count(known) > 1 {
+                return Err(StoreError::Replaced(self.path.clone()));
+            }
+            *opened = None;
+        }
+        let again = Arc::new(Opened::new(&self.path)?);
+        *opened = Some(again.clone());
+        log::info!("internal: {} is open again", self.path.display());
+        Ok(again)
     }
 }

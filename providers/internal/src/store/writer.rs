@@ -4,16 +4,22 @@
 //! last commit ran, does it within one transaction, and answers after the commit. Each job has a savepoint of its own:
 //! one that fails takes nothing of the others with it.
 
-use std::sync::mpsc;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::open_files::OpenFiles;
 use super::{Result, StoreError, Writing};
 
 /// How many jobs share a transaction at most, so that the first does not wait long for its answer.
 const JOBS_AT_MOST: usize = 256;
+
+/// How long the files are not looked at when nothing is written.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Something to write.
 trait Job: Send {
@@ -69,9 +75,10 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(connection: Connection) -> Result<Self> {
+    pub(super) fn start(connection: Connection, files: Arc<OpenFiles>) -> Result<Self> {
         let (queue, jobs) = mpsc::channel();
-        let thread = thread::Builder::new().name("ipam-writer".to_owned()).spawn(move || serve(&connection, &jobs));
+        let work = move || serve(&connection, &files, &jobs);
+        let thread = thread::Builder::new().name("ipam-writer".to_owned()).spawn(work);
         let thread = thread.map_err(|source| StoreError::Io { doing: "Starting a thread".to_owned(), source })?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -99,22 +106,42 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, jobs: &mpsc::Receiver<Box<dyn Job>>) {
-    while let Ok(first) = jobs.recv() {
+fn serve(connection: &Connection, files: &OpenFiles, jobs: &mpsc::Receiver<Box<dyn Job>>) {
+    loop {
+        let first = match jobs.recv_timeout(LOOK_EVERY) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => {
+                // What it finds is in the log, and in the next answer.
+                let _ = files.check(connection);
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let mut group = Vec::new();
-        let outcome = write_group(connection, first, jobs, &mut group);
+        let outcome = if files.are_lost() {
+            group.push(first);
+            files.check(connection)
+        } else {
+            write_group(connection, first, jobs, &mut group).map_err(StoreError::from)
+        };
         if outcome.is_err() && !connection.is_autocommit() {
             // The error is reported below; should the rollback fail too, the next BEGIN says so.
             let _ = connection.execute_batch("ROLLBACK");
         }
-        let not_saved = outcome.err().map(|error| {
-            log::error!("internal: {} writes could not be saved: {error}", group.len());
-            StoreError::from(error).to_string()
+        // Before anybody is answered: what went to a file that was removed is not saved.
+        let not_saved = outcome.and_then(|()| files.check(connection)).err().map(|error| {
+            log::error!("internal: {} writes could not be saved: {}", group.len(), cause(&error));
+            error.to_string()
         });
         for job in group {
             job.answer(not_saved.as_deref());
         }
     }
+}
+
+/// SQLite's own text where there is one.
+fn cause(error: &StoreError) -> &dyn std::error::Error {
+    std::error::Error::source(error).unwrap_or(error)
 }
 
 /// Runs `first` and what waits behind it in one transaction, and collects all of it in `group`.
@@ -188,7 +215,7 @@ mod tests {
             queue.send(job).expect("a receiver");
         }
         drop(queue);
-        serve(connection, &jobs);
+        serve(connection, &OpenFiles::of(connection.path().expect("a file").as_ref()).expect("open files"), &jobs);
     }
 
     #[test]

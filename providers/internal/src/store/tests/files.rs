@@ -1,7 +1,7 @@
 //! The file: created whole, private, refused when it is something else, copied while it is written.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::thread;
 
@@ -84,6 +84,27 @@ fn what_is_no_store_is_refused_and_left_alone() {
     let other = fixture.path("other.sqlite");
     Connection::open(&other).and_then(|other| other.execute_batch("CREATE TABLE t (x)")).expect("another database");
     assert!(matches!(Store::open_or_create(&other), Err(StoreError::NotAStore(_))));
+}
+
+#[test]
+fn a_link_is_refused_and_what_it_leads_to_is_left_alone() {
+    let fixture = Fixture::new();
+    let (link, nowhere) = (fixture.path("link.sqlite"), fixture.path("nowhere.sqlite"));
+    symlink(fixture.store.path(), &link).expect("a link");
+    symlink(fixture.path("nothing"), &nowhere).expect("a link");
+    for path in [&link, &nowhere] {
+        assert!(matches!(Store::open(path), Err(StoreError::Link(refused)) if refused == *path));
+        assert!(matches!(Store::open_or_create(path), Err(StoreError::Link(_))));
+        let change = Store::write_or_create(path, |writing| writing.add_group(&group("a"), ""));
+        assert!(matches!(change, Err(StoreError::Link(_))));
+        assert!(matches!(fixture.store.backup(path), Err(StoreError::FileExists(_))));
+    }
+    assert_eq!(fixture.store.groups().expect("groups"), []);
+    assert!(!fixture.path("nothing").exists());
+    // A link on the way there is the administrator's, not that of the directory's owner.
+    let way = fixture.path("way");
+    symlink(fixture.directory.path(), &way).expect("a link");
+    Store::open(&way.join("ipam.sqlite")).expect("the same store");
 }
 
 #[test]
