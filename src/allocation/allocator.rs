@@ -7,13 +7,11 @@ use std::time::Duration;
 use ipam_provider::{ErrorKind, Group, Guard, Mac, Prefix, Provider, Subnet};
 use tokio::time::{Instant, timeout_at};
 
+use super::Failure;
 use super::candidates::Candidates;
-use super::hold::{Ask, Hold, HoldState, RequestMark, Scope};
-use super::holds::{Holds, SubnetHolds};
-use super::lookup::{GroupChoice, Lookup};
-use super::table::{Claim, Grant, HoldTable, Offer};
+use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Step};
+use super::lookup::{Found, GroupChoice, Lookup};
 use super::watch::Watches;
-use super::{Failure, Timestamp};
 
 /// How long things live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +20,10 @@ pub struct Rules {
     pub hold: Duration,
     /// How long it is held for a caller without one.
     pub hold_without_mac: Duration,
+    /// How long a hold without a MAC is kept from other hosts when nothing else is free.
+    pub recycle_after: Duration,
+    /// How long a released address is kept from other hosts while others are free.
+    pub quarantine: Duration,
     /// How long a free address may be offered after the IPAM called it free.
     pub candidate: Duration,
     /// How long a found subnet or group is remembered.
@@ -47,8 +49,8 @@ pub enum Deleted {
 #[derive(Debug)]
 pub struct Allocator {
     pub(super) provider: Guard,
-    pub(super) holds: Arc<Holds>,
-    candidates: Candidates,
+    pub(super) holds: Holds,
+    pub(super) candidates: Candidates,
     pub(super) lookup: Lookup,
     pub(super) rules: Rules,
     pub(super) watches: Watches,
@@ -56,7 +58,7 @@ pub struct Allocator {
 
 impl Allocator {
     /// An allocator over a guarded provider.
-    pub fn new(provider: Guard, holds: Arc<Holds>, rules: Rules) -> Self {
+    pub fn new(provider: Guard, holds: Holds, rules: Rules) -> Self {
         Self {
             provider,
             holds,
@@ -75,6 +77,16 @@ impl Allocator {
     /// All holds.
     pub fn holds(&self) -> &Holds {
         &self.holds
+    }
+
+    /// What keeps the holds.
+    pub(super) fn place(&self) -> &dyn Place {
+        self.holds.place()
+    }
+
+    /// Ends all batches of candidates: the IPAM was written to past this proxy, in a way of our own.
+    pub fn drop_candidates(&self) {
+        self.candidates.drop_all();
     }
 
     /// All groups of the IPAM.
@@ -115,7 +127,7 @@ impl Allocator {
     /// # Errors
     /// [`Failure::SubnetNotFound`], [`Failure::GroupNotFound`], [`Failure::Ambiguous`], or what the provider fails with.
     pub async fn subnet(&self, prefix: Prefix, group: &GroupChoice) -> Result<Subnet, Failure> {
-        self.in_time(self.lookup.subnet(self.provider(), prefix, group)).await
+        self.in_time(async { Ok(Subnet::clone(&*self.lookup.subnet(self.provider(), prefix, group).await?)) }).await
     }
 
     /// Is the address reserved? Always asks the IPAM; holds do not count.
@@ -139,13 +151,16 @@ impl Allocator {
         .await
     }
 
-    /// The IPAM says that the address is taken: whoever it was offered to gets another when they ask again.
-    async fn take_back_offer(&self, subnet: &Subnet, address: IpAddr) {
-        let holds = self.holds_of(subnet).await;
-        let now = holds.now();
-        let is_offered = holds.table().get(address, now).is_some_and(|hold| hold.state == HoldState::Offered);
-        if is_offered {
-            self.give_up(&holds, address);
+    /// The IPAM says that the address is taken: a host that it was offered to gets another one when it asks again. The
+    /// question has its answer whether the holds can be reached or not.
+    async fn take_back_offer(&self, subnet: &Found, address: IpAddr) {
+        let step = Step::MarkReservedIfOffered { settled: self.settled() };
+        match self.place().step(&subnet.scope, address, step).await {
+            Ok(done) if done.is_done() => self.candidates.drop_current(&subnet.scope),
+            Ok(_) => {}
+            Err(error) => {
+                log::warn!("An offer of {address} in {} stays although it is reserved: {error}", subnet.scope)
+            }
         }
     }
 
@@ -163,13 +178,14 @@ impl Allocator {
         mac: Option<Mac>,
         request: Option<u64>,
     ) -> Result<IpAddr, Failure> {
-        let ask = Ask { mac, request: request.map(RequestMark::of), arrival: self.holds.tick() };
         self.in_time(async {
+            let came = self.place().moment().await?;
+            let ask = Ask { mac, request: request.map(RequestMark::of), arrival: came.event };
             let subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
-            match self.offer(&subnet, ask).await {
+            match self.offer(&subnet, ask, came).await {
                 Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
                     let subnet = self.look_up_again(&subnet, group).await?;
-                    self.offer(&subnet, ask).await
+                    self.offer(&subnet, ask, came).await
                 }
                 outcome => outcome,
             }
@@ -177,149 +193,114 @@ impl Allocator {
         .await
     }
 
-    async fn offer(&self, subnet: &Subnet, ask: Ask) -> Result<IpAddr, Failure> {
-        let holds = self.holds_of(subnet).await;
+    async fn offer(&self, subnet: &Found, ask: Ask, came: Moment) -> Result<IpAddr, Failure> {
+        let mut now = came.now;
         loop {
-            let now = holds.now();
-            let again = holds.table().offer_for(&ask, now);
-            if let Some(offer) = again {
-                match self.offer_again(subnet, &holds, offer, ask).await? {
+            if let Some(offer) = self.place().offer_for(&subnet.scope, &ask).await? {
+                match self.offer_again(subnet, offer, ask).await? {
                     Some(address) => return Ok(address),
                     None => continue,
                 }
             }
-            if self.has_too_many_holds() {
-                // A parallel question of this MAC may have been answered with the last that there was room for.
-                match holds.table().offer_for(&ask, now) {
-                    Some(_) => continue,
-                    None => return Err(Failure::TooManyHolds { at_most: self.rules.holds_at_most }),
-                }
-            }
-            let batch = self.candidates.of(self.provider(), subnet, &holds).await?;
-            let grant = |now| self.grant(ask, now, batch.asked_at);
-            match holds.claim(batch.left(), grant, self.rules.holds_at_most) {
+            let batch = self.candidates.of(self.provider(), subnet, self.place(), now).await?;
+            let grant = self.grant(ask, batch.asked);
+            match self.place().claim(&subnet.scope, &mut batch.left(), grant, self.rules.holds_at_most).await? {
                 Claim::Granted(address) => {
                     batch.mark_used(address);
                     return Ok(address);
                 }
-                // Parallel callers took the last that there was room for; the next round tells.
-                Claim::TooManyHolds => continue,
+                Claim::TooManyHolds => {
+                    self.make_room(subnet, &ask).await?;
+                    continue;
+                }
                 Claim::NoneFree => {}
             }
             // "Full" is believed only of an answer that was asked for after this question came: an address may have become
             // free since an earlier one.
-            if batch.is_all && batch.asked_event > ask.arrival {
-                return self.recycle(subnet, &holds, ask).await;
+            if batch.is_all && batch.asked.event > ask.arrival {
+                return self.reuse(subnet, ask, batch.promised).await;
             }
-            holds.drop_candidates(batch.generation);
+            self.candidates.drop_batch(&subnet.scope, batch.generation);
+            now = self.place().moment().await?.now;
         }
     }
 
-    /// Are there as many holds as there may be, ended ones not counted?
-    fn has_too_many_holds(&self) -> bool {
-        let is_full = || self.holds.count() >= self.rules.holds_at_most;
-        if is_full() {
-            self.holds.sweep();
+    /// Removes ended holds.
+    ///
+    /// # Errors
+    /// [`Failure::TooManyHolds`] when there are as many live ones as there may be, and none is for the asking MAC: a
+    /// parallel question of it may have been answered with the last that there was room for.
+    async fn make_room(&self, subnet: &Found, ask: &Ask) -> Result<(), Failure> {
+        let at_most = self.rules.holds_at_most;
+        self.place().sweep().await?;
+        let is_full = self.place().count().await? >= at_most;
+        if is_full && self.place().offer_for(&subnet.scope, ask).await?.is_none() {
+            return Err(Failure::TooManyHolds { at_most });
         }
-        is_full()
+        Ok(())
     }
 
-    /// Offers a MAC its address again, unless somebody has reserved it meanwhile.
-    async fn offer_again(
-        &self,
-        subnet: &Subnet,
-        holds: &SubnetHolds,
-        offer: Offer,
-        ask: Ask,
-    ) -> Result<Option<IpAddr>, Failure> {
-        let is_fresh = holds.now().since(offer.confirmed) <= self.rules.candidate;
-        if !is_fresh && !self.is_still_free(subnet, holds, offer.address).await? {
+    /// Offers a MAC its address again, unless it was reserved meanwhile.
+    async fn offer_again(&self, subnet: &Found, offer: Offer, ask: Ask) -> Result<Option<IpAddr>, Failure> {
+        let mut confirmed = self.place().moment().await?;
+        let is_fresh = confirmed.now.since(offer.confirmed) <= self.rules.candidate;
+        if is_fresh {
+            confirmed.now = offer.confirmed;
+        } else if !self.is_still_free(subnet, offer.address).await? {
             return Ok(None);
         }
-        let renew = |table: &mut HoldTable, now| {
-            let confirmed = if is_fresh { offer.confirmed } else { now };
-            table.renew(offer, self.grant(ask, now, confirmed))
-        };
-        Ok(holds.change(renew))
+        let renewed = Step::Renew(offer, self.grant(ask, confirmed));
+        let renewed = self.place().step(&subnet.scope, offer.address, renewed).await?;
+        Ok(renewed.is_done().then_some(offer.address))
     }
 
-    /// Hands the oldest hold without a MAC to this caller, or says that the subnet is full.
-    async fn recycle(&self, subnet: &Subnet, holds: &SubnetHolds, ask: Ask) -> Result<IpAddr, Failure> {
+    /// Nothing is free that is not held: hands a [`spare`](Place::spare) address to this caller, or says that the subnet is
+    /// full.
+    async fn reuse(&self, subnet: &Found, ask: Ask, held: usize) -> Result<IpAddr, Failure> {
         loop {
-            let now = holds.now();
-            let oldest = holds.table().recyclable(now);
-            let Some(offer) = oldest else {
-                let held = holds.table().promised(now);
+            let Some(offer) = self.place().spare(&subnet.scope, self.rules.recycle_after).await? else {
                 return Err(Failure::NoFreeAddress { prefix: subnet.prefix, group: subnet.group.clone(), held });
             };
-            if !self.is_still_free(subnet, holds, offer.address).await? {
+            let asked = self.place().moment().await?;
+            if !self.is_still_free(subnet, offer.address).await? {
                 continue;
             }
-            let recycle =
-                |table: &mut HoldTable, now| table.recycle(offer, self.grant(ask, now, now)).then_some(offer.address);
-            if let Some(address) = holds.change(recycle) {
-                return Ok(address);
+            let reused = Step::Reuse(offer, self.grant(ask, asked));
+            if self.place().step(&subnet.scope, offer.address, reused).await?.is_done() {
+                return Ok(offer.address);
             }
         }
     }
 
-    /// Asks the IPAM about an address that is held; one that was reserved behind our back is not offered any more.
-    async fn is_still_free(&self, subnet: &Subnet, holds: &SubnetHolds, address: IpAddr) -> Result<bool, Failure> {
+    /// Asks the IPAM about an address that is held; one that was reserved past this proxy is not offered any more.
+    async fn is_still_free(&self, subnet: &Found, address: IpAddr) -> Result<bool, Failure> {
         let is_free = self.provider.reservation(subnet, address).await?.is_none();
         if !is_free {
-            log::info!("{address} in {subnet} was held and has been reserved in the IPAM meanwhile");
-            self.give_up(holds, address);
+            log::info!("{address} in {} was held and has been reserved in the IPAM meanwhile", subnet.scope);
+            self.mark_reserved(subnet, address).await?;
         }
         Ok(is_free)
     }
 
-    pub(super) async fn holds_of(&self, subnet: &Subnet) -> Arc<SubnetHolds> {
-        self.holds.of(Scope::new(self.provider.name(), subnet)).await
-    }
-
-    fn grant(&self, ask: Ask, now: Timestamp, confirmed: Timestamp) -> Grant {
+    fn grant(&self, ask: Ask, confirmed: Moment) -> Grant {
         let life = if ask.mac.is_some() { self.rules.hold } else { self.rules.hold_without_mac };
-        Grant { ask, life, now, sequence: self.holds.tick(), confirmed }
+        Grant { ask, life, confirmed: confirmed.now }
     }
 
-    /// Somebody else has reserved the address: what was known of the subnet is out of date.
-    pub(super) fn give_up(&self, holds: &SubnetHolds, address: IpAddr) {
-        holds.change(|table, now| {
-            self.mark_reserved(table, address, now);
-            Some(address)
-        });
-        holds.drop_candidates(holds.generation());
+    /// The address is reserved by another host or writer: what was known of the subnet is out of date.
+    pub(super) async fn mark_reserved(&self, subnet: &Found, address: IpAddr) -> Result<(), Failure> {
+        self.place().step(&subnet.scope, address, Step::MarkReserved { settled: self.settled() }).await?;
+        self.candidates.drop_current(&subnet.scope);
+        Ok(())
     }
 
-    /// The address is taken: no batch of candidates from before may offer it, and its MAC gets another.
-    pub(super) fn mark_reserved(&self, table: &mut HoldTable, address: IpAddr, now: Timestamp) {
-        let hold = table.get(address, now).unwrap_or_else(|| self.hold_of_nobody(now));
-        // Not longer: what is deleted in the IPAM itself is free again.
-        let until = self.settled_by(now);
-        table.put(address, &Hold { state: HoldState::Reserved, until, ..hold });
+    /// How long a batch of candidates or a request of now may still be alive.
+    pub(super) fn settled(&self) -> Duration {
+        self.rules.candidate + self.rules.request_budget
     }
 
-    /// When no batch of candidates and no request of now is alive any more.
-    pub(super) fn settled_by(&self, now: Timestamp) -> Timestamp {
-        now + self.rules.candidate + self.rules.request_budget
-    }
-
-    /// A hold for an address that was never offered.
-    pub(super) fn hold_of_nobody(&self, now: Timestamp) -> Hold {
-        Hold {
-            mac: None,
-            state: HoldState::Reserved,
-            granted: now,
-            until: self.settled_by(now),
-            request: None,
-            sequence: self.holds.tick(),
-            confirmed: now,
-            journaled: Timestamp::default(),
-        }
-    }
-
-    /// The IPAM says that a remembered subnet is gone: it may have been made anew.
-    pub(super) async fn look_up_again(&self, gone: &Subnet, group: &GroupChoice) -> Result<Subnet, Failure> {
+    /// The IPAM says that a remembered subnet is gone: it may have been made again.
+    pub(super) async fn look_up_again(&self, gone: &Found, group: &GroupChoice) -> Result<Arc<Found>, Failure> {
         self.lookup.forget(gone).await;
         self.lookup.subnet(self.provider(), gone.prefix, group).await
     }

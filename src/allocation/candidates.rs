@@ -1,19 +1,20 @@
 //! Free addresses in batches: one provider call serves many callers.
 //!
 //! A batch is what the provider called free at one moment, with what was held then left out. It is used for at most
-//! `candidate_seconds` and belongs to a generation of its subnet: whoever finds the batch used up, or hears something
-//! from the provider that contradicts it, moves the subnet to the next generation. Callers that come while a batch is
+//! `candidate_seconds` and belongs to a generation of its subnet: a caller that finds the batch used up, or learns from the
+//! provider something that contradicts it, moves the subnet to the next generation. Callers that come while a batch is
 //! being fetched wait for that one call.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ipam_provider::{AddressSet, FreeQuery, Provider, Subnet, addresses_between, next_address};
-use moka::future::Cache;
+use ipam_provider::{AddressSet, FreeQuery, Prefix, Provider, addresses_between, next_address};
+use moka::{future, sync};
 
-use super::hold::Scope;
-use super::holds::SubnetHolds;
+use super::holds::{HeldIn, Moment, Place, Scope, Space};
+use super::lookup::Found;
 use super::{Failure, Timestamp};
 
 /// How many addresses are fetched at least. A burst of host creations in one subnet needs one call in as many.
@@ -21,6 +22,9 @@ const BATCH: usize = 64;
 
 /// How many are fetched at most: more would be stale before they are used.
 const BATCH_AT_MOST: usize = 4096;
+
+/// A subnet that was not asked for this long has no batch.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 /// The ends of all addresses of both families, in the order of [`IpAddr`].
 const LOWEST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -36,22 +40,21 @@ pub(super) struct Batch {
     /// all that the provider could find in reasonable time.
     pub(super) is_all: bool,
     pub(super) generation: u64,
-    /// When the IPAM was asked. Its answer is from some time after that.
-    pub(super) asked_at: Timestamp,
-    /// The same among all events of this process: the answer is none to a question that came later.
-    pub(super) asked_event: u64,
+    /// When the IPAM was asked. Its answer is from some time after that, and is none to a question that came later.
+    pub(super) asked: Moment,
+    /// How many addresses were promised, and so not asked for.
+    pub(super) promised: usize,
 }
 
 impl Batch {
-    /// The addresses that nobody was given yet, lowest first.
+    /// The addresses that were not given out yet, lowest first.
     pub(super) fn left(&self) -> impl Iterator<Item = IpAddr> {
         let from = *self.from.lock().unwrap_or_else(PoisonError::into_inner);
         let runs = from.into_iter().flat_map(|from| self.addresses.runs_within(from, HIGHEST));
         runs.flat_map(|(first, last)| addresses_between(first, last))
     }
 
-    /// Somebody was given this address, which is the first of those left that was not held. A hint only: the holds tell
-    /// what is free.
+    /// This address was given out: the first of those left that was not held. A hint only: the holds decide what is free.
     pub(super) fn mark_used(&self, address: IpAddr) {
         if !self.addresses.contains(address) {
             return;
@@ -63,10 +66,13 @@ impl Batch {
     }
 }
 
+type Key = (Space, Prefix);
+
 /// The current batches of all subnets.
 #[derive(Debug)]
 pub(super) struct Candidates {
-    batches: Cache<(Scope, u64), Arc<Batch>>,
+    generations: sync::Cache<Key, Arc<AtomicU64>>,
+    batches: future::Cache<(Key, u64), Arc<Batch>>,
     life: Duration,
 }
 
@@ -75,44 +81,78 @@ impl Candidates {
     pub(super) fn new(life: Duration) -> Self {
         // The cache's own time limit only frees memory; a batch may be too old before.
         let kept = life.max(Duration::from_secs(1));
-        Self { batches: Cache::builder().time_to_live(kept).build(), life }
+        Self {
+            generations: sync::Cache::builder().time_to_idle(FORGOTTEN_AFTER).build(),
+            batches: future::Cache::builder().time_to_live(kept).build(),
+            life,
+        }
     }
 
-    /// The current batch of a subnet; fetched when there is none.
+    /// The current batch of a subnet; fetched when there is none. `now` is the time of the holds.
     pub(super) async fn of(
         &self,
         provider: &dyn Provider,
-        subnet: &Subnet,
-        holds: &SubnetHolds,
+        subnet: &Found,
+        place: &dyn Place,
+        now: Timestamp,
     ) -> Result<Arc<Batch>, Failure> {
+        let current = self.generation(&subnet.scope);
         let (key, generation) = loop {
-            let generation = holds.generation();
-            let key = (holds.scope().clone(), generation);
+            let generation = current.load(Ordering::Acquire);
+            let key = (key(&subnet.scope), generation);
             match self.batches.get(&key).await {
-                Some(batch) if holds.now().since(batch.asked_at) <= self.life => return Ok(batch),
-                Some(_) => holds.drop_candidates(generation),
-                None if holds.generation() == generation => break (key, generation),
+                Some(batch) if now.since(batch.asked.now) <= self.life => return Ok(batch),
+                Some(_) => self.drop_batch(&subnet.scope, generation),
+                None if current.load(Ordering::Acquire) == generation => break (key, generation),
                 // Used up and dropped while it was looked for.
                 None => {}
             }
         };
         if let Some(before) = generation.checked_sub(1) {
-            // Nobody asks for it any more; a burst would leave many behind before their time is over.
+            // It is not asked for again; a burst would leave many in memory before their time is over.
             self.batches.invalidate(&(key.0.clone(), before)).await;
         }
-        let fetched = self.batches.try_get_with(key, fetch(provider, subnet, holds, generation)).await;
+        let fetched = self.batches.try_get_with(key, fetch(provider, subnet, place, generation)).await;
         fetched.map_err(|failure: Arc<Failure>| (*failure).clone())
     }
+
+    /// Makes a batch no longer current. Of several callers that found the same batch used up, the first moves on; the
+    /// others find that done.
+    pub(super) fn drop_batch(&self, scope: &Scope, generation: u64) {
+        let current = self.generation(scope);
+        let _ = current.compare_exchange(generation, generation + 1, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Makes the current batch of a subnet no longer current, whichever it is.
+    pub(super) fn drop_current(&self, scope: &Scope) {
+        self.generation(scope).fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The same for all subnets.
+    pub(super) fn drop_all(&self) {
+        for (_, generation) in &self.generations {
+            generation.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn generation(&self, scope: &Scope) -> Arc<AtomicU64> {
+        let key = key(scope);
+        self.generations.get(&key).unwrap_or_else(|| self.generations.get_with(key, Arc::default))
+    }
+}
+
+fn key(scope: &Scope) -> Key {
+    (scope.space.clone(), scope.prefix)
 }
 
 async fn fetch(
     provider: &dyn Provider,
-    subnet: &Subnet,
-    holds: &SubnetHolds,
+    subnet: &Found,
+    place: &dyn Place,
     generation: u64,
 ) -> Result<Arc<Batch>, Failure> {
-    let (asked_at, asked_event) = (holds.now(), holds.tick());
-    let held = holds.table().held(asked_at);
+    let asked = place.moment().await?;
+    let HeldIn { addresses: held, promised } = place.held(&subnet.scope).await?;
     // Many holds mean a large burst: larger batches keep the number of calls small.
     let at_most = (held.len() / 8).clamp(BATCH, BATCH_AT_MOST);
     let mut addresses = provider.free_addresses(subnet, FreeQuery { at_most, held: &held }).await?;
@@ -120,7 +160,7 @@ async fn fetch(
     addresses.retain(|address| {
         let is_sound = subnet.is_offerable(*address) && !held.contains(*address);
         if !is_sound {
-            log::warn!("{} offers {address} in {subnet}, which cannot be given out", provider.name());
+            log::warn!("{} offers {address} in {}, which cannot be given out", provider.name(), &**subnet);
         }
         is_sound
     });
@@ -129,7 +169,7 @@ async fn fetch(
         addresses: addresses.into_iter().collect(),
         from: Mutex::new(Some(LOWEST)),
         generation,
-        asked_at,
-        asked_event,
+        asked,
+        promised,
     }))
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use ipam_provider::{Error, GroupName, Prefix};
 
+use super::holds::PlaceError;
+
 /// A call that has no answer. The texts begin as those of the Ruby plugin do, so that searches and scripts still find
 /// them, and go on with what is concerned and what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -86,6 +88,9 @@ pub enum Failure {
         /// The limit.
         at_most: usize,
     },
+    /// The holds cannot be reached.
+    #[error(transparent)]
+    Holds(PlaceError),
     /// The whole request took longer than its budget.
     #[error("External IPAM gave no answer within {seconds} seconds{}. Try again; if it goes on, see the proxy's log", busy_text(*.is_busy))]
     OutOfTime {
@@ -120,6 +125,12 @@ pub enum Failure {
     /// The IPAM failed or refused.
     #[error("{0}")]
     Provider(Arc<Error>),
+}
+
+impl From<PlaceError> for Failure {
+    fn from(error: PlaceError) -> Self {
+        Self::Holds(error)
+    }
 }
 
 impl From<Error> for Failure {

@@ -2,6 +2,7 @@
 //!
 //! Only what was found is remembered: somebody who has just created the subnet must not be told that it is missing.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use ipam_provider::{Group, GroupName, Prefix, Provider, Subnet};
 use moka::future::Cache;
 
 use super::Failure;
+use super::holds::Scope;
 
 /// More different subnets or groups than this are not remembered at once.
 const REMEMBERED_AT_MOST: u64 = 10_000;
@@ -42,10 +44,31 @@ impl GroupChoice {
     }
 }
 
+/// A subnet that was found, and what its holds are kept under.
+#[derive(Debug)]
+pub(super) struct Found {
+    subnet: Subnet,
+    pub(super) scope: Arc<Scope>,
+}
+
+impl Found {
+    pub(super) fn new(provider: &dyn Provider, subnet: Subnet) -> Arc<Self> {
+        Arc::new(Self { scope: Arc::new(Scope::new(provider.name(), &subnet)), subnet })
+    }
+}
+
+impl Deref for Found {
+    type Target = Subnet;
+
+    fn deref(&self) -> &Subnet {
+        &self.subnet
+    }
+}
+
 /// Remembered subnets and groups.
 #[derive(Debug)]
 pub(super) struct Lookup {
-    subnets: Cache<(Prefix, Option<GroupName>), Subnet>,
+    subnets: Cache<(Prefix, Option<GroupName>), Arc<Found>>,
     groups: Cache<GroupName, Group>,
 }
 
@@ -64,7 +87,7 @@ impl Lookup {
         provider: &dyn Provider,
         prefix: Prefix,
         group: &GroupChoice,
-    ) -> Result<Subnet, Failure> {
+    ) -> Result<Arc<Found>, Failure> {
         let group = self.meant(provider, group).await?;
         let key = (prefix, group);
         if let Some(known) = self.subnets.get(&key).await {
@@ -75,9 +98,9 @@ impl Lookup {
     }
 
     /// The record of a prefix that is not remembered: of all callers that ask for it now, one asks the IPAM.
-    async fn find(&self, provider: &dyn Provider, key: (Prefix, Option<GroupName>)) -> Result<Subnet, Failure> {
+    async fn find(&self, provider: &dyn Provider, key: (Prefix, Option<GroupName>)) -> Result<Arc<Found>, Failure> {
         let (prefix, group) = key.clone();
-        let find = async { find(provider, prefix, group.as_ref()).await };
+        let find = async { Ok(Found::new(provider, find(provider, prefix, group.as_ref()).await?)) };
         let found = self.subnets.try_get_with(key, find).await;
         found.map_err(|failure: Arc<Failure>| (*failure).clone())
     }

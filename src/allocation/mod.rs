@@ -4,11 +4,10 @@
 //! the [`Holds`], the proxy's short promises. The rest is pieces of it: [`Clock`] and journal make holds end in time and
 //! survive a restart, candidates come in shared batches, look-ups are remembered for a while.
 //!
-//! | Rule | Kept in |
+//! | Subject | Where |
 //! | --- | --- |
-//! | one address, one hold; same MAC, same answer; recycling | `table` |
-//! | a million holds in little memory | `shelf`, over `packed` and `sorted` |
-//! | holds survive a restart | `journal` |
+//! | one address, one hold; same MAC, same answer; recycling; quarantine | `holds::rules` |
+//! | where holds are kept: memory with a journal | `holds::memory`, `holds::journal` |
 //! | one provider call for many callers | `candidates` |
 //! | which record is meant by prefix and group | `lookup` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
@@ -18,26 +17,22 @@ mod allocator;
 mod candidates;
 mod clock;
 mod failure;
-mod hold;
-mod holds;
-mod journal;
-mod listing;
+pub mod holds;
 mod lookup;
-mod packed;
-mod shelf;
-mod sorted;
-mod table;
 mod watch;
 mod writes;
 
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 pub use allocator::{Allocator, Deleted, Rules};
 pub use clock::{Clock, Timestamp};
 pub use failure::Failure;
-pub use hold::{Ask, Hold, HoldState, RequestMark, Scope};
-pub use holds::{HOLD_LIFE_AT_MOST, Holds, HoldsError};
-pub use listing::{HeldAddress, Listing};
+pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
 pub use lookup::GroupChoice;
 pub use writes::Added;
+
+/// No hold lives longer: settings are checked against it, and what a journal says is cut to it.
+pub const HOLD_LIFE_AT_MOST: Duration = Duration::from_secs(86_400);

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Failure;
 use super::allocator::Allocator;
-use super::hold::{Hold, HoldState, Scope};
+use super::holds::{Hold, HoldState, Scope};
 use super::lookup::GroupChoice;
 use super::writes::is_own;
 use crate::telemetry::request_id::{self, RequestId};
@@ -47,7 +47,7 @@ impl Watches {
 /// An addition whose caller was told of a failure, or of nothing, and which may still take effect.
 #[derive(Debug, Clone)]
 pub(super) struct Lost {
-    pub(super) scope: Scope,
+    pub(super) scope: Arc<Scope>,
     pub(super) address: IpAddr,
     pub(super) by: Requester,
     /// What was held before the addition began.
@@ -133,11 +133,16 @@ impl Allocator {
 
     /// Looks again for additions that an earlier process was in the middle of when it ended, in the background. To be
     /// called once, at the start.
-    pub fn watch_unanswered(self: &Arc<Self>) {
-        for (scope, address, hold) in self.holds.unanswered(self.provider.name()) {
+    pub async fn watch_unanswered(self: &Arc<Self>) {
+        let unanswered = self.holds.unanswered(self.provider.name()).await.unwrap_or_else(|error| {
+            log::warn!("It cannot be found out whether an earlier process left additions without an answer: {error}");
+            Vec::new()
+        });
+        for (address, hold) in unanswered {
+            let scope = hold.scope.clone();
             let by = Requester { mac: hold.mac, hostname: None };
             let request = "a request before the last start".to_owned();
-            let ticket = hold.sequence;
+            let ticket = hold.event;
             self.watch(Lost { scope, address, by, before: Some(hold), ticket, request });
         }
     }
@@ -171,16 +176,16 @@ impl Allocator {
 
     /// How long the hold lives on; `None` when the mark that the addition left is there no more.
     async fn time_left(&self, lost: &Lost) -> Option<Duration> {
-        let holds = self.holds.of(lost.scope.clone()).await;
-        let now = holds.now();
-        let hold = holds.table().get(lost.address, now);
-        let marked = hold.filter(|hold| hold.state == HoldState::Unanswered && hold.sequence == lost.ticket)?;
+        let place = self.place();
+        let now = place.moment().await.ok()?.now;
+        let hold = place.get(&lost.scope.space, lost.address).await.ok()?;
+        let marked = hold.filter(|hold| hold.state == HoldState::Unanswered && hold.event == lost.ticket)?;
         Some(marked.until.since(now))
     }
 
     /// What the IPAM has of the address; `None` when it is not reserved.
     async fn find(&self, lost: &Lost) -> Result<Option<Finding>, Failure> {
-        let Scope { prefix, group, .. } = &lost.scope;
+        let Scope { prefix, group, .. } = &*lost.scope;
         self.in_time(async {
             let subnet = self.lookup.subnet(self.provider(), *prefix, &GroupChoice::of(group.clone())).await?;
             let record = self.provider.reservation(&subnet, lost.address).await?;

@@ -4,17 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{Error, ErrorKind, Prefix, Provider, Released, Requester, Reservation, Subnet, Turn};
+use ipam_provider::{Error, ErrorKind, Prefix, Provider, Released, Requester, Reservation, Turn};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
+use super::Failure;
 use super::allocator::{Allocator, Deleted};
-use super::hold::{Hold, HoldState};
-use super::holds::SubnetHolds;
-use super::lookup::GroupChoice;
-use super::table::HoldTable;
+use super::holds::{Becomes, Hold, HoldState, Removed, Scope, Step};
+use super::lookup::{Found, GroupChoice};
 use super::watch::{self, Lost, Unsettled};
-use super::{Failure, Timestamp};
 use crate::telemetry::request_id::{self, RequestId};
 
 /// A write is not begun when it could take less than this, or less than twice as long as the slowest of the last writes.
@@ -25,7 +23,7 @@ impl Allocator {
     ///
     /// The work goes on to its end even when the caller gives up, so that the IPAM and the holds stay in step. What was
     /// reserved for a caller who was told of a failure is named in the log. What comes back is to be told to the caller, and
-    /// [journaled](Added::journal) after that.
+    /// [noted as answered](Added::answered) after that.
     ///
     /// # Errors
     /// As [`subnet`](Self::subnet); [`Failure::AlreadyReserved`] and [`Failure::NotOfferable`].
@@ -53,7 +51,7 @@ impl Allocator {
 
     async fn reserve(
         self: &Arc<Self>,
-        subnet: &Subnet,
+        subnet: &Arc<Found>,
         address: IpAddr,
         by: &Requester,
         deadline: Instant,
@@ -62,31 +60,35 @@ impl Allocator {
             return Err(Failure::NotOfferable { address, prefix: subnet.prefix });
         }
         let turn = self.turn_to_write(deadline).await?;
-        let holds = self.holds_of(subnet).await;
-        let (before, ticket) = self.begin_adding(&holds, address);
-        let by = Requester { mac: by.mac.or(before.as_ref().and_then(|hold| hold.mac)), hostname: by.hostname.clone() };
+        // The hold must not end while the reservation is on its way.
+        let begun = Step::BeginAdd { at_least: self.settled() };
+        let begun = self.place().step(&subnet.scope, address, begun).await?;
+        let (before, ticket) = (begun.before, begun.at.event);
+        let mac = by.mac.or(before.as_ref().filter(|hold| hold.state != HoldState::Released).and_then(|hold| hold.mac));
+        let by = Requester { mac, hostname: by.hostname.clone() };
         let already = || Failure::AlreadyReserved { address, prefix: subnet.prefix };
         let Err(error) = turn.reserve(subnet, address, &by).await else {
-            return Ok(self.added(holds, address, ticket));
+            return Ok(self.added(subnet, address, ticket));
         };
         let was_unanswered = before.as_ref().is_some_and(|hold| hold.state == HoldState::Unanswered);
         match error.kind() {
             ErrorKind::AlreadyExists if !was_unanswered => {
-                self.give_up(&holds, address);
+                self.mark_reserved(subnet, address).await?;
                 return Err(already());
             }
             kind if kind.leaves_write_unknown() || kind == ErrorKind::AlreadyExists => {}
             _ => {
-                self.put_back(&holds, address, ticket, before);
+                // Nothing was reserved.
+                self.place().step(&subnet.scope, address, Step::UndoAdd { ticket, before }).await?;
                 return Err(error.into());
             }
         }
         let request = watch::request(request_id::current().as_ref());
-        let lost = Lost { scope: holds.scope().clone(), address, by, before, ticket, request };
-        match self.settle(&turn, subnet, &holds, &lost, deadline).await {
+        let lost = Lost { scope: subnet.scope.clone(), address, by, before, ticket, request };
+        match self.resolve_lost_add(&turn, subnet, &lost, deadline).await {
             Ok(Some(())) => {
-                log::info!("{address} in {subnet} is reserved, although the IPAM's answer was lost ({error})");
-                Ok(self.added(holds, address, ticket))
+                log::info!("{address} in {} is reserved, although the IPAM's answer was lost ({error})", subnet.scope);
+                Ok(self.added(subnet, address, ticket))
             }
             Ok(None) => {
                 // Nothing shows whose it is: without a hold, for example, of an address that somebody typed.
@@ -103,33 +105,33 @@ impl Allocator {
         }
     }
 
-    /// Looks what became of a reservation whose answer was lost, in the same turn: `Some` when it took effect, `None` when the address is
-    /// somebody else's. However the look ends, it ends before the caller is told anything.
-    async fn settle(
+    /// Looks what became of a reservation whose answer was lost, in the same turn: `Some` when it took effect, `None` when
+    /// the address is reserved by another one. However the look ends, it ends before the caller has an answer.
+    async fn resolve_lost_add(
         &self,
         turn: &Turn<'_>,
-        subnet: &Subnet,
-        holds: &SubnetHolds,
-        Lost { address, by, before, ticket, .. }: &Lost,
+        subnet: &Found,
+        lost: &Lost,
         deadline: Instant,
     ) -> Result<Option<()>, Unsettled> {
-        let (address, ticket) = (*address, *ticket);
-        let look = timeout_at(deadline, turn.reservation(subnet, address)).await;
-        match look.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "there was no time left"))) {
-            Ok(Some(record)) if is_own(&record, by, before.as_ref()) => Ok(Some(())),
+        let look = timeout_at(deadline, turn.reservation(subnet, lost.address)).await;
+        let unsettled = match look.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "there was no time left"))) {
+            Ok(Some(record)) if is_own(&record, &lost.by, lost.before.as_ref()) => return Ok(Some(())),
             Ok(Some(_)) => {
-                self.give_up(holds, address);
-                Ok(None)
+                if let Err(failure) = self.mark_reserved(subnet, lost.address).await {
+                    log::warn!("{failure}");
+                }
+                return Ok(None);
             }
-            Ok(None) => {
-                self.mark_unanswered(holds, address, ticket, by);
-                Err(Unsettled::Absent)
-            }
-            Err(error) => {
-                self.mark_unanswered(holds, address, ticket, by);
-                Err(Unsettled::Unknown(error))
-            }
+            Ok(None) => Unsettled::Absent,
+            Err(error) => Unsettled::Unknown(error),
+        };
+        let step = Step::LoseAdd { ticket: lost.ticket, mac: lost.by.mac, at_least: self.rules.hold_without_mac };
+        if let Err(failure) = self.place().step(&lost.scope, lost.address, step).await {
+            // The mark of the addition excludes the address for some time.
+            log::warn!("{failure}");
         }
+        Err(unsettled)
     }
 
     /// Deletes the reservation; one that is not there, or whose subnet or group is gone, is deleted.
@@ -192,21 +194,23 @@ impl Allocator {
         }
     }
 
-    async fn release(&self, subnet: &Subnet, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
+    async fn release(&self, subnet: &Found, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
         let turn = self.turn_to_write(deadline).await?;
-        let holds = self.holds_of(subnet).await;
-        let before = holds.table().get(address, holds.now()).map(|hold| hold.sequence);
-        let deleted = match turn.release(subnet, address).await {
-            Ok(Released::Removed) => Deleted::Removed,
+        let seen = self.place().get(&subnet.scope.space, address).await?.map(|hold| hold.event);
+        let removed = match turn.release(subnet, address).await {
+            Ok(Released::Removed(record)) => Some(Removed { mac: record.mac }),
             Ok(Released::WasAbsent) => {
-                log::info!("{address} in {subnet} was not reserved; nothing to delete");
-                Deleted::WasAbsent
+                log::info!("{address} in {} was not reserved; nothing to delete", subnet.scope);
+                None
             }
             Err(error) if error.kind().leaves_write_unknown() => {
                 match timeout_at(deadline, turn.reservation(subnet, address)).await {
                     Ok(Ok(None)) => {
-                        log::info!("{address} in {subnet} is deleted, although the IPAM's answer was lost ({error})");
-                        Deleted::Removed
+                        log::info!(
+                            "{address} in {} is deleted, although the IPAM's answer was lost ({error})",
+                            subnet.scope
+                        );
+                        Some(Removed { mac: None })
                     }
                     // The subnet is gone, and every record in it.
                     Ok(Err(look)) if look.kind() == ErrorKind::NotFound => return Err(look.into()),
@@ -215,12 +219,12 @@ impl Allocator {
             }
             Err(error) => return Err(error.into()),
         };
-        // Only what was there when the delete began: the IPAM had the address free before its answer was here, and whoever
-        // was offered it meanwhile keeps it.
-        // And what nobody knows of may still take effect after this.
-        let may_land = |hold: &Hold| hold.state == HoldState::Unanswered && deleted == Deleted::WasAbsent;
-        holds.end_if(address, |hold| Some(hold.sequence) == before && !may_land(hold));
-        Ok(deleted)
+        let step = Step::Delete { seen, removed, quarantine: self.rules.quarantine };
+        let ended = self.place().step(&subnet.scope, address, step).await?;
+        if ended.becomes == Becomes::Ended {
+            self.candidates.drop_current(&subnet.scope);
+        }
+        Ok(if removed.is_some() { Deleted::Removed } else { Deleted::WasAbsent })
     }
 
     /// Waits for the turn to write. Half of the time that is left then is for the write and half for the look that
@@ -237,52 +241,10 @@ impl Allocator {
         }
     }
 
-    /// Marks the address as on its way into the IPAM. Tells what was held before, and a ticket to undo just this with.
-    fn begin_adding(&self, holds: &SubnetHolds, address: IpAddr) -> (Option<Hold>, u64) {
-        let mut before = None;
-        let sequence = self.holds.tick();
-        holds.change(|table, now| {
-            before = table.get(address, now);
-            let hold = before.clone().unwrap_or_else(|| self.hold_of_nobody(now));
-            // The hold must not end while the reservation is on its way.
-            let until = hold.until.max(self.settled_by(now));
-            table.put(address, &Hold { state: HoldState::Adding, until, sequence, ..hold });
-            Some(address)
-        });
-        (before, sequence)
-    }
-
-    /// The address is reserved. The journal says so only when the caller has been told.
-    fn added(&self, holds: Arc<SubnetHolds>, address: IpAddr, ticket: u64) -> Added {
-        holds.change(|table, now| {
-            self.mark_reserved(table, address, now);
-            None
-        });
-        Added { holds, address, ticket, request: request_id::current(), is_told: false }
-    }
-
-    /// Nothing was reserved: things are as they were, unless somebody else has changed them.
-    fn put_back(&self, holds: &SubnetHolds, address: IpAddr, ticket: u64, before: Option<Hold>) {
-        holds.change(|table, now| {
-            marked_with(table, address, ticket, now)?;
-            match before.filter(|hold| hold.is_live(now)) {
-                Some(hold) => table.put(address, &hold),
-                None => {
-                    table.remove(address);
-                }
-            }
-            Some(address)
-        });
-    }
-
-    /// Nobody knows whether the address is reserved.
-    fn mark_unanswered(&self, holds: &SubnetHolds, address: IpAddr, ticket: u64, by: &Requester) {
-        holds.change(|table, now| {
-            let hold = marked_with(table, address, ticket, now)?;
-            let until = hold.until.max(now + self.rules.hold_without_mac);
-            table.put(address, &Hold { state: HoldState::Unanswered, mac: by.mac, until, ..hold });
-            Some(address)
-        });
+    /// The address is reserved, and the caller has yet to get the answer.
+    fn added(self: &Arc<Self>, subnet: &Found, address: IpAddr, ticket: u64) -> Added {
+        let request = request_id::current();
+        Added { allocator: self.clone(), scope: subnet.scope.clone(), address, ticket, request, is_answered: false }
     }
 
     /// Runs a write in a task of its own. When the budget is over the caller is told so, and the write goes on: the
@@ -309,45 +271,46 @@ impl Allocator {
     }
 }
 
-/// A reservation that is in the IPAM, and whose caller has yet to be told.
+/// A reservation that is in the IPAM, and whose caller has yet to get the answer.
 ///
-/// The journal has it as being added until it is told otherwise. When the process is killed before the caller has the
-/// answer, the next one finds it so, looks into the IPAM, and names it in the log. One that is dropped untold is named at
-/// once.
+/// Until then the hold says that the address is being added. When the process is killed before the caller has the answer,
+/// the next one finds it so, looks into the IPAM, and names it in the log. One that is dropped unanswered is named at once.
 #[derive(Debug)]
-#[must_use = "what is dropped counts as not told to the caller"]
+#[must_use = "what is dropped counts as not answered"]
 pub struct Added {
-    holds: Arc<SubnetHolds>,
+    allocator: Arc<Allocator>,
+    scope: Arc<Scope>,
     address: IpAddr,
     ticket: u64,
     request: Option<RequestId>,
-    is_told: bool,
+    is_answered: bool,
 }
 
 impl Added {
-    /// Tells the journal that the address is reserved. To be called when the caller's answer is in the hands of the
-    /// operating system.
-    pub fn journal(mut self) {
-        self.is_told = true;
+    /// Notes that the caller's answer is in the hands of the operating system.
+    pub fn answered(mut self) {
+        self.is_answered = true;
     }
 }
 
 impl Drop for Added {
     fn drop(&mut self) {
-        if !self.is_told {
-            log::warn!("{}", watch::reserved(self.address, self.holds.scope(), &watch::request(self.request.as_ref())));
+        if !self.is_answered {
+            log::warn!("{}", watch::reserved(self.address, &self.scope, &watch::request(self.request.as_ref())));
         }
-        self.holds.change(|table, now| {
-            let hold = table.get(self.address, now)?;
-            let is_same = hold.state == HoldState::Reserved && hold.sequence == self.ticket;
-            is_same.then_some(self.address)
-        });
+        let (allocator, scope, address, ticket) =
+            (self.allocator.clone(), self.scope.clone(), self.address, self.ticket);
+        let finished = async move {
+            let step = Step::FinishAdd { ticket, settled: allocator.settled() };
+            if let Err(error) = allocator.place().step(&scope, address, step).await {
+                log::warn!("{address} in {scope} is reserved, and its hold says that it is being added: {error}");
+            }
+        };
+        // Without a runtime the process ends, and the next one looks.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(finished);
+        }
     }
-}
-
-/// The hold of the address, if it is still the mark that the reservation with this ticket left.
-fn marked_with(table: &HoldTable, address: IpAddr, ticket: u64, now: Timestamp) -> Option<Hold> {
-    table.get(address, now).filter(|hold| hold.state == HoldState::Adding && hold.sequence == ticket)
 }
 
 /// Does the failure say that there is nothing left to delete from?

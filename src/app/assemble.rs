@@ -15,7 +15,7 @@ use crate::trust::{Gate, HostNames, Policy};
 ///
 /// # Errors
 /// When the provider cannot be built.
-pub fn serving(settings: Settings, holds: &Arc<Holds>, names: &HostNames) -> Result<Serving, StartError> {
+pub fn serving(settings: Settings, holds: &Holds, names: &HostNames) -> Result<Serving, StartError> {
     let Settings { server, ipam, holds: lives, provider, .. } = settings;
     let failed = |error| StartError::Provider { name: provider.name, source: error };
     let surroundings = Surroundings { state_directory: server.state_directory };
@@ -25,6 +25,8 @@ pub fn serving(settings: Settings, holds: &Arc<Holds>, names: &HostNames) -> Res
     let rules = Rules {
         hold: lives.with_mac,
         hold_without_mac: lives.without_mac,
+        recycle_after: lives.recycle_after,
+        quarantine: lives.quarantine,
         candidate: lives.candidates,
         lookup: lives.lookups,
         holds_at_most: lives.at_most,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 
-use crate::allocation::{Clock, Holds, HoldsError};
+use crate::allocation::{Clock, Holds, JournalError};
 use crate::daemon::{self, Notifier, RollCall, Signal, Signals, Watchdog};
 use crate::http::Shared;
 use crate::registry::PROVIDERS;
@@ -29,7 +29,7 @@ pub use listen::{Bound, control_socket};
 use restart_only::RestartOnly;
 
 /// How often ended holds are removed and the journal is looked at.
-const TIDY_EVERY: Duration = Duration::from_secs(60);
+const TIDY_EVERY: Duration = Duration::from_secs(10);
 
 /// What systemd shows while all is well.
 const SERVING: &str = "Serving";
@@ -57,7 +57,7 @@ pub enum StartError {
     Telemetry(#[from] telemetry::StartError),
     /// There is no place for the holds.
     #[error(transparent)]
-    Holds(#[from] HoldsError),
+    Holds(#[from] JournalError),
     /// The provider cannot be built.
     #[error("the provider {name} cannot be used")]
     Provider {
@@ -83,7 +83,7 @@ pub struct App {
     mode: Mode,
     telemetry: Telemetry,
     shared: Data<Shared>,
-    holds: Arc<Holds>,
+    holds: Holds,
     names: HostNames,
     started: RestartOnly,
     tls: Option<tls::Server>,
@@ -110,12 +110,12 @@ impl App {
         // From here on SIGHUP and SIGUSR1 end the process no more.
         let signals = Signals::listen().map_err(StartError::Signals)?;
         let names = HostNames::new(Arc::new(SystemResolver)).within(settings.server.dns_limit());
-        let holds = Arc::new(Holds::open(&settings.server.state_directory, Clock::system()).await?);
+        let holds = Holds::open(&settings.server.state_directory, Clock::system())?;
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
         let serving = serving(settings, &holds, &names)?;
-        serving.allocator.watch_unanswered();
+        serving.allocator.watch_unanswered().await;
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
         let (server, bound) = listen::listen(&server_settings, mode, &shared, tls.as_ref(), &workers).await?;
@@ -223,13 +223,12 @@ async fn stop(handle: &ServerHandle) {
     log::logger().flush();
 }
 
-async fn tidy(holds: Arc<Holds>) {
+async fn tidy(holds: Holds) {
     loop {
         actix_web::rt::time::sleep(TIDY_EVERY).await;
-        let holds = holds.clone();
-        // The journal may be written anew, which takes a while.
-        if actix_web::rt::task::spawn_blocking(move || holds.tidy()).await.is_err() {
-            log::error!("Removing ended holds failed; it is tried again in {} seconds", TIDY_EVERY.as_secs());
+        if let Err(error) = holds.tidy().await {
+            let why = with_causes(&error);
+            log::error!("Removing ended holds failed; it is tried again in {} seconds: {why}", TIDY_EVERY.as_secs());
         }
     }
 }
@@ -239,7 +238,7 @@ struct Reload<'a> {
     directory: &'a Path,
     telemetry: &'a Telemetry,
     shared: &'a Shared,
-    holds: &'a Arc<Holds>,
+    holds: &'a Holds,
     names: &'a HostNames,
     started: &'a RestartOnly,
     tls: Option<&'a tls::Server>,

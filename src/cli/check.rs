@@ -68,7 +68,7 @@ fn check_certificates(settings: &Settings) -> bool {
 
 /// Asks the IPAM, and prints what Foreman would be told. A running proxy is not disturbed: the holds here are others.
 async fn check_ipam(settings: Settings) -> Result<bool, CommandError> {
-    let holds = Arc::new(Holds::in_memory(Clock::system()));
+    let holds = Holds::in_memory(Clock::system());
     let serving = match app::serving(settings, &holds, &HostNames::new(Arc::new(SystemResolver))) {
         Ok(serving) => serving,
         Err(error) => {

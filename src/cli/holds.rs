@@ -26,6 +26,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 struct Held {
     /// Each as [`HeldAddress`] is written.
     holds: Vec<Value>,
+    /// Where the next page begins.
+    next: Option<String>,
 }
 
 /// Of `DELETE /ipam/holds/{address}`.
@@ -89,8 +91,16 @@ pub(super) fn read_holds(state: &Path) -> Result<Vec<HeldAddress>, CommandError>
 }
 
 async fn ask_for_holds(socket: PathBuf) -> Result<Vec<Value>, CommandError> {
-    let answer: Held = Running::at(socket, ANSWER_WITHIN)?.read(Method::GET, "/ipam/holds", &[]).await?;
-    Ok(answer.holds)
+    let running = Running::at(socket, ANSWER_WITHIN)?;
+    let (mut holds, mut query) = (Vec::new(), Vec::new());
+    loop {
+        let page: Held = running.read(Method::GET, "/ipam/holds", &query).await?;
+        holds.extend(page.holds);
+        match page.next {
+            Some(next) => query = vec![("after", next)],
+            None => return Ok(holds),
+        }
+    }
 }
 
 async fn release_in_running(socket: PathBuf, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
@@ -102,7 +112,7 @@ async fn release_in_running(socket: PathBuf, address: IpAddr, subnet: Prefix, gr
 }
 
 async fn release_in_journal(state: &Path, provider: &str, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
-    let holds = Holds::open(state, Clock::system()).await.map_err(CommandError::failed)?;
+    let holds = Holds::open(state, Clock::system()).map_err(CommandError::failed)?;
     let group = GroupChoice::of(GroupName::new(group));
     if !holds.release(provider, subnet, &group, address).await.map_err(CommandError::failed)? {
         return Err(CommandError::failed("the address is not held; 'holds list' shows what is"));

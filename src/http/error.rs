@@ -170,7 +170,9 @@ fn failure_status(failure: &Failure) -> StatusCode {
         | Failure::StillReserved { .. }
         | Failure::AlreadyReserved { .. } => StatusCode::CONFLICT,
         Failure::GroupsUnsupported => StatusCode::INTERNAL_SERVER_ERROR,
-        Failure::TooManyHolds { .. } | Failure::QueueTooLong { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Failure::TooManyHolds { .. } | Failure::QueueTooLong { .. } | Failure::Holds(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Failure::OutOfTime { .. } => StatusCode::GATEWAY_TIMEOUT,
         Failure::Provider(error) => match error.kind() {
             ErrorKind::NotFound => StatusCode::NOT_FOUND,

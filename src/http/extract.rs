@@ -213,6 +213,30 @@ from_head!(InSubnet, |request| {
     text.parse().map(InSubnet).map_err(|error: ipam_provider::PrefixError| ApiError::invalid(error.to_string()))
 });
 
+/// Which page of a list: `?after=…&at_most=…`.
+pub(super) struct OfPage {
+    /// Where the page before ended, as its answer says.
+    pub(super) after: Option<String>,
+    /// How many entries at most.
+    pub(super) at_most: usize,
+}
+
+/// A page of this many entries is written in a few milliseconds.
+const PAGE: usize = 1000;
+
+from_head!(OfPage, |request| {
+    let after = text_parameter(request, "after")?.map(Cow::into_owned);
+    let at_most = match text_parameter(request, "at_most")? {
+        None => PAGE,
+        Some(text) => {
+            let number = text.parse().ok().filter(|number| (1..=PAGE).contains(number));
+            let wrong = || ApiError::invalid(format!("Parameter at_most must be a whole number from 1 to {PAGE}"));
+            number.ok_or_else(wrong)?
+        }
+    };
+    Ok(OfPage { after, at_most })
+});
+
 /// The address in the path of calls that have no prefix there.
 pub(super) struct PathAddress(pub(super) IpAddr);
 

@@ -2,24 +2,23 @@
 //! same authorisation.
 
 use actix_web::web::Json;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::extract::{InGroup, InSubnet, PathAddress};
+use super::extract::{InGroup, InSubnet, OfPage, PathAddress};
 use super::state::Now;
-use crate::allocation::Listing;
+use crate::allocation::{Failure, ListError, Page};
 
-/// Written some at a time: a million holds are 150 MB of JSON, and would be twice as much as values.
-#[derive(Serialize)]
-pub(super) struct Held {
-    holds: Listing,
-}
-
-/// `GET /ipam/holds` → `{"holds": [{"provider", "group", "prefix", "address", "state", "mac", "since", "until"}]}`,
-/// by subnet and address, times in UTC
-pub(super) async fn list(now: Now) -> Json<Held> {
-    Json(Held { holds: now.allocator.holds().list() })
+/// `GET /ipam/holds?after=&at_most=1000` → `{"holds": [{"provider", "space", "group", "prefix", "address", "state", "mac",
+/// "since", "until"}], "next"}`, by address space and address, times in UTC
+///
+/// A list comes in pages, so that a long one delays no other call: `next`, where there is one, is `after` of the next page.
+pub(super) async fn list(page: OfPage, now: Now) -> Result<Json<Page>, ApiError> {
+    match now.allocator.holds().page(page.after.as_deref(), page.at_most).await {
+        Ok(page) => Ok(Json(page)),
+        Err(ListError::Place(error)) => Err(Failure::from(error).into()),
+        Err(error @ ListError::After) => Err(ApiError::invalid(error.to_string())),
+    }
 }
 
 /// `DELETE /ipam/holds/{address}?subnet=10.0.0.0/24&group=` → `{"message": "…"}`
@@ -42,6 +41,6 @@ pub(super) async fn release(
 ///
 /// The command line sends it after it has changed the embedded IPAM: addresses that were free before are asked for again.
 pub(super) async fn drop_candidates(now: Now) -> Json<Value> {
-    now.allocator.holds().drop_candidates();
+    now.allocator.drop_candidates();
     Json(json!({}))
 }

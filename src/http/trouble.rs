@@ -61,6 +61,7 @@ fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
 fn log(request: &HttpRequest, error: &ApiError) {
     match error.failure() {
         Some(Failure::Provider(cause)) => log::error!("{} [{}]", with_causes(&**cause), cause.kind()),
+        Some(Failure::Holds(cause)) => log::error!("{}", with_causes(cause)),
         Some(_) => log::warn!("{error}"),
         None if error.status_code().is_server_error() => log::error!("{error}"),
         None => match request.peer_addr() {

@@ -13,6 +13,10 @@ pub struct Holds {
     pub with_mac: Duration,
     /// `hold_seconds_without_mac`: how long an address is held for a caller that named no MAC.
     pub without_mac: Duration,
+    /// `recycle_after_seconds`: how long such an address is kept from other callers when nothing else is free.
+    pub recycle_after: Duration,
+    /// `release_quarantine_seconds`: how long a released address is kept from other hosts while others are free.
+    pub quarantine: Duration,
     /// `candidate_seconds`: how long a batch of free addresses is used; zero asks the IPAM every time.
     pub candidates: Duration,
     /// `lookup_seconds`: how long subnets and groups are remembered; zero asks the IPAM every time.
@@ -26,11 +30,14 @@ impl Holds {
         let mut seconds = |key, range, default| section.seconds(key, range).unwrap_or(Duration::from_secs(default));
         let with_mac = seconds("hold_seconds", 60..=HOLD_LIFE_AT_MOST.as_secs(), 1800);
         let without_mac = seconds("hold_seconds_without_mac", 60..=HOLD_LIFE_AT_MOST.as_secs(), 300);
+        let quarantine = seconds("release_quarantine_seconds", 0..=HOLD_LIFE_AT_MOST.as_secs(), 3600);
+        // What is promised for a time is not taken away before it can be recycled.
+        let recycle_after = seconds("recycle_after_seconds", 0..=without_mac.as_secs(), 60);
         let candidates = seconds("candidate_seconds", 0..=60, 5);
         let lookups = seconds("lookup_seconds", 0..=3600, 60);
         let at_most = section.number("holds_at_most", 1000..=10_000_000).unwrap_or(1_000_000);
         let at_most = usize::try_from(at_most).expect("ten million fit in any address space");
-        Self { with_mac, without_mac, candidates, lookups, at_most }
+        Self { with_mac, without_mac, recycle_after, quarantine, candidates, lookups, at_most }
     }
 }
 
@@ -47,6 +54,8 @@ mod tests {
         let expected = Holds {
             with_mac: Duration::from_secs(1800),
             without_mac: Duration::from_secs(300),
+            recycle_after: Duration::from_secs(60),
+            quarantine: Duration::from_secs(3600),
             candidates: Duration::from_secs(5),
             lookups: Duration::from_secs(60),
             at_most: 1_000_000,

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
 use foreman_ipam_proxy::allocation::{Allocator, Clock, GroupChoice, Holds, Rules};
 use ipam_provider::{
-    Capabilities, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe, Provider, RecordId,
-    Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Capabilities, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe, Provider,
+    RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
 /// One empty 10.0.0.0/8.
@@ -58,7 +58,8 @@ impl Provider for Arithmetic {
     }
 
     async fn find_subnets(&self, prefix: Prefix, _: Option<&GroupName>) -> Result<Vec<Subnet>> {
-        Ok(vec![Subnet { id: RecordId::new(1), prefix, group: None, description: String::new(), pool: false }])
+        let (id, space) = (RecordId::new(1), AddressSpace::new(1));
+        Ok(vec![Subnet { id, prefix, group: None, space, description: String::new(), pool: false }])
     }
 
     async fn reservation(&self, _: &Subnet, _: IpAddr) -> Result<Option<Reservation>> {
@@ -79,7 +80,7 @@ impl Provider for Arithmetic {
     }
 
     async fn release(&self, _: &Subnet, _: IpAddr) -> Result<Released> {
-        Ok(Released::Removed)
+        Ok(Released::Removed(Reservation::default()))
     }
 }
 
@@ -87,6 +88,8 @@ fn allocator(holds: Holds) -> Allocator {
     let rules = Rules {
         hold: Duration::from_secs(1800),
         hold_without_mac: Duration::from_secs(300),
+        recycle_after: Duration::from_secs(60),
+        quarantine: Duration::from_secs(3600),
         candidate: Duration::from_secs(5),
         lookup: Duration::from_secs(60),
         holds_at_most: 10_000_000,
@@ -94,7 +97,7 @@ fn allocator(holds: Holds) -> Allocator {
         attempt: Duration::from_secs(8),
     };
     let limits = Limits { attempt: rules.attempt, read_attempts: 1 };
-    Allocator::new(Guard::new(Arc::new(Arithmetic), limits), Arc::new(holds), rules)
+    Allocator::new(Guard::new(Arc::new(Arithmetic), limits), holds, rules)
 }
 
 fn mac(number: u32) -> Mac {
@@ -118,7 +121,7 @@ async fn claim_and_release(allocator: &Allocator, mac: Mac) {
 fn claims(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let directory = tempfile::tempdir().expect("a directory");
-    let journaled = runtime.block_on(Holds::open(directory.path(), Clock::system())).expect("holds");
+    let journaled = Holds::open(directory.path(), Clock::system()).expect("holds");
     for (name, holds) in [("in memory", Holds::in_memory(Clock::system())), ("in the journal", journaled)] {
         let allocator = allocator(holds);
         let mut group = criterion.benchmark_group(format!("a hold {name}"));

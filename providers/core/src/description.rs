@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
     use crate::testing::read_settings;
-    use crate::{RecordId, Requester, Subnet};
+    use crate::{AddressSpace, RecordId, Requester, Subnet};
 
     fn read(settings: Value) -> (Description, Vec<String>) {
         read_settings(settings, Description::read)
@@ -75,7 +75,14 @@ mod tests {
 
     fn filled(description: &Description, hostname: &str, at_most: usize) -> String {
         let prefix = "10.1.2.0/24".parse().expect("a prefix");
-        let subnet = Subnet { id: RecordId::new(1), prefix, group: None, description: String::new(), pool: false };
+        let subnet = Subnet {
+            id: RecordId::new(1),
+            prefix,
+            group: None,
+            space: AddressSpace::new(1),
+            description: String::new(),
+            pool: false,
+        };
         let by = Requester { mac: None, hostname: Some(hostname.to_owned()) };
         description.fill(Filling { by: &by, address: [10, 1, 2, 5].into(), subnet: &subnet }, at_most)
     }

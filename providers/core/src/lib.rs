@@ -34,5 +34,5 @@ pub use prefix::{Prefix, PrefixError};
 pub use provider::{Capabilities, FreeQuery, OwnRecord, Probe, Provider, Released};
 pub use registration::{Plan, Registration, Surroundings};
 pub use requester::{HOSTNAME_AT_MOST, HostnameError, Requester, Reservation, check_hostname, is_hostname};
-pub use subnet::{RecordId, Subnet, titled};
+pub use subnet::{AddressSpace, RecordId, Subnet, titled};
 pub use template::{Filling, Template, TemplateError};

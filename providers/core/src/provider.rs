@@ -102,12 +102,19 @@ pub struct OwnRecord {
 }
 
 /// What became of [`Provider::release`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Released {
-    /// The record was there and is gone.
-    Removed,
+    /// This record was there and is gone.
+    Removed(Reservation),
     /// There was no record.
     WasAbsent,
+}
+
+impl Released {
+    /// Was there a record?
+    pub fn is_removed(&self) -> bool {
+        matches!(self, Self::Removed(_))
+    }
 }
 
 /// What an IPAM can do: chooses checks, tests and documentation.

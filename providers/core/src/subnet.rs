@@ -44,10 +44,34 @@ impl fmt::Display for RecordId {
     }
 }
 
+/// The set of subnets within which one address belongs to one host only, such as a VRF; holds are kept by it.
+///
+/// Nested subnets share their space. It does not change when something is renamed or resized, so it is made of ids. The text
+/// is opaque to all but the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AddressSpace(Arc<str>);
+
+impl AddressSpace {
+    /// A space of this name, which no other space of the IPAM has.
+    pub fn new(name: impl fmt::Display) -> Self {
+        Self(name.to_string().into())
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AddressSpace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The IPAM's record of a prefix.
 ///
-/// The group is the record's own, also when nobody asked for one: (group, prefix) is what holds are kept under, so two
-/// ways to ask for one record must give one group.
+/// The group is the record's own, also when none was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subnet {
     /// The IPAM's own id.
@@ -56,6 +80,8 @@ pub struct Subnet {
     pub prefix: Prefix,
     /// The group it is in; `None` for an IPAM without groups and for a global table.
     pub group: Option<GroupName>,
+    /// The space that its addresses are in.
+    pub space: AddressSpace,
     /// Free text; may be empty.
     pub description: String,
     /// May hosts have every address, also the first and last? (NetBox calls such a prefix a pool.)

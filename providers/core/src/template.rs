@@ -120,13 +120,14 @@ impl fmt::Display for Template {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{GroupName, RecordId};
+    use crate::{AddressSpace, GroupName, RecordId};
 
     fn fill(template: &str, by: &Requester, at_most: usize) -> String {
         let subnet = Subnet {
             id: RecordId::new(1),
             prefix: "10.1.2.0/24".parse().expect("a prefix"),
             group: GroupName::new("Zürich"),
+            space: AddressSpace::new(1),
             description: String::new(),
             pool: false,
         };

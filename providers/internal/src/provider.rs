@@ -38,6 +38,7 @@ fn group(record: GroupRecord) -> Group {
 fn subnet(record: SubnetRecord) -> Subnet {
     Subnet {
         id: RecordId::new(record.id),
+        space: record.space(),
         prefix: record.prefix,
         group: record.group,
         description: record.description,
@@ -147,6 +148,7 @@ impl Provider for Internal {
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
         let row = row_of(subnet)?;
         let released = self.store.write(move |writing| writing.delete_address(row, address)).await;
-        Ok(released.map_err(named(subnet))?)
+        let removed = released.map_err(named(subnet))?;
+        Ok(removed.map_or(Released::WasAbsent, |record| Released::Removed(reservation(record))))
     }
 }

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId,
-    Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
+    RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -124,10 +124,12 @@ fn subnet(row: PrefixRow, known: Option<&GroupName>) -> Result<Subnet> {
     let unexpected = |message: &str| Error::new(ErrorKind::Unexpected, message);
     let prefix = row.value().ok_or_else(|| unexpected("Nautobot answers with a prefix that is none"))?;
     let pool = row.is_pool();
+    let space = AddressSpace::new(&row.namespace.id);
     let note = json!(Note { is_container: row.is_container(), namespace: row.namespace.id });
     let group = known.cloned().or_else(|| GroupName::new(row.namespace.name?));
     let group = group.ok_or_else(|| unexpected("Nautobot does not name the namespace of a prefix"))?;
-    Ok(Subnet { id: RecordId::with_note(row.id, note), prefix, group: Some(group), description: row.description, pool })
+    let (id, description) = (RecordId::with_note(row.id, note), row.description);
+    Ok(Subnet { id, prefix, group: Some(group), space, description, pool })
 }
 
 /// Can the name be filtered by? `null` asks for "no value"; control characters are an error.
@@ -272,12 +274,12 @@ impl Provider for Nautobot {
             );
             return Err(Error::new(ErrorKind::Rejected, message));
         }
-        let mut released = Released::WasAbsent;
+        let mut removed = Released::WasAbsent;
         for record in &records {
             if self.delete(subnet, &note, address, record).await? {
-                released = Released::Removed;
+                removed = Released::Removed(record::reservation(&self.settings, record));
             }
         }
-        Ok(released)
+        Ok(removed)
     }
 }

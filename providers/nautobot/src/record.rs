@@ -66,7 +66,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use ipam_provider::settings::{Section, Setting};
-    use ipam_provider::{GroupName, RecordId};
+    use ipam_provider::{AddressSpace, GroupName, RecordId};
     use serde_json::json;
 
     use super::*;
@@ -88,6 +88,7 @@ mod tests {
             id: RecordId::new("3a65b43b-0468-4395-a0c7-457014cf53e0"),
             prefix: "10.1.13.0/24".parse().expect("a prefix"),
             group: GroupName::new("Global"),
+            space: AddressSpace::new("n"),
             description: String::new(),
             pool: false,
         };

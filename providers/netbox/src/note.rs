@@ -36,13 +36,13 @@ impl fmt::Display for Note {
 
 #[cfg(test)]
 mod tests {
-    use ipam_provider::{ErrorKind, RecordId};
+    use ipam_provider::{AddressSpace, ErrorKind, RecordId};
 
     use super::*;
 
     fn subnet(id: RecordId) -> Subnet {
         let prefix = "10.1.2.0/24".parse().expect("a prefix");
-        Subnet { id, prefix, group: None, description: String::new(), pool: false }
+        Subnet { id, prefix, group: None, space: AddressSpace::new("global"), description: String::new(), pool: false }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId,
-    Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
+    RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::client::{ADDRESSES, Client, DELETE_ADDRESS, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT};
@@ -94,6 +94,7 @@ impl Netbox {
             id: RecordId::with_note(row.id, note),
             prefix: row.cidr().ok_or_else(odd)?,
             group: self.settings.group_by.group_of(row)?,
+            space: AddressSpace::new(row.vrf_id().map_or_else(|| "global".to_owned(), |vrf| format!("vrf {vrf}"))),
             description: row.description.clone(),
             pool: row.is_pool,
         })
@@ -368,13 +369,12 @@ impl Provider for Netbox {
             }
         }
         // Several records of one address are all deleted: only then it is free.
-        let mut released = Released::WasAbsent;
-        for row in rows {
-            if self.delete(vrf, subnet, address, row.id).await? {
-                released = Released::Removed;
-            }
+        let mut is_removed = false;
+        for row in &rows {
+            is_removed |= self.delete(vrf, subnet, address, row.id).await?;
         }
-        Ok(released)
+        let record = self.settings.records.reservation(&rows).filter(|_| is_removed);
+        Ok(record.map_or(Released::WasAbsent, Released::Removed))
     }
 }
 

@@ -123,7 +123,7 @@ fn dns_name(hostname: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use ipam_provider::testing::read_settings;
-    use ipam_provider::{GroupName, RecordId};
+    use ipam_provider::{AddressSpace, GroupName, RecordId};
     use serde_json::{Value, json};
 
     use super::*;
@@ -147,6 +147,7 @@ mod tests {
             id: RecordId::new(7),
             prefix: "10.1.2.0/24".parse().expect("a prefix"),
             group: GroupName::new("blue"),
+            space: AddressSpace::new("vrf 3"),
             description: String::new(),
             pool: false,
         }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, Filling, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId,
-    Released, Requester, Reservation, Result, Subnet, Template,
+    AddressSpace, Capabilities, Error, ErrorKind, Filling, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe,
+    Provider, RecordId, Released, Requester, Reservation, Result, Subnet, Template,
 };
 
 use crate::Settings;
@@ -107,6 +107,11 @@ impl Phpipam {
         Ok(row)
     }
 
+    fn reservation_of(&self, row: AddressRow) -> Reservation {
+        let (mac, ours) = (row.mac(), self.is_ours(&row));
+        Reservation { mac, ours, hostname: row.hostname.filter(|name| !name.is_empty()) }
+    }
+
     fn is_ours(&self, row: &AddressRow) -> bool {
         row.owner.as_deref() == Some(self.owner.as_str())
     }
@@ -142,6 +147,7 @@ fn subnet(row: SubnetRow, section: &SectionRow, parents: &BTreeSet<Number>) -> O
         id: RecordId::with_note(row.id, note),
         prefix: prefix?,
         group: GroupName::new(&section.name),
+        space: AddressSpace::new(format!("section {} vrf {}", section.id, row.vrf_id.map_or(0, |vrf| vrf.0))),
         description: row.description.unwrap_or_default(),
         pool: row.is_pool.0,
     })
@@ -213,11 +219,7 @@ impl Provider for Phpipam {
 
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
         let row = self.known_row(subnet, address).await?;
-        Ok(row.map(|row| Reservation {
-            mac: row.mac(),
-            ours: self.is_ours(&row),
-            hostname: row.hostname.filter(|name| !name.is_empty()),
-        }))
+        Ok(row.map(|row| self.reservation_of(row)))
     }
 
     async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
@@ -281,7 +283,7 @@ impl Provider for Phpipam {
         }
         // By the row's id: deleting by address does nothing before version 1.7, and says 500 for what is not there.
         match self.client.delete(&["addresses", &row.id.to_string()]).await {
-            Ok(()) => Ok(Released::Removed),
+            Ok(()) => Ok(Released::Removed(self.reservation_of(row))),
             Err(Failure::Absent) => Ok(Released::WasAbsent),
             Err(failure) => Err(failure.into()),
         }

@@ -61,6 +61,9 @@ pub(crate) struct SubnetRow {
     pub(crate) id: Number,
     #[serde(rename = "sectionId")]
     pub(crate) section_id: Number,
+    /// 0 or `null` for none.
+    #[serde(rename = "vrfId", default)]
+    pub(crate) vrf_id: Option<Number>,
     /// The subnet or folder that it is in; 0 for none.
     #[serde(rename = "masterSubnetId")]
     pub(crate) master: Option<Number>,

@@ -38,6 +38,8 @@ const LIMITS: Limits = Limits { attempt: ATTEMPT, read_attempts: 1 };
 const RULES: Rules = Rules {
     hold: Duration::from_secs(1800),
     hold_without_mac: Duration::from_secs(300),
+    recycle_after: Duration::from_secs(60),
+    quarantine: Duration::from_secs(3600),
     candidate: Duration::from_secs(5),
     lookup: Duration::from_secs(60),
     holds_at_most: 1_000_000,
@@ -161,7 +163,7 @@ impl Stage {
     async fn over(rules: Rules, seed: Seed, change: impl FnOnce(&mut Counted)) -> Self {
         let clock = Clock::manual();
         let ipam = ReferenceSubject::start(&seed).await;
-        let holds = Arc::new(Holds::in_memory(clock.clone()));
+        let holds = Holds::in_memory(clock.clone());
         let mut counted = Counted::new(ipam.provider());
         let calls = counted.calls.clone();
         change(&mut counted);
@@ -180,7 +182,7 @@ impl Stage {
     }
 
     async fn add(&self, place: &SeededSubnet, address: IpAddr) -> Result<(), Failure> {
-        self.allocator.add(place.prefix, choice(place), address, Requester::default()).await.map(Added::journal)
+        self.allocator.add(place.prefix, choice(place), address, Requester::default()).await.map(Added::answered)
     }
 
     async fn delete(&self, place: &SeededSubnet, address: IpAddr) -> Result<Deleted, Failure> {
@@ -204,15 +206,14 @@ impl Stage {
         self.add(place, address).await.expect_err("a failure");
         self.ipam.heal().await;
         self.calls();
-        let [(scope, _, hold)] = &self.allocator.holds.unanswered(self.allocator.provider.name())[..] else {
-            panic!("one unanswered hold")
-        };
+        let unanswered = self.allocator.holds.unanswered(self.allocator.provider.name()).await.expect("holds");
+        let [(_, hold)] = &unanswered[..] else { panic!("one unanswered hold") };
         Lost {
-            scope: scope.clone(),
+            scope: hold.scope.clone(),
             address,
             by: Requester { mac: hold.mac, hostname: None },
             before: Some(hold.clone()),
-            ticket: hold.sequence,
+            ticket: hold.event,
             request: "request 0a1b2c3d".to_owned(),
         }
     }
@@ -249,8 +250,13 @@ fn addresses(results: Vec<Result<IpAddr, Failure>>) -> (Vec<IpAddr>, Vec<Failure
 }
 
 /// All holds as they are listed.
-fn held(holds: &Holds) -> Vec<HeldAddress> {
-    holds.list().flatten().collect()
+async fn held(holds: &Holds) -> Vec<HeldAddress> {
+    holds.page(None, usize::MAX).await.expect("a list").holds
+}
+
+/// The state of the hold of an address.
+async fn state_of(holds: &Holds, address: IpAddr) -> Option<HoldState> {
+    held(holds).await.into_iter().find(|held| held.address == address).map(|held| held.state)
 }
 
 async fn in_parallel<T: Send + 'static>(

@@ -198,7 +198,7 @@ async fn parallel_callers_get_exactly_as_many_holds_as_are_allowed() {
             async move { stage.next(&place, mac(host)).await }
         });
         let (given, failed) = addresses(in_parallel(asks).await);
-        assert_eq!((given.len(), held(stage.allocator.holds()).len()), (20, 20));
+        assert_eq!((given.len(), held(stage.allocator.holds()).await.len()), (20, 20));
         assert!(failed.iter().all(|failure| matches!(failure, Failure::TooManyHolds { at_most: 20 })), "{failed:?}");
     }
 }
@@ -222,7 +222,7 @@ async fn only_the_hold_that_is_meant_is_ended_and_none_that_is_being_reserved() 
     let stage = Stage::start().await;
     let place = stage.place(Role::Wide);
     let address = stage.next(&place, mac(1)).await.expect("an address");
-    let scope = held(stage.allocator.holds()).remove(0).scope;
+    let scope = held(stage.allocator.holds()).await.remove(0).scope;
     let holds = stage.allocator.holds().of(scope).await;
     let hold = holds.table().get(address, stage.clock.now()).expect("a hold");
     assert_eq!(holds.end_if(address, |hold| hold.mac == mac(2)), None);

@@ -46,7 +46,7 @@ impl Site {
 
 /// What must be the same before and after.
 fn listed(holds: &Holds) -> Vec<impl PartialEq + std::fmt::Debug + use<>> {
-    held(holds).into_iter().map(|held| (held.address, held.mac, held.state, held.since)).collect()
+    held(holds).await.into_iter().map(|held| (held.address, held.mac, held.state, held.since)).collect()
 }
 
 /// The addresses of which nobody knows whether they are reserved.
@@ -99,14 +99,14 @@ async fn a_reservation_whose_caller_was_not_told_before_the_end_is_looked_for_by
     let site = Site::new().await;
     let allocator = site.start().await;
     let (told, untold) = (site.next(&allocator, 1).await, site.next(&allocator, 2).await);
-    site.add(&allocator, told).await.expect("added").journal();
+    site.add(&allocator, told).await.expect("added").answered();
     // Killed: nothing of it runs any more.
     std::mem::forget(site.add(&allocator, untold).await.expect("added"));
     drop(allocator);
     let allocator = site.start().await;
     assert_eq!(unanswered(&allocator), [untold]);
     // Foreman repeats what it has no answer to.
-    site.add(&allocator, untold).await.expect("the record is ours").journal();
+    site.add(&allocator, untold).await.expect("the record is ours").answered();
     site.add(&allocator, told).await.expect_err("it is reserved, and was said to be");
 }
 

@@ -11,7 +11,7 @@ async fn the_mac_of_the_hold_travels_into_the_reservation_unless_one_is_given() 
     assert_eq!(stage.record(&place, held).await.expect("a record").mac, mac(1));
     let held = stage.next(&place, mac(1)).await.expect("another address");
     let given = Requester { mac: mac(2), hostname: Some("web.example.com".to_owned()) };
-    stage.allocator.add(place.prefix, choice(&place), held, given).await.expect("added").journal();
+    stage.allocator.add(place.prefix, choice(&place), held, given).await.expect("added").answered();
     let record = stage.record(&place, held).await.expect("a record");
     assert_eq!((record.mac, record.hostname.as_deref()), (mac(2), Some("web.example.com")));
 }
@@ -148,14 +148,14 @@ async fn an_address_whose_reservation_is_on_its_way_is_let_go_by_nobody() {
         async move { stage.add(&place, address).await }
     });
     let holds = stage.allocator.holds();
-    while held(holds)[0].state != HoldState::Adding {
+    while held(holds).await[0].state != HoldState::Adding {
         tokio::task::yield_now().await;
     }
     let refused = holds.release(PROVIDER, place.prefix, &GroupChoice::none(), address).await.expect_err("not now");
     assert!(matches!(refused, Failure::BeingReserved { .. }), "{refused}");
     assert_ne!(stage.next(&place, mac(2)).await.expect("an address"), address);
     adding.await.expect("no panic").expect_err("no answer");
-    let state = held(holds).into_iter().find(|held| held.address == address).map(|held| held.state);
+    let state = held(holds).await.into_iter().find(|held| held.address == address).map(|held| held.state);
     assert_eq!(state, Some(HoldState::Unanswered), "it may yet turn up as reserved");
 }
 
@@ -166,7 +166,7 @@ async fn a_delete_whose_subnet_is_gone_ends_the_hold() {
     let address = stage.next(&place, mac(1)).await.expect("an address");
     stage.ipam.remove(&place).await;
     assert_eq!(stage.delete(&place, address).await.expect("deleted"), Deleted::WasAbsent);
-    assert_eq!(held(stage.allocator.holds()), []);
+    assert_eq!(held(stage.allocator.holds()).await, []);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn delete_ends_the_hold() {
     let place = stage.place(Role::Wide);
     let address = stage.next(&place, mac(1)).await.expect("an address");
     stage.delete(&place, address).await.expect("deleted");
-    assert_eq!(held(stage.allocator.holds()), []);
+    assert_eq!(held(stage.allocator.holds()).await, []);
     assert_eq!(stage.next(&place, mac(2)).await.expect("an address"), address);
 }
 
@@ -279,7 +279,7 @@ async fn a_call_that_was_never_sent_leaves_things_as_they_were() {
     stage.calls();
     stage.add(&place, address).await.expect_err("no connection");
     assert_eq!(stage.calls(), 1, "there is nothing to look for");
-    let [hold] = &held(stage.allocator.holds())[..] else { panic!("one hold") };
+    let [hold] = &held(stage.allocator.holds()).await[..] else { panic!("one hold") };
     assert_eq!((hold.address, hold.state), (address, HoldState::Offered));
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use clap::{Args, Subcommand};
-use ipam_provider::{AddressSet, GroupName, Mac, Prefix, Released};
+use ipam_provider::{AddressSet, GroupName, Mac, Prefix};
 use ipam_provider_internal::store::{
     AddressDetails, AddressEdit, AddressRecord, Reading, Result, StoreError, SubnetRecord,
 };
@@ -226,8 +226,8 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
             let subnet = located.open_to_change()?.write(|writing| {
                 let subnet = within.of(writing, address)?;
                 match writing.delete_address(subnet.id, address)? {
-                    Released::Removed => Ok(subnet),
-                    Released::WasAbsent => Err(StoreError::NoAddress { address, subnet: subnet.prefix }),
+                    Some(_) => Ok(subnet),
+                    None => Err(StoreError::NoAddress { address, subnet: subnet.prefix }),
                 }
             })?;
             say(format!("Address {address} in subnet {} is deleted", titled(&subnet)));
@@ -258,7 +258,9 @@ fn add(new: New, located: &Located) -> Outcome {
         Ok((subnet, record))
     })?;
     let address = record.address;
-    let is_promised = |hold: &HeldAddress| hold.address == address && hold.state != HoldState::Reserved;
+    let is_promised = |hold: &HeldAddress| {
+        hold.address == address && !matches!(hold.state, HoldState::Reserved | HoldState::Released)
+    };
     if let Some(hold) = held_in(&holds, &subnet).find(|hold| is_promised(hold)) {
         warn(&format!("{address} is held until {}; the host that is being created with it needs another", hold.until));
     }
@@ -272,7 +274,8 @@ fn add(new: New, located: &Located) -> Outcome {
 
 /// The holds of a subnet.
 fn held_in<'a>(holds: &'a [HeldAddress], subnet: &SubnetRecord) -> impl Iterator<Item = &'a HeldAddress> {
-    holds.iter().filter(|hold| hold.scope.prefix == subnet.prefix && hold.scope.group == subnet.group)
+    let space = subnet.space();
+    holds.iter().filter(move |hold| hold.scope.space.name == space && subnet.prefix.contains(hold.address))
 }
 
 fn list(addresses: &[Placed], json: bool) {

@@ -154,7 +154,7 @@ impl Located {
     /// What the proxy over this store has promised, by its journal: a running one need not be asked.
     pub(super) fn holds(&self) -> Result<Vec<HeldAddress>, CommandError> {
         let holds = read_holds(&self.state_directory)?;
-        Ok(holds.into_iter().filter(|hold| *hold.scope.provider == *REGISTRATION.name).collect())
+        Ok(holds.into_iter().filter(|hold| *hold.scope.space.provider == *REGISTRATION.name).collect())
     }
 }
 

@@ -46,7 +46,7 @@ pub async fn a_reserved_address_has_a_reservation_until_it_is_released(stage: &S
         assert_eq!(reservation(stage, &place.subnet, address).await, None);
         stage.reserve(&place.subnet, address, &Requester::default()).await;
         assert!(reservation(stage, &place.subnet, address).await.is_some(), "{address}");
-        assert_eq!(release(stage, &place.subnet, address).await, Released::Removed);
+        assert!(release(stage, &place.subnet, address).await.is_removed());
         assert_eq!(reservation(stage, &place.subnet, address).await, None);
     }
     Ok(())
@@ -86,7 +86,7 @@ pub async fn release_of_an_absent_address_is_no_error(stage: &Stage) -> CaseResu
         let address = place.seeded.free(1)[0];
         assert_eq!(release(stage, &place.subnet, address).await, Released::WasAbsent);
         stage.reserve(&place.subnet, address, &Requester::default()).await;
-        assert_eq!(release(stage, &place.subnet, address).await, Released::Removed);
+        assert!(release(stage, &place.subnet, address).await.is_removed());
         assert_eq!(release(stage, &place.subnet, address).await, Released::WasAbsent);
         assert_eq!(stage.free(&place.subnet, 20).await, place.seeded.free(20));
     }
@@ -99,7 +99,7 @@ pub async fn a_record_of_another_writer_is_released_or_kept_as_answered(stage: &
     let address = *place.seeded.taken.keys().next().expect("the plain subnet has taken addresses");
     let is_kept = match stage.provider.release(&place.subnet, address).await {
         Ok(released) => {
-            assert_eq!(released, Released::Removed);
+            assert!(released.is_removed());
             false
         }
         Err(error) => {
@@ -137,7 +137,7 @@ pub async fn an_address_is_only_removed_from_the_subnet_asked_for(stage: &Stage)
     for place in &places[1..] {
         assert!(stage.is_reserved(&place.subnet, address).await, "{}", place.subnet);
     }
-    assert_eq!(release(stage, &places[1].subnet, address).await, Released::Removed);
+    assert!(release(stage, &places[1].subnet, address).await.is_removed());
     for place in &places[2..] {
         assert!(stage.is_reserved(&place.subnet, address).await, "{}", place.subnet);
     }
@@ -177,7 +177,7 @@ pub async fn ipv6_text_forms_are_one_address(stage: &Stage) -> CaseResult {
         assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::AlreadyExists), "{other}");
         stage.subject.free(&place.seeded, ip(one)).await;
         stage.reserve(&place.subnet, ip(other), &Requester::default()).await;
-        assert_eq!(release(stage, &place.subnet, ip(one)).await, Released::Removed, "{one}");
+        assert!(release(stage, &place.subnet, ip(one)).await.is_removed(), "{one}");
         assert!(!stage.is_reserved(&place.subnet, ip(other)).await, "{other}");
     }
     Ok(())

@@ -74,13 +74,19 @@ impl Knowledge {
 
 /// The holds that a server lists; `None` if it lists none in our form.
 pub(crate) async fn holds(target: &Target) -> io::Result<Option<Vec<Held>>> {
-    let body = read(target, "/ipam/holds").await?;
+    let (mut all, mut path) = (Vec::new(), "/ipam/holds".to_owned());
     let shown = |hold: &Value| {
         let text = |key: &str| hold[key].as_str().map(str::to_owned);
         let [prefix, address, state] = ["prefix", "address", "state"].map(|key| text(key).unwrap_or_default());
         Held { prefix, group: text("group"), address, state }
     };
-    Ok(body["holds"].as_array().map(|holds| holds.iter().map(shown).collect()))
+    loop {
+        let page = read(target, &path).await?;
+        let Some(holds) = page["holds"].as_array() else { return Ok(None) };
+        all.extend(holds.iter().map(shown));
+        let Some(next) = page["next"].as_str() else { return Ok(Some(all)) };
+        path = format!("/ipam/holds?after={}", next.replace(' ', "%20"));
+    }
 }
 
 /// The log that a smart proxy shows to Foreman, as lines of a log file.

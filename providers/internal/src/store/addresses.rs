@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{AddressSet, Mac, MacError, Released};
+use ipam_provider::{AddressSet, Mac, MacError};
 use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, params};
@@ -200,19 +200,15 @@ impl Writing<'_> {
     ///
     /// # Errors
     /// [`NoSubnet`](StoreError::NoSubnet).
-    pub fn delete_address(&self, subnet: i64, address: IpAddr) -> Result<Released> {
+    pub fn delete_address(&self, subnet: i64, address: IpAddr) -> Result<Option<AddressRecord>> {
         let subnet = self.subnet(subnet)?;
         let key = Key::from(address);
-        let removed = self
-            .connection
-            .prepare_cached("DELETE FROM allocation WHERE subnet_id = ?1 AND address = ?2")?
-            .execute(params![subnet.id, key])?;
-        if removed == 0 {
-            return Ok(Released::WasAbsent);
-        }
-        if !self.is_excluded(subnet.id, key)? {
+        let delete = "DELETE FROM allocation WHERE subnet_id = ?1 AND address = ?2
+            RETURNING address, mac, hostname, description, owner, created_at, updated_at";
+        let removed = self.connection.prepare_cached(delete)?.query_row(params![subnet.id, key], record).optional()?;
+        if removed.is_some() && !self.is_excluded(subnet.id, key)? {
             extents::give_back(self.connection, subnet.id, Span { first: key, last: key })?;
         }
-        Ok(Released::Removed)
+        Ok(removed)
     }
 }

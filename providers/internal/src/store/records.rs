@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipam_provider::{GroupName, Mac, Prefix, titled};
+use ipam_provider::{AddressSpace, GroupName, Mac, Prefix, titled};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -25,6 +25,9 @@ pub struct SubnetRecord {
     pub id: i64,
     /// `None`: in the global table.
     pub group: Option<GroupName>,
+    /// The id of the group, which stays when it is renamed.
+    #[serde(skip)]
+    pub group_id: Option<i64>,
     /// Unique in its group.
     pub prefix: Prefix,
     /// Free text; may be empty.
@@ -33,6 +36,13 @@ pub struct SubnetRecord {
     pub pool: bool,
     /// Does it hold subnets instead of addresses?
     pub container: bool,
+}
+
+impl SubnetRecord {
+    /// An address is recorded once in a group.
+    pub fn space(&self) -> AddressSpace {
+        AddressSpace::new(self.group_id.map_or_else(|| "global".to_owned(), |id| format!("group {id}")))
+    }
 }
 
 impl fmt::Display for SubnetRecord {

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The columns that [`record`] reads.
-const SUBNET: &str = "SELECT subnet.id, ipam_group.name, network, length, subnet.description, pool, container
+const SUBNET: &str = "SELECT subnet.id, ipam_group.name, network, length, subnet.description, pool, container, group_id
     FROM subnet LEFT JOIN ipam_group ON ipam_group.id = group_id";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<SubnetRecord> {
@@ -26,6 +26,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<SubnetRecord> {
         description: row.get(4)?,
         pool: row.get(5)?,
         container: row.get(6)?,
+        group_id: row.get(7)?,
     })
 }
 

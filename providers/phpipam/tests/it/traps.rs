@@ -39,7 +39,7 @@ async fn numbers_that_come_as_text_are_numbers() {
     let address = fixture.seeded(Role::Empty).free(1)[0];
     fixture.provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
     assert!(fixture.provider.reservation(&subnet, address).await.expect("an answer").expect("a record").ours);
-    assert_eq!(fixture.provider.release(&subnet, address).await.expect("a release"), Released::Removed);
+    assert!(fixture.provider.release(&subnet, address).await.expect("a release").is_removed());
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn a_subnet_that_is_known_costs_one_request_for_each_fact_and_for_a_reserv
         let _ = fixture.provider.reserve(&subnet, address, &Requester::default()).await;
         assert_eq!(fixture.requests(), ["POST /api/foreman/addresses/"]);
     }
-    assert_eq!(fixture.provider.release(&subnet, address).await.expect("a release"), Released::Removed);
+    assert!(fixture.provider.release(&subnet, address).await.expect("a release").is_removed());
     assert_eq!(fixture.requests().len(), 2);
     assert_eq!(fixture.provider.release(&subnet, address).await.expect("a release"), Released::WasAbsent);
     assert_eq!(fixture.requests().len(), 1);
@@ -330,7 +330,7 @@ async fn only_our_own_records_are_deleted_where_the_settings_say_so() {
     assert_eq!(error.kind(), ErrorKind::Rejected);
     assert!(error.to_string().contains("delete_only_own"), "{error}");
     fixture.provider.reserve(&subnet, free, &Requester::default()).await.expect("a reservation");
-    assert_eq!(fixture.provider.release(&subnet, free).await.expect("a release"), Released::Removed);
+    assert!(fixture.provider.release(&subnet, free).await.expect("a release").is_removed());
     assert_eq!(fixture.provider.release(&subnet, free).await.expect("a release"), Released::WasAbsent);
 }
 

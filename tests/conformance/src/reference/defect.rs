@@ -417,19 +417,20 @@ impl Provider for Defective {
         if self.has(Defect::ReleasesEverywhere) {
             let mut released = Released::WasAbsent;
             for twin in self.twins(subnet).await? {
-                if self.inner.release(&twin, address).await? == Released::Removed {
-                    released = Released::Removed;
+                let removed = self.inner.release(&twin, address).await?;
+                if removed.is_removed() {
+                    released = removed;
                 }
             }
             return Ok(released);
         }
         if self.has(Defect::ClaimsRelease) {
-            return Ok(Released::Removed);
+            return Ok(Released::Removed(Reservation::default()));
         }
         if self.has(Defect::ChecksThenActs) && self.inner.reservation(subnet, address).await?.is_some() {
             tokio::task::yield_now().await;
             self.inner.release(subnet, address).await?;
-            return Ok(Released::Removed);
+            return Ok(Released::Removed(Reservation::default()));
         }
         let outcome = self.end(self.inner.release(subnet, address).await);
         match outcome {

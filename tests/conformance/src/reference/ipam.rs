@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId,
-    Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
+    RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::seed::hosts;
@@ -55,6 +55,7 @@ impl ReferenceIpam {
                 id: RecordId::new(index + 1),
                 prefix: seeded.prefix,
                 group: seeded.group.clone(),
+                space: space(seeded.group.as_ref()),
                 description: seeded.description.clone(),
                 pool: seeded.pool,
             },
@@ -152,6 +153,10 @@ impl State {
     }
 }
 
+fn space(group: Option<&GroupName>) -> AddressSpace {
+    AddressSpace::new(group.map_or("global", GroupName::as_str))
+}
+
 fn is_seeded(record: &Record, subnet: &SeededSubnet) -> bool {
     record.subnet.prefix == subnet.prefix && record.subnet.group == subnet.group
 }
@@ -241,7 +246,7 @@ impl Provider for ReferenceIpam {
 
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
         let release = |state: &mut State| match state.record(subnet)?.taken.remove(&address) {
-            Some(_) => Ok(Released::Removed),
+            Some(record) => Ok(Released::Removed(record)),
             None => Ok(Released::WasAbsent),
         };
         self.request(Request::Write, release).await

@@ -20,7 +20,7 @@ async fn an_address_of_a_smaller_prefix_is_taken_and_released_through_the_wider_
     assert_eq!(record["parent"]["prefix"], "198.18.0.128/25", "Nautobot decides where it belongs");
     assert_eq!(record["address"], "198.18.0.200/24", "the mask is of the subnet that was asked for");
     assert!(fixture.provider.reservation(&wide, address).await.expect("an answer").is_some());
-    assert_eq!(fixture.provider.release(&wide, address).await.expect("a release"), Released::Removed);
+    assert!(fixture.provider.release(&wide, address).await.expect("a release").is_removed());
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn with_delete_only_own_records_of_others_are_kept() {
     assert!(error.to_string().contains("192.0.2.1") && error.to_string().contains("delete_only_own"), "{error}");
     assert!(fixture.ipam.record("Production", ip("192.0.2.1")).is_some());
     fixture.provider.reserve(&subnet, ip("192.0.2.2"), &Requester::default()).await.expect("a reservation");
-    assert_eq!(fixture.provider.release(&subnet, ip("192.0.2.2")).await.expect("ours"), Released::Removed);
+    assert!(fixture.provider.release(&subnet, ip("192.0.2.2")).await.expect("ours").is_removed());
     assert_eq!(fixture.provider.release(&subnet, ip("192.0.2.2")).await.expect("none"), Released::WasAbsent);
 }
 

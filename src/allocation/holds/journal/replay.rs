@@ -1,0 +1,95 @@
+//! Reads a journal back.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::net::IpAddr;
+use std::path::Path;
+
+use ipam_provider::state_files;
+
+use super::super::hold::{Hold, Space};
+use super::FILE;
+use super::line::{Line, decode};
+use crate::allocation::{HOLD_LIFE_AT_MOST, Timestamp};
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 65_536;
+
+/// What a journal says.
+#[derive(Debug, Default)]
+pub(in crate::allocation::holds) struct Replayed {
+    /// The last time that it knows; zero for a journal that is new.
+    pub(in crate::allocation::holds) now: Timestamp,
+    spaces: BTreeMap<Space, BTreeMap<IpAddr, Hold>>,
+}
+
+impl Replayed {
+    /// The holds that were live at the end, by space and address.
+    pub(in crate::allocation::holds) fn holds(&self) -> impl Iterator<Item = (IpAddr, &Hold)> {
+        let all = self.spaces.values().flatten().map(|(address, hold)| (*address, hold));
+        all.filter(|(_, hold)| hold.is_live(self.now))
+    }
+
+    /// The same, to keep.
+    pub(in crate::allocation::holds) fn into_holds(self) -> impl Iterator<Item = (IpAddr, Hold)> {
+        let now = self.now;
+        self.spaces.into_values().flatten().filter(move |(_, hold)| hold.is_live(now))
+    }
+
+    /// Takes what a line says; `false` when its time cannot be true, because lines are never that far apart.
+    fn take(&mut self, line: Line) -> bool {
+        let (Line::Time(at) | Line::Ended(.., at) | Line::Held(.., at)) = line;
+        if self.now != Timestamp::default() && at > self.now + HOLD_LIFE_AT_MOST {
+            return false;
+        }
+        self.now = self.now.max(at);
+        match line {
+            Line::Time(_) => {}
+            Line::Ended(space, address, _) => {
+                if let Some(holds) = self.spaces.get_mut(&space) {
+                    holds.remove(&address);
+                }
+            }
+            Line::Held(address, mut hold, _) => {
+                // Whatever a damaged line says, no hold lives longer.
+                hold.until = hold.until.min(at + HOLD_LIFE_AT_MOST);
+                self.spaces.entry(hold.scope.space.clone()).or_default().insert(address, hold);
+            }
+        }
+        true
+    }
+}
+
+/// What the journal in a directory says; nothing when there is none.
+pub(in crate::allocation::holds) fn read_back(directory: &Path) -> io::Result<Replayed> {
+    let path = directory.join(FILE);
+    match state_files::open(&path) {
+        Ok(file) => read_lines(file, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Replayed::default()),
+        Err(error) => Err(error),
+    }
+}
+
+fn read_lines(file: File, path: &Path) -> io::Result<Replayed> {
+    let mut lines = BufReader::with_capacity(BUFFER, file);
+    let mut replayed = Replayed::default();
+    let mut text = Vec::new();
+    for number in 1.. {
+        text.clear();
+        if lines.read_until(b'\n', &mut text)? == 0 {
+            break;
+        }
+        let is_torn = text.pop_if(|end| *end == b'\n').is_none();
+        if text.is_empty() {
+            continue;
+        }
+        let is_taken = decode(&text).map(|line| replayed.take(line));
+        match is_taken {
+            Some(true) => {}
+            None if is_torn => log::info!("{}: the last line is torn and dropped", path.display()),
+            Some(false) | None => log::warn!("{}: line {number} is no hold and passed over", path.display()),
+        }
+    }
+    Ok(replayed)
+}

@@ -1,0 +1,418 @@
+//! Holds in the memory of this process, with a journal that they survive a restart in.
+//!
+//! moka keeps the spaces: it makes exactly one table for each however many callers ask at once, and drops one that was not
+//! used for so long that all its holds have ended. There is no capacity at which it would drop others: an evicted hold is an
+//! address promised twice. More holds than `holds_at_most` are refused instead.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use moka::sync::Cache;
+
+use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
+use super::journal::{self, Journal, JournalError, Snapshot};
+use super::listing::HeldAddress;
+use super::place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
+use super::rules::{self, Becomes, Step};
+use super::table::Table;
+use crate::allocation::{Clock, HOLD_LIFE_AT_MOST, Timestamp};
+
+/// A table that was not used for this long has no live hold.
+const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_secs(600));
+
+/// How many holds are looked at while others wait.
+const SLICE: usize = 512;
+
+/// How much longer than promised a hold lives in the journal. While what is written covers the promise, a renewal is not
+/// written again; after a restart a hold may live this much too long, never too short.
+const SLACK_OF_LIFE: Duration = Duration::from_secs(60);
+
+/// How long an address is held at least after a restart when it is unknown whether it is reserved, for the looks that
+/// follow: no proxy could look while none ran.
+const LOOKED_FOR: Duration = Duration::from_secs(300);
+
+/// The holds of one process.
+#[derive(Debug)]
+pub struct MemoryPlace {
+    spaces: Cache<Space, Arc<Mutex<Table>>>,
+    clock: Clock,
+    /// The clock's time when the holds' own time was `started_at`.
+    clock_at_start: Timestamp,
+    started_at: Timestamp,
+    journal: Option<Journal>,
+    count: AtomicUsize,
+    events: AtomicU64,
+}
+
+impl Drop for MemoryPlace {
+    fn drop(&mut self) {
+        if let Some(journal) = &self.journal {
+            if journal.has_gaps() {
+                self.write_journal(journal);
+            }
+            journal.unlock();
+        }
+    }
+}
+
+impl MemoryPlace {
+    /// Holds in memory only, for tests and benchmarks.
+    pub fn new(clock: Clock) -> Self {
+        let now = clock.now();
+        Self::over(clock, now, None)
+    }
+
+    /// Holds that survive a restart in `state_directory`.
+    ///
+    /// # Errors
+    /// When the directory cannot be written to, or another process keeps its holds there.
+    pub fn open(state_directory: &Path, clock: Clock) -> Result<Self, JournalError> {
+        let (journal, replayed) = Journal::open(state_directory)?;
+        // Time goes on where the last process ended, whatever the machine's clock says.
+        let now = if replayed.now == Timestamp::default() { clock.now() } else { replayed.now };
+        let place = Self::over(clock, now, Some(journal));
+        for (address, mut hold) in replayed.into_holds() {
+            if hold.state == HoldState::Unanswered {
+                hold.until = hold.until.max(now + LOOKED_FOR);
+            }
+            hold.event = 0;
+            let table = place.table(&hold.scope.space);
+            place.put(&mut place.locked(&table), address, hold);
+        }
+        match place.count.load(Ordering::Relaxed) {
+            0 => {}
+            count => log::info!("{count} holds are live again after the restart"),
+        }
+        Ok(place)
+    }
+
+    fn over(clock: Clock, started_at: Timestamp, journal: Option<Journal>) -> Self {
+        Self {
+            spaces: Cache::builder().time_to_idle(TABLE_IDLE).build(),
+            clock_at_start: clock.now(),
+            clock,
+            started_at,
+            journal,
+            count: AtomicUsize::new(0),
+            events: AtomicU64::new(1),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.started_at + self.clock.now().since(self.clock_at_start)
+    }
+
+    fn event(&self) -> Moment {
+        Moment { now: self.now(), event: self.events.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    fn table(&self, space: &Space) -> Arc<Mutex<Table>> {
+        self.spaces.get(space).unwrap_or_else(|| self.spaces.get_with_by_ref(space, Arc::default))
+    }
+
+    /// A table that is there already.
+    fn known(&self, space: &Space) -> Option<Arc<Mutex<Table>>> {
+        self.spaces.get(space)
+    }
+
+    fn locked<'a>(&self, table: &'a Mutex<Table>) -> MutexGuard<'a, Table> {
+        // A panic while the lock was held can at most have left a hold out of the index by MAC: the address stays excluded.
+        table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, table: &mut Table, address: IpAddr, hold: Hold) {
+        let before = table.len();
+        table.put(address, hold);
+        self.count.fetch_add(table.len() - before, Ordering::Relaxed);
+    }
+
+    fn remove(&self, table: &mut Table, address: IpAddr) {
+        let before = table.len();
+        table.remove(address);
+        self.count.fetch_sub(before - table.len(), Ordering::Relaxed);
+    }
+
+    /// Enters what a rule says, and its line in the journal before anything else can happen to the address.
+    fn enter(&self, table: &mut Table, space: &Space, address: IpAddr, becomes: &Becomes, now: Timestamp) {
+        match becomes {
+            Becomes::Unchanged => {}
+            Becomes::Held(hold) => {
+                self.put(table, address, hold.clone());
+                self.journal_held(table, address, hold, now);
+            }
+            Becomes::Ended => {
+                self.remove(table, address);
+                if let Some(journal) = &self.journal {
+                    journal.append(&journal::ended(space, address, now));
+                }
+            }
+        }
+    }
+
+    fn journal_held(&self, table: &mut Table, address: IpAddr, hold: &Hold, now: Timestamp) {
+        let Some(journal) = &self.journal else { return };
+        if hold.until <= table.journaled(address) {
+            return;
+        }
+        let until = hold.until + SLACK_OF_LIFE;
+        table.set_journaled(address, until);
+        journal.append(&journal::held(address, hold, until, now));
+    }
+
+    /// Counts one more hold, unless there are `at_most` already. Of parallel callers just as many succeed as there is room.
+    fn count_one_more(&self, at_most: usize) -> bool {
+        let one_more = |count| Some(count + 1).filter(|more| *more <= at_most);
+        self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+    }
+
+    /// All spaces in order.
+    fn sorted_spaces(&self) -> Vec<(Space, Arc<Mutex<Table>>)> {
+        let mut spaces: Vec<_> = self.spaces.iter().map(|(space, table)| (Space::clone(&space), table)).collect();
+        spaces.sort_by(|a, b| a.0.cmp(&b.0));
+        spaces
+    }
+
+    fn tidy_now(&self) {
+        self.remove_ended();
+        if let Some(journal) = &self.journal {
+            // So that the next process knows how long this one ran.
+            journal.append(&journal::time(self.now()));
+            self.write_journal(journal);
+        }
+    }
+
+    /// Removes all ended holds, some at a time.
+    fn remove_ended(&self) {
+        for (space, table) in self.spaces.iter() {
+            loop {
+                let now = self.now();
+                let mut table = self.locked(&table);
+                let before = table.len();
+                let (unanswered, is_complete) = table.sweep(SLICE, now);
+                self.count.fetch_sub(before - table.len(), Ordering::Relaxed);
+                if let Some(journal) = &self.journal {
+                    // They were looked for as long as they were held; the next process need not.
+                    for address in unanswered {
+                        journal.append(&journal::ended(&space, address, now));
+                    }
+                }
+                if is_complete {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn write_journal(&self, journal: &Journal) {
+        journal.write_again_if_due(self.now(), |snapshot| self.write_to(snapshot));
+    }
+
+    /// Writes all live holds, some at a time: no caller waits for all of them.
+    fn write_to(&self, snapshot: &mut Snapshot<'_>) -> io::Result<()> {
+        for (_, table) in self.sorted_spaces() {
+            let mut last = None;
+            loop {
+                let now = self.now();
+                let some: Vec<Held> = {
+                    let table = self.locked(&table);
+                    table.some_after(last, None, SLICE).map(|(address, hold)| (address, hold.clone())).collect()
+                };
+                for (address, hold) in some.iter().filter(|(_, hold)| hold.is_live(now)) {
+                    snapshot.write(*address, hold, hold.until + SLACK_OF_LIFE)?;
+                }
+                match some.last() {
+                    Some((address, _)) => last = Some(*address),
+                    None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Place for MemoryPlace {
+    async fn moment(&self) -> Result<Moment, PlaceError> {
+        Ok(self.event())
+    }
+
+    async fn get(&self, space: &Space, address: IpAddr) -> Result<Option<Hold>, PlaceError> {
+        let now = self.now();
+        Ok(self.known(space).and_then(|table| self.locked(&table).get(address, now).cloned()))
+    }
+
+    async fn offer_for(&self, scope: &Scope, ask: &Ask) -> Result<Option<Offer>, PlaceError> {
+        let now = self.now();
+        Ok(self.known(&scope.space).and_then(|table| self.locked(&table).offer_for(scope.prefix, ask, now)))
+    }
+
+    async fn claim(
+        &self,
+        scope: &Arc<Scope>,
+        candidates: &mut (dyn Iterator<Item = IpAddr> + Send),
+        grant: Grant,
+        at_most: usize,
+    ) -> Result<Claim, PlaceError> {
+        let table = self.table(&scope.space);
+        let mut table = self.locked(&table);
+        let at = self.event();
+        if let Some(offer) = table.offer_for(scope.prefix, &grant.ask, at.now) {
+            let there = table.get(offer.address, at.now);
+            let renewed = match there.map(|hold| hold.state) {
+                // It is offered again only after the IPAM was asked about it.
+                Some(HoldState::Released) | None => Becomes::Unchanged,
+                Some(_) => Step::Renew(offer, Grant { confirmed: offer.confirmed, ..grant }).apply(scope, there, at),
+            };
+            if renewed != Becomes::Unchanged {
+                self.enter(&mut table, &scope.space, offer.address, &renewed, at.now);
+                return Ok(Claim::Granted(offer.address));
+            }
+        }
+        let mut candidates = candidates;
+        let free = Iterator::find(&mut candidates, |address| table.get(*address, at.now).is_none());
+        let Some(address) = free else {
+            return Ok(Claim::NoneFree);
+        };
+        if !table.has(address) && !self.count_one_more(at_most) {
+            return Ok(Claim::TooManyHolds);
+        }
+        let promise = rules::granted(scope, &grant, at);
+        table.put(address, promise.clone());
+        self.journal_held(&mut table, address, &promise, at.now);
+        Ok(Claim::Granted(address))
+    }
+
+    async fn step(&self, scope: &Arc<Scope>, address: IpAddr, step: Step) -> Result<Stepped, PlaceError> {
+        let table = self.table(&scope.space);
+        let mut table = self.locked(&table);
+        let at = self.event();
+        let before = table.get(address, at.now).cloned();
+        let becomes = step.apply(scope, before.as_ref(), at);
+        self.enter(&mut table, &scope.space, address, &becomes, at.now);
+        Ok(Stepped { before, becomes, at })
+    }
+
+    async fn held(&self, scope: &Scope) -> Result<HeldIn, PlaceError> {
+        let Some(table) = self.known(&scope.space) else { return Ok(HeldIn::default()) };
+        let (mut held, mut promised, mut last) = (Vec::new(), 0, None);
+        loop {
+            let now = self.now();
+            let mut count = 0;
+            for (address, hold) in self.locked(&table).some_after(last, Some(scope.prefix), SLICE) {
+                count += 1;
+                last = Some(address);
+                if hold.is_live(now) {
+                    held.push(address);
+                    promised += usize::from(hold.state != HoldState::Reserved);
+                }
+            }
+            if count < SLICE {
+                return Ok(HeldIn { addresses: held.into_iter().collect(), promised });
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn spare(&self, scope: &Scope, recycle_after: Duration) -> Result<Option<Offer>, PlaceError> {
+        let Some(table) = self.known(&scope.space) else { return Ok(None) };
+        let (mut best, mut last) = (None, None);
+        loop {
+            let now = self.now();
+            let (found, end) = self.locked(&table).spare_after(last, scope.prefix, SLICE, now, recycle_after);
+            best = match (best, found) {
+                (Some(known), Some(found)) => Some(if lower(&found, &known) { found } else { known }),
+                (known, found) => found.or(known),
+            };
+            if end.is_none() {
+                return Ok(best.map(|(_, offer)| offer));
+            }
+            last = end;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn list(&self, after: Option<&After>, at_most: usize) -> Result<Vec<Held>, PlaceError> {
+        let mut page = Vec::new();
+        for (space, table) in self.sorted_spaces() {
+            let mut last = match after {
+                Some((from, _)) if space < *from => continue,
+                Some((from, address)) if space == *from => Some(*address),
+                _ => None,
+            };
+            loop {
+                let now = self.now();
+                let mut count = 0;
+                for (address, hold) in self.locked(&table).some_after(last, None, SLICE) {
+                    count += 1;
+                    last = Some(address);
+                    if hold.is_live(now) {
+                        page.push((address, hold.clone()));
+                        if page.len() == at_most {
+                            return Ok(page);
+                        }
+                    }
+                }
+                if count < SLICE {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(page)
+    }
+
+    async fn find(&self, address: IpAddr) -> Result<Vec<Hold>, PlaceError> {
+        let now = self.now();
+        let spaces = self.sorted_spaces();
+        Ok(spaces.iter().filter_map(|(_, table)| self.locked(table).get(address, now).cloned()).collect())
+    }
+
+    async fn count(&self) -> Result<usize, PlaceError> {
+        Ok(self.count.load(Ordering::Relaxed))
+    }
+
+    async fn sweep(&self) -> Result<(), PlaceError> {
+        self.remove_ended();
+        Ok(())
+    }
+
+    async fn tidy(self: Arc<Self>) -> Result<(), PlaceError> {
+        // The journal may be written again, which blocks on the disk.
+        let tidied = tokio::task::spawn_blocking(move || self.tidy_now());
+        tidied.await.map_err(|panic| PlaceError(Arc::new(panic)))
+    }
+
+    fn utc(&self, time: Timestamp) -> String {
+        utc(time, self.now(), self.clock.now())
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.journal.as_ref().and_then(Journal::trouble)
+    }
+}
+
+fn lower<T: PartialOrd, O>(a: &(T, O), b: &(T, O)) -> bool {
+    a.0 < b.0
+}
+
+/// What a proxy that is not running left in its state directory, as it would be listed now.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(super) fn read_journal(state_directory: &Path, clock: &Clock) -> io::Result<Vec<HeldAddress>> {
+    let replayed = journal::read_back(state_directory)?;
+    let ended_at = replayed.now;
+    let utc = |time: Timestamp| utc(time, ended_at, clock.now());
+    Ok(replayed.into_holds().map(|(address, hold)| HeldAddress::new(address, &hold, utc)).collect())
+}
+
+/// A time of the holds, which is `now` when the clock shows `shown`.
+fn utc(time: Timestamp, now: Timestamp, shown: Timestamp) -> String {
+    let shown = if time >= now { shown + time.since(now) } else { shown.before(now.since(time)) };
+    shown.to_utc()
+}

@@ -1,0 +1,146 @@
+//! The promises of addresses, and the places that keep them.
+//!
+//! [`rules`] says what may become of a hold, [`Place`] is the interface of what keeps holds, and [`Holds`] is what the rest
+//! of the proxy sees of it. Holds are kept by address space: two subnets of one space never promise one address, however
+//! they nest and whatever they are called.
+
+mod hold;
+mod journal;
+mod listing;
+mod memory;
+mod place;
+mod rules;
+mod table;
+
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use ipam_provider::{GroupName, Prefix};
+
+pub use hold::{Ask, Grant, Hold, HoldState, Moment, Offer, RequestMark, Scope, Space};
+pub use journal::JournalError;
+pub use listing::{HeldAddress, ListError, Page};
+pub use memory::MemoryPlace;
+pub use place::{Claim, Held, HeldIn, Place, PlaceError};
+pub use rules::{Becomes, Removed, Step};
+
+use super::{Clock, Failure, GroupChoice};
+
+/// How many holds are read at a time.
+const PAGE: usize = 1000;
+
+/// All holds that this proxy knows of.
+#[derive(Debug, Clone)]
+pub struct Holds {
+    place: Arc<dyn Place>,
+}
+
+impl Holds {
+    /// Holds in memory only, for tests and benchmarks.
+    pub fn in_memory(clock: Clock) -> Self {
+        Self { place: Arc::new(MemoryPlace::new(clock)) }
+    }
+
+    /// Holds of this process, which survive a restart in `state_directory`.
+    ///
+    /// # Errors
+    /// When the directory cannot be written to, or another process keeps its holds there.
+    pub fn open(state_directory: &Path, clock: Clock) -> Result<Self, JournalError> {
+        Ok(Self { place: Arc::new(MemoryPlace::open(state_directory, clock)?) })
+    }
+
+    /// The live holds that a proxy which is not running left in its state directory.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn read(state_directory: &Path, clock: &Clock) -> io::Result<Vec<HeldAddress>> {
+        memory::read_journal(state_directory, clock)
+    }
+
+    /// What keeps them.
+    pub fn place(&self) -> &dyn Place {
+        &*self.place
+    }
+
+    /// Does what keeps the place in order; to be called every some seconds.
+    ///
+    /// # Errors
+    /// When the place cannot be reached.
+    pub async fn tidy(&self) -> Result<(), PlaceError> {
+        self.place.clone().tidy().await
+    }
+
+    /// Live holds by address space and address: the next ones after a page.
+    ///
+    /// # Errors
+    /// When `after` is not from a page, or the place cannot be reached.
+    pub async fn page(&self, after: Option<&str>, at_most: usize) -> Result<Page, ListError> {
+        let after = after.map(listing::read_after).transpose()?;
+        let held = self.place.list(after.as_ref(), at_most).await?;
+        let next = held.last().filter(|_| held.len() == at_most).map(|(address, hold)| listing::after(hold, *address));
+        let utc = |time| self.place.utc(time);
+        let holds = held.iter().map(|(address, hold)| HeldAddress::new(*address, hold, utc)).collect();
+        Ok(Page { holds, next })
+    }
+
+    /// The addresses of a provider of which it is unknown whether they are reserved.
+    ///
+    /// # Errors
+    /// When the place cannot be reached.
+    pub(super) async fn unanswered(&self, provider: &str) -> Result<Vec<Held>, PlaceError> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.place.list(after.as_ref(), PAGE).await?;
+            after = page.last().map(|(address, hold)| (hold.scope.space.clone(), *address));
+            let is_last = page.len() < PAGE;
+            let is_meant = |hold: &Hold| hold.state == HoldState::Unanswered && &*hold.scope.space.provider == provider;
+            all.extend(page.into_iter().filter(|(_, hold)| is_meant(hold)));
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Ends the hold of an address; `false` when there is none.
+    ///
+    /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on. Those of `provider`
+    /// come first; the holds of another one, from before a reload, are only ended where it has none.
+    ///
+    /// # Errors
+    /// [`Failure::BeingReserved`] while a reservation is on its way, [`Failure::Ambiguous`] when the address is held in
+    /// several groups and none is chosen, and when the place cannot be reached.
+    pub async fn release(
+        &self,
+        provider: &str,
+        prefix: Prefix,
+        group: &GroupChoice,
+        address: IpAddr,
+    ) -> Result<bool, Failure> {
+        let is_meant = |scope: &Scope| match (group.readings(), &scope.group) {
+            _ if scope.prefix != prefix => false,
+            ([], _) => true,
+            (readings, Some(group)) => readings.contains(group),
+            (_, None) => false,
+        };
+        let mut holding = self.place.find(address).await?;
+        holding.retain(|hold| is_meant(&hold.scope));
+        let is_of_provider = |hold: &Hold| &*hold.scope.space.provider == provider;
+        if holding.iter().any(is_of_provider) {
+            holding.retain(is_of_provider);
+        }
+        match &holding[..] {
+            [] => Ok(false),
+            [hold] => {
+                let ended = self.place.step(&hold.scope, address, Step::End).await?;
+                let is_still_there = ended.before.is_some() && !ended.is_done();
+                if is_still_there { Err(Failure::BeingReserved { address }) } else { Ok(true) }
+            }
+            several => {
+                let groups: Vec<GroupName> = several.iter().filter_map(|hold| hold.scope.group.clone()).collect();
+                Err(Failure::Ambiguous { prefix, groups })
+            }
+        }
+    }
+}
