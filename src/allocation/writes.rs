@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Failure;
 use super::allocator::{Allocator, Deleted};
-use super::holds::{Becomes, Hold, HoldState, Removed, Scope, Step};
+use super::holds::{Becomes, Hold, HoldState, Removed, Scope, Step, Stepped};
 use super::lookup::{Found, GroupChoice};
 use super::watch::{self, Lost, Unsettled};
 use crate::telemetry::request_id::{self, RequestId};
@@ -34,6 +34,7 @@ impl Allocator {
         address: IpAddr,
         by: Requester,
     ) -> Result<Added, Failure> {
+        let call = self.begin_call();
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
         let work = async move {
@@ -46,7 +47,11 @@ impl Allocator {
                 outcome => outcome,
             }
         };
-        self.to_its_end(work).await
+        let outcome = self.to_its_end(work).await;
+        if outcome.is_ok() {
+            call.accepted();
+        }
+        outcome
     }
 
     async fn reserve(
@@ -63,9 +68,24 @@ impl Allocator {
         // The hold must not end while the reservation is on its way.
         let begun = Step::BeginAdd { at_least: self.settled() };
         let begun = self.place().step(&subnet.scope, address, begun).await?;
+        let added = self.send(turn, subnet, address, by.clone(), begun, deadline).await?;
+        self.restores.added(&subnet.scope, address);
+        Ok(added)
+    }
+
+    /// Sends the reservation that has begun so to the IPAM.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        turn: Turn<'_>,
+        subnet: &Arc<Found>,
+        address: IpAddr,
+        by: Requester,
+        begun: Stepped,
+        deadline: Instant,
+    ) -> Result<Added, Failure> {
         let (before, ticket) = (begun.before, begun.at.event);
         let mac = by.mac.or(before.as_ref().filter(|hold| hold.state != HoldState::Released).and_then(|hold| hold.mac));
-        let by = Requester { mac, hostname: by.hostname.clone() };
+        let by = Requester { mac, ..by };
         let already = || Failure::AlreadyReserved { address, prefix: subnet.prefix };
         let Err(error) = turn.reserve(subnet, address, &by).await else {
             return Ok(self.added(subnet, address, ticket));
@@ -144,6 +164,7 @@ impl Allocator {
         group: GroupChoice,
         address: IpAddr,
     ) -> Result<Deleted, Failure> {
+        let call = self.begin_call();
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
         let work = async move {
@@ -152,7 +173,13 @@ impl Allocator {
                 outcome => outcome,
             }
         };
-        self.to_its_end(work).await
+        let outcome = self.to_its_end(work).await;
+        // Foreman does not come to a new address, and keeps the host.
+        call.accepted();
+        if outcome.is_err() {
+            self.restores.delete_failed(address);
+        }
+        outcome
     }
 
     /// Deletes from a subnet that cannot be found. That it cannot be found does not show that the address is free: a
@@ -195,10 +222,12 @@ impl Allocator {
     }
 
     async fn release(&self, subnet: &Found, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
+        self.restores.delete_begins(&subnet.scope, address);
         let turn = self.turn_to_write(deadline).await?;
-        let seen = self.place().get(&subnet.scope.space, address).await?.map(|hold| hold.event);
+        let there = self.place().get(&subnet.scope.space, address).await?;
+        let seen = there.as_ref().map(|hold| hold.event);
         let removed = match turn.release(subnet, address).await {
-            Ok(Released::Removed(record)) => Some(Removed { mac: record.mac }),
+            Ok(Released::Removed(record)) => Some(record),
             Ok(Released::WasAbsent) => {
                 log::info!("{address} in {} was not reserved; nothing to delete", subnet.scope);
                 None
@@ -210,7 +239,8 @@ impl Allocator {
                             "{address} in {} is deleted, although the IPAM's answer was lost ({error})",
                             subnet.scope
                         );
-                        Some(Removed { mac: None })
+                        // What it was is not known, but for its host.
+                        Some(Reservation { mac: there.and_then(|hold| hold.mac), ..Reservation::default() })
                     }
                     // The subnet is gone, and every record in it.
                     Ok(Err(look)) if look.kind() == ErrorKind::NotFound => return Err(look.into()),
@@ -219,17 +249,22 @@ impl Allocator {
             }
             Err(error) => return Err(error.into()),
         };
-        let step = Step::Delete { seen, removed, quarantine: self.rules.quarantine };
+        let is_removed = removed.is_some();
+        let mac = removed.as_ref().map(|record| Removed { mac: record.mac });
+        if let Some(record) = removed {
+            self.restores.deleted(&subnet.scope, address, record);
+        }
+        let step = Step::Delete { seen, removed: mac, quarantine: self.rules.quarantine };
         let ended = self.place().step(&subnet.scope, address, step).await?;
         if ended.becomes == Becomes::Ended {
             self.candidates.drop_current(&subnet.scope);
         }
-        Ok(if removed.is_some() { Deleted::Removed } else { Deleted::WasAbsent })
+        Ok(if is_removed { Deleted::Removed } else { Deleted::WasAbsent })
     }
 
     /// Waits for the turn to write. Half of the time that is left then is for the write and half for the look that
     /// follows a lost answer, so none begins after the caller has been told that there was no answer.
-    async fn turn_to_write(&self, deadline: Instant) -> Result<Turn<'_>, Failure> {
+    pub(super) async fn turn_to_write(&self, deadline: Instant) -> Result<Turn<'_>, Failure> {
         let least = || 2 * WRITE_AT_LEAST.max(2 * self.provider.slowest_write()).min(self.rules.attempt);
         let left = || deadline.saturating_duration_since(Instant::now());
         if left() < least() {
@@ -291,6 +326,24 @@ impl Added {
     pub fn answered(mut self) {
         self.is_answered = true;
     }
+
+    /// Notes that nobody waits for an answer.
+    pub(super) async fn finish(mut self) {
+        self.is_answered = true;
+        self.finished().await;
+    }
+
+    /// The hold says so from now on.
+    fn finished(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (allocator, scope, address, ticket) =
+            (self.allocator.clone(), self.scope.clone(), self.address, self.ticket);
+        async move {
+            let step = Step::FinishAdd { ticket, settled: allocator.settled() };
+            if let Err(error) = allocator.place().step(&scope, address, step).await {
+                log::warn!("{address} in {scope} is reserved, and its hold says that it is being added: {error}");
+            }
+        }
+    }
 }
 
 impl Drop for Added {
@@ -298,17 +351,9 @@ impl Drop for Added {
         if !self.is_answered {
             log::warn!("{}", watch::reserved(self.address, &self.scope, &watch::request(self.request.as_ref())));
         }
-        let (allocator, scope, address, ticket) =
-            (self.allocator.clone(), self.scope.clone(), self.address, self.ticket);
-        let finished = async move {
-            let step = Step::FinishAdd { ticket, settled: allocator.settled() };
-            if let Err(error) = allocator.place().step(&scope, address, step).await {
-                log::warn!("{address} in {scope} is reserved, and its hold says that it is being added: {error}");
-            }
-        };
         // Without a runtime the process ends, and the next one looks.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(finished);
+            runtime.spawn(self.finished());
         }
     }
 }

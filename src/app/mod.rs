@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
+use tokio::time::Instant;
 
-use crate::allocation::{Clock, Holds, JournalError};
+use crate::allocation::{Clock, Holds, JournalError, Restores};
 use crate::daemon::{self, Notifier, RollCall, Signal, Signals, Watchdog};
 use crate::http::Shared;
 use crate::registry::PROVIDERS;
@@ -30,6 +31,9 @@ use restart_only::RestartOnly;
 
 /// How often ended holds are removed and the journal is looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
+
+/// How long the last answers leave for what they made due to be reserved again. The service manager waits longer.
+const RESTORE_AT_LEAST: Duration = Duration::from_secs(10);
 
 /// What systemd shows while all is well.
 const SERVING: &str = "Serving";
@@ -84,6 +88,8 @@ pub struct App {
     telemetry: Telemetry,
     shared: Data<Shared>,
     holds: Holds,
+    restores: Restores,
+    shutdown: Duration,
     names: HostNames,
     started: RestartOnly,
     tls: Option<tls::Server>,
@@ -114,7 +120,8 @@ impl App {
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
-        let serving = serving(settings, &holds, &names)?;
+        let restores = Restores::default();
+        let serving = serving(settings, &holds, &restores, &names)?;
         serving.allocator.watch_unanswered().await;
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
@@ -128,6 +135,8 @@ impl App {
             telemetry,
             shared,
             holds,
+            restores,
+            shutdown: server_settings.shutdown,
             names,
             started,
             tls,
@@ -154,6 +163,8 @@ impl App {
             telemetry,
             shared,
             holds,
+            restores,
+            shutdown,
             names,
             started,
             tls,
@@ -170,6 +181,7 @@ impl App {
             telemetry: &telemetry,
             shared: &shared,
             holds: &holds,
+            restores: &restores,
             names: &names,
             started: &started,
             tls: tls.as_ref(),
@@ -202,7 +214,7 @@ impl App {
             }
         }
         service_manager.stopping();
-        stop(&handle).await;
+        stop(&handle, &restores, shutdown).await;
         tidying.abort();
         bound.remove_control_socket();
         serving.await.map_err(std::io::Error::other)?
@@ -216,9 +228,12 @@ fn reopen(telemetry: &Telemetry) {
     }
 }
 
-async fn stop(handle: &ServerHandle) {
+async fn stop(handle: &ServerHandle, restores: &Restores, shutdown: Duration) {
     log::info!("Stopping when the requests under way are answered");
+    let deadline = Instant::now() + shutdown;
+    restores.stop();
     handle.stop(true).await;
+    restores.stopped(deadline.max(Instant::now() + RESTORE_AT_LEAST)).await;
     log::info!("Stopped");
     log::logger().flush();
 }
@@ -239,6 +254,7 @@ struct Reload<'a> {
     telemetry: &'a Telemetry,
     shared: &'a Shared,
     holds: &'a Holds,
+    restores: &'a Restores,
     names: &'a HostNames,
     started: &'a RestartOnly,
     tls: Option<&'a tls::Server>,
@@ -269,7 +285,7 @@ impl Reload<'_> {
         }
         let level = settings.log.level;
         let tls = settings.tls.clone();
-        let serving = serving(settings, self.holds, self.names)?;
+        let serving = serving(settings, self.holds, self.restores, self.names)?;
         if let (Some(server), Some(tls)) = (self.tls, &tls) {
             assemble::reload_tls(server, tls)?;
         }

@@ -8,7 +8,7 @@ use ipam_provider::Probe;
 
 use super::output::{complain, say};
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
-use crate::allocation::{Clock, Holds};
+use crate::allocation::{Clock, Holds, Restores};
 use crate::app;
 use crate::http::{details_of, version_of};
 use crate::settings::Settings;
@@ -69,7 +69,8 @@ fn check_certificates(settings: &Settings) -> bool {
 /// Asks the IPAM, and prints what Foreman would be told. A running proxy is not disturbed: the holds here are others.
 async fn check_ipam(settings: Settings) -> Result<bool, CommandError> {
     let holds = Holds::in_memory(Clock::system());
-    let serving = match app::serving(settings, &holds, &HostNames::new(Arc::new(SystemResolver))) {
+    let names = HostNames::new(Arc::new(SystemResolver));
+    let serving = match app::serving(settings, &holds, &Restores::default(), &names) {
         Ok(serving) => serving,
         Err(error) => {
             complain(&with_causes(&error));

@@ -23,7 +23,7 @@ pub use hold::{Ask, Grant, Hold, HoldState, Moment, Offer, RequestMark, Scope, S
 pub use journal::JournalError;
 pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
-pub use place::{Claim, Held, HeldIn, Place, PlaceError};
+pub use place::{Claim, Held, HeldIn, Place, PlaceError, Stepped};
 pub use rules::{Becomes, Removed, Step};
 
 use super::{Clock, Failure, GroupChoice};
