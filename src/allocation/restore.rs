@@ -8,8 +8,9 @@
 //!
 //! That may be one too many, when the request was not rolled back after all: an address that is reserved for no host is found
 //! later, one that two hosts have hurts at once. It goes the way of an addition, and never takes an address that another
-//! host has got or is being offered meanwhile. Of a delete that Foreman rolls back for a reason of its own, nothing can be
-//! known here.
+//! host has got or is being offered meanwhile. What the request has added before the refusal stays in the IPAM, because
+//! Foreman's roll-back does not delete it, and is named in the log. Of what Foreman rolls back for a reason of its own, nothing
+//! can be known here.
 
 mod requests;
 
@@ -26,7 +27,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Failure;
 use super::allocator::Allocator;
-use super::holds::{HoldState, Step};
+use super::holds::{HoldState, Scope, Step};
 use super::lookup::{Found, GroupChoice};
 use super::watch;
 use crate::telemetry::request_id::{self, RequestId};
@@ -53,7 +54,7 @@ enum Outcome {
     Failed(String),
 }
 
-/// One call of a request that has deleted something. Dropped without having been [`accepted`](Self::accepted), it counts as
+/// One call of a request that has deleted or added something. Dropped without having been [`accepted`](Self::accepted), it counts as
 /// refused: it failed, or its caller did not wait.
 #[derive(Debug)]
 #[must_use = "a call that is dropped counts as refused"]
@@ -121,6 +122,9 @@ impl Allocator {
         while let Some(left) = request.until(SILENCE)
             && !is_stopped_within(left, &mut stopping).await
         {}
+        for (scope, address) in request.take_added() {
+            log::warn!("{}", left_over(address, &scope, id));
+        }
         let mut due = request.take_due(&self.restores, id);
         let mut pauses = AGAIN.into_iter();
         loop {
@@ -238,6 +242,13 @@ fn restored(deletion: &Deletion, id: &RequestId) -> String {
     let (Deletion { address, scope, .. }, request) = (deletion, watch::request(Some(id)));
     format!(
         "{address} in {scope} is reserved again as it was: {request} deleted it, and then its new address was refused, so that Foreman keeps this one"
+    )
+}
+
+fn left_over(address: IpAddr, scope: &Scope, id: &RequestId) -> String {
+    let request = watch::request(Some(id));
+    format!(
+        "{address} in {scope} was added by {request} before another address of it was refused, and Foreman most likely does not keep it; delete the reservation if no host uses it"
     )
 }
 

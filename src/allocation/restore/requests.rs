@@ -1,4 +1,4 @@
-//! What each of Foreman's requests has deleted, and what of that is due to be reserved again.
+//! What each of Foreman's requests has deleted and added, and what of that is due to be reserved again.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipam_provider::Reservation;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::runtime::Handle;
 use tokio::sync::watch::{Receiver, Sender};
@@ -15,14 +16,14 @@ use tokio::time::{Instant, timeout_at};
 use crate::allocation::holds::{Scope, Space};
 use crate::telemetry::request_id::{self, RequestId};
 
-/// How long it is remembered what a request has deleted: longer than Foreman takes from a delete to the next address.
+/// How long it is remembered what a request has done: longer than Foreman takes from a delete to the next address.
 const REMEMBERED: Duration = Duration::from_secs(300);
 
-/// More requests than this are not remembered at once.
+/// More requests than this are not remembered at once, but for the last ones.
 const REQUESTS_AT_MOST: u64 = 10_000;
 
-/// More deletions of one request are not remembered, but for the last ones: an edit is of one host.
-const DELETIONS_AT_MOST: usize = 100;
+/// More deletions or additions of one request are not remembered, but for the last ones: an edit is of one host.
+const OF_ONE_AT_MOST: usize = 100;
 
 /// So many requests are waited for at once.
 const WAITING_AT_MOST: u32 = 1000;
@@ -44,7 +45,7 @@ impl Deletion {
     }
 }
 
-/// What requests have deleted, for the life of the process.
+/// What requests have deleted and added, for the life of the process.
 #[derive(Debug, Clone)]
 pub struct Restores(Arc<Inner>);
 
@@ -67,15 +68,15 @@ struct Due {
     is_taken: bool,
 }
 
-/// A request that has deleted something.
+/// A request that has deleted or added something.
 #[derive(Debug)]
 pub(super) struct Request(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     deleted: Vec<Deletion>,
-    /// What it has added; to delete that again is a roll-back.
-    added: Vec<Key>,
+    /// What it has added, and not deleted again.
+    added: Vec<(Arc<Scope>, IpAddr)>,
     under_way: usize,
     last_call: Instant,
     /// Is there a task already that waits for its end?
@@ -85,7 +86,11 @@ struct State {
 impl Default for Restores {
     fn default() -> Self {
         Self(Arc::new(Inner {
-            requests: Cache::builder().max_capacity(REQUESTS_AT_MOST).time_to_live(REMEMBERED).build(),
+            requests: Cache::builder()
+                .max_capacity(REQUESTS_AT_MOST)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_live(REMEMBERED)
+                .build(),
             due: Mutex::default(),
             waiting: Arc::new(Semaphore::new(WAITING_AT_MOST as usize)),
             stopping: Sender::new(false),
@@ -113,39 +118,43 @@ impl Restores {
         let deletion = Deletion { scope: scope.clone(), address, record };
         let request = self.0.requests.get_with(id, Arc::default);
         let mut state = lock(&request.0);
-        let key = deletion.key();
-        let before = state.added.len();
-        state.added.retain(|added| *added != key);
-        if state.added.len() == before {
-            if state.deleted.len() == DELETIONS_AT_MOST {
-                state.deleted.remove(0);
-            }
-            state.deleted.push(deletion);
+        let own = state.added.iter().position(|(of, added)| of.space == scope.space && *added == address);
+        match own {
+            // A roll-back.
+            Some(own) => drop(state.added.remove(own)),
+            None => push(&mut state.deleted, deletion),
         }
     }
 
     /// The request that is being answered has added this.
-    pub(in crate::allocation) fn added(&self, scope: &Scope, address: IpAddr) {
+    pub(in crate::allocation) fn added(&self, scope: &Arc<Scope>, address: IpAddr) {
+        let Some(id) = request_id::current() else { return };
         let key = (scope.space.clone(), address);
-        if let Some(request) = request_id::current().and_then(|id| self.0.requests.get(&id)) {
-            let mut state = lock(&request.0);
+        let request = self.0.requests.get_with(id.clone(), Arc::default);
+        let mut state = lock(&request.0);
+        let is_own = |due: &Due| due.request == id;
+        let was_deleted = state.deleted.iter().any(|deletion| deletion.key() == key);
+        if was_deleted || self.dealt_with(&key, is_own) {
+            // Foreman has undone its delete.
             state.deleted.retain(|deletion| deletion.key() != key);
-            if state.added.len() < DELETIONS_AT_MOST {
-                state.added.push(key.clone());
-            }
+        } else {
+            push(&mut state.added, (scope.clone(), address));
         }
-        self.dealt_with(&key);
     }
 
     /// A delete of this begins: whoever sends it does not keep the address.
     pub(in crate::allocation) fn delete_begins(&self, scope: &Scope, address: IpAddr) {
-        self.dealt_with(&(scope.space.clone(), address));
+        self.dealt_with(&(scope.space.clone(), address), |_| true);
     }
 
-    fn dealt_with(&self, key: &Key) {
-        if lock(&self.0.due).remove(key).is_some() {
-            log::info!("{} is not reserved again: another call deals with it", key.1);
+    fn dealt_with(&self, key: &Key, is_meant: impl Fn(&Due) -> bool) -> bool {
+        let mut due = lock(&self.0.due);
+        if !due.get(key).is_some_and(is_meant) {
+            return false;
         }
+        due.remove(key);
+        log::info!("{} is not reserved again: Foreman deals with it", key.1);
+        true
     }
 
     /// A delete of the request that is being answered has failed: Foreman keeps the host with all of its addresses.
@@ -161,7 +170,7 @@ impl Restores {
         }
     }
 
-    /// A call of a request begins; the request, if it has deleted something.
+    /// A call of a request begins; the request, if it has deleted or added something.
     pub(super) fn begin_call(&self, id: &RequestId) -> Option<Arc<Request>> {
         let request = self.0.requests.get(id)?;
         lock(&request.0).under_way += 1;
@@ -210,7 +219,7 @@ impl Request {
         let mut state = lock(&self.0);
         state.under_way -= 1;
         state.last_call = Instant::now();
-        if !is_refused || state.deleted.is_empty() {
+        if !is_refused || (state.deleted.is_empty() && state.added.is_empty()) {
             return false;
         }
         let deleted = std::mem::take(&mut state.deleted);
@@ -228,6 +237,11 @@ impl Request {
         Some(silence.saturating_sub(state.last_call.elapsed())).filter(|left| !left.is_zero())
     }
 
+    /// What it has added, once.
+    pub(super) fn take_added(&self) -> Vec<(Arc<Scope>, IpAddr)> {
+        std::mem::take(&mut lock(&self.0).added)
+    }
+
     /// What is due of the request. A further refusal needs a task of its own from here on.
     pub(super) fn take_due(&self, restores: &Restores, id: &RequestId) -> Vec<Deletion> {
         let mut state = lock(&self.0);
@@ -241,6 +255,13 @@ impl Request {
             })
             .collect()
     }
+}
+
+fn push<T>(list: &mut Vec<T>, one: T) {
+    if list.len() == OF_ONE_AT_MOST {
+        list.remove(0);
+    }
+    list.push(one);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
