@@ -200,7 +200,7 @@ impl Allocator {
         }
         match self.send(turn, subnet, *address, Requester::from(record.clone()), begun, deadline).await {
             Ok(added) => {
-                added.finish().await;
+                added.answered().await;
                 Ok(Outcome::Restored)
             }
             Err(Failure::AlreadyReserved { .. }) => self.judge_record(subnet, *address, record).await,

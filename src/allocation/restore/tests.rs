@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use ipam_conformance::reference::ReferenceSubject;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
-use ipam_provider::{Guard, Limits, Mac, Provider, Requester, Reservation, Subnet};
+use ipam_provider::{Guard, Limits, Mac, Requester, Reservation, Subnet};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{AGAIN, SILENCE};
 use crate::allocation::holds::{Becomes, Hold, HoldState, Moment, Scope, Step};
-use crate::allocation::{Added, Allocator, Clock, Failure, GroupChoice, Holds, Restores, Rules, Timestamp};
+use crate::allocation::{Allocator, Clock, Failure, GroupChoice, Holds, Restores, Rules, Timestamp};
 use crate::telemetry::request_id::{self, RequestId};
 
 const RULES: Rules = Rules {
@@ -78,8 +78,9 @@ impl Stage {
     }
 
     async fn add(&self, address: IpAddr) -> Result<(), Failure> {
-        let added = self.allocator.add(self.place.prefix, self.group(), address, Requester::default()).await;
-        added.map(Added::answered)
+        let added = self.allocator.add(self.place.prefix, self.group(), address, Requester::default()).await?;
+        added.answered().await;
+        Ok(())
     }
 
     async fn exists(&self, address: IpAddr) -> Result<bool, Failure> {
@@ -199,8 +200,8 @@ async fn an_address_that_another_host_is_offered_is_not_taken() {
     let stage = Stage::start().await;
     stage.ipam.take(&stage.place, stage.place.free(2)[1]).await;
     stage.refused_edit(&RequestId::random()).await;
-    let next = |number| stage.allocator.next_ip(stage.place.prefix, &stage.group(), Some(mac(number)), None).await;
-    assert_eq!(next(7).await.expect("the last one"), stage.address);
+    let offered = stage.allocator.next_ip(stage.place.prefix, &stage.group(), Some(mac(7)), None).await;
+    assert_eq!(offered.expect("the last one"), stage.address);
     sleep(OVER).await;
     assert_eq!((stage.record().await, stage.state().await), (None, Some(HoldState::Offered)));
     let others = request_id::scope(RequestId::random(), stage.add(stage.address)).await;
@@ -276,12 +277,12 @@ fn only_an_address_that_no_other_host_has_to_do_with_is_begun() {
         event: at.event,
         confirmed: at.now,
     };
+    use HoldState::{Adding, Offered, Released, Reserved, Unanswered};
     let is_begun = |there: Option<Hold>, mac| {
         let step = Step::BeginRestore { mac, at_least: Duration::from_secs(30) };
-        matches!(step.apply(&scope, there.as_ref(), at), Becomes::Held(hold) if hold.state == HoldState::Adding)
+        matches!(step.apply(&scope, there.as_ref(), at), Becomes::Held(hold) if hold.state == Adding)
     };
     let (own, other) = (Some(mac(1)), Some(mac(2)));
-    use HoldState::{Adding, Offered, Released, Reserved, Unanswered};
     for (there, mac, expected) in [
         (None, own, true),
         (Some(hold(Released, own)), own, true),
