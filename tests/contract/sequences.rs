@@ -26,7 +26,7 @@ struct Case {
     ipam_only: &'static [u32],
     /// What is reserved again.
     restored: &'static [u32],
-    /// What the log says besides: level, the address that the line begins with, and a part of the line.
+    /// What the log says besides: level, the address that the line names, and a part of the line.
     said: &'static [(&'static str, u32, &'static str)],
 }
 
@@ -389,11 +389,11 @@ impl<'a> Site<'a> {
         ipam.retain(|address| !self.ips(&TAKEN).contains(address));
         let lines = self.server.log().lines();
         let is_said = |level: &str, address: IpAddr, text: &str| {
-            let begins = |line: &str| match level {
+            let names = |line: &str| match level {
                 "I" => line.contains(&format!("/{address} with 20")),
-                _ => line.contains(&format!("] {address} ")) || line.contains(&format!(", {address} ")),
+                _ => line.contains(&format!(" {address} ")),
             };
-            lines.iter().any(|line| line.contains(&format!("[{level}]")) && line.contains(text) && begins(line))
+            lines.iter().any(|line| line.contains(&format!("[{level}]")) && line.contains(text) && names(line))
         };
         let numbers = (1..=BROADCAST).chain(101..103).chain(201..255);
         let restored =

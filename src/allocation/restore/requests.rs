@@ -164,7 +164,7 @@ impl Restores {
         let deleted: Vec<String> = deleted.iter().map(|one| format!("{} in {}", one.address, one.scope)).collect();
         if !deleted.is_empty() {
             log::warn!(
-                "{} deleted before the delete of {address} failed in the same request: if these are addresses of one host, Foreman keeps the host with all of them. Delete the host again, or add them to the IPAM again",
+                "The delete of {address} failed after that of {} in the same request: if these are addresses of one host, Foreman keeps the host with all of them. Delete the host again, or add what is deleted to the IPAM again",
                 deleted.join(", ")
             );
         }
