@@ -18,8 +18,10 @@ const AT_ONCE: usize = 4;
 pub(in crate::cli) struct Inventory {
     /// By prefix, each once.
     pub(in crate::cli) subnets: Vec<ForemanSubnet>,
-    /// What contradicts itself, in words.
+    /// What cannot be imported, in words.
     pub(super) odd: Vec<String>,
+    /// Addresses that several hosts have, such as those of a service that moves between them; the first host counts.
+    pub(super) shared: Vec<String>,
     /// How many addresses of hosts are in none of the subnets.
     pub(super) elsewhere: usize,
 }
@@ -128,9 +130,10 @@ impl Inventory {
             None => {
                 around.addresses.insert(address, by);
             }
-            Some(other) if *other == by => {}
+            // A bond and its interfaces, for example.
+            Some(other) if other.hostname == by.hostname => {}
             Some(other) => {
-                self.odd.push(format!("{address} is that of {} and of {} in Foreman", named(other), named(&by)));
+                self.shared.push(format!("{address} is that of {} and of {} in Foreman", named(other), named(&by)));
             }
         }
     }
@@ -267,6 +270,7 @@ mod tests {
                 interface(serde_json::json!({"ip": "172.16.0.1"})),
                 interface(serde_json::json!({"ip": "nonsense"})),
                 interface(serde_json::json!({"name": "b.example.com", "ip": "10.1.0.5"})),
+                interface(serde_json::json!({"identifier": "bond0", "mac": "52:54:00:00:00:02", "ip": "10.1.0.5"})),
             ],
         );
         let addresses = |position: usize| {
@@ -277,12 +281,10 @@ mod tests {
         assert_eq!(addresses(1), ["10.1.0.5 a.example.com (52:54:00:00:00:01)", "10.1.0.7 a.example.com (no MAC)"]);
         assert_eq!(addresses(2), ["2001:db8::5 a.example.com (52:54:00:00:00:01)"]);
         assert_eq!(inventory.elsewhere, 1);
+        assert_eq!(inventory.odd, ["nonsense of a.example.com in Foreman is no IP address"]);
         assert_eq!(
-            inventory.odd,
-            [
-                "nonsense of a.example.com in Foreman is no IP address",
-                "10.1.0.5 is that of a.example.com (52:54:00:00:00:01) and of b.example.com (no MAC) in Foreman",
-            ]
+            inventory.shared,
+            ["10.1.0.5 is that of a.example.com (52:54:00:00:00:01) and of b.example.com (no MAC) in Foreman",]
         );
     }
 

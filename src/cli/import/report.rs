@@ -63,6 +63,9 @@ impl Report {
         for odd in &inventory.odd {
             self.failed(Kind::Address, odd);
         }
+        for shared in &inventory.shared {
+            self.differs(Kind::Address, shared);
+        }
         for line in &self.lines {
             say(shown(line));
         }
