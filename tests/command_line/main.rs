@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `groups`, `subnets`, `addresses` | the commands that manage records |
 //! | `transfer` | import and export |
+//! | `from_foreman` | importing what a Foreman has |
 //! | `setup` | writing the settings, with questions and without |
 //! | `registration` | telling a Foreman of the proxy |
 //! | `check_file` | one file of settings alone |
@@ -25,6 +26,7 @@ mod check_file;
 mod check_running;
 mod demo;
 mod foreman;
+mod from_foreman;
 mod groups;
 mod holds;
 mod http;

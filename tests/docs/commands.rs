@@ -120,7 +120,7 @@ fn carry_out(machine: &mut Machine, command: &str, at: &str) {
         Way::Unregisters => {
             knows_the_proxy(machine, at);
             let out = succeeds(machine, command, &[], at);
-            assert_eq!(out, format!("removed       {HOST}-ipam at {}\n", machine.url()), "{at}");
+            assert!(out.ends_with(&format!("removed       {HOST}-ipam at {}\n", machine.url())), "{at}\n{out}");
             assert_eq!(machine.foreman.records(), [], "{at}");
         }
         Way::Refused(text) => {

@@ -26,6 +26,7 @@ class foreman_ipam_proxy::config {
     'bind_host'             => $foreman_ipam_proxy::bind_host,
     'http_port'             => $foreman_ipam_proxy::http_port,
     'foreman_url'           => $foreman_ipam_proxy::foreman_url,
+    'proxy_url'             => $foreman_ipam_proxy::registered_url,
     'foreman_ssl_ca'        => $foreman_ipam_proxy::foreman_ssl_ca,
     'foreman_version'       => $foreman_ipam_proxy::foreman_version,
     'log_file'              => $foreman_ipam_proxy::log_file,

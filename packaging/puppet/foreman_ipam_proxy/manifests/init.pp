@@ -122,7 +122,7 @@
 # @param registered_name
 #   The proxy's name in Foreman. No other Smart Proxy may have it, such as the Ruby one on the same host.
 # @param registered_url
-#   The address by which Foreman calls the proxy. The default is made of the host's name and the port.
+#   The address by which Foreman calls the proxy, proxy_url in its settings. The default is made of the host's name and the port.
 # @param oauth_consumer_key
 #   The OAuth consumer key of Foreman's API. On the host of Foreman it is found without.
 # @param oauth_consumer_secret
