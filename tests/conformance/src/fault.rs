@@ -26,6 +26,9 @@ pub enum Fault {
     EmptyError,
     /// Each request is answered with 200 and JSON of another shape that holds [`RAW_BODY`]. Writes take effect.
     WrongJson,
+    /// Each request is answered with 404 and JSON that holds [`RAW_BODY`], as a gateway does that does not know the path.
+    /// Writes take no effect.
+    NoApi,
     /// Nothing listens at the IPAM's address.
     Gone,
 }
@@ -36,7 +39,8 @@ impl Fault {
     /// Every failure of the connection and every 5xx, whatever the body, is [`Unavailable`](ErrorKind::Unavailable): it
     /// may pass, and after a write it leaves open what became of it. [`Slow`](Fault::Slow) becomes
     /// [`TimedOut`](ErrorKind::TimedOut) in the layer that limits time, since providers do not. After
-    /// [`UnauthenticatedOnce`](Fault::UnauthenticatedOnce) a provider with a session may log in again and succeed.
+    /// [`UnauthenticatedOnce`](Fault::UnauthenticatedOnce) a provider with a session may log in again and succeed. A
+    /// collection that is not there ([`NoApi`](Fault::NoApi)) is a wrong URL, not an absent record.
     pub fn expected_kind(self) -> ErrorKind {
         match self {
             Self::Slow => ErrorKind::TimedOut,
@@ -48,7 +52,7 @@ impl Fault {
             | Self::EmptyError
             | Self::Gone => ErrorKind::Unavailable,
             Self::UnauthenticatedOnce => ErrorKind::Unauthenticated,
-            Self::WrongJson => ErrorKind::Unexpected,
+            Self::WrongJson | Self::NoApi => ErrorKind::Unexpected,
         }
     }
 
