@@ -9,8 +9,8 @@ use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::settings::{Section, Setting};
 use ipam_provider::{Provider, Surroundings};
 use ipam_provider_netbox::REGISTRATION;
-use ipam_simulators::Server;
 use ipam_simulators::netbox::{MAC_FIELD, Netbox, TOKEN, Token, Version};
+use ipam_simulators::{Ipam, Request, Response, Server};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
@@ -42,6 +42,18 @@ impl Running {
         Self { netbox, server, provider }
     }
 
+    /// A simulator behind a front end that answers some requests in its place.
+    pub(crate) fn behind(
+        netbox: Netbox,
+        settings: Value,
+        answer: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static,
+    ) -> Self {
+        let netbox = Arc::new(netbox);
+        let server = Server::start(Arc::new(FrontEnd { netbox: netbox.clone(), answer }));
+        let provider = provider(&server.url(), settings);
+        Self { netbox, server, provider }
+    }
+
     /// The server's thread needs a moment to stop listening, and to begin again.
     async fn until_listening(&self, listens: bool) {
         let address = self.server.url().replace("http://", "");
@@ -53,6 +65,25 @@ impl Running {
     /// A simulator with the suite's seed, and a provider with the settings of the Ruby plugin and a field for MACs.
     pub(crate) fn seeded(version: Version) -> Self {
         Self::start(Netbox::seeded(&Seed::standard(), version), with_mac())
+    }
+}
+
+struct FrontEnd<F> {
+    netbox: Arc<Netbox>,
+    answer: F,
+}
+
+impl<F: Fn(&Request) -> Option<Response> + Send + Sync + 'static> Ipam for FrontEnd<F> {
+    fn answer(&self, request: &Request) -> Response {
+        (self.answer)(request).unwrap_or_else(|| self.netbox.answer(request))
+    }
+
+    fn is_write(&self, request: &Request) -> bool {
+        self.netbox.is_write(request)
+    }
+
+    fn session_expired(&self) -> Response {
+        self.netbox.session_expired()
     }
 }
 
