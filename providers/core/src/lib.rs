@@ -12,6 +12,7 @@ mod group;
 pub mod http;
 pub mod layers;
 mod mac;
+pub mod pem;
 mod prefix;
 mod provider;
 mod registration;

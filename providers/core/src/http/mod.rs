@@ -6,10 +6,12 @@
 
 mod answer;
 mod client;
+mod files;
 mod settings;
 
 pub use answer::Answer;
 pub use client::{HeaderValue, HttpClient, Method, Request};
+pub use files::authorities;
 pub use settings::HttpSettings;
 
 /// What to do about trouble that may pass.
