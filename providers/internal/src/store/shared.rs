@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::file::{Access, open};
+use super::file::{Access, Draft, is_there, open};
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{Reading, Result, Store, Writing};
@@ -12,6 +12,8 @@ use super::{Reading, Result, Store, Writing};
 pub struct SharedStore {
     writer: Writer,
     readers: Readers,
+    /// Removed after the connections above are closed.
+    _stand_in: Option<Draft>,
 }
 
 impl SharedStore {
@@ -21,8 +23,26 @@ impl SharedStore {
     /// Those of [`Store::open_or_create`].
     pub fn open_or_create(path: &Path) -> Result<Self> {
         drop(Store::open_or_create(path)?);
+        Self::of(path, None)
+    }
+
+    /// As [`open_or_create`](Self::open_or_create), but where there is no such file, an empty store beside it is used, and
+    /// is removed with this value.
+    ///
+    /// # Errors
+    /// Those of [`open_or_create`](Self::open_or_create).
+    pub fn open_or_stand_in(path: &Path) -> Result<Self> {
+        if is_there(path)? {
+            return Self::of(path, None);
+        }
+        let draft = Draft::empty_store(path)?;
+        let path = draft.path().to_owned();
+        Self::of(&path, Some(draft))
+    }
+
+    fn of(path: &Path, stand_in: Option<Draft>) -> Result<Self> {
         let writer = Writer::start(open(path, Access::Write)?)?;
-        Ok(Self { writer, readers: Readers::new(path.to_owned()) })
+        Ok(Self { writer, readers: Readers::new(path.to_owned()), _stand_in: stand_in })
     }
 
     /// Reads; all of `work` sees one state of the store, which has in it every write that was answered before.
