@@ -5,7 +5,9 @@
 
 mod assemble;
 mod listen;
+mod rehearsal;
 mod restart_only;
+mod sockets;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,13 +25,17 @@ use crate::telemetry::{self, Telemetry, with_causes};
 use crate::tls;
 use crate::trust::{HostNames, SystemResolver};
 
-pub use assemble::serving;
+pub use assemble::{Purpose, serving};
 pub use listen::{Bound, control_socket};
+pub use rehearsal::{check_state_directory, rehearse};
 
 use restart_only::RestartOnly;
 
 /// How often ended holds are removed and the journal is looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
+
+/// How often certificates and revocation lists that end soon are logged.
+const WARN_OF_DATES_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What systemd shows while all is well.
 const SERVING: &str = "Serving";
@@ -114,7 +120,7 @@ impl App {
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
-        let serving = serving(settings, &holds, &names)?;
+        let serving = serving(settings, &holds, &names, Purpose::Serve)?;
         serving.allocator.watch_unanswered();
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
@@ -165,6 +171,7 @@ impl App {
         let handle = server.handle();
         let mut serving = actix_web::rt::spawn(server);
         let tidying = actix_web::rt::spawn(tidy(holds.clone()));
+        let warning = tls.clone().map(|tls| actix_web::rt::spawn(warn_of_dates(tls)));
         let reload = Reload {
             directory: &directory,
             telemetry: &telemetry,
@@ -204,6 +211,7 @@ impl App {
         service_manager.stopping();
         stop(&handle).await;
         tidying.abort();
+        warning.inspect(actix_web::rt::task::JoinHandle::abort);
         bound.remove_control_socket();
         serving.await.map_err(std::io::Error::other)?
     }
@@ -231,6 +239,13 @@ async fn tidy(holds: Arc<Holds>) {
         if actix_web::rt::task::spawn_blocking(move || holds.tidy()).await.is_err() {
             log::error!("Removing ended holds failed; it is tried again in {} seconds", TIDY_EVERY.as_secs());
         }
+    }
+}
+
+async fn warn_of_dates(tls: tls::Server) {
+    loop {
+        actix_web::rt::time::sleep(WARN_OF_DATES_EVERY).await;
+        assemble::warn_of_dates(&tls);
     }
 }
 
@@ -270,7 +285,7 @@ impl Reload<'_> {
         }
         let level = settings.log.level;
         let tls = settings.tls.clone();
-        let serving = serving(settings, self.holds, self.names)?;
+        let serving = serving(settings, self.holds, self.names, Purpose::Serve)?;
         if let (Some(server), Some(tls)) = (self.tls, &tls) {
             assemble::reload_tls(server, tls)?;
         }

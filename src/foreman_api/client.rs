@@ -1,12 +1,11 @@
 //! One call of Foreman's API: its credentials, its limits, and what an answer means.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipam_provider::settings::Secret;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Certificate, Client, Method, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -93,15 +92,8 @@ impl Foreman {
             .timeout(ANSWER)
             .no_proxy();
         for file in authorities {
-            let unusable = |why: String| {
-                Error::Unusable(format!("{} cannot be used ({why}); name a PEM file of certificates", file.display()))
-            };
-            let pem = fs::read(file).map_err(|error| unusable(error.to_string()))?;
-            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(with_causes(&error)))?;
-            if certificates.is_empty() {
-                return Err(unusable("it has none".to_owned()));
-            }
-            builder = builder.tls_certs_merge(certificates);
+            let certificates = ipam_provider::http::authorities(file);
+            builder = builder.tls_certs_merge(certificates.map_err(|error| Error::Unusable(with_causes(&error)))?);
         }
         let client = builder.build();
         let client = client.map_err(|error| Error::Unusable(format!("no TLS client: {}", with_causes(&error))))?;

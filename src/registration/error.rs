@@ -103,6 +103,12 @@ pub(super) fn advice(messages: &[String], proxy: &str) -> Option<String> {
         format!(
             "The proxy's certificate is not for the host in {proxy}: register a name that is in it, with --proxy-url."
         )
+    } else if says(&["alert certificate expired"]) {
+        "Foreman's certificate has expired, or the revocation list in ssl_crl_file has: have it renewed.".to_owned()
+    } else if says(&["alert certificate revoked"]) {
+        "Foreman's certificate is revoked in ssl_crl_file: have another one issued.".to_owned()
+    } else if says(&["alert unsupported certificate"]) {
+        "Foreman's certificate is not for clients: have one issued whose extended key usage has clientAuth.".to_owned()
     } else if says(&["alert unknown ca", "alert certificate", "alert bad certificate", "alert handshake"]) {
         "The proxy does not accept Foreman's certificate: ssl_ca_file in settings.yml must have the CA that signed it."
             .to_owned()
@@ -163,6 +169,9 @@ mod tests {
                 "--proxy-url",
             ),
             ("[OpenSSL::SSL::SSLError]: SSL_read: tlsv1 alert unknown ca", "does not accept Foreman's certificate"),
+            ("[OpenSSL::SSL::SSLError]: SSL_read: sslv3 alert certificate expired", "certificate has expired"),
+            ("[OpenSSL::SSL::SSLError]: SSL_read: ssl/tls alert certificate revoked", "have another one issued"),
+            ("[OpenSSL::SSL::SSLError]: SSL_read: sslv3 alert unsupported certificate", "has clientAuth"),
             ("[Errno::EACCES]: Permission denied - connect(2)", "SELinux"),
             ("[RestClient::InternalServerError]: 500 Internal Server Error", "/v2/features"),
         ];

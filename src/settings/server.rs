@@ -99,6 +99,10 @@ impl Server {
         }
         let right = "write '*', 'localhost', an IP address or a host name, or a list of these";
         let bind = section.read("bind_host", right, bind_hosts);
+        if section.has("bind_host") && !is_given(section, "bind_host") {
+            // It would mean "not set", and so every address.
+            section.problem("bind_host", "is an empty text, which could mean every address or none", right);
+        }
         let right = "write http:// or https:// and the host, without user and password";
         let foreman_url = section.read("foreman_url", right, |value| value.as_str().and_then(web_url));
         let proxy_url = section.read("proxy_url", right, |value| value.as_str().and_then(web_url));
@@ -305,6 +309,12 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_place_to_listen_is_a_fault() {
+        insta::assert_snapshot!(wrong(json!({"bind_host": ""})), @"test.yml: bind_host is an empty text, which could mean every address or none; write '*', 'localhost', an IP address or a host name, or a list of these");
+        assert_eq!(right(json!({"bind_host": null})).bind, [BindHost::All]);
+    }
+
+    #[test]
     fn trusted_hosts_tell_everybody_nobody_and_some_apart() {
         let trusted = |value: Value| right(json!({"trusted_hosts": value})).trusted_hosts;
         assert_eq!(trusted(Value::Null), None);
@@ -368,7 +378,7 @@ mod tests {
     #[test]
     fn threads_and_time_to_end_have_limits() {
         assert_eq!(right(json!({"workers": 512, "shutdown_seconds": 0})).workers.get(), 512);
-        insta::assert_snapshot!(wrong(json!({"workers": 0, "shutdown_seconds": 301, "forward_verify": "no"})), @r"
+        insta::assert_snapshot!(wrong(json!({"workers": 0, "shutdown_seconds": 301, "forward_verify": "never"})), @r"
         test.yml: workers has a value that cannot be used; write a whole number from 1 to 512
         test.yml: forward_verify has a value that cannot be used; write true or false
         test.yml: shutdown_seconds has a value that cannot be used; write a whole number from 0 to 300

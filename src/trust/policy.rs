@@ -34,6 +34,9 @@ pub enum Refusal {
     /// No certificate, and one with a certain name is needed.
     #[error("could not read client cert from environment")]
     NoCertificateToName,
+    /// The certificate was good when the connection was made. ssl_ca_file or ssl_crl_file has been replaced since.
+    #[error("The client certificate is not accepted any more; connect again with another one")]
+    NoLongerAccepted,
     /// The certificate has no name that could be on the list.
     #[error("could not read CN from the client certificate")]
     NoName,

@@ -282,7 +282,7 @@ fn foremans_certificate_is_verified() {
     let other_name = place.as_admin(&["register", "--foreman-url", &number]);
     assert!(refused(&other_name).contains("is for another name"), "{other_name:?}");
     let no_file = place.as_admin(&["register", "--foreman-ca", "/nonexistent.pem"]);
-    assert!(refused(&no_file).contains("/nonexistent.pem cannot be used"), "{no_file:?}");
+    assert!(refused(&no_file).contains("/nonexistent.pem cannot be read"), "{no_file:?}");
 }
 
 #[test]

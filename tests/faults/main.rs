@@ -6,6 +6,7 @@
 //! | `garbage` | bytes that no client of ours sends |
 //! | `slow` | clients that never finish |
 //! | `idle` | thousands of connections that say nothing |
+//! | `clients` | certificates of clients that are, or become, of no use |
 //! | `kill` | `kill -9` in the middle of the work, again and again, and what is found afterwards |
 //! | `disk` | a state directory that is missing, in use, damaged or full |
 //! | `signals` | log rotation and the end of the process |
@@ -21,6 +22,7 @@
 
 #![cfg(feature = "internal")]
 
+mod clients;
 mod disk;
 mod fatal;
 mod garbage;

@@ -73,7 +73,7 @@ fn from_settings(directory: &Path, providers: &[Registration]) -> Result<Located
             settings.provider.name
         )));
     }
-    let surroundings = Surroundings { state_directory: settings.server.state_directory };
+    let surroundings = Surroundings { state_directory: settings.server.state_directory, may_create: false };
     match (settings.provider.plan)(&surroundings) {
         Err(answer) => {
             let path = std::error::Error::source(&answer).and_then(|source| source.downcast_ref::<FoundAt>());

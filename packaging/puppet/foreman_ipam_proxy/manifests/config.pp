@@ -17,6 +17,7 @@ class foreman_ipam_proxy::config {
     'ssl_certificate'       => $foreman_ipam_proxy::ssl_certificate,
     'ssl_private_key'       => $foreman_ipam_proxy::ssl_private_key,
     'ssl_ca_file'           => $foreman_ipam_proxy::ssl_ca_file,
+    'ssl_crl_file'          => $foreman_ipam_proxy::ssl_crl_file,
     'https_port'            => $foreman_ipam_proxy::https_port,
     'tls_disabled_versions' => $foreman_ipam_proxy::tls_disabled_versions,
     'ssl_disabled_ciphers'  => $foreman_ipam_proxy::ssl_disabled_ciphers,

@@ -42,6 +42,8 @@
 #   The private key of the certificate, PEM.
 # @param ssl_ca_file
 #   Who signed the certificates of those that may call, PEM.
+# @param ssl_crl_file
+#   The revocation lists of those that ssl_ca_file names, PEM, such as /etc/puppetlabs/puppet/ssl/crl.pem.
 # @param https_port
 #   The port for HTTPS.
 # @param tls_disabled_versions
@@ -141,6 +143,7 @@ class foreman_ipam_proxy (
   Optional[Foreman_ipam_proxy::Absolutepath] $ssl_certificate = undef,
   Optional[Foreman_ipam_proxy::Absolutepath] $ssl_private_key = undef,
   Optional[Foreman_ipam_proxy::Absolutepath] $ssl_ca_file = undef,
+  Optional[Foreman_ipam_proxy::Absolutepath] $ssl_crl_file = undef,
   Foreman_ipam_proxy::Port $https_port = 8443,
   Optional[Array[Foreman_ipam_proxy::Tlsversion]] $tls_disabled_versions = undef,
   Optional[Array[Pattern[/\A[A-Za-z0-9_-]+\z/]]] $ssl_disabled_ciphers = undef,

@@ -1,14 +1,13 @@
 //! The HTTP client of a provider: one pool of connections, within the limits of the settings.
 
 use std::fmt;
-use std::fs;
-use std::path::Path;
 
 use reqwest::header::{HeaderMap, HeaderName};
-use reqwest::{Certificate, Identity, Proxy, Url, redirect};
+use reqwest::{Proxy, Url, redirect};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use super::files::{authorities, identity, unusable};
 use super::{Answer, HttpSettings, TELL_IF_IT_LASTS};
 use crate::{Error, ErrorKind, Result};
 
@@ -40,12 +39,10 @@ impl HttpClient {
             .cookie_store(true)
             .no_proxy();
         if let Some(file) = &settings.ca_file {
-            let certificates = Certificate::from_pem_bundle(&read(file)?).map_err(|error| unusable(file, error))?;
-            builder = builder.tls_certs_merge(certificates);
+            builder = builder.tls_certs_merge(authorities(file).map_err(unusable)?);
         }
         if let Some((certificate, key)) = &settings.identity {
-            let identity = Identity::from_pkcs8_pem(&read(certificate)?, &read(key)?);
-            builder = builder.identity(identity.map_err(|error| unusable(certificate, error))?);
+            builder = builder.identity(identity(certificate, key)?);
         }
         if !settings.verify_tls {
             log::warn!("verify_tls is off: whoever answers for {what} is believed. Set ca_file instead");
@@ -162,12 +159,4 @@ impl HttpClient {
         };
         Error::new(kind, format!("{text}. {TELL_IF_IT_LASTS}")).because(error.without_url())
     }
-}
-
-fn read(file: &Path) -> Result<Vec<u8>> {
-    fs::read(file).map_err(|error| unusable(file, error))
-}
-
-fn unusable(file: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Rejected, format!("{} cannot be used; name a PEM file", file.display())).because(error)
 }

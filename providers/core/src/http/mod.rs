@@ -6,11 +6,13 @@
 
 mod answer;
 mod client;
+mod files;
 mod rows;
 mod settings;
 
 pub use answer::Answer;
 pub use client::{HeaderValue, HttpClient, Method, Request};
+pub use files::authorities;
 pub use rows::{Page, ROWS_AT_MOST, Rows, all_rows};
 pub use settings::HttpSettings;
 

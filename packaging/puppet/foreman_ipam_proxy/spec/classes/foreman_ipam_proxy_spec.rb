@@ -49,7 +49,7 @@ describe 'foreman_ipam_proxy' do
         'trusted_hosts' => ['foreman.example.com'], 'bind_host' => ['192.0.2.1', '2001:db8::1'], 'http_port' => 8000,
         'dns_resolv_timeouts' => [5, 0.5], 'forward_verify' => false, 'tls_disabled_versions' => ['1.2'], 'foreman_version' => '3.13',
         'log_file' => '/var/log/foreman-ipam-proxy/proxy.log', 'log_level' => 'DEBUG', 'enabled' => 'https', 'hold_seconds' => 600,
-        'legacy' => 'foreman-2.1', 'internal' => { 'store' => '/srv/ipam.sqlite' }
+        'legacy' => 'foreman-2.1', 'ssl_crl_file' => '/ssl/crl.pem', 'internal' => { 'store' => '/srv/ipam.sqlite' }
       )
     end
 
@@ -58,7 +58,8 @@ describe 'foreman_ipam_proxy' do
         https.merge(
           'https_port' => 8443, 'trusted_hosts' => ['foreman.example.com'], 'bind_host' => ['192.0.2.1', '2001:db8::1'],
           'http_port' => 8000, 'dns_resolv_timeouts' => [5, 0.5], 'forward_verify' => false, 'tls_disabled_versions' => ['1.2'],
-          'foreman_version' => '3.13', 'log_file' => '/var/log/foreman-ipam-proxy/proxy.log', 'log_level' => 'DEBUG'
+          'foreman_version' => '3.13', 'log_file' => '/var/log/foreman-ipam-proxy/proxy.log', 'log_level' => 'DEBUG',
+          'ssl_crl_file' => '/ssl/crl.pem'
         )
       )
       expect(external).to eq(
