@@ -8,7 +8,7 @@ use ipam_provider::{Error, ErrorKind, GroupName, Provider, Requester, Reservatio
 use super::inventory::{ForemanSubnet, Inventory, difference, named};
 use super::report::{Kind, Report};
 use crate::allocation::{Clock, GroupChoice, Holds};
-use crate::app;
+use crate::app::{self, Purpose};
 use crate::cli::CommandError;
 use crate::http::Serving;
 use crate::settings::Settings;
@@ -24,7 +24,8 @@ pub(super) async fn import(
 ) -> Result<Report, CommandError> {
     // As for `check`: a running proxy is not disturbed, the holds here are others.
     let holds = Arc::new(Holds::in_memory(Clock::system()));
-    let serving = app::serving(settings, &holds, &HostNames::new(Arc::new(SystemResolver)));
+    let purpose = if is_dry_run { Purpose::Check } else { Purpose::Serve };
+    let serving = app::serving(settings, &holds, &HostNames::new(Arc::new(SystemResolver)), purpose);
     let serving = serving.map_err(|error| CommandError::failed(with_causes(&error)))?;
     let mut import = Import { serving, group: GroupChoice::of(group), is_dry_run, report: Report::default() };
     for subnet in &inventory.subnets {

@@ -152,6 +152,10 @@ async fn check(stage: &Stage, fault: Fault) -> CaseResult {
         _ => stage.provider.clone(),
     };
     inject(stage, fault).await?;
+    if fault == Fault::Gone {
+        // A connection that was kept open may only now be seen to have ended.
+        let _ = provider.reservation(&place.subnet, place.seeded.free(1)[0]).await;
+    }
     if !fault.spares_reads() {
         check_reads(provider.as_ref(), &place, fault).await;
     }
