@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipam_conformance::{Fault, Role};
-use ipam_provider::{ErrorKind, Provider, Requester};
+use ipam_provider::{ErrorKind, Guard, Limits, Provider, Requester};
 use ipam_simulators::phpipam::{CODE, CODE_APP, Lock, PASSWORD, READ_ONLY_APP, Scheme, USER, Version};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -54,6 +54,26 @@ async fn an_expired_token_is_renewed_within_the_call() {
     let address = fixture.seeded(Role::Empty).free(1)[0];
     fixture.provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
     assert_eq!(logins(&fixture.requests()), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_calls_under_way_meet_an_expired_token() {
+    const CALLERS: usize = 64;
+    let fixture = Fixture::new();
+    fixture.provider.groups().await.expect("groups");
+    fixture.requests();
+    fixture.ipam.expire(USER);
+    let limits = Limits { attempt: Duration::from_secs(10), read_attempts: 1 };
+    let guard = Arc::new(Guard::new(fixture.provider.clone(), limits));
+    let ask = |guard: Arc<Guard>| async move { guard.groups().await };
+    for outcome in (0..CALLERS).map(|_| ask(guard.clone())).collect::<JoinSet<_>>().join_all().await {
+        outcome.expect("groups");
+    }
+    let requests = fixture.requests();
+    assert_eq!(logins(&requests), 1);
+    // Those that waited for their turn take the new token.
+    let refused = requests.len() - CALLERS - 1;
+    assert!(refused <= guard.max_parallel().expect("a limit"), "{refused} were refused");
 }
 
 #[tokio::test]
