@@ -13,8 +13,8 @@ impl Phpipam {
     /// Computed from the used ones. What their list does not tell, the note of the subnet does.
     pub(crate) async fn free(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
         let is_careful = subnet.id.note() == ASK_FIRST;
-        if is_careful && self.first_free(subnet).await?.is_none() && self.row_of(subnet).await?.is_full.0 {
-            return Err(marked_as_full(subnet));
+        if is_careful && self.first_free(subnet).await?.is_none() {
+            self.check_mark(subnet).await?;
         }
         match self.used(subnet).await {
             Ok(used) => Ok(unused(subnet, query, &used)),
@@ -22,6 +22,15 @@ impl Phpipam {
             Err(Failure::Silent) => self.walk(subnet, query).await,
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    /// An error if the subnet is marked as full: phpIPAM gives out no address of it then, although some may be free.
+    pub(crate) async fn check_mark(&self, subnet: &Subnet) -> Result<()> {
+        if !self.row_of(subnet).await?.is_full.0 {
+            return Ok(());
+        }
+        let text = format!("Subnet {subnet} is marked as full in {WHAT}. Remove the mark there, or use another subnet");
+        Err(Error::new(ErrorKind::Rejected, text))
     }
 
     /// The lowest free address as phpIPAM sees it, which knows of subnets that are marked as full or contain subnets.
@@ -68,12 +77,6 @@ fn unused(subnet: &Subnet, query: FreeQuery<'_>, used: &AddressSet) -> Vec<IpAdd
 /// For operations on a subnet that was found before.
 pub(crate) fn gone(subnet: &Subnet) -> Error {
     Error::new(ErrorKind::NotFound, format!("Subnet {subnet} is no longer in {WHAT}"))
-}
-
-/// phpIPAM gives out no address of such a subnet, although some may be free.
-fn marked_as_full(subnet: &Subnet) -> Error {
-    let text = format!("Subnet {subnet} is marked as full in {WHAT}. Remove the mark there, or use another subnet");
-    Error::new(ErrorKind::Rejected, text)
 }
 
 /// phpIPAM gives out no address of such a subnet.

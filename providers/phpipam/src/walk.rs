@@ -51,7 +51,10 @@ impl Walks {
 impl Phpipam {
     /// What is found is free and ascending, but may be less than there is, and lower ones may be free too.
     pub(crate) async fn walk(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
-        let Some(first) = self.first_free(subnet).await? else { return Ok(Vec::new()) };
+        let Some(first) = self.first_free(subnet).await? else {
+            self.check_mark(subnet).await?;
+            return Ok(Vec::new());
+        };
         log::warn!(
             "{WHAT} cannot list the addresses of subnet {subnet}, so each is asked for. Raise memory_limit in its php.ini"
         );

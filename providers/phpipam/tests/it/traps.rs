@@ -324,6 +324,25 @@ async fn a_walk_that_finds_nothing_says_why_and_the_next_one_goes_on() {
 }
 
 #[tokio::test]
+async fn a_subnet_that_is_too_large_to_list_may_be_full_or_marked_as_full() {
+    let fixture = Fixture::new();
+    let (seeded, subnet) = (fixture.seeded(Role::Full), fixture.subnet(Role::Full).await);
+    fixture.ipam.set_rows_at_most(2);
+    assert!(fixture.free(&subnet, 5, &[]).await.expect("an answer").is_empty());
+    fixture.ipam.mark_full(seeded, true);
+    let error = fixture.free(&subnet, 5, &[]).await.expect_err("a refusal");
+    assert!(error.to_string().contains("is marked as full in phpIPAM"), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_of_megabytes_is_read() {
+    let fixture = Fixture::new();
+    let subnet = crowded(&fixture, &[1..7, 8..6_000]).await;
+    assert_eq!(fixture.free(&subnet, 2, &[]).await.expect("addresses"), [host(7), host(6_000)]);
+    assert_eq!(fixture.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_subnet_that_was_walked_through_to_its_end_is_full() {
     let fixture = Fixture::new();
     let (seeded, subnet) = (fixture.seeded(Role::Wide), fixture.subnet(Role::Wide).await);
