@@ -184,7 +184,7 @@ impl Walk<'_> {
     }
 }
 
-/// The address that is so many higher; `None` beyond the last one.
+/// The address `step` above this one; `None` beyond the last one.
 fn above(address: IpAddr, step: u128) -> Option<IpAddr> {
     Some(match address {
         IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits().checked_add(u32::try_from(step).ok()?)?).into(),
