@@ -40,11 +40,12 @@ impl Walks {
         self.entries().get(&subnet.id).filter(|passed| passed.first == first).map(|passed| passed.next)
     }
 
-    fn remember(&self, subnet: &Subnet, first: IpAddr, next: Option<IpAddr>) {
-        match next {
-            Some(next) => self.entries().insert(subnet.id.clone(), Passed { first, next }),
-            None => self.entries().remove(&subnet.id),
-        };
+    fn remember(&self, subnet: &Subnet, first: IpAddr, next: IpAddr) {
+        self.entries().insert(subnet.id.clone(), Passed { first, next });
+    }
+
+    fn forget(&self, subnet: &Subnet) {
+        self.entries().remove(&subnet.id);
     }
 }
 
@@ -59,28 +60,26 @@ impl Phpipam {
             "{WHAT} cannot list the addresses of subnet {subnet}, so each is asked for. Raise memory_limit in its php.ini"
         );
         let (lowest, last) = subnet.prefix.offerable(subnet.pool);
-        let mut walk = Walk { provider: self, subnet, query, last, found: Vec::new(), look_ups: 0, passed: None };
+        let mut walk = Walk { provider: self, subnet, query, first, last, found: Vec::new(), look_ups: 0 };
         // Of IPv6, phpIPAM's first one may be the subnet-router anycast address.
         let after_first = if first < lowest { Some(lowest) } else { next_address(first) };
         if first >= lowest && !query.held.contains(first) {
             walk.found.push(first);
         }
         let before = walk.found.len();
-        walk.passed = self.walks.next(subnet, first);
-        let is_exhausted = match walk.passed {
+        let is_exhausted = match self.walks.next(subnet, first) {
             Some(next) => walk.upward(next).await? && walk.found.len() == before,
             None => true,
         };
         let mut is_all = false;
         if is_exhausted {
-            walk.passed = None;
+            self.walks.forget(subnet);
             is_all = match after_first {
                 Some(start) => walk.upward(start).await?,
                 None => true,
             };
         }
-        let Walk { found, passed, .. } = walk;
-        self.walks.remember(subnet, first, passed);
+        let found = walk.found;
         if found.is_empty() && !is_all {
             let text = format!(
                 "Subnet {subnet} has too many addresses for {WHAT} to list, and none of those that were looked up is \
@@ -96,16 +95,20 @@ struct Walk<'a> {
     provider: &'a Phpipam,
     subnet: &'a Subnet,
     query: FreeQuery<'a>,
+    first: IpAddr,
     last: IpAddr,
     found: Vec<IpAddr>,
     look_ups: usize,
-    /// Where the next walk goes on, when this one has passed many used addresses.
-    passed: Option<IpAddr>,
 }
 
 impl Walk<'_> {
     fn is_over(&self) -> bool {
         self.found.len() == self.query.at_most || self.look_ups == LOOK_UPS_AT_MOST
+    }
+
+    /// The next walk goes on there, also if a time limit ends this one.
+    fn remember(&self, next: IpAddr) {
+        self.provider.walks.remember(self.subnet, self.first, next);
     }
 
     /// The lowest address from here on that is not held.
@@ -128,10 +131,10 @@ impl Walk<'_> {
             if self.is_over() {
                 break;
             }
-            self.passed = Some(used);
+            self.remember(used);
             let free = self.longer_steps(used).await?;
             if let Some(free) = free {
-                self.passed = free.into();
+                self.remember(free);
                 self.found.push(free);
             }
             from = free.and_then(next_address);
