@@ -5,6 +5,7 @@
 //! status and text to an [`ErrorKind`](crate::ErrorKind).
 
 mod answer;
+mod certificate;
 mod client;
 mod files;
 mod rows;
