@@ -2,27 +2,27 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use actix_web::HttpServer;
-use actix_web::dev::Server;
+use actix_server::Server;
 use actix_web::web::Data;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::sockets::{failed, open_all};
 use super::{Mode, StartError};
-use crate::daemon::RollCall;
-use crate::http::{self, SLOW_CLIENT, Shared};
-use crate::settings;
+use crate::daemon::{PassedSockets, RollCall};
+use crate::http::{Arrivals, Connections, Shared};
+use crate::settings::{self, BindHost};
 use crate::tls;
 
-/// How long an idle connection is kept. Foreman closes each after one call; others may keep theirs.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The kernel gives up on a caller that acknowledges nothing, or takes nothing of what a closed connection had left to say,
+/// for this long.
+const UNACKNOWLEDGED_AT_MOST: Duration = Duration::from_secs(30);
 
 /// How many connections one worker serves at once, idle ones included.
 const CONNECTIONS_PER_WORKER: usize = 25_000;
@@ -60,49 +60,47 @@ pub fn control_socket(state_directory: &Path) -> PathBuf {
     state_directory.join("control.sock")
 }
 
-/// Opens all sockets, and makes the server that answers on them once it is polled.
+/// Opens all sockets but those that the service manager has opened, and makes the server that answers on them once it is
+/// polled.
 pub(super) async fn listen(
     settings: &settings::Server,
     mode: Mode,
     shared: &Data<Shared>,
     tls: Option<&tls::Server>,
     workers: &RollCall,
-) -> Result<(Server, Bound), StartError> {
+    mut passed: PassedSockets,
+) -> Result<(Server, Bound, Arrivals), StartError> {
     let mut bound = Bound::default();
-    let (state, workers) = (shared.clone(), workers.clone());
-    // Each worker calls this for each kind of socket, on its own thread.
-    let make_app = move || {
-        workers.join();
-        http::app(state.clone())
-    };
-    let tls_of_connections = tls.cloned();
-    let mut server = HttpServer::new(make_app)
-        .on_connect(move |io, data| {
-            http::note_connection(io, data, tls_of_connections.as_ref(), mode == Mode::Demo);
-        })
+    let mut server = Server::build()
         .workers(settings.workers.get())
-        .max_connections(CONNECTIONS_PER_WORKER)
-        .client_request_timeout(SLOW_CLIENT)
-        .client_disconnect_timeout(SLOW_CLIENT)
-        .tls_handshake_timeout(SLOW_CLIENT)
-        .keep_alive(KEEP_ALIVE)
+        .max_concurrent_connections(CONNECTIONS_PER_WORKER)
         .shutdown_timeout(settings.shutdown.as_secs())
         .disable_signals();
+    let connections = Connections::new(&server, shared, workers, mode == Mode::Demo);
     if let (Some(port), Some(tls)) = (settings.https_port, tls) {
-        for listener in open_all(&settings.bind, port).await? {
+        for listener in listeners(&mut passed, &settings.bind, port).await? {
             bound.https.extend(listener.local_addr());
-            server = server.listen_openssl(listener, tls.acceptor()?).map_err(|error| failed("https", error))?;
+            server = connections
+                .https(server, listener, tls.acceptor()?.build(), tls)
+                .map_err(|error| failed("https", error))?;
         }
     }
     if let Some(port) = settings.http_port {
-        for listener in open_all(&settings.bind, port).await? {
+        for listener in listeners(&mut passed, &settings.bind, port).await? {
             bound.http.extend(listener.local_addr());
-            server = server.listen(listener).map_err(|error| failed("http", error))?;
+            server = connections.plain(server, listener).map_err(|error| failed("http", error))?;
         }
+    }
+    if let Some(address) = passed.rest().next() {
+        // Its callers would wait for ever.
+        return Err(StartError::Listen(format!(
+            "systemd listens on {address}, which is the port of neither https_port nor http_port: make ListenStream= of \
+             foreman-ipam-proxy.socket and settings.yml agree"
+        )));
     }
     match open_control(&control_socket(&settings.state_directory)) {
         Ok(listener) => {
-            server = server.listen_uds(listener).map_err(|error| failed("the control socket", error))?;
+            server = connections.control(server, listener).map_err(|error| failed("the control socket", error))?;
             bound.control = Some(control_socket(&settings.state_directory));
         }
         // Only these need it, and say so.
@@ -110,7 +108,20 @@ pub(super) async fn listen(
             "There is no control socket, so 'holds release' and 'check --running' cannot reach this proxy: {error}"
         ),
     }
-    Ok((server.run(), bound))
+    Ok((server.run(), bound, connections.arrivals().clone()))
+}
+
+/// The sockets for a port: those that the service manager has opened, or else those that `bind_host` wants.
+async fn listeners(passed: &mut PassedSockets, hosts: &[BindHost], port: u16) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = passed.take(port);
+    if listeners.is_empty() {
+        listeners = open_all(hosts, port).await?;
+    }
+    for listener in &listeners {
+        // Accepted connections have it from their listener. Without it they live longer, and no worse.
+        let _ = SockRef::from(listener).set_tcp_user_timeout(Some(UNACKNOWLEDGED_AT_MOST));
+    }
+    Ok(listeners)
 }
 
 fn open_control(path: &Path) -> io::Result<UnixListener> {

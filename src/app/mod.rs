@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_server::{Server, ServerHandle};
 use actix_web::web::Data;
 
 use crate::allocation::{Clock, Holds, HoldsError};
-use crate::daemon::{self, Notifier, RollCall, Signal, Signals, Watchdog};
-use crate::http::Shared;
+use crate::daemon::{self, Notifier, PassedSockets, RollCall, Signal, Signals, Watchdog};
+use crate::http::{Arrivals, Shared};
 use crate::registry::PROVIDERS;
 use crate::settings::{Faults, Settings};
 use crate::telemetry::{self, Telemetry, with_causes};
@@ -95,6 +95,7 @@ pub struct App {
     tls: Option<tls::Server>,
     server: Server,
     workers: RollCall,
+    arrivals: Arrivals,
     bound: Bound,
     signals: Signals,
 }
@@ -106,6 +107,8 @@ impl App {
     /// When the settings are wrong, a file or directory cannot be used, or a socket cannot be opened. An IPAM that
     /// cannot be reached is no error.
     pub async fn build(directory: &Path, mode: Mode) -> Result<Self, StartError> {
+        // First, because it changes the environment, which is safe while there is one thread.
+        let passed = PassedSockets::from_environment().map_err(|error| StartError::Listen(error.to_string()))?;
         let settings = Settings::load(directory, PROVIDERS)?;
         let telemetry = Telemetry::init(&settings.log)?;
         log_settings(&settings);
@@ -124,7 +127,8 @@ impl App {
         serving.allocator.watch_unanswered();
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
-        let (server, bound) = listen::listen(&server_settings, mode, &shared, tls.as_ref(), &workers).await?;
+        let (server, bound, arrivals) =
+            listen::listen(&server_settings, mode, &shared, tls.as_ref(), &workers, passed).await?;
         for url in bound.urls() {
             log::info!("Listening on {url}");
         }
@@ -139,6 +143,7 @@ impl App {
             tls,
             server,
             workers,
+            arrivals,
             bound,
             signals,
         })
@@ -165,6 +170,7 @@ impl App {
             tls,
             server,
             workers,
+            arrivals,
             bound,
             mut signals,
         } = self;
@@ -209,7 +215,7 @@ impl App {
             }
         }
         service_manager.stopping();
-        stop(&handle).await;
+        stop(&handle, &arrivals).await;
         tidying.abort();
         warning.inspect(actix_web::rt::task::JoinHandle::abort);
         bound.remove_control_socket();
@@ -224,8 +230,11 @@ fn reopen(telemetry: &Telemetry) {
     }
 }
 
-async fn stop(handle: &ServerHandle) {
+async fn stop(handle: &ServerHandle, arrivals: &Arrivals) {
     log::info!("Stopping when the requests under way are answered");
+    // No more connections are accepted; those that were are served before the server forgets them.
+    handle.pause().await;
+    arrivals.settle().await;
     handle.stop(true).await;
     log::info!("Stopped");
     log::logger().flush();

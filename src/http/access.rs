@@ -1,15 +1,13 @@
 //! Who called, and whether they may. The route table says for each route what it demands.
 
-use std::any::Any;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use actix_tls::accept::openssl::TlsStream;
 use actix_web::HttpRequest;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
-use actix_web::rt::net::{TcpStream, UnixStream};
+use openssl::ssl::SslRef;
 
 use super::error::ApiError;
 use super::state::shared;
@@ -29,34 +27,40 @@ pub enum Listener {
 
 /// What is known of a connection.
 #[derive(Debug, Clone)]
-struct Connection {
+pub(super) struct Connection {
     listener: Listener,
     peer: Peer,
+    address: Option<IpAddr>,
     /// The client certificate, where there is one, as the authorities that are loaded later may see it.
     shown: Option<tls::Shown>,
 }
 
-/// Notes who is at the other end, once for each connection. `server` is that of HTTPS. `trust_loopback` makes plain HTTP
-/// from this machine as good as a certificate; the demo has it.
-pub fn note_connection(io: &dyn Any, data: &mut Extensions, server: Option<&tls::Server>, trust_loopback: bool) {
-    let connection = if let Some(tls) = io.downcast_ref::<TlsStream<TcpStream>>() {
-        let certificate = tls.ssl().peer_certificate().map(|certificate| ClientCertificate::read(&certificate));
-        let shown = server.and_then(|server| tls::Shown::on(tls.ssl(), server));
-        Connection { listener: Listener::Https, peer: Peer::Tls { certificate }, shown }
-    } else if let Some(Ok(address)) = io.downcast_ref::<TcpStream>().map(TcpStream::peer_addr) {
-        Connection { listener: Listener::Http, peer: plain(address, trust_loopback), shown: None }
-    } else if io.is::<UnixStream>() {
-        Connection { listener: Listener::Control, peer: Peer::Local, shown: None }
-    } else {
-        // The connection is gone before it was looked at; without a note every route refuses it.
-        return;
-    };
-    data.insert(connection);
-}
+impl Connection {
+    /// After a TLS handshake with this server.
+    pub(super) fn tls(from: SocketAddr, ssl: &SslRef, server: &tls::Server) -> Self {
+        let certificate = ssl.peer_certificate().map(|certificate| ClientCertificate::read(&certificate));
+        let address = Some(from.ip().to_canonical());
+        let shown = tls::Shown::on(ssl, server);
+        Self { listener: Listener::Https, peer: Peer::Tls { certificate }, address, shown }
+    }
 
-fn plain(address: SocketAddr, trust_loopback: bool) -> Peer {
-    let address = address.ip();
-    if trust_loopback && address.to_canonical().is_loopback() { Peer::Local } else { Peer::Plain { address } }
+    /// Without TLS. `trust_loopback` makes this machine as good as a certificate.
+    pub(super) fn plain(from: SocketAddr, trust_loopback: bool) -> Self {
+        let address = from.ip().to_canonical();
+        let is_trusted = trust_loopback && address.is_loopback();
+        let peer = if is_trusted { Peer::Local } else { Peer::Plain { address: from.ip() } };
+        Self { listener: Listener::Http, peer, address: Some(address), shown: None }
+    }
+
+    /// Through the control socket.
+    pub(super) fn control() -> Self {
+        Self { listener: Listener::Control, peer: Peer::Local, address: None, shown: None }
+    }
+
+    /// Where it comes from; `None` through the control socket.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
 }
 
 /// Lets only those through who are trusted: with a client certificate of our CA, or from a host that the DNS confirms,

@@ -92,6 +92,15 @@ impl ApiError {
         }
     }
 
+    /// Was a caller refused that shows a name? Settings may be wrong then, or it is an attack; without a name any stranger
+    /// could fill the log with warnings.
+    pub(super) fn is_untrusted(&self) -> bool {
+        match &self.cause {
+            Cause::Refused(refusal) => refusal.names_the_caller(),
+            _ => false,
+        }
+    }
+
     /// What Foreman is answered with a 200, or `None` for what must stay an error: Foreman falls back from
     /// `/v2/features` on a 404, and a caller who is not let in is not to be told 200.
     pub(super) fn in_foreman_style(&self) -> Option<serde_json::Value> {

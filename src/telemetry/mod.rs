@@ -62,7 +62,7 @@ pub struct Options {
     pub level: Level,
     /// How many records the buffer holds.
     pub buffer: usize,
-    /// How many errors it holds beyond those.
+    /// How many older warnings and errors it holds beyond those.
     pub error_buffer: usize,
 }
 

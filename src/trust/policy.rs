@@ -56,6 +56,22 @@ pub enum Refusal {
     PlainWithoutTrustedHosts,
 }
 
+impl Refusal {
+    /// Has the caller shown a certificate or a name, which was not enough?
+    pub fn names_the_caller(&self) -> bool {
+        match self {
+            Self::NoName
+            | Self::NoLongerAccepted
+            | Self::Untrusted { .. }
+            | Self::Name(NameError::NotConfirmed { .. }) => true,
+            Self::NoCertificate
+            | Self::NoCertificateToName
+            | Self::Name(NameError::NoName(_) | NameError::TooSlow { .. })
+            | Self::PlainWithoutTrustedHosts => false,
+        }
+    }
+}
+
 impl Policy {
     /// May the caller have an answer? `path` is only for the refusal.
     ///

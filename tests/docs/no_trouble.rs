@@ -150,7 +150,6 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "after Foreman's range",
             "before Foreman's range",
             "gateway in Foreman",
-            "it has none",
             "no host name",
             "there already: …, different: …, failed: …",
             "it is no directory",
@@ -207,6 +206,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
     (
         "Nobody sees it: it ends inside the program.",
         &[
+            "the caller does not read",
             "An API app with a code has no login",
             "The address store was looked for, not opened",
             "every path of NetBox ends with a slash",

@@ -27,6 +27,9 @@
 #   Is the service to run?
 # @param service_enable
 #   Is the service to start with the host?
+# @param socket_activation
+#   Does systemd open the sockets, and keep them open while the service restarts? Foreman's calls then wait for the service.
+#   Hosts in bind_host must be addresses.
 # @param groups
 #   Groups that exist and that the service's user is to be in besides its own, such as the one that may read the private key.
 # @param check_settings
@@ -74,7 +77,7 @@
 # @param log_buffer
 #   How many lines of the log Foreman can show.
 # @param log_buffer_errors
-#   How many older errors it can show besides.
+#   How many older warnings and errors it can show besides.
 # @param settings_directory
 #   The directory with the files besides settings.yml. The one above it must exist.
 # @param state_directory
@@ -136,6 +139,7 @@ class foreman_ipam_proxy (
   Optional[Foreman_ipam_proxy::Absolutepath] $package_source = undef,
   Enum['running', 'stopped'] $service_ensure = 'running',
   Boolean $service_enable = true,
+  Boolean $socket_activation = false,
   Array[String[1]] $groups = [],
   Boolean $check_settings = true,
   Optional[Pattern[/\A[a-z0-9_]+_t\z/]] $selinux_port_type = undef,
@@ -196,11 +200,13 @@ class foreman_ipam_proxy (
 
   contain foreman_ipam_proxy::install
   contain foreman_ipam_proxy::config
+  contain foreman_ipam_proxy::socket
   contain foreman_ipam_proxy::service
   contain foreman_ipam_proxy::register
 
   if $ensure == 'absent' {
     Class['foreman_ipam_proxy::register']
+    -> Class['foreman_ipam_proxy::socket']
     -> Class['foreman_ipam_proxy::service']
     -> Class['foreman_ipam_proxy::config']
     -> Class['foreman_ipam_proxy::install']
@@ -210,5 +216,8 @@ class foreman_ipam_proxy (
     -> Class['foreman_ipam_proxy::config']
     -> Class['foreman_ipam_proxy::service']
     ~> Class['foreman_ipam_proxy::register']
+
+    # Its resources are before the service, and after the check of all settings.
+    Class['foreman_ipam_proxy::config'] -> Class['foreman_ipam_proxy::socket']
   }
 }

@@ -176,6 +176,35 @@ describe 'foreman_ipam_proxy' do
     end
   end
 
+  describe 'socket activation' do
+    let(:listen) { '/etc/systemd/system/foreman-ipam-proxy.socket.d/listen.conf' }
+
+    it 'is off' do
+      is_expected.to compile.with_all_deps
+      is_expected.to contain_service('foreman-ipam-proxy.socket').with(ensure: 'stopped', enable: false)
+      is_expected.not_to contain_file(listen)
+    end
+
+    context 'when it is wanted' do
+      let(:params) do
+        https.merge('socket_activation' => true, 'http_port' => 8000, 'bind_host' => ['192.0.2.5', '2001:db8::5', 'localhost'])
+      end
+
+      it { is_expected.to compile.with_all_deps }
+
+      it 'opens the ports of the settings, before the service starts' do
+        lines = %w[8443 8000].flat_map do |port|
+          ["ListenStream=192.0.2.5:#{port}", "ListenStream=[2001:db8::5]:#{port}", "ListenStream=127.0.0.1:#{port}"]
+        end
+        is_expected.to contain_file(listen).with_content((['# Managed by Puppet.', '[Socket]', 'ListenStream='] + lines + ['']).join("\n"))
+                                           .that_notifies('Exec[foreman-ipam-proxy socket]')
+        is_expected.to contain_exec('foreman-ipam-proxy socket').that_comes_before('Service[foreman-ipam-proxy.socket]')
+        is_expected.to contain_service('foreman-ipam-proxy.socket').with(ensure: 'running', enable: true)
+                                                                  .that_comes_before('Service[foreman-ipam-proxy]')
+      end
+    end
+  end
+
   context 'with another settings_directory' do
     let(:params) { https.merge('settings_directory' => '/srv/settings.d') }
 
