@@ -416,3 +416,6 @@ fn utc(time: Timestamp, now: Timestamp, shown: Timestamp) -> String {
     let shown = if time >= now { shown + time.since(now) } else { shown.before(now.since(time)) };
     shown.to_utc()
 }
+
+#[cfg(test)]
+mod tests;
