@@ -38,7 +38,7 @@ impl Subject for InMemory {
 
 suite!(InMemory);
 
-/// With a journal.
+/// The same with a journal.
 mod journaled {
     use super::*;
 
