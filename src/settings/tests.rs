@@ -46,7 +46,7 @@ fn a_thoroughly_wrong_configuration_is_told_all_at_once() {
     DIR/settings.d/externalipam.yml: legacy has a value that cannot be used; write one of: foreman-2.1
     DIR/settings.d/externalipam.yml: lookup_seconds has a value that cannot be used; write a whole number from 0 to 3600
     DIR/settings.d/externalipam.yml: read_attempts has a value that cannot be used; write a whole number from 1 to 5
-    DIR/settings.d/externalipam.yml: whatever.geheim is not a setting; known are: attempt_seconds, candidate_seconds, enabled, error_style, hold_seconds, hold_seconds_without_mac, holds_at_most, legacy, lookup_seconds, read_attempts, request_budget_seconds, use_provider
+    DIR/settings.d/externalipam.yml: whatever.geheim is not a setting; known are: attempt_seconds, candidate_seconds, enabled, error_style, hold_seconds, hold_seconds_without_mac, holds_at_most, legacy, lookup_seconds, read_attempts, recycle_after_seconds, release_quarantine_seconds, request_budget_seconds, use_provider
     DIR/settings.d/externalipam_netbox.yml: password is not a setting; known are: timeout_seconds, token, url
     DIR/settings.d/externalipam_netbox.yml: token has a value that cannot be used; write text, in quotes if it looks like a number
     DIR/settings.d/externalipam_netbox.yml: url is missing; set the address of the IPAM
@@ -219,7 +219,7 @@ fn each_file_has_variables_of_its_own() {
         ("FOREMAN_IPAM_PROXY__DAEMON", "x"),
     ]);
     insta::assert_snapshot!(faults, @r"
-    environment variable FOREMAN_IPAM_PROXY__DAEMON: daemon is not a setting; known are: bind_host, dns_resolv_timeouts, foreman_ssl_ca, foreman_url, foreman_version, forward_verify, http_port, https_port, log_buffer, log_buffer_errors, log_file, log_level, settings_directory, shutdown_seconds, ssl_ca_file, ssl_certificate, ssl_disabled_ciphers, ssl_private_key, state_directory, tls_disabled_versions, trusted_hosts, workers
+    environment variable FOREMAN_IPAM_PROXY__DAEMON: daemon is not a setting; known are: bind_host, dns_resolv_timeouts, foreman_ssl_ca, foreman_url, foreman_version, forward_verify, http_port, https_port, log_buffer, log_buffer_errors, log_file, log_level, proxy_url, settings_directory, shutdown_seconds, ssl_ca_file, ssl_certificate, ssl_crl_file, ssl_disabled_ciphers, ssl_private_key, state_directory, tls_disabled_versions, trusted_hosts, workers
     environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM_NETBOX__TOKENN: tokenn is not a setting; did you mean token?
     environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM__READ_ATTEMPTS: read_attempts has a value that cannot be used; write a whole number from 1 to 5
     environment variable FOREMAN_IPAM_PROXY__HTTP_PORT: http_port has a value that cannot be used; write a whole number from 0 to 65535
@@ -272,7 +272,7 @@ fn unknown_keys_in_settings_yml_are_warnings_but_those_of_the_ruby_proxy_are_not
     );
     insta::assert_snapshot!(directory.warnings(), @r"
     DIR/settings.yml: htpp_port is not a setting; did you mean http_port?
-    DIR/settings.yml: puppet_url is not a setting; known are: bind_host, dns_resolv_timeouts, foreman_ssl_ca, foreman_url, foreman_version, forward_verify, http_port, https_port, log_buffer, log_buffer_errors, log_file, log_level, settings_directory, shutdown_seconds, ssl_ca_file, ssl_certificate, ssl_disabled_ciphers, ssl_private_key, state_directory, tls_disabled_versions, trusted_hosts, workers
+    DIR/settings.yml: puppet_url is not a setting; known are: bind_host, dns_resolv_timeouts, foreman_ssl_ca, foreman_url, foreman_version, forward_verify, http_port, https_port, log_buffer, log_buffer_errors, log_file, log_level, proxy_url, settings_directory, shutdown_seconds, ssl_ca_file, ssl_certificate, ssl_crl_file, ssl_disabled_ciphers, ssl_private_key, state_directory, tls_disabled_versions, trusted_hosts, workers
     ");
 }
 

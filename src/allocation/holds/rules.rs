@@ -206,7 +206,7 @@ fn reserved(hold: &Hold, until: Timestamp) -> Hold {
 }
 
 /// The promise of an address.
-pub fn granted(scope: &Arc<Scope>, grant: &Grant, at: Moment) -> Hold {
+pub(super) fn granted(scope: &Arc<Scope>, grant: &Grant, at: Moment) -> Hold {
     Hold {
         scope: scope.clone(),
         mac: grant.ask.mac,
@@ -238,7 +238,7 @@ fn unknown(scope: &Arc<Scope>, at: Moment) -> Hold {
 /// One that was already the answer to an earlier question of the same request is passed over: Foreman asks with the
 /// host's MAC for each of its interfaces, so the second question of a request is for a second interface. "Earlier" is an
 /// answer given before this question came; parallel questions are not interfaces.
-pub fn offer_for<'a>(of_mac: impl Iterator<Item = (IpAddr, &'a Hold)>, ask: &Ask) -> Option<Offer> {
+pub(super) fn offer_for<'a>(of_mac: impl Iterator<Item = (IpAddr, &'a Hold)>, ask: &Ask) -> Option<Offer> {
     let is_answered = |hold: &Hold| ask.request.is_some() && hold.request == ask.request && hold.event < ask.arrival;
     let mut offers: Vec<_> = of_mac.filter(|(_, hold)| is_offer(hold) && !is_answered(hold)).collect();
     // What it was promised comes before what it once had.
@@ -248,7 +248,7 @@ pub fn offer_for<'a>(of_mac: impl Iterator<Item = (IpAddr, &'a Hold)>, ask: &Ask
 
 /// How soon an address that is held may be given to another host when nothing else is free; the lowest first, `None` for
 /// never. What was released is free in the IPAM; after that come offers without a MAC that are old enough.
-pub fn spare(hold: &Hold, now: Timestamp, recycle_after: Duration) -> Option<(bool, Timestamp, u64)> {
+pub(super) fn spare(hold: &Hold, now: Timestamp, recycle_after: Duration) -> Option<(bool, Timestamp, u64)> {
     let is_old = now.since(hold.granted) > recycle_after;
     match hold.state {
         HoldState::Released => Some((false, hold.granted, hold.event)),

@@ -17,6 +17,7 @@ class foreman_ipam_proxy::config {
     'ssl_certificate'       => $foreman_ipam_proxy::ssl_certificate,
     'ssl_private_key'       => $foreman_ipam_proxy::ssl_private_key,
     'ssl_ca_file'           => $foreman_ipam_proxy::ssl_ca_file,
+    'ssl_crl_file'          => $foreman_ipam_proxy::ssl_crl_file,
     'https_port'            => $foreman_ipam_proxy::https_port,
     'tls_disabled_versions' => $foreman_ipam_proxy::tls_disabled_versions,
     'ssl_disabled_ciphers'  => $foreman_ipam_proxy::ssl_disabled_ciphers,
@@ -26,6 +27,7 @@ class foreman_ipam_proxy::config {
     'bind_host'             => $foreman_ipam_proxy::bind_host,
     'http_port'             => $foreman_ipam_proxy::http_port,
     'foreman_url'           => $foreman_ipam_proxy::foreman_url,
+    'proxy_url'             => $foreman_ipam_proxy::registered_url,
     'foreman_ssl_ca'        => $foreman_ipam_proxy::foreman_ssl_ca,
     'foreman_version'       => $foreman_ipam_proxy::foreman_version,
     'log_file'              => $foreman_ipam_proxy::log_file,
@@ -39,18 +41,20 @@ class foreman_ipam_proxy::config {
   }
 
   $external = {
-    'enabled'                  => $foreman_ipam_proxy::enabled,
-    'use_provider'             => $foreman_ipam_proxy::use_provider,
-    'error_style'              => $foreman_ipam_proxy::error_style,
-    'legacy'                   => $foreman_ipam_proxy::legacy,
-    'request_budget_seconds'   => $foreman_ipam_proxy::request_budget_seconds,
-    'attempt_seconds'          => $foreman_ipam_proxy::attempt_seconds,
-    'read_attempts'            => $foreman_ipam_proxy::read_attempts,
-    'hold_seconds'             => $foreman_ipam_proxy::hold_seconds,
-    'hold_seconds_without_mac' => $foreman_ipam_proxy::hold_seconds_without_mac,
-    'holds_at_most'            => $foreman_ipam_proxy::holds_at_most,
-    'candidate_seconds'        => $foreman_ipam_proxy::candidate_seconds,
-    'lookup_seconds'           => $foreman_ipam_proxy::lookup_seconds,
+    'enabled'                    => $foreman_ipam_proxy::enabled,
+    'use_provider'               => $foreman_ipam_proxy::use_provider,
+    'error_style'                => $foreman_ipam_proxy::error_style,
+    'legacy'                     => $foreman_ipam_proxy::legacy,
+    'request_budget_seconds'     => $foreman_ipam_proxy::request_budget_seconds,
+    'attempt_seconds'            => $foreman_ipam_proxy::attempt_seconds,
+    'read_attempts'              => $foreman_ipam_proxy::read_attempts,
+    'hold_seconds'               => $foreman_ipam_proxy::hold_seconds,
+    'hold_seconds_without_mac'   => $foreman_ipam_proxy::hold_seconds_without_mac,
+    'recycle_after_seconds'      => $foreman_ipam_proxy::recycle_after_seconds,
+    'release_quarantine_seconds' => $foreman_ipam_proxy::release_quarantine_seconds,
+    'holds_at_most'              => $foreman_ipam_proxy::holds_at_most,
+    'candidate_seconds'          => $foreman_ipam_proxy::candidate_seconds,
+    'lookup_seconds'             => $foreman_ipam_proxy::lookup_seconds,
   }
 
   $providers = {
