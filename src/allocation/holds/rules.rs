@@ -99,7 +99,10 @@ impl Step {
                     // A released address is only offered again when the IPAM has just called it free.
                     let is_known_free = hold.state == HoldState::Offered || hold.event == offer.event;
                     if is_known_free {
-                        Becomes::Held(granted(scope, &Grant { confirmed, ..*grant }, at))
+                        let renewed = granted(scope, &Grant { confirmed, ..*grant }, at);
+                        // The promise does not end a quarantine sooner.
+                        let quarantined = if hold.state == HoldState::Released { hold.until } else { at.now };
+                        Becomes::Held(Hold { until: renewed.until.max(quarantined), ..renewed })
                     } else {
                         Becomes::Unchanged
                     }
@@ -113,10 +116,13 @@ impl Step {
             Self::BeginAdd { at_least } => {
                 let hold = there.cloned().unwrap_or_else(|| unknown(scope, at));
                 let until = hold.until.max(at.now + *at_least);
-                Becomes::Held(Hold { state: HoldState::Adding, until, event: at.event, ..hold })
+                // A released address is added for any host, not only for the one that had it.
+                let mac = hold.mac.filter(|_| hold.state != HoldState::Released);
+                Becomes::Held(Hold { mac, state: HoldState::Adding, until, event: at.event, ..hold })
             }
             Self::FinishAdd { ticket, settled } => match of_ticket(there, *ticket) {
-                Some(hold) => Becomes::Held(reserved(hold, at.now + *settled)),
+                // With an event of its own: a delete that began during the add may have been answered before it.
+                Some(hold) => Becomes::Held(Hold { event: at.event, ..reserved(hold, at.now + *settled) }),
                 None => Becomes::Unchanged,
             },
             Self::UndoAdd { ticket, before } => match (of_ticket(there, *ticket), before) {
