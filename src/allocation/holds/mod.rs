@@ -10,6 +10,8 @@ mod listing;
 mod memory;
 mod place;
 mod rules;
+#[cfg(test)]
+mod suite;
 mod table;
 
 use std::io;
