@@ -7,26 +7,29 @@
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ipam_provider::{AddressSet, Prefix, next_address};
 use moka::sync::Cache;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
 use super::journal::{self, Journal, JournalError, Snapshot};
 use super::listing::HeldAddress;
 use super::place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
 use super::rules::{self, Becomes, Step};
-use super::table::Table;
+use super::runs::Runs;
+use super::table::{Swept, Table};
 use crate::allocation::{Clock, HOLD_LIFE_AT_MOST, Timestamp};
 
 /// A table that was not used for this long has no live hold.
 const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_secs(600));
 
-/// How many holds are looked at while others wait.
-const SLICE: usize = 512;
+/// How many holds are looked at while others wait: less than a millisecond of work, even where each is removed.
+const SLICE: usize = 2048;
 
 /// How much longer than promised a hold lives in the journal. While what is written covers the promise, a renewal is not
 /// written again; after a restart a hold may live this much too long, never too short.
@@ -82,7 +85,7 @@ impl MemoryPlace {
             }
             hold.event = 0;
             let table = place.table(&hold.scope.space);
-            place.put(&mut place.locked(&table), address, hold);
+            place.put(&mut table.lock(), address, hold);
         }
         match place.count.load(Ordering::Relaxed) {
             0 => {}
@@ -120,9 +123,12 @@ impl MemoryPlace {
         self.spaces.get(space)
     }
 
-    fn locked<'a>(&self, table: &'a Mutex<Table>) -> MutexGuard<'a, Table> {
-        // A panic while the lock was held can at most have left a hold out of the index by MAC: the address stays excluded.
-        table.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Looks at some of a table. Callers that wait for it have their turn before the next look.
+    fn look<T>(table: &Mutex<Table>, look: impl FnOnce(&mut Table) -> T) -> T {
+        let mut table = table.lock();
+        let found = look(&mut table);
+        MutexGuard::unlock_fair(table);
+        found
     }
 
     fn put(&self, table: &mut Table, address: IpAddr, hold: Hold) {
@@ -177,34 +183,49 @@ impl MemoryPlace {
         spaces
     }
 
-    fn tidy_now(&self) {
-        self.remove_ended();
-        if let Some(journal) = &self.journal {
-            // So that the next process knows how long this one ran.
-            journal.append(&journal::time(self.now()));
-            self.write_journal(journal);
+    /// Removes all ended holds, some at a time.
+    async fn remove_ended(&self) {
+        for (space, table) in self.sorted_spaces() {
+            while !self.remove_some_ended(&space, &table) {
+                tokio::task::yield_now().await;
+            }
         }
     }
 
-    /// Removes all ended holds, some at a time.
-    fn remove_ended(&self) {
-        for (space, table) in self.spaces.iter() {
-            loop {
-                let now = self.now();
-                let mut table = self.locked(&table);
-                let before = table.len();
-                let (unanswered, is_complete) = table.sweep(SLICE, now);
-                self.count.fetch_sub(before - table.len(), Ordering::Relaxed);
-                if let Some(journal) = &self.journal {
-                    // They were looked for as long as they were held; the next process need not.
-                    for address in unanswered {
-                        journal.append(&journal::ended(&space, address, now));
-                    }
-                }
-                if is_complete {
-                    break;
-                }
+    /// Removes what has ended of the next holds; `true` when all have been looked at.
+    fn remove_some_ended(&self, space: &Space, table: &Mutex<Table>) -> bool {
+        let now = self.now();
+        Self::look(table, |table| {
+            let swept = table.sweep(SLICE, now);
+            self.note_swept(space, &swept, now);
+            swept.last.is_none()
+        })
+    }
+
+    /// To be called while the table is locked.
+    fn note_swept(&self, space: &Space, swept: &Swept, now: Timestamp) {
+        self.count.fetch_sub(swept.removed, Ordering::Relaxed);
+        if let Some(journal) = &self.journal {
+            // They were looked for as long as they were held; the next process need not.
+            for address in &swept.unanswered {
+                journal.append(&journal::ended(space, *address, now));
             }
+        }
+    }
+
+    /// The addresses of a prefix in these runs, read some at a time.
+    async fn set_of(table: &Mutex<Table>, runs: fn(&Table) -> &Runs, prefix: Prefix) -> AddressSet {
+        let (mut set, mut from) = (AddressSet::default(), prefix.network());
+        loop {
+            let some = Self::look(table, |table| runs(table).some_within(from, prefix.last(), SLICE));
+            for (first, last) in &some {
+                set.append_run(*first, *last);
+            }
+            match some.last().and_then(|run| next_address(run.1)) {
+                Some(next) if some.len() == SLICE && next <= prefix.last() => from = next,
+                _ => return set,
+            }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -218,10 +239,9 @@ impl MemoryPlace {
             let mut last = None;
             loop {
                 let now = self.now();
-                let some: Vec<Held> = {
-                    let table = self.locked(&table);
+                let some: Vec<Held> = Self::look(&table, |table| {
                     table.some_after(last, None, SLICE).map(|(address, hold)| (address, hold.clone())).collect()
-                };
+                });
                 for (address, hold) in some.iter().filter(|(_, hold)| hold.is_live(now)) {
                     snapshot.write(*address, hold, hold.until + SLACK_OF_LIFE)?;
                 }
@@ -243,12 +263,12 @@ impl Place for MemoryPlace {
 
     async fn get(&self, space: &Space, address: IpAddr) -> Result<Option<Hold>, PlaceError> {
         let now = self.now();
-        Ok(self.known(space).and_then(|table| self.locked(&table).get(address, now).cloned()))
+        Ok(self.known(space).and_then(|table| table.lock().get(address, now).cloned()))
     }
 
     async fn offer_for(&self, scope: &Scope, ask: &Ask) -> Result<Option<Offer>, PlaceError> {
         let now = self.now();
-        Ok(self.known(&scope.space).and_then(|table| self.locked(&table).offer_for(scope.prefix, ask, now)))
+        Ok(self.known(&scope.space).and_then(|table| table.lock().offer_for(scope.prefix, ask, now)))
     }
 
     async fn claim(
@@ -259,7 +279,7 @@ impl Place for MemoryPlace {
         at_most: usize,
     ) -> Result<Claim, PlaceError> {
         let table = self.table(&scope.space);
-        let mut table = self.locked(&table);
+        let mut table = table.lock();
         let at = self.event();
         if let Some(offer) = table.offer_for(scope.prefix, &grant.ask, at.now) {
             let there = table.get(offer.address, at.now);
@@ -289,7 +309,7 @@ impl Place for MemoryPlace {
 
     async fn step(&self, scope: &Arc<Scope>, address: IpAddr, step: Step) -> Result<Stepped, PlaceError> {
         let table = self.table(&scope.space);
-        let mut table = self.locked(&table);
+        let mut table = table.lock();
         let at = self.event();
         let before = table.get(address, at.now).cloned();
         let becomes = step.apply(scope, before.as_ref(), at);
@@ -299,21 +319,26 @@ impl Place for MemoryPlace {
 
     async fn held(&self, scope: &Scope) -> Result<HeldIn, PlaceError> {
         let Some(table) = self.known(&scope.space) else { return Ok(HeldIn::default()) };
-        let (mut held, mut promised, mut last) = (Vec::new(), 0, None);
+        let addresses = Self::set_of(&table, Table::held, scope.prefix).await;
+        let promised = Self::set_of(&table, Table::promised, scope.prefix).await.len();
+        Ok(HeldIn { addresses, promised })
+    }
+
+    async fn remove_ended_in(&self, scope: &Scope) -> Result<bool, PlaceError> {
+        let Some(table) = self.known(&scope.space) else { return Ok(false) };
+        let (mut is_any, mut last) = (false, None);
         loop {
             let now = self.now();
-            let mut count = 0;
-            for (address, hold) in self.locked(&table).some_after(last, Some(scope.prefix), SLICE) {
-                count += 1;
-                last = Some(address);
-                if hold.is_live(now) {
-                    held.push(address);
-                    promised += usize::from(hold.state != HoldState::Reserved);
-                }
+            let swept = Self::look(&table, |table| {
+                let swept = table.sweep_after(last, Some(scope.prefix), SLICE, now);
+                self.note_swept(&scope.space, &swept, now);
+                swept
+            });
+            is_any |= swept.removed > 0;
+            if swept.last.is_none() {
+                return Ok(is_any);
             }
-            if count < SLICE {
-                return Ok(HeldIn { addresses: held.into_iter().collect(), promised });
-            }
+            last = swept.last;
             tokio::task::yield_now().await;
         }
     }
@@ -323,7 +348,8 @@ impl Place for MemoryPlace {
         let (mut best, mut last) = (None, None);
         loop {
             let now = self.now();
-            let (found, end) = self.locked(&table).spare_after(last, scope.prefix, SLICE, now, recycle_after);
+            let (found, end) =
+                Self::look(&table, |table| table.spare_after(last, scope.prefix, SLICE, now, recycle_after));
             best = match (best, found) {
                 (Some(known), Some(found)) => Some(if lower(&found, &known) { found } else { known }),
                 (known, found) => found.or(known),
@@ -346,18 +372,24 @@ impl Place for MemoryPlace {
             };
             loop {
                 let now = self.now();
-                let mut count = 0;
-                for (address, hold) in self.locked(&table).some_after(last, None, SLICE) {
-                    count += 1;
-                    last = Some(address);
-                    if hold.is_live(now) {
-                        page.push((address, hold.clone()));
-                        if page.len() == at_most {
-                            return Ok(page);
+                let is_complete = Self::look(&table, |table| {
+                    let mut count = 0;
+                    for (address, hold) in table.some_after(last, None, SLICE) {
+                        count += 1;
+                        last = Some(address);
+                        if hold.is_live(now) {
+                            page.push((address, hold.clone()));
+                            if page.len() == at_most {
+                                break;
+                            }
                         }
                     }
+                    count < SLICE
+                });
+                if page.len() == at_most {
+                    return Ok(page);
                 }
-                if count < SLICE {
+                if is_complete {
                     break;
                 }
                 tokio::task::yield_now().await;
@@ -369,7 +401,7 @@ impl Place for MemoryPlace {
     async fn find(&self, address: IpAddr) -> Result<Vec<Hold>, PlaceError> {
         let now = self.now();
         let spaces = self.sorted_spaces();
-        Ok(spaces.iter().filter_map(|(_, table)| self.locked(table).get(address, now).cloned()).collect())
+        Ok(spaces.iter().filter_map(|(_, table)| table.lock().get(address, now).cloned()).collect())
     }
 
     async fn count(&self) -> Result<usize, PlaceError> {
@@ -377,13 +409,19 @@ impl Place for MemoryPlace {
     }
 
     async fn sweep(&self) -> Result<(), PlaceError> {
-        self.remove_ended();
+        self.remove_ended().await;
         Ok(())
     }
 
     async fn tidy(self: Arc<Self>) -> Result<(), PlaceError> {
+        self.remove_ended().await;
         // The journal may be written again, which blocks on the disk.
-        let tidied = tokio::task::spawn_blocking(move || self.tidy_now());
+        let tidied = tokio::task::spawn_blocking(move || {
+            let Some(journal) = &self.journal else { return };
+            // So that the next process knows how long this one ran.
+            journal.append(&journal::time(self.now()));
+            self.write_journal(journal);
+        });
         tidied.await.map_err(|panic| PlaceError(Arc::new(panic)))
     }
 

@@ -10,6 +10,7 @@ mod listing;
 mod memory;
 mod place;
 mod rules;
+mod runs;
 mod table;
 
 use std::io;

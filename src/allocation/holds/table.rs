@@ -9,6 +9,7 @@ use ipam_provider::{Mac, Prefix};
 
 use super::hold::{Ask, Hold, HoldState, Offer};
 use super::rules;
+use super::runs::Runs;
 use crate::allocation::Timestamp;
 
 /// The lowest address of both families, in the order of [`IpAddr`].
@@ -27,6 +28,10 @@ pub(super) struct Table {
     by_address: BTreeMap<IpAddr, Entry>,
     /// Of the holds that can be offered to their MAC again.
     by_mac: BTreeSet<(Mac, IpAddr)>,
+    /// The addresses in `by_address`.
+    held: Runs,
+    /// Those of them that are not reserved in the IPAM as far as is known.
+    promised: Runs,
     /// Where the removal of ended holds goes on.
     swept_to: Option<IpAddr>,
 }
@@ -66,6 +71,13 @@ impl Table {
         let before = self.by_address.get(&address);
         let is_renewal = before.is_some_and(|entry| entry.hold.state == hold.state && entry.hold.mac == hold.mac);
         let journaled = if is_renewal { self.journaled(address) } else { Timestamp::default() };
+        if !is_renewal {
+            self.held.insert(address);
+            match hold.state {
+                HoldState::Reserved => self.promised.remove(address),
+                _ => self.promised.insert(address),
+            }
+        }
         let before = self.by_address.insert(address, Entry { hold, journaled });
         let old_key = before.and_then(|entry| self::key(address, &entry.hold));
         if old_key != key {
@@ -78,11 +90,22 @@ impl Table {
 
     /// Removes the hold of an address.
     pub(super) fn remove(&mut self, address: IpAddr) {
-        if let Some(entry) = self.by_address.remove(&address)
-            && let Some(key) = key(address, &entry.hold)
-        {
+        let Some(entry) = self.by_address.remove(&address) else { return };
+        self.held.remove(address);
+        self.promised.remove(address);
+        if let Some(key) = key(address, &entry.hold) {
             self.by_mac.remove(&key);
         }
+    }
+
+    /// The addresses that have a hold, live or ended.
+    pub(super) fn held(&self) -> &Runs {
+        &self.held
+    }
+
+    /// Those of them whose hold is a promise.
+    pub(super) fn promised(&self) -> &Runs {
+        &self.promised
     }
 
     /// What the asking MAC is to be offered again in the prefix.
@@ -132,21 +155,50 @@ impl Table {
         (best, last)
     }
 
-    /// Removes what has ended of the next entries. Returns the addresses of which it was unknown whether they are reserved,
-    /// and whether all entries have been looked at since the beginning.
-    pub(super) fn sweep(&mut self, at_most: usize, now: Timestamp) -> (Vec<IpAddr>, bool) {
-        let looked_at: Vec<(IpAddr, bool)> =
-            self.some_after(self.swept_to, None, at_most).map(|(address, hold)| (address, hold.is_live(now))).collect();
-        let is_complete = looked_at.len() < at_most;
-        self.swept_to = if is_complete { None } else { looked_at.last().map(|(address, _)| *address) };
-        let mut unanswered = Vec::new();
-        for (address, _) in looked_at.into_iter().filter(|(_, is_live)| !is_live) {
-            let entry = self.by_address.get(&address);
-            unanswered.extend(entry.filter(|entry| entry.hold.state == HoldState::Unanswered).map(|_| address));
+    /// Removes what has ended of the next entries.
+    pub(super) fn sweep(&mut self, at_most: usize, now: Timestamp) -> Swept {
+        let swept = self.sweep_after(self.swept_to, None, at_most, now);
+        self.swept_to = swept.last;
+        swept
+    }
+
+    /// Removes what has ended of these many entries after an address; of all, or of a prefix.
+    pub(super) fn sweep_after(
+        &mut self,
+        after: Option<IpAddr>,
+        within: Option<Prefix>,
+        at_most: usize,
+        now: Timestamp,
+    ) -> Swept {
+        let (mut swept, mut ended, mut count) = (Swept::default(), Vec::new(), 0);
+        for (address, hold) in self.some_after(after, within, at_most) {
+            count += 1;
+            swept.last = Some(address);
+            if !hold.is_live(now) {
+                ended.push((address, hold.state));
+            }
+        }
+        if count < at_most {
+            swept.last = None;
+        }
+        swept.removed = ended.len();
+        for (address, state) in ended {
+            swept.unanswered.extend((state == HoldState::Unanswered).then_some(address));
             self.remove(address);
         }
-        (unanswered, is_complete)
+        swept
     }
+}
+
+/// What a sweep has done.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    /// How many holds were removed.
+    pub(super) removed: usize,
+    /// Addresses of them of which it was unknown whether they are reserved.
+    pub(super) unanswered: Vec<IpAddr>,
+    /// Where the next sweep goes on; `None` when it begins at the beginning.
+    pub(super) last: Option<IpAddr>,
 }
 
 /// How soon a hold is given to another host; see [`rules::spare`].
