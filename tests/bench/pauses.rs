@@ -15,8 +15,8 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ const BETWEEN: Duration = Duration::from_micros(300);
 /// How long each kind of work goes on at least.
 const SPAN: Duration = Duration::from_millis(500);
 
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// Where the holds are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Layout {
         let texts: Vec<String> = match self {
             Self::OneSubnet | Self::Scattered => vec!["10.0.0.0/8".to_owned()],
             Self::OneSpace | Self::ManySpaces => {
-                (0..1000).map(|number| format!("10.{}.{}.0/18", number / 4, number % 4 * 64)).collect()
+                (0..1000).map(|number| format!("{}.{}.0.0/15", 10 + number / 128, number % 128 * 2)).collect()
             }
         };
         texts.iter().map(|text| text.parse().expect("a prefix")).collect()
@@ -260,9 +260,11 @@ impl Bench {
             self.hosts.store(0, Ordering::Relaxed);
             self.fill(count);
         }
-        let is_over = &AtomicBool::new(false);
+        let (is_over, all_ask) = (&AtomicBool::new(false), &Barrier::new(CALLERS as usize + 1));
         thread::scope(|scope| {
-            let callers: Vec<_> = (0..CALLERS).map(|caller| scope.spawn(move || self.call(caller, is_over))).collect();
+            let callers: Vec<_> =
+                (0..CALLERS).map(|caller| scope.spawn(move || self.call(caller, is_over, all_ask))).collect();
+            all_ask.wait();
             self.do_work(work);
             is_over.store(true, Ordering::Relaxed);
             let mut longest = Pause::default();
@@ -315,10 +317,11 @@ impl Bench {
     }
 
     /// Asks one host after another: by turns one that is new and one that is known.
-    fn call(&self, caller: u32, is_over: &AtomicBool) -> Pause {
+    fn call(&self, caller: u32, is_over: &AtomicBool, all_ask: &Barrier) -> Pause {
         let mut longest = Pause::default();
         let known = u32::MAX - caller;
         self.ask(self.prefixes[0], known);
+        all_ask.wait();
         while !is_over.load(Ordering::Relaxed) {
             longest.known = longest.known.max(self.ask(self.prefixes[0], known));
             thread::park_timeout(BETWEEN);

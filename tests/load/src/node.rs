@@ -61,11 +61,6 @@ impl Node {
         self.environment = variables;
     }
 
-    /// The state directory.
-    pub(crate) fn state(&self) -> PathBuf {
-        self.directory.join("state")
-    }
-
     /// Imports this CSV into the embedded IPAM, with the proxy's own command.
     pub(crate) async fn import(&self, csv: &str) -> Result<(), ProxyError> {
         let file = self.directory.join("places.csv");
