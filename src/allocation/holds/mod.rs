@@ -9,6 +9,7 @@ mod journal;
 mod listing;
 mod memory;
 mod place;
+mod postgres;
 mod rules;
 mod table;
 
@@ -24,6 +25,7 @@ pub use journal::JournalError;
 pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
 pub use place::{Claim, Held, HeldIn, Place, PlaceError};
+pub use postgres::{Database, DatabaseError, Finding, PostgresPlace, UrlError};
 pub use rules::{Becomes, Removed, Step};
 
 use super::{Clock, Failure, GroupChoice};
@@ -51,6 +53,14 @@ impl Holds {
         Ok(Self { place: Arc::new(MemoryPlace::open(state_directory, clock)?) })
     }
 
+    /// Holds in a database that several proxies share. It is connected to when it is needed first.
+    ///
+    /// # Errors
+    /// When the thread for the database cannot be started.
+    pub fn shared(database: Database) -> Result<Self, DatabaseError> {
+        Ok(Self { place: Arc::new(PostgresPlace::new(database)?) })
+    }
+
     /// The live holds that a proxy which is not running left in its state directory.
     ///
     /// # Errors
@@ -62,6 +72,11 @@ impl Holds {
     /// What keeps them.
     pub fn place(&self) -> &dyn Place {
         &*self.place
+    }
+
+    /// What is wrong with what keeps them, for people.
+    pub fn trouble(&self) -> Option<String> {
+        self.place.trouble()
     }
 
     /// Does what keeps the place in order; to be called every some seconds.
