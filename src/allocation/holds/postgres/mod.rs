@@ -30,9 +30,6 @@ mod schema;
 mod session;
 mod statements;
 
-#[cfg(test)]
-mod tests;
-
 pub use check::Finding;
 pub use error::DatabaseError;
 pub use options::{Database, UrlError};
