@@ -89,6 +89,19 @@ impl Allocator {
         self.candidates.drop_all();
     }
 
+    /// Ends the hold of an address, so that it can be offered to others; `false` when there is none.
+    ///
+    /// # Errors
+    /// As [`Holds::release`].
+    pub async fn release_hold(&self, prefix: Prefix, group: &GroupChoice, address: IpAddr) -> Result<bool, Failure> {
+        let is_released = self.holds.release(self.provider.name(), prefix, group, address).await?;
+        if is_released {
+            // Batches leave out what was held.
+            self.candidates.drop_all();
+        }
+        Ok(is_released)
+    }
+
     /// All groups of the IPAM.
     ///
     /// # Errors

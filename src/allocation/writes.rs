@@ -171,7 +171,7 @@ impl Allocator {
         }
         log::warn!("{address} counts as deleted, because the IPAM has no record of it by this proxy: {gone}");
         // By what the caller said: the IPAM knows of no subnet.
-        if let Err(failure) = self.holds.release(self.provider.name(), prefix, group, address).await {
+        if let Err(failure) = self.release_hold(prefix, group, address).await {
             log::info!("No hold of {address} is ended: {failure}");
         }
         Ok(Deleted::WasAbsent)
@@ -288,24 +288,27 @@ pub struct Added {
 
 impl Added {
     /// Notes that the caller's answer is in the hands of the operating system.
-    pub fn answered(mut self) {
+    pub async fn answered(mut self) {
         self.is_answered = true;
+        finish(self.allocator.clone(), self.scope.clone(), self.address, self.ticket).await;
+    }
+}
+
+/// The address is reserved, and its hold lives only as long as something from before may still offer it.
+async fn finish(allocator: Arc<Allocator>, scope: Arc<Scope>, address: IpAddr, ticket: u64) {
+    let step = Step::FinishAdd { ticket, settled: allocator.settled() };
+    if let Err(error) = allocator.place().step(&scope, address, step).await {
+        log::warn!("{address} in {scope} is reserved, and its hold says that it is being added: {error}");
     }
 }
 
 impl Drop for Added {
     fn drop(&mut self) {
-        if !self.is_answered {
-            log::warn!("{}", watch::reserved(self.address, &self.scope, &watch::request(self.request.as_ref())));
+        if self.is_answered {
+            return;
         }
-        let (allocator, scope, address, ticket) =
-            (self.allocator.clone(), self.scope.clone(), self.address, self.ticket);
-        let finished = async move {
-            let step = Step::FinishAdd { ticket, settled: allocator.settled() };
-            if let Err(error) = allocator.place().step(&scope, address, step).await {
-                log::warn!("{address} in {scope} is reserved, and its hold says that it is being added: {error}");
-            }
-        };
+        log::warn!("{}", watch::reserved(self.address, &self.scope, &watch::request(self.request.as_ref())));
+        let finished = finish(self.allocator.clone(), self.scope.clone(), self.address, self.ticket);
         // Without a runtime the process ends, and the next one looks.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(finished);

@@ -30,7 +30,7 @@ pub(super) async fn release(
     InGroup(group): InGroup,
     now: Now,
 ) -> Result<Json<Value>, ApiError> {
-    if now.allocator.holds().release(now.allocator.provider().name(), prefix, &group, address).await? {
+    if now.allocator.release_hold(prefix, &group, address).await? {
         Ok(Json(json!({"message": format!("IP address {address} is not held any more")})))
     } else {
         Err(ApiError::not_held())

@@ -81,7 +81,7 @@ pub(super) async fn add(
     let AddressInPrefix { prefix, address } = target;
     let added = now.allocator.add(prefix, group, address, requester).await?;
     // This thread does nothing else until actix has handed the answer to the system.
-    actix_web::rt::spawn(async { added.answered() });
+    actix_web::rt::spawn(added.answered());
     Ok(HttpResponse::Created().json(json!({"message": format!("IP address {address} is reserved in External IPAM")})))
 }
 

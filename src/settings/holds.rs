@@ -69,7 +69,8 @@ mod tests {
         for (hold, candidate, lookup, at_most) in [(60, 0, 0, 1000), (86_400, 60, 3600, 10_000_000)] {
             let mut section = section(json!({
                 "hold_seconds": hold, "hold_seconds_without_mac": hold, "candidate_seconds": candidate,
-                "lookup_seconds": lookup, "holds_at_most": at_most,
+                "lookup_seconds": lookup, "holds_at_most": at_most, "recycle_after_seconds": candidate,
+                "release_quarantine_seconds": lookup,
             }));
             let holds = Holds::read(&mut section);
             assert_eq!(holds.with_mac.as_secs(), hold);

@@ -96,8 +96,9 @@ async fn an_ipam_that_stays_away_leaves_a_line_that_says_so() {
 #[test]
 fn the_caller_s_failure_is_logged_with_address_subnet_and_request() {
     let prefix = "192.0.2.0/24".parse().expect("a prefix");
+    let space = Space { provider: "netbox".into(), name: AddressSpace::new("vrf 3") };
     let lost = Lost {
-        scope: Scope { provider: "netbox".into(), group: GroupName::new("dmz"), prefix },
+        scope: Arc::new(Scope { space, group: GroupName::new("dmz"), prefix }),
         address: [192, 0, 2, 7].into(),
         by: Requester::default(),
         before: None,

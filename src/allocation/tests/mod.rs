@@ -16,12 +16,13 @@ use async_trait::async_trait;
 use ipam_conformance::reference::ReferenceSubject;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe,
-    Provider, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix,
+    Probe, Provider, Released, Requester, Reservation, Result, Subnet,
 };
 
 use tokio::sync::Semaphore;
 
+use super::holds::{Scope, Space};
 use super::watch::{Finding, Lost, Unsettled, WATCHED_AT_MOST};
 use super::*;
 
@@ -182,7 +183,9 @@ impl Stage {
     }
 
     async fn add(&self, place: &SeededSubnet, address: IpAddr) -> Result<(), Failure> {
-        self.allocator.add(place.prefix, choice(place), address, Requester::default()).await.map(Added::answered)
+        let added = self.allocator.add(place.prefix, choice(place), address, Requester::default()).await?;
+        added.answered().await;
+        Ok(())
     }
 
     async fn delete(&self, place: &SeededSubnet, address: IpAddr) -> Result<Deleted, Failure> {
@@ -252,11 +255,6 @@ fn addresses(results: Vec<Result<IpAddr, Failure>>) -> (Vec<IpAddr>, Vec<Failure
 /// All holds as they are listed.
 async fn held(holds: &Holds) -> Vec<HeldAddress> {
     holds.page(None, usize::MAX).await.expect("a list").holds
-}
-
-/// The state of the hold of an address.
-async fn state_of(holds: &Holds, address: IpAddr) -> Option<HoldState> {
-    held(holds).await.into_iter().find(|held| held.address == address).map(|held| held.state)
 }
 
 async fn in_parallel<T: Send + 'static>(

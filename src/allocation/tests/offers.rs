@@ -218,43 +218,16 @@ async fn at_the_limit_parallel_questions_of_one_mac_are_answered_alike() {
 }
 
 #[tokio::test]
-async fn only_the_hold_that_is_meant_is_ended_and_none_that_is_being_reserved() {
-    let stage = Stage::start().await;
-    let place = stage.place(Role::Wide);
-    let address = stage.next(&place, mac(1)).await.expect("an address");
-    let scope = held(stage.allocator.holds()).await.remove(0).scope;
-    let holds = stage.allocator.holds().of(scope).await;
-    let hold = holds.table().get(address, stage.clock.now()).expect("a hold");
-    assert_eq!(holds.end_if(address, |hold| hold.mac == mac(2)), None);
-    holds.change(|table, _| {
-        table.put(address, &Hold { state: HoldState::Adding, ..hold.clone() });
-        Some(address)
-    });
-    assert_eq!(holds.end_if(address, |_| true), None);
-    holds.change(|table, _| {
-        table.put(address, &hold);
-        Some(address)
-    });
-    let generation = holds.generation();
-    assert_eq!(holds.end_if(address, |hold| hold.mac == mac(1)).map(|ended| ended.mac), Some(mac(1)));
-    assert_eq!(holds.table().get(address, stage.clock.now()), None);
-    assert_ne!(holds.generation(), generation, "the address may be offered at once");
-}
-
-#[tokio::test]
 async fn a_released_hold_is_free_for_others() {
     let stage = Stage::start().await;
     let place = stage.place(Role::Wide);
     let address = stage.next(&place, mac(1)).await.expect("an address");
-    let holds = stage.allocator.holds();
-    assert!(
-        !holds
-            .release(PROVIDER, place.prefix, &choice(&stage.place(Role::OtherTwin)), address)
-            .await
-            .expect("an answer")
-    );
-    assert!(holds.release(PROVIDER, place.prefix, &GroupChoice::none(), address).await.expect("an answer"));
-    assert!(!holds.release(PROVIDER, place.prefix, &GroupChoice::none(), address).await.expect("an answer"));
+    let release = async |group: &GroupChoice| {
+        stage.allocator.release_hold(place.prefix, group, address).await.expect("an answer")
+    };
+    assert!(!release(&choice(&stage.place(Role::OtherTwin))).await);
+    assert!(release(&GroupChoice::none()).await);
+    assert!(!release(&GroupChoice::none()).await);
     assert_eq!(stage.next(&place, mac(2)).await.expect("an address"), address);
 }
 
@@ -264,27 +237,35 @@ async fn a_full_subnet_with_a_hold_that_ended_since_is_not_full() {
     let place = stage.place(Role::SingleHost);
     let address = stage.next(&place, None).await.expect("an address");
     stage.next(&place, mac(1)).await.expect_err("full");
-    let holds = stage.allocator.holds();
-    assert!(holds.release(PROVIDER, place.prefix, &GroupChoice::none(), address).await.expect("an answer"));
+    let released = stage.allocator.release_hold(place.prefix, &GroupChoice::none(), address).await;
+    assert!(released.expect("an answer"));
     assert_eq!(stage.next(&place, mac(1)).await.expect("an address"), address);
 }
 
 #[tokio::test]
-async fn many_holds_in_several_subnets_are_listed_by_subnet_and_address() {
+async fn many_holds_in_several_subnets_are_listed_in_pages() {
     let stage = Stage::start().await;
-    let mut given = Vec::new();
+    let mut given = BTreeSet::new();
     for (place, count) in [(stage.place(Role::Ipv6), 600), (stage.place(Role::Plain), 1), (stage.place(Role::Twin), 2)]
     {
         for host in 0..count {
             let address = stage.next(&place, mac(host)).await.expect("an address");
-            given.push((place.group.clone(), place.prefix, address));
+            given.insert((place.group.clone(), place.prefix, address));
         }
     }
-    given.sort();
-    let pieces: Vec<_> = stage.allocator.holds().list().collect();
-    assert!(pieces.len() > 3, "a long list comes in pieces");
-    let listed = pieces.into_iter().flatten().map(|held| (held.scope.group, held.scope.prefix, held.address));
-    assert_eq!(listed.collect::<Vec<_>>(), given);
+    let (mut listed, mut pages, mut next) = (Vec::new(), 0, None);
+    loop {
+        let page = stage.allocator.holds().page(next.as_deref(), 100).await.expect("a page");
+        listed.extend(page.holds.iter().map(|held| (held.scope.group.clone(), held.scope.prefix, held.address)));
+        pages += 1;
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!((pages, listed.len()), (7, given.len()));
+    assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), given);
+    assert!(matches!(stage.allocator.holds().page(Some("10.0.0.1"), 100).await, Err(ListError::After)));
 }
 
 #[tokio::test]

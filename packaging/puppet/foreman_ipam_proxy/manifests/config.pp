@@ -39,18 +39,20 @@ class foreman_ipam_proxy::config {
   }
 
   $external = {
-    'enabled'                  => $foreman_ipam_proxy::enabled,
-    'use_provider'             => $foreman_ipam_proxy::use_provider,
-    'error_style'              => $foreman_ipam_proxy::error_style,
-    'legacy'                   => $foreman_ipam_proxy::legacy,
-    'request_budget_seconds'   => $foreman_ipam_proxy::request_budget_seconds,
-    'attempt_seconds'          => $foreman_ipam_proxy::attempt_seconds,
-    'read_attempts'            => $foreman_ipam_proxy::read_attempts,
-    'hold_seconds'             => $foreman_ipam_proxy::hold_seconds,
-    'hold_seconds_without_mac' => $foreman_ipam_proxy::hold_seconds_without_mac,
-    'holds_at_most'            => $foreman_ipam_proxy::holds_at_most,
-    'candidate_seconds'        => $foreman_ipam_proxy::candidate_seconds,
-    'lookup_seconds'           => $foreman_ipam_proxy::lookup_seconds,
+    'enabled'                    => $foreman_ipam_proxy::enabled,
+    'use_provider'               => $foreman_ipam_proxy::use_provider,
+    'error_style'                => $foreman_ipam_proxy::error_style,
+    'legacy'                     => $foreman_ipam_proxy::legacy,
+    'request_budget_seconds'     => $foreman_ipam_proxy::request_budget_seconds,
+    'attempt_seconds'            => $foreman_ipam_proxy::attempt_seconds,
+    'read_attempts'              => $foreman_ipam_proxy::read_attempts,
+    'hold_seconds'               => $foreman_ipam_proxy::hold_seconds,
+    'hold_seconds_without_mac'   => $foreman_ipam_proxy::hold_seconds_without_mac,
+    'recycle_after_seconds'      => $foreman_ipam_proxy::recycle_after_seconds,
+    'release_quarantine_seconds' => $foreman_ipam_proxy::release_quarantine_seconds,
+    'holds_at_most'              => $foreman_ipam_proxy::holds_at_most,
+    'candidate_seconds'          => $foreman_ipam_proxy::candidate_seconds,
+    'lookup_seconds'             => $foreman_ipam_proxy::lookup_seconds,
   }
 
   $providers = {

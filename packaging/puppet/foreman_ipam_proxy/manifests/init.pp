@@ -101,6 +101,10 @@
 #   Seconds that an offered address is held for a MAC address.
 # @param hold_seconds_without_mac
 #   Seconds that an offered address is held for a caller that named no MAC address.
+# @param recycle_after_seconds
+#   Seconds that such an address is kept from other callers when nothing else is free.
+# @param release_quarantine_seconds
+#   Seconds that a deleted address is not offered to other hosts.
 # @param holds_at_most
 #   How many holds there may be at one time.
 # @param candidate_seconds
@@ -170,6 +174,8 @@ class foreman_ipam_proxy (
   Optional[Integer[1, 5]] $read_attempts = undef,
   Optional[Integer[60, 86400]] $hold_seconds = undef,
   Optional[Integer[60, 86400]] $hold_seconds_without_mac = undef,
+  Optional[Integer[0, 86400]] $recycle_after_seconds = undef,
+  Optional[Integer[0, 86400]] $release_quarantine_seconds = undef,
   Optional[Integer[1000, 10000000]] $holds_at_most = undef,
   Optional[Integer[0, 60]] $candidate_seconds = undef,
   Optional[Integer[0, 3600]] $lookup_seconds = undef,
