@@ -58,6 +58,12 @@ impl Relay {
     }
 }
 
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
 async fn relay(mut client: UnixStream, target: PathBuf, fault: Arc<AtomicU8>, lost: Arc<AtomicUsize>) {
     let Ok(mut server) = UnixStream::connect(target).await else { return };
     let (mut from_client, mut from_server) = (vec![0; 65536], vec![0; 65536]);
