@@ -9,6 +9,7 @@ mod journal;
 mod listing;
 mod memory;
 mod place;
+mod postgres;
 mod rules;
 mod runs;
 mod table;
@@ -24,7 +25,8 @@ pub use hold::{Ask, Grant, Hold, HoldState, Moment, Offer, RequestMark, Scope, S
 pub use journal::JournalError;
 pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
-pub use place::{Claim, Held, HeldIn, Place, PlaceError};
+pub use place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
+pub use postgres::{Database, DatabaseError, Finding, PostgresPlace, UrlError};
 pub use rules::{Becomes, Removed, Step};
 
 use super::{Clock, Failure, GroupChoice};
@@ -52,6 +54,14 @@ impl Holds {
         Ok(Self { place: Arc::new(MemoryPlace::open(state_directory, clock)?) })
     }
 
+    /// Holds in a database that several proxies share. It is connected to when it is needed first.
+    ///
+    /// # Errors
+    /// When the thread for the database cannot be started.
+    pub fn shared(database: Database) -> Result<Self, DatabaseError> {
+        Ok(Self { place: Arc::new(PostgresPlace::new(database)?) })
+    }
+
     /// The live holds that a proxy which is not running left in its state directory.
     ///
     /// # Errors
@@ -63,6 +73,11 @@ impl Holds {
     /// What keeps them.
     pub fn place(&self) -> &dyn Place {
         &*self.place
+    }
+
+    /// What is wrong with what keeps them, for people.
+    pub fn trouble(&self) -> Option<String> {
+        self.place.trouble()
     }
 
     /// Does what keeps the place in order; to be called every some seconds.

@@ -52,6 +52,11 @@ impl Table {
         self.by_address.get(&address).map(|entry| &entry.hold).filter(|hold| hold.is_live(now))
     }
 
+    /// The hold of an address, live or ended.
+    pub(super) fn entry(&self, address: IpAddr) -> Option<&Hold> {
+        self.by_address.get(&address).map(|entry| &entry.hold)
+    }
+
     /// Until when the journal has the hold of an address.
     pub(super) fn journaled(&self, address: IpAddr) -> Timestamp {
         self.by_address.get(&address).map_or(Timestamp::default(), |entry| entry.journaled)
