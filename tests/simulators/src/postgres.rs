@@ -37,6 +37,11 @@ pub struct Server {
     guard: Child,
 }
 
+/// Are the server's programs installed?
+pub fn is_installed() -> bool {
+    programs().is_some()
+}
+
 impl Server {
     /// A server that runs, or `None` where the programs are not installed. Then standard error says that the test was
     /// skipped.
