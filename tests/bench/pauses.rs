@@ -11,7 +11,8 @@
 //!
 //! Each is measured in several rounds, and the round with the shortest pause counts: other programs make pauses longer, nothing
 //! makes them shorter. `known` is the longest pause of a host that is offered its address again, `new` that of a host that
-//! needs a candidate, and may come while the batch is fetched. No test depends on the figures.
+//! needs a candidate, and may come while the batch is fetched. No test depends on the figures. `-- TEXT` measures the cases
+//! with that text in their name only, such as `-- '1000000 holds'`.
 
 use std::fs;
 use std::net::IpAddr;
@@ -160,16 +161,22 @@ impl Provider for Arithmetic {
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 fn main() {
-    // `cargo bench` says so, `cargo test --benches` does not.
-    let is_smoke = !std::env::args().any(|argument| argument == "--bench");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // `cargo bench` gives it, `cargo test --benches` does not.
+    let is_smoke = !arguments.iter().any(|argument| argument == "--bench");
+    let only = arguments.iter().find(|argument| !argument.starts_with('-'));
     let counts: &[u32] = if is_smoke { &[100] } else { &[10_000, 100_000, 1_000_000] };
     println!("{:<36} {:>15} {:>15} {:>15} {:>15} {:>15}", "", "nothing", "batches", "list", "journal", "expiry");
     println!("{:<36}{}", "longest pause, ms", format!(" {:>7} {:>7}", "known", "new").repeat(5));
     for (layout, name) in Layout::ALL {
         for count in counts {
+            let case = format!("{count} holds {name}");
+            if only.is_some_and(|only| !case.contains(only.as_str())) {
+                continue;
+            }
             let bench = Bench::new(layout);
             bench.fill(*count);
-            print!("{:<36}", format!("{count} holds {name}"));
+            print!("{case:<36}");
             for work in [Work::Nothing, Work::Batches, Work::List, Work::Journal, Work::Expiry] {
                 let rounds = if is_smoke { 1 } else { ROUNDS };
                 let pauses = (0..rounds).map(|_| bench.longest_pause(work, *count)).collect::<Vec<_>>();

@@ -319,6 +319,12 @@ impl Place for MemoryPlace {
 
     async fn held(&self, scope: &Scope) -> Result<HeldIn, PlaceError> {
         let Some(table) = self.known(&scope.space) else { return Ok(HeldIn::default()) };
+        // The lowest are offered first: of those none is left out that has ended.
+        let now = self.now();
+        Self::look(&table, |table| {
+            let swept = table.sweep_after(None, Some(scope.prefix), SLICE, now);
+            self.note_swept(&scope.space, &swept, now);
+        });
         let addresses = Self::set_of(&table, Table::held, scope.prefix).await;
         let promised = Self::set_of(&table, Table::promised, scope.prefix).await.len();
         Ok(HeldIn { addresses, promised })

@@ -89,7 +89,7 @@ pub trait Place: fmt::Debug + Send + Sync {
     /// Changes the hold of one address by a rule.
     async fn step(&self, scope: &Arc<Scope>, address: IpAddr, step: Step) -> Result<Stepped, PlaceError>;
 
-    /// What is held in the subnet. It may name what has ended since the last sweep.
+    /// What is held in the subnet. Above thousands of holds it may name what has ended since the last sweep.
     async fn held(&self, scope: &Scope) -> Result<HeldIn, PlaceError>;
 
     /// Removes the ended holds of a subnet, so that [`held`](Self::held) names none of them; `true` when there were some.
