@@ -8,6 +8,7 @@ use ipam_provider::Probe;
 
 use super::output::{complain, say};
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
+use crate::allocation::holds::Finding;
 use crate::allocation::{Clock, Holds};
 use crate::app;
 use crate::http::{details_of, version_of};
@@ -45,8 +46,11 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     if arguments.settings_only {
         return if certificates_are_usable { Ok(()) } else { Err(CommandError::Said(WRONG_SETTINGS)) };
     }
-    let ipam_is_well = actix_web::rt::System::new().block_on(check_ipam(settings))?;
-    match (certificates_are_usable, ipam_is_well) {
+    let (database_is_well, ipam_is_well) = actix_web::rt::System::new().block_on(async {
+        let database_is_well = check_database(&settings).await;
+        Ok::<_, CommandError>((database_is_well, check_ipam(settings).await?))
+    })?;
+    match (certificates_are_usable, ipam_is_well && database_is_well) {
         (false, _) => Err(CommandError::Said(WRONG_SETTINGS)),
         (true, false) => Err(CommandError::Said(1)),
         (true, true) => Ok(()),
@@ -64,6 +68,17 @@ fn check_certificates(settings: &Settings) -> bool {
         say(format!("certificates  {finding}"));
     }
     are_usable
+}
+
+/// Asks the database that several proxies share, where there is one. It is not changed.
+async fn check_database(settings: &Settings) -> bool {
+    let Some(database) = &settings.database else { return true };
+    let mut is_well = true;
+    for Finding { what, is_fault } in database.check().await {
+        is_well &= !is_fault;
+        say(format!("database      {}: {what}", if is_fault { "fault" } else { "ok" }));
+    }
+    is_well
 }
 
 /// Asks the IPAM, and prints what Foreman would be told. A running proxy is not disturbed: the holds here are others.

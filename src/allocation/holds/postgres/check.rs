@@ -23,7 +23,7 @@ impl Database {
     pub async fn check(&self) -> Vec<Finding> {
         let outcome = async {
             let client = self.connect().await?;
-            Ok::<_, DatabaseError>(look(&client).await?)
+            look(&client).await
         };
         match outcome.await {
             Ok(mut findings) => {

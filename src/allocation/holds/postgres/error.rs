@@ -52,7 +52,7 @@ impl DatabaseError {
             Self::Connect(_, error) | Self::Statement(error) => match error.code() {
                 Some(code) => is_passing(code),
                 // The connection was refused or broke off.
-                None => error.is_closed() || error.source().is_some_and(|cause| cause.is::<io::Error>()),
+                None => error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<io::Error>),
             },
             _ => false,
         }
