@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ipam_load::connection::Connections;
@@ -60,7 +60,11 @@ fn skip(what: &str, why: &str) {
     assert!(env::var_os("LOAD_RUNS_SKIP_NOTHING").is_none(), "{what} was skipped: {why}");
 }
 
+/// Not two runs at a time: a time limit is looked at.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 fn keep_every_promise(proxies: usize) {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let name = format!("{proxies} proxies over one PostgreSQL");
     if let Some(why) = database::missing() {
         return skip(&name, why);
@@ -81,9 +85,13 @@ fn keep_every_promise(proxies: usize) {
     assert!(faults.is_empty(), "{name}:\n{}\n{}", faults.join("\n"), outcome.log);
     assert!(outcome.played.created >= 2000, "the load went on");
     assert!(outcome.played.failed > 0, "the trouble did nothing");
+    let starts = outcome.log.matches("] Ready").count() as u64;
+    assert_eq!(starts, proxies as u64 + COURSE.rounds, "each start and each one after a kill");
     let at_most = BUDGET as f64 * 1e3 + ON_THE_WAY;
+    let _ = writeln!(std::io::stderr(), "{name}: {} hosts, {} failed", outcome.played.created, outcome.played.failed);
     for (call, summary) in outcome.played.stats.summaries() {
         let longest = summary.longest_milliseconds;
+        let _ = writeln!(std::io::stderr(), "{call}: {} calls, longest {longest:.0} ms", summary.count);
         assert!(longest <= at_most, "a caller of {call} waited {longest:.0} ms\n{}", outcome.log);
     }
 }

@@ -326,7 +326,9 @@ impl Place for MemoryPlace {
             self.note_swept(&scope.space, &swept, now);
         });
         let addresses = Self::set_of(&table, Table::held, scope.prefix).await;
-        let promised = Self::set_of(&table, Table::promised, scope.prefix).await.len();
+        let reserved = Self::set_of(&table, Table::reserved, scope.prefix).await.len();
+        // Between the two some may have changed.
+        let promised = addresses.len().saturating_sub(reserved);
         Ok(HeldIn { addresses, promised })
     }
 

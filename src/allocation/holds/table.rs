@@ -30,8 +30,8 @@ pub(super) struct Table {
     by_mac: BTreeSet<(Mac, IpAddr)>,
     /// The addresses in `by_address`.
     held: Runs,
-    /// Those of them that are not reserved in the IPAM as far as is known.
-    promised: Runs,
+    /// Those of them that are reserved in the IPAM as far as is known.
+    reserved: Runs,
     /// Where the removal of ended holds goes on.
     swept_to: Option<IpAddr>,
 }
@@ -79,8 +79,8 @@ impl Table {
         if !is_renewal {
             self.held.insert(address);
             match hold.state {
-                HoldState::Reserved => self.promised.remove(address),
-                _ => self.promised.insert(address),
+                HoldState::Reserved => self.reserved.insert(address),
+                _ => self.reserved.remove(address),
             }
         }
         let before = self.by_address.insert(address, Entry { hold, journaled });
@@ -97,7 +97,7 @@ impl Table {
     pub(super) fn remove(&mut self, address: IpAddr) {
         let Some(entry) = self.by_address.remove(&address) else { return };
         self.held.remove(address);
-        self.promised.remove(address);
+        self.reserved.remove(address);
         if let Some(key) = key(address, &entry.hold) {
             self.by_mac.remove(&key);
         }
@@ -108,9 +108,9 @@ impl Table {
         &self.held
     }
 
-    /// Those of them whose hold is a promise.
-    pub(super) fn promised(&self) -> &Runs {
-        &self.promised
+    /// Those of them whose address is reserved as far as is known: few, and for seconds.
+    pub(super) fn reserved(&self) -> &Runs {
+        &self.reserved
     }
 
     /// What the asking MAC is to be offered again in the prefix.
