@@ -1,6 +1,7 @@
 //! The holds of one address space in memory: by address, and an index by MAC.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Bound;
 use std::time::Duration;
@@ -25,9 +26,10 @@ struct Entry {
 /// The holds of one address space. What is held in a prefix is a range of it.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    by_address: BTreeMap<IpAddr, Entry>,
-    /// Of the holds that can be offered to their MAC again.
-    by_mac: BTreeSet<(Mac, IpAddr)>,
+    /// Boxed: half of a tree's room is empty where addresses come in order.
+    by_address: BTreeMap<IpAddr, Box<Entry>>,
+    /// Of the holds that can be offered to their MAC again. Two MACs may have the same mark.
+    by_mac: BTreeSet<(MacMark, IpAddr)>,
     /// The addresses in `by_address`.
     held: Runs,
     /// Those of them that are reserved in the IPAM as far as is known.
@@ -83,7 +85,7 @@ impl Table {
                 _ => self.reserved.remove(address),
             }
         }
-        let before = self.by_address.insert(address, Entry { hold, journaled });
+        let before = self.by_address.insert(address, Box::new(Entry { hold, journaled }));
         let old_key = before.and_then(|entry| self::key(address, &entry.hold));
         if old_key != key {
             if let Some(old) = old_key {
@@ -116,8 +118,9 @@ impl Table {
     /// What the asking MAC is to be offered again in the prefix.
     pub(super) fn offer_for(&self, prefix: Prefix, ask: &Ask, now: Timestamp) -> Option<Offer> {
         let mac = ask.mac?;
-        let of_mac = self.by_mac.range((mac, prefix.network())..=(mac, prefix.last()));
-        rules::offer_for(of_mac.filter_map(|(_, address)| Some((*address, self.get(*address, now)?))), ask)
+        let of_mark = self.by_mac.range((mark(mac), prefix.network())..=(mark(mac), prefix.last()));
+        let holds = of_mark.filter_map(|(_, address)| Some((*address, self.get(*address, now)?)));
+        rules::offer_for(holds.filter(|(_, hold)| hold.mac == Some(mac)), ask)
     }
 
     /// The entries after an address, live and ended, at most so many; of all, or of a prefix.
@@ -209,8 +212,17 @@ pub(super) struct Swept {
 /// How soon a hold is given to another host; see [`rules::spare`].
 pub(super) type Spare = (bool, Timestamp, u64);
 
+/// Bytes that stand for a MAC in the index: a third of those that a MAC takes.
+type MacMark = [u8; 8];
+
+fn mark(mac: Mac) -> MacMark {
+    let mut hasher = DefaultHasher::new();
+    mac.hash(&mut hasher);
+    hasher.finish().to_be_bytes()
+}
+
 /// Its place in the index by MAC, if it can be offered to its MAC again.
-fn key(address: IpAddr, hold: &Hold) -> Option<(Mac, IpAddr)> {
+fn key(address: IpAddr, hold: &Hold) -> Option<(MacMark, IpAddr)> {
     let can_be_offered = matches!(hold.state, HoldState::Offered | HoldState::Released);
-    hold.mac.filter(|_| can_be_offered).map(|mac| (mac, address))
+    hold.mac.filter(|_| can_be_offered).map(|mac| (mark(mac), address))
 }
