@@ -9,6 +9,7 @@
 //! | `check_file` | one file of settings alone |
 //! | `check_running` | whether the proxy that runs serves, and its trouble |
 //! | `holds` | who holds what, and freeing it |
+//! | `shared` | two proxies that share a database |
 //! | `upkeep` | where the store is, verify and backup |
 //! | `beside_a_proxy` | the same while a proxy runs over the store |
 //! | `demo` | everything that `serve --demo` tells people to try |
@@ -33,6 +34,7 @@ mod registration;
 mod run;
 #[cfg(feature = "netbox")]
 mod setup;
+mod shared;
 mod site;
 mod subnets;
 mod transfer;
