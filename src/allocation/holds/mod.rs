@@ -11,6 +11,8 @@ mod memory;
 mod place;
 mod postgres;
 mod rules;
+#[cfg(test)]
+mod suite;
 mod table;
 
 use std::io;
