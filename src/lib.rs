@@ -27,7 +27,8 @@
 //! | --- | --- |
 //! | [`app`] | the composition root: settings → provider → allocator → servers; signals, reload, shutdown |
 //! | [`cli`] | the commands |
-//! | [`registration`] | telling Foreman of this proxy, through Foreman's own API |
+//! | [`foreman_api`] | the client of Foreman's own API |
+//! | [`registration`] | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
 //! | [`settings`] | reads and checks all settings, all faults in one go |
 //! | [`telemetry`] | log lines and the buffer that Foreman shows |
@@ -45,6 +46,7 @@ pub mod allocation;
 pub mod app;
 pub mod cli;
 pub mod daemon;
+pub mod foreman_api;
 pub mod http;
 pub mod registration;
 pub mod registry;

@@ -2,7 +2,7 @@ systemd-tmpfiles --create foreman-ipam-proxy.conf || :
 if [ "$1" -eq 1 ]; then
     if [ -d /run/systemd/system ]; then
         # Enabled only where the site's presets say so.
-        systemctl --no-reload preset foreman-ipam-proxy.service || :
+        systemctl --no-reload preset foreman-ipam-proxy.service foreman-ipam-proxy.socket || :
     fi
 else
     # An older version cannot read the store of a newer one; nor can anything but the newer one make it older again.

@@ -1,6 +1,7 @@
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || :
     if [ "$1" -ge 1 ]; then
+        # Not the socket, on which callers wait meanwhile.
         systemctl try-restart foreman-ipam-proxy.service || :
     fi
 fi

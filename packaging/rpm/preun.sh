@@ -1,4 +1,4 @@
 if [ "$1" -eq 0 ] && [ -d /run/systemd/system ]; then
-    systemctl --no-reload disable --now foreman-ipam-proxy.service || :
+    systemctl --no-reload disable --now foreman-ipam-proxy.socket foreman-ipam-proxy.service || :
 fi
 exit 0

@@ -109,12 +109,15 @@ impl Lookup {
     pub(super) async fn group(&self, provider: &dyn Provider, choice: &GroupChoice) -> Result<Option<Group>, Failure> {
         for name in choice.readings() {
             supports_groups(provider)?;
-            if let Some(known) = self.groups.get(name).await {
-                return Ok(Some(known));
-            }
-            if let Some(group) = provider.group(name).await? {
-                self.groups.insert(name.clone(), group.clone()).await;
-                return Ok(Some(group));
+            // Of all callers that ask for it now, one asks the IPAM.
+            let find = async {
+                let found = provider.group(name).await?;
+                found.ok_or_else(|| Failure::GroupNotFound { group: name.clone() })
+            };
+            match self.groups.try_get_with_by_ref(name, find).await {
+                Ok(group) => return Ok(Some(group)),
+                Err(failure) if matches!(*failure, Failure::GroupNotFound { .. }) => {}
+                Err(failure) => return Err((*failure).clone()),
             }
         }
         match choice.readings() {

@@ -11,14 +11,23 @@ use crate::settings::{Settings, Tls};
 use crate::tls;
 use crate::trust::{Gate, HostNames, Policy};
 
+/// What the parts are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve.
+    Serve,
+    /// To see whether they could serve: nothing is created that stays.
+    Check,
+}
+
 /// Everything that handlers work with. The holds are kept when the rest is made anew.
 ///
 /// # Errors
 /// When the provider cannot be built.
-pub fn serving(settings: Settings, holds: &Holds, names: &HostNames) -> Result<Serving, StartError> {
+pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Purpose) -> Result<Serving, StartError> {
     let Settings { server, ipam, holds: lives, provider, .. } = settings;
     let failed = |error| StartError::Provider { name: provider.name, source: error };
-    let surroundings = Surroundings { state_directory: server.state_directory };
+    let surroundings = Surroundings { state_directory: server.state_directory, may_create: purpose == Purpose::Serve };
     let bare = (provider.plan)(&surroundings).map_err(failed)?;
     log::info!("Provider {}: {:?}", bare.name(), bare.capabilities());
     let limits = Limits { attempt: ipam.attempt, read_attempts: ipam.read_attempts };
@@ -55,18 +64,28 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames) -> Result<S
 
 /// The server's side of HTTPS.
 pub(super) fn tls_server(tls: &Tls) -> Result<tls::Server, tls::Error> {
-    warn_of(tls);
-    tls::Server::load(&tls.files, &tls.policy)
+    let server = tls::Server::load(&tls.files, &tls.policy)?;
+    warn_of(tls, &server);
+    Ok(server)
 }
 
 /// Reads the files again, for connections from now on.
 pub(super) fn reload_tls(server: &tls::Server, tls: &Tls) -> Result<(), tls::Error> {
-    warn_of(tls);
-    server.reload(&tls.files, &tls.policy)
+    server.reload(&tls.files, &tls.policy)?;
+    warn_of(tls, server);
+    Ok(())
 }
 
-fn warn_of(tls: &Tls) {
+fn warn_of(tls: &Tls, server: &tls::Server) {
     for warning in tls.policy.warnings() {
         log::warn!("{warning}");
+    }
+    warn_of_dates(server);
+}
+
+/// Logs what ends soon or is over.
+pub(super) fn warn_of_dates(server: &tls::Server) {
+    for finding in server.findings(jiff::Timestamp::now()) {
+        log::warn!("{}", finding.text);
     }
 }

@@ -5,32 +5,38 @@
 
 mod assemble;
 mod listen;
+mod rehearsal;
 mod restart_only;
+mod sockets;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_server::{Server, ServerHandle};
 use actix_web::web::Data;
 
 use crate::allocation::holds::DatabaseError;
 use crate::allocation::{Clock, Holds, JournalError};
-use crate::daemon::{self, Notifier, RollCall, Signal, Signals, Watchdog};
-use crate::http::Shared;
+use crate::daemon::{self, Notifier, PassedSockets, RollCall, Signal, Signals, Watchdog};
+use crate::http::{Arrivals, Shared};
 use crate::registry::PROVIDERS;
 use crate::settings::{Faults, Settings};
 use crate::telemetry::{self, Telemetry, with_causes};
 use crate::tls;
 use crate::trust::{HostNames, SystemResolver};
 
-pub use assemble::serving;
+pub use assemble::{Purpose, serving};
 pub use listen::{Bound, control_socket};
+pub use rehearsal::{check_state_directory, rehearse};
 
 use restart_only::RestartOnly;
 
 /// How often ended holds are removed and the journal is looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
+
+/// How often certificates and revocation lists that end soon are logged.
+const WARN_OF_DATES_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What systemd shows while all is well.
 const SERVING: &str = "Serving";
@@ -93,6 +99,7 @@ pub struct App {
     tls: Option<tls::Server>,
     server: Server,
     workers: RollCall,
+    arrivals: Arrivals,
     bound: Bound,
     signals: Signals,
 }
@@ -104,6 +111,8 @@ impl App {
     /// When the settings are wrong, a file or directory cannot be used, or a socket cannot be opened. An IPAM that
     /// cannot be reached is no error.
     pub async fn build(directory: &Path, mode: Mode) -> Result<Self, StartError> {
+        // First, because it changes the environment, which is safe while there is one thread.
+        let passed = PassedSockets::from_environment().map_err(|error| StartError::Listen(error.to_string()))?;
         let settings = Settings::load(directory, PROVIDERS)?;
         let telemetry = Telemetry::init(&settings.log)?;
         log_settings(&settings);
@@ -118,11 +127,12 @@ impl App {
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
-        let serving = serving(settings, &holds, &names)?;
+        let serving = serving(settings, &holds, &names, Purpose::Serve)?;
         serving.allocator.watch_unanswered().await;
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
-        let (server, bound) = listen::listen(&server_settings, mode, &shared, tls.as_ref(), &workers).await?;
+        let (server, bound, arrivals) =
+            listen::listen(&server_settings, mode, &shared, tls.as_ref(), &workers, passed).await?;
         for url in bound.urls() {
             log::info!("Listening on {url}");
         }
@@ -137,6 +147,7 @@ impl App {
             tls,
             server,
             workers,
+            arrivals,
             bound,
             signals,
         })
@@ -163,12 +174,14 @@ impl App {
             tls,
             server,
             workers,
+            arrivals,
             bound,
             mut signals,
         } = self;
         let handle = server.handle();
         let mut serving = actix_web::rt::spawn(server);
         let tidying = actix_web::rt::spawn(tidy(holds.clone()));
+        let warning = tls.clone().map(|tls| actix_web::rt::spawn(warn_of_dates(tls)));
         let reload = Reload {
             directory: &directory,
             telemetry: &telemetry,
@@ -206,8 +219,9 @@ impl App {
             }
         }
         service_manager.stopping();
-        stop(&handle).await;
+        stop(&handle, &arrivals).await;
         tidying.abort();
+        warning.inspect(actix_web::rt::task::JoinHandle::abort);
         bound.remove_control_socket();
         serving.await.map_err(std::io::Error::other)?
     }
@@ -220,8 +234,11 @@ fn reopen(telemetry: &Telemetry) {
     }
 }
 
-async fn stop(handle: &ServerHandle) {
+async fn stop(handle: &ServerHandle, arrivals: &Arrivals) {
     log::info!("Stopping when the requests under way are answered");
+    // No more connections are accepted; those that were are served before the server forgets them.
+    handle.pause().await;
+    arrivals.settle().await;
     handle.stop(true).await;
     log::info!("Stopped");
     log::logger().flush();
@@ -234,6 +251,13 @@ async fn tidy(holds: Holds) {
             let why = with_causes(&error);
             log::error!("Removing ended holds failed; it is tried again in {} seconds: {why}", TIDY_EVERY.as_secs());
         }
+    }
+}
+
+async fn warn_of_dates(tls: tls::Server) {
+    loop {
+        actix_web::rt::time::sleep(WARN_OF_DATES_EVERY).await;
+        assemble::warn_of_dates(&tls);
     }
 }
 
@@ -273,7 +297,7 @@ impl Reload<'_> {
         }
         let level = settings.log.level;
         let tls = settings.tls.clone();
-        let serving = serving(settings, self.holds, self.names)?;
+        let serving = serving(settings, self.holds, self.names, Purpose::Serve)?;
         if let (Some(server), Some(tls)) = (self.tls, &tls) {
             assemble::reload_tls(server, tls)?;
         }

@@ -10,17 +10,18 @@ use super::output::{complain, say};
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
 use crate::allocation::holds::Finding;
 use crate::allocation::{Clock, Holds};
-use crate::app;
+use crate::app::{self, Purpose};
 use crate::http::{details_of, version_of};
 use crate::settings::Settings;
 use crate::telemetry::with_causes;
-use crate::tls::{self, Severity};
+use crate::tls::{self, Finding, Severity};
 use crate::trust::{HostNames, SystemResolver};
 
 /// Arguments of `check`.
 #[derive(Debug, Default, Args)]
 pub(super) struct Arguments {
-    /// Look at settings and certificates only. An IPAM that cannot be reached must not keep the service from starting.
+    /// Look at settings, certificates, log and addresses to listen on only. An IPAM that cannot be reached must not keep the
+    /// service from starting.
     #[arg(long)]
     settings_only: bool,
     /// Ask the proxy that runs, over its control socket, whether it serves; for health checks.
@@ -43,18 +44,31 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
         say(format!("settings      {}: {}", file.display(), app::found(file)));
     }
     let certificates_are_usable = check_certificates(&settings);
-    if arguments.settings_only {
-        return if certificates_are_usable { Ok(()) } else { Err(CommandError::Said(WRONG_SETTINGS)) };
+    let system = actix_web::rt::System::new();
+    let mut can_start = say_all("start", system.block_on(app::rehearse(&settings)));
+    let mut ipam_is_well = true;
+    if !arguments.settings_only {
+        can_start &= say_all("start", app::check_state_directory(&settings.server.state_directory));
+        let database_is_well = system.block_on(check_database(&settings));
+        ipam_is_well = system.block_on(check_ipam(settings))? && database_is_well;
     }
-    let (database_is_well, ipam_is_well) = actix_web::rt::System::new().block_on(async {
-        let database_is_well = check_database(&settings).await;
-        Ok::<_, CommandError>((database_is_well, check_ipam(settings).await?))
-    })?;
-    match (certificates_are_usable, ipam_is_well && database_is_well) {
-        (false, _) => Err(CommandError::Said(WRONG_SETTINGS)),
-        (true, false) => Err(CommandError::Said(1)),
-        (true, true) => Ok(()),
+    if !certificates_are_usable {
+        Err(CommandError::Said(WRONG_SETTINGS))
+    } else if can_start && ipam_is_well {
+        Ok(())
+    } else {
+        Err(CommandError::Said(1))
     }
+}
+
+/// Prints findings, and answers whether none is a fault.
+fn say_all(subject: &str, findings: impl IntoIterator<Item = Finding>) -> bool {
+    let mut has_no_fault = true;
+    for finding in findings {
+        has_no_fault &= finding.severity < Severity::Fault;
+        say(format!("{subject:<13} {finding}"));
+    }
+    has_no_fault
 }
 
 fn check_certificates(settings: &Settings) -> bool {
@@ -62,12 +76,7 @@ fn check_certificates(settings: &Settings) -> bool {
         say("certificates  none; the proxy serves plain HTTP only");
         return true;
     };
-    let mut are_usable = true;
-    for finding in tls::report(&tls.files, &tls.policy, jiff::Timestamp::now()) {
-        are_usable &= finding.severity < Severity::Fault;
-        say(format!("certificates  {finding}"));
-    }
-    are_usable
+    say_all("certificates", tls::report(&tls.files, &tls.policy, jiff::Timestamp::now()))
 }
 
 /// Asks the database that several proxies share, where there is one. It is not changed.
@@ -84,7 +93,7 @@ async fn check_database(settings: &Settings) -> bool {
 /// Asks the IPAM, and prints what Foreman would be told. A running proxy is not disturbed: the holds here are others.
 async fn check_ipam(settings: Settings) -> Result<bool, CommandError> {
     let holds = Holds::in_memory(Clock::system());
-    let serving = match app::serving(settings, &holds, &HostNames::new(Arc::new(SystemResolver))) {
+    let serving = match app::serving(settings, &holds, &HostNames::new(Arc::new(SystemResolver)), Purpose::Check) {
         Ok(serving) => serving,
         Err(error) => {
             complain(&with_causes(&error));

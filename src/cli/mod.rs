@@ -5,7 +5,9 @@ mod check_file;
 mod check_running;
 #[cfg(feature = "internal")]
 mod demo;
+mod group_name;
 mod holds;
+mod import;
 mod output;
 mod prompt;
 mod register;
@@ -57,8 +59,8 @@ enum Command {
     Register(register::Arguments),
     /// Make Foreman fetch the proxy's features again, as after a change of the IPAM.
     Refresh(register::Arguments),
-    /// Remove the proxy from Foreman. Foreman refuses while subnets use it.
-    Unregister(register::Arguments),
+    /// Remove the proxy from Foreman, unless subnets there use it as External IPAM.
+    Unregister(register::Unregister),
     /// Validate settings and certificates, ask the IPAM, and print what Foreman would see.
     ///
     /// With --running, ask the proxy that runs whether it serves and what trouble it knows of.
@@ -68,6 +70,11 @@ enum Command {
     /// Show or free the addresses that are held for hosts being created.
     #[command(subcommand)]
     Holds(holds::Command),
+    /// Add all that a CSV file has to the embedded IPAM, or what Foreman has to any IPAM.
+    ///
+    /// Of a CSV file nothing is added when anything in it is wrong.
+    #[command(after_long_help = import::EXAMPLES)]
+    Import(Box<import::Arguments>),
     #[cfg(feature = "internal")]
     #[command(flatten)]
     Store(store::Command),
@@ -111,6 +118,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Check(check) => check::run(&check, directory),
         Command::CheckFile(check) => check_file::run(&check),
         Command::Holds(holds) => holds::run(holds, directory),
+        Command::Import(import) => import::run(&import, directory),
         #[cfg(feature = "internal")]
         Command::Store(store) => store::run(store, directory),
     };

@@ -1,9 +1,15 @@
 //! What commands print: results to standard output, everything else to standard error.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+
+/// Text for a terminal: a record that was imported may hold anything.
+pub(super) fn shown(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(plain).collect()
+}
 
 /// Prints a line of the result. A reader who has gone away, as `head` does, is no failure.
 pub(super) fn say(line: impl Display) {
@@ -18,6 +24,21 @@ pub(super) fn complain(error: &dyn Display) {
 /// Prints what is odd but stops nothing.
 pub(super) fn warn(warning: &dyn Display) {
     let _ = writeln!(io::stderr(), "foreman-ipam-proxy: warning: {warning}");
+}
+
+/// Shows a person at a terminal how far a long command is, in place of what was shown before.
+pub(super) fn show_progress(line: impl Display) {
+    let mut out = io::stderr();
+    if out.is_terminal() {
+        let _ = write!(out, "\r{line}");
+    }
+}
+
+/// Ends what [`show_progress`] has shown.
+pub(super) fn end_progress() {
+    if io::stderr().is_terminal() {
+        let _ = writeln!(io::stderr());
+    }
 }
 
 /// Prints a value for programs.

@@ -1,18 +1,17 @@
 //! Who called, and whether they may. The route table says for each route what it demands.
 
-use std::any::Any;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use actix_tls::accept::openssl::TlsStream;
 use actix_web::HttpRequest;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
-use actix_web::rt::net::{TcpStream, UnixStream};
+use openssl::ssl::SslRef;
 
 use super::error::ApiError;
 use super::state::shared;
-use crate::tls::ClientCertificate;
+use crate::tls::{self, ClientCertificate};
 use crate::trust::{Peer, Refusal};
 
 /// What a connection came in by.
@@ -28,31 +27,40 @@ pub enum Listener {
 
 /// What is known of a connection.
 #[derive(Debug, Clone)]
-struct Connection {
+pub(super) struct Connection {
     listener: Listener,
     peer: Peer,
+    address: Option<IpAddr>,
+    /// The client certificate, where there is one, as the authorities that are loaded later may see it.
+    shown: Option<tls::Shown>,
 }
 
-/// Notes who is at the other end, once for each connection. `trust_loopback` makes plain HTTP from this machine as good
-/// as a certificate; the demo has it.
-pub fn note_connection(io: &dyn Any, data: &mut Extensions, trust_loopback: bool) {
-    let connection = if let Some(tls) = io.downcast_ref::<TlsStream<TcpStream>>() {
-        let certificate = tls.ssl().peer_certificate().map(|certificate| ClientCertificate::read(&certificate));
-        Connection { listener: Listener::Https, peer: Peer::Tls { certificate } }
-    } else if let Some(Ok(address)) = io.downcast_ref::<TcpStream>().map(TcpStream::peer_addr) {
-        Connection { listener: Listener::Http, peer: plain(address, trust_loopback) }
-    } else if io.is::<UnixStream>() {
-        Connection { listener: Listener::Control, peer: Peer::Local }
-    } else {
-        // The connection is gone before it was looked at; without a note every route refuses it.
-        return;
-    };
-    data.insert(connection);
-}
+impl Connection {
+    /// After a TLS handshake with this server.
+    pub(super) fn tls(from: SocketAddr, ssl: &SslRef, server: &tls::Server) -> Self {
+        let certificate = ssl.peer_certificate().map(|certificate| ClientCertificate::read(&certificate));
+        let address = Some(from.ip().to_canonical());
+        let shown = tls::Shown::on(ssl, server);
+        Self { listener: Listener::Https, peer: Peer::Tls { certificate }, address, shown }
+    }
 
-fn plain(address: SocketAddr, trust_loopback: bool) -> Peer {
-    let address = address.ip();
-    if trust_loopback && address.to_canonical().is_loopback() { Peer::Local } else { Peer::Plain { address } }
+    /// Without TLS. `trust_loopback` makes this machine as good as a certificate.
+    pub(super) fn plain(from: SocketAddr, trust_loopback: bool) -> Self {
+        let address = from.ip().to_canonical();
+        let is_trusted = trust_loopback && address.is_loopback();
+        let peer = if is_trusted { Peer::Local } else { Peer::Plain { address: from.ip() } };
+        Self { listener: Listener::Http, peer, address: Some(address), shown: None }
+    }
+
+    /// Through the control socket.
+    pub(super) fn control() -> Self {
+        Self { listener: Listener::Control, peer: Peer::Local, address: None, shown: None }
+    }
+
+    /// Where it comes from; `None` through the control socket.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
 }
 
 /// Lets only those through who are trusted: with a client certificate of our CA, or from a host that the DNS confirms,
@@ -63,7 +71,7 @@ pub(super) async fn demand_trust(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     match trust(request.request()).await {
         Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
-        Err(refusal) => Ok(refuse(request, refusal.into())),
+        Err(refusal) => Ok(turn_away(request, refusal)),
     }
 }
 
@@ -73,7 +81,7 @@ pub(super) async fn demand_ipam(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     if let Err(refusal) = trust(request.request()).await {
-        return Ok(refuse(request, refusal.into()));
+        return Ok(turn_away(request, refusal));
     }
     if !is_enabled(request.request()) {
         return Ok(refuse(request, ApiError::disabled()));
@@ -82,7 +90,11 @@ pub(super) async fn demand_ipam(
 }
 
 async fn trust(request: &HttpRequest) -> Result<(), Refusal> {
-    let peer = request.conn_data::<Connection>().map(|connection| &connection.peer);
+    let connection = request.conn_data::<Connection>();
+    if !connection.and_then(|connection| connection.shown.as_ref()).is_none_or(tls::Shown::is_still_accepted) {
+        return Err(Refusal::NoLongerAccepted);
+    }
+    let peer = connection.map(|connection| &connection.peer);
     // Nothing is known of a connection that was gone before it was looked at.
     let peer = peer.unwrap_or(&Peer::Tls { certificate: None });
     shared(request).serving().gate.admit(peer, below_mount(request.path())).await
@@ -96,6 +108,16 @@ pub(super) fn listener(request: &HttpRequest) -> Option<Listener> {
 fn is_enabled(request: &HttpRequest) -> bool {
     let serving = shared(request).serving();
     listener(request).is_some_and(|listener| listener == Listener::Control || serving.ipam_on.contains(&listener))
+}
+
+/// Refuses, and closes a connection whose certificate a new one would not be accepted with.
+fn turn_away(request: ServiceRequest, refusal: Refusal) -> ServiceResponse<BoxBody> {
+    let is_over = refusal == Refusal::NoLongerAccepted;
+    let mut response = refuse(request, refusal.into());
+    if is_over {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    response
 }
 
 fn refuse(request: ServiceRequest, error: ApiError) -> ServiceResponse<BoxBody> {

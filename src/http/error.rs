@@ -19,9 +19,15 @@ use crate::trust::Refusal;
 #[derive(Debug)]
 pub(super) struct ApiError {
     cause: Cause,
-    /// Did the call look for a subnet or group? Then Foreman wants `{}` when there is none, and shows an error of its own
-    /// beside the field.
-    is_lookup: bool,
+    /// What the call looked for, if that was all it did.
+    looked_for: Option<LookedFor>,
+}
+
+/// What a look-up is for. Foreman wants `{}` when there is none, and shows an error of its own beside the field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LookedFor {
+    Subnet,
+    Group,
 }
 
 #[derive(Debug)]
@@ -68,9 +74,14 @@ impl ApiError {
         Cause::NotHeld.into()
     }
 
-    /// A failed search for a subnet or group.
-    pub(super) fn lookup(failure: Failure) -> Self {
-        Self { cause: Cause::Failed(failure), is_lookup: true }
+    /// A failed search for a subnet.
+    pub(super) fn subnet_lookup(failure: Failure) -> Self {
+        Self { cause: Cause::Failed(failure), looked_for: Some(LookedFor::Subnet) }
+    }
+
+    /// A failed search for a group.
+    pub(super) fn group_lookup(failure: Failure) -> Self {
+        Self { cause: Cause::Failed(failure), looked_for: Some(LookedFor::Group) }
     }
 
     /// The failure behind the error, if the call got that far.
@@ -81,12 +92,27 @@ impl ApiError {
         }
     }
 
+    /// Was a caller refused that shows a name? Settings may be wrong then, or it is an attack; without a name any stranger
+    /// could fill the log with warnings.
+    pub(super) fn is_untrusted(&self) -> bool {
+        match &self.cause {
+            Cause::Refused(refusal) => refusal.names_the_caller(),
+            _ => false,
+        }
+    }
+
     /// What Foreman is answered with a 200, or `None` for what must stay an error: Foreman falls back from
     /// `/v2/features` on a 404, and a caller who is not let in is not to be told 200.
     pub(super) fn in_foreman_style(&self) -> Option<serde_json::Value> {
         match &self.cause {
-            Cause::Failed(Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. }) if self.is_lookup => {
+            Cause::Failed(Failure::SubnetNotFound { .. }) if self.looked_for.is_some() => Some(json!({})),
+            Cause::Failed(Failure::GroupNotFound { .. }) if self.looked_for == Some(LookedFor::Group) => {
                 Some(json!({}))
+            }
+            // Foreman asks for the subnet, then for its group, and shows the first that is missing. Any object but an
+            // empty one is a subnet to it, so that the group's own answer brings the error beside the group.
+            Cause::Failed(Failure::GroupNotFound { .. }) if self.looked_for == Some(LookedFor::Subnet) => {
+                Some(json!({"message": self.to_string()}))
             }
             Cause::Invalid(_) | Cause::SlowBody { .. } | Cause::NotHeld | Cause::Failed(_) => Some(self.body()),
             Cause::Refused(_) | Cause::Disabled | Cause::UnknownRoute | Cause::UnknownMethod(_) => None,
@@ -100,7 +126,7 @@ impl ApiError {
 
 impl From<Cause> for ApiError {
     fn from(cause: Cause) -> Self {
-        Self { cause, is_lookup: false }
+        Self { cause, looked_for: None }
     }
 }
 
@@ -225,6 +251,7 @@ mod tests {
         let group_not_found = || Failure::GroupNotFound { group: group() };
         let as_error = |error: &ApiError| Some(json!({"error": error.to_string()}));
         let still_reserved = Failure::StillReserved { address, prefix: prefix(), group: None, places: vec![] };
+        let as_object = |error: &ApiError| Some(json!({"message": error.to_string()}));
         let nothing = |_: &ApiError| None;
         let empty = |_: &ApiError| Some(json!({}));
         let table: Vec<(ApiError, u16, ForForeman<'_>)> = vec![
@@ -236,14 +263,15 @@ mod tests {
             (Cause::UnknownMethod(&["GET"]).into(), 405, &nothing),
             (Refusal::PlainWithoutTrustedHosts.into(), 403, &nothing),
             (subnet_not_found().into(), 404, &as_error),
-            (ApiError::lookup(subnet_not_found()), 404, &empty),
+            (ApiError::subnet_lookup(subnet_not_found()), 404, &empty),
             (group_not_found().into(), 404, &as_error),
-            (ApiError::lookup(group_not_found()), 404, &empty),
+            (ApiError::group_lookup(group_not_found()), 404, &empty),
+            (ApiError::subnet_lookup(group_not_found()), 404, &as_object),
             (Failure::NoFreeAddress { prefix: prefix(), group: None, held: 2 }.into(), 404, &as_error),
             (Failure::NotOfferable { address, prefix: prefix() }.into(), 400, &as_error),
             (Failure::AlreadyReserved { address, prefix: prefix() }.into(), 409, &as_error),
-            (ApiError::lookup(Failure::Ambiguous { prefix: prefix(), groups: vec![group()] }), 409, &as_error),
-            (ApiError::lookup(Failure::Duplicate { prefix: prefix(), group: None }), 409, &as_error),
+            (ApiError::subnet_lookup(Failure::Ambiguous { prefix: prefix(), groups: vec![group()] }), 409, &as_error),
+            (ApiError::subnet_lookup(Failure::Duplicate { prefix: prefix(), group: None }), 409, &as_error),
             (Failure::BeingReserved { address }.into(), 409, &as_error),
             (Failure::GroupsUnsupported.into(), 500, &as_error),
             (Failure::TooManyHolds { at_most: 1 }.into(), 503, &as_error),

@@ -22,8 +22,9 @@ use super::decode::{form_decoded, group_readings, percent_decoded};
 use super::error::ApiError;
 use crate::allocation::GroupChoice;
 
-/// How long a client may take to send a request's head, then its body, and to finish a TLS handshake.
-pub const SLOW_CLIENT: Duration = Duration::from_secs(10);
+/// How long a client may take to finish a TLS handshake, to send a request's head, then its body, to read more of an
+/// answer, and to send the next request.
+pub(super) const SLOW_CLIENT: Duration = Duration::from_secs(10);
 
 /// A longer body is not read to its end; Foreman sends none.
 const BODY_AT_MOST: usize = 64 * 1024;

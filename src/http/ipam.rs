@@ -23,7 +23,7 @@ pub(super) async fn groups(now: Now) -> Answer {
 
 /// `GET /ipam/groups/{group}` → `{"id": 1, "name": "…", "description": "…"}`
 pub(super) async fn group(PathGroup(choice): PathGroup, now: Now) -> Answer {
-    let group = now.allocator.group(&choice).await.map_err(ApiError::lookup)?;
+    let group = now.allocator.group(&choice).await.map_err(ApiError::group_lookup)?;
     // There is always one, because a path always names one; without a name it would be this.
     Ok(Json(group.as_ref().map_or_else(|| json!({}), group_object)))
 }
@@ -36,13 +36,13 @@ pub(super) async fn group_subnets(PathGroup(choice): PathGroup, now: Now) -> Ans
 
 /// `GET /ipam/subnet/{address}/{length}` → `{"id": 7, "subnet": "10.0.0.0", "mask": "24", "description": "…"}`
 pub(super) async fn subnet(PathPrefix(prefix): PathPrefix, InGroup(group): InGroup, now: Now) -> Answer {
-    let subnet = now.allocator.subnet(prefix, &group).await.map_err(ApiError::lookup)?;
+    let subnet = now.allocator.subnet(prefix, &group).await.map_err(ApiError::subnet_lookup)?;
     Ok(Json(subnet_object(&subnet)))
 }
 
 /// `GET /ipam/group/{group}/subnet/{address}/{length}`, as [`subnet`], for Foreman 2.1 and 2.2.
 pub(super) async fn subnet_in_group(PathPrefix(prefix): PathPrefix, PathGroup(group): PathGroup, now: Now) -> Answer {
-    let subnet = now.allocator.subnet(prefix, &group).await.map_err(ApiError::lookup)?;
+    let subnet = now.allocator.subnet(prefix, &group).await.map_err(ApiError::subnet_lookup)?;
     Ok(Json(subnet_object(&subnet)))
 }
 

@@ -8,12 +8,14 @@
 //! | `features`, `logs` | what makes the process a Smart Proxy |
 //! | `extract`, `decode` | from path, query and headers to the types of the handlers |
 //! | `access` | who called, and whether they may |
+//! | `connection` | what happens between a socket that was accepted and the requests on it |
 //! | `error`, `style` | failures as status codes, or as Foreman can show them |
 //! | `trouble` | what is logged of failures, and shown on the proxy's page in Foreman |
 //! | `request_log` | the two log lines of a request, and its id |
 //! | `state` | what all of these share |
 
 mod access;
+mod connection;
 mod decode;
 mod error;
 mod extract;
@@ -26,8 +28,8 @@ mod state;
 mod style;
 mod trouble;
 
-pub use access::{Listener, note_connection};
-pub use extract::SLOW_CLIENT;
+pub use access::Listener;
+pub use connection::{Arrivals, Connections};
 pub use features::{details_of, version_of};
 pub use state::{Serving, Shared};
 
@@ -37,6 +39,9 @@ use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, Resource, guard, web};
 
 use self::extract::RoutePattern;
+
+/// The `Server` header of every answer.
+const SERVER: &str = concat!("foreman-ipam-proxy/", env!("CARGO_PKG_VERSION"));
 
 /// The whole API, each route with what it demands of the caller: nothing, trust, or trust on a listener that External IPAM
 /// is enabled on. Each path is a resource of its own, so that an unknown method on it is a 405 that says which are known.
@@ -95,9 +100,7 @@ pub fn app(
         InitError = (),
     >,
 > {
-    let headers = DefaultHeaders::new()
-        .add(("Server", concat!("foreman-ipam-proxy/", env!("CARGO_PKG_VERSION"))))
-        .add(("X-Content-Type-Options", "nosniff"));
+    let headers = DefaultHeaders::new().add(("Server", SERVER)).add(("X-Content-Type-Options", "nosniff"));
     App::new()
         .app_data(shared)
         .configure(routes)

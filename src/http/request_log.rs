@@ -8,7 +8,7 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use log::Level;
 
-use super::{Listener, access};
+use super::{Listener, access, connection};
 use crate::telemetry::request_id::{self, RequestId};
 
 /// Paths are cut to this many characters in the log.
@@ -20,6 +20,7 @@ pub(super) async fn log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let _under_way = connection::begin_request(request.request());
     let given = request.headers().get("X-Request-Id").and_then(|id| id.to_str().ok());
     let id = RequestId::accept(given);
     request_id::scope(id, async {

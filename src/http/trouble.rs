@@ -3,6 +3,7 @@
 use actix_web::http::Method;
 use actix_web::{HttpRequest, ResponseError};
 use ipam_provider::ErrorKind;
+use log::Level;
 
 use super::error::ApiError;
 use super::extract::RoutePattern;
@@ -64,10 +65,13 @@ fn log(request: &HttpRequest, error: &ApiError) {
         Some(Failure::Holds(cause)) => log::error!("{}", with_causes(cause)),
         Some(_) => log::warn!("{error}"),
         None if error.status_code().is_server_error() => log::error!("{error}"),
-        None => match request.peer_addr() {
-            Some(caller) => log::info!("{error} (from {})", caller.ip().to_canonical()),
-            // Through the control socket.
-            None => log::info!("{error}"),
-        },
+        None => {
+            let level = if error.is_untrusted() { Level::Warn } else { Level::Info };
+            match request.peer_addr() {
+                Some(caller) => log::log!(level, "{error} (from {})", caller.ip().to_canonical()),
+                // Through the control socket.
+                None => log::log!(level, "{error}"),
+            }
+        }
     }
 }

@@ -1,90 +1,37 @@
-//! Why Foreman did not do what it was asked to, in sentences for the person at the command line.
+//! Why a registration did not work, in sentences for the person at the command line.
 
-use std::fmt;
+use crate::foreman_api;
 
-/// A call of Foreman's API that did not work. Each text says what is wrong and what would be right.
+/// A registration, or its end, that did not work. Each text says what is wrong and what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file, or a value that the caller gave, cannot be used.
+    /// Foreman could not be asked, or did not answer.
+    #[error(transparent)]
+    Foreman(#[from] foreman_api::Error),
+    /// The wanted name or address cannot be used.
     #[error("{0}")]
     Unusable(String),
-    /// No connection.
-    #[error(
-        "Foreman at {url} cannot be reached: {why}; see whether foreman_url is right and whether this machine may \
-         connect to it"
-    )]
-    Unreachable {
-        /// Foreman's address.
-        url: String,
-        /// What the system says.
-        why: String,
-    },
-    /// Foreman took too long.
-    #[error("Foreman at {url} gives no answer in {seconds} seconds; see whether it is overloaded, then try again")]
-    TimedOut {
-        /// Foreman's address.
-        url: String,
-        /// How long was waited.
-        seconds: u64,
-    },
-    /// Foreman's certificate is signed by nobody we know.
-    #[error(
-        "the certificate of Foreman at {url} is not trusted ({why}); name the CA that signed it with --foreman-ca, or \
-         with foreman_ssl_ca in settings.yml"
-    )]
-    Untrusted {
-        /// Foreman's address.
-        url: String,
-        /// What OpenSSL says.
-        why: String,
-    },
-    /// Foreman's certificate is for another host.
-    #[error("the certificate of Foreman at {url} is for another name; write the name that is in it into foreman_url")]
-    OtherName {
-        /// Foreman's address.
-        url: String,
-    },
-    /// Foreman lives somewhere else.
-    #[error("{url} sends callers on to {to}; set foreman_url to that address")]
-    Moved {
-        /// The address that was called.
-        url: String,
-        /// Where it leads.
-        to: String,
-    },
-    /// 401.
-    #[error("Foreman does not accept {who}{}; {right}", said(.message))]
-    Unauthorized {
-        /// Whose credentials they were, and where they came from.
-        who: String,
-        /// What Foreman says, possibly nothing.
-        message: String,
-        /// What would be right.
-        right: &'static str,
-    },
-    /// 403.
-    #[error(
-        "Foreman does not allow this to {who}{}; give that user the permissions view_smart_proxies, \
-         create_smart_proxies, edit_smart_proxies and destroy_smart_proxies, or take an administrator",
-        said(.message)
-    )]
-    Forbidden {
-        /// Whose credentials they were.
-        who: String,
-        /// What Foreman says, possibly nothing.
-        message: String,
-    },
-    /// 422: Foreman understood, and will not.
-    #[error("Foreman refuses: {}{}", .messages.join(" "), .right.as_ref().map(|right| format!("\n{right}")).unwrap_or_default())]
+    /// Foreman refuses, and it is known why.
+    #[error("Foreman refuses: {}\n{right}", .messages.join(" "))]
     Refused {
         /// What Foreman says, at least one sentence.
         messages: Vec<String>,
-        /// What would be right, where we know.
-        right: Option<String>,
+        /// What would be right.
+        right: String,
     },
-    /// What answers is not Foreman, or fails.
-    #[error("{0}")]
-    Unexpected(String),
+    /// Subnets use the Smart Proxy that is to be removed.
+    #[error(
+        "{name} is the External IPAM of {} in Foreman: {}; choose another one there first. Foreman would remove it, and \
+         then neither save these subnets nor delete their hosts; --force removes it nevertheless",
+        counted(.subnets.len(), "subnet"),
+        .subnets.join(", ")
+    )]
+    InUse {
+        /// The registered name.
+        name: String,
+        /// The subnets, as people name them.
+        subnets: Vec<String>,
+    },
     /// The name belongs to a Smart Proxy that does other things.
     #[error(
         "Foreman knows {name} as a Smart Proxy at {url} with other features ({}): it is not this one; choose another \
@@ -132,9 +79,9 @@ pub enum Error {
     },
 }
 
-/// What Foreman says, as an addition to a sentence.
-fn said(message: &str) -> impl fmt::Display {
-    if message.is_empty() { String::new() } else { format!(" ({})", message.trim_end_matches('.')) }
+/// A number of things, such as `1 subnet` or `15 subnets`.
+pub(super) fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// Why Foreman cannot fetch our features, from the sentence in which it repeats Ruby's exception, and what to do.
@@ -156,6 +103,12 @@ pub(super) fn advice(messages: &[String], proxy: &str) -> Option<String> {
         format!(
             "The proxy's certificate is not for the host in {proxy}: register a name that is in it, with --proxy-url."
         )
+    } else if says(&["alert certificate expired"]) {
+        "Foreman's certificate has expired, or the revocation list in ssl_crl_file has: have it renewed.".to_owned()
+    } else if says(&["alert certificate revoked"]) {
+        "Foreman's certificate is revoked in ssl_crl_file: have another one issued.".to_owned()
+    } else if says(&["alert unsupported certificate"]) {
+        "Foreman's certificate is not for clients: have one issued whose extended key usage has clientAuth.".to_owned()
     } else if says(&["alert unknown ca", "alert certificate", "alert bad certificate", "alert handshake"]) {
         "The proxy does not accept Foreman's certificate: ssl_ca_file in settings.yml must have the CA that signed it."
             .to_owned()
@@ -216,6 +169,9 @@ mod tests {
                 "--proxy-url",
             ),
             ("[OpenSSL::SSL::SSLError]: SSL_read: tlsv1 alert unknown ca", "does not accept Foreman's certificate"),
+            ("[OpenSSL::SSL::SSLError]: SSL_read: sslv3 alert certificate expired", "certificate has expired"),
+            ("[OpenSSL::SSL::SSLError]: SSL_read: ssl/tls alert certificate revoked", "have another one issued"),
+            ("[OpenSSL::SSL::SSLError]: SSL_read: sslv3 alert unsupported certificate", "has clientAuth"),
             ("[Errno::EACCES]: Permission denied - connect(2)", "SELinux"),
             ("[RestClient::InternalServerError]: 500 Internal Server Error", "/v2/features"),
         ];

@@ -1,9 +1,8 @@
 //! The name by which Foreman is to call this host.
 
-use std::fs;
 use std::path::Path;
 
-use openssl::x509::X509;
+use ipam_provider::pem;
 
 use crate::tls::ServerNames;
 
@@ -23,10 +22,10 @@ fn choose(names: &[String], own: Option<&str>) -> Option<String> {
 /// The names of the first certificate of a file, in lower case; those with a wildcard stand for no host.
 fn names(certificate: &Path) -> Vec<String> {
     // A file that cannot be used is reported by whoever serves with it.
-    let Some(certificate) = fs::read(certificate).ok().and_then(|pem| X509::from_pem(&pem).ok()) else {
+    let Ok(certificates) = pem::certificates(certificate) else {
         return Vec::new();
     };
-    ServerNames::read(&certificate).hosts.into_iter().filter(|name| !name.contains('*')).collect()
+    ServerNames::read(&certificates[0]).hosts.into_iter().filter(|name| !name.contains('*')).collect()
 }
 
 #[cfg(test)]

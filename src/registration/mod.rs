@@ -1,29 +1,24 @@
 //! Registering this proxy in Foreman, through Foreman's own API.
 //!
-//! [`Foreman::register`] can be repeated: it finds the record by name or address, changes what differs, has Foreman fetch
+//! [`Registrar::register`] can be repeated: it finds the record by name or address, changes what differs, has Foreman fetch
 //! our features again and looks whether it has those that we are for. Foreman calls the proxy back before it answers, so
 //! the proxy must serve by then.
 
 mod address;
-mod client;
 mod error;
 mod host;
-mod oauth;
-mod wire;
+
+use std::collections::BTreeSet;
 
 use reqwest::Method;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 pub use address::Address;
-pub use client::{Credentials, Foreman};
 pub use error::Error;
 pub use host::host_name;
-pub use oauth::Consumer;
-pub use wire::SmartProxy;
 
-use client::Answer;
-use wire::Page;
+use crate::foreman_api::{self, Answer, Foreman, SmartProxy, Subnet};
+use error::advice;
 
 /// The features that Foreman must find, by the names that it shows.
 pub const FEATURES: [&str; 2] = ["External IPAM", "Logs"];
@@ -113,7 +108,32 @@ impl Registered {
     }
 }
 
-impl Foreman {
+/// A record that was removed, and how that was known to be right.
+#[derive(Debug)]
+pub struct Unregistered {
+    /// The record as it was.
+    pub proxy: SmartProxy,
+    /// How many subnets were looked at, none of which used it; `None` when that was not asked for.
+    pub looked_at: Option<usize>,
+}
+
+/// Registers this proxy in one Foreman.
+#[derive(Debug)]
+pub struct Registrar {
+    foreman: Foreman,
+}
+
+impl Registrar {
+    /// Registers in this Foreman.
+    pub fn new(foreman: Foreman) -> Self {
+        Self { foreman }
+    }
+
+    /// The caller as Foreman knows it, for messages.
+    pub fn who(&self) -> String {
+        self.foreman.who()
+    }
+
     /// Makes Foreman know this proxy under the wanted address, with all features.
     ///
     /// # Errors
@@ -123,8 +143,8 @@ impl Foreman {
         let (proxy, change) = match self.find(wanted).await? {
             None => {
                 let body = json!({"smart_proxy": {"name": wanted.name, "url": wanted.url}});
-                let answer = self.call(Method::POST, &[SMART_PROXIES], None, Some(&body), &wanted.url).await?;
-                (self.record(answer)?, Change::Created)
+                let answer = self.change(Method::POST, &[SMART_PROXIES], &body, &wanted.url).await?;
+                (self.foreman.understood(answer.body)?, Change::Created)
             }
             Some(proxy) if !wanted.is_at(&proxy) => {
                 let from = proxy.url.clone();
@@ -141,7 +161,7 @@ impl Foreman {
                 (proxy, Change::Refreshed)
             }
         };
-        self.confirm(&proxy, change, wanted).await
+        self.confirm(&proxy, change).await
     }
 
     /// Makes Foreman fetch the features of this proxy again.
@@ -153,26 +173,55 @@ impl Foreman {
             return Err(Error::Unknown { name: wanted.name.clone(), url: wanted.url.clone() });
         };
         self.fetch_features(&proxy, wanted).await?;
-        self.confirm(&proxy, Change::Refreshed, wanted).await
+        self.confirm(&proxy, Change::Refreshed).await
     }
 
-    /// Removes the record; `None` when there was none.
+    /// Removes the record; `None` when there was none. Foreman protects a Smart Proxy that its subnets use for DHCP, but
+    /// not for External IPAM: unless `force` is set, the subnets are looked at first.
     ///
     /// # Errors
-    /// When Foreman cannot be asked or refuses, as it does while subnets use the proxy.
-    pub async fn unregister(&self, wanted: &Wanted) -> Result<Option<SmartProxy>, Error> {
+    /// When Foreman cannot be asked or refuses, and [`Error::InUse`].
+    pub async fn unregister(&self, wanted: &Wanted, force: bool) -> Result<Option<Unregistered>, Error> {
         let Some(proxy) = self.find(wanted).await? else { return Ok(None) };
         // Somebody else's, though it has our address.
         only_ours(&proxy)?;
-        self.call(Method::DELETE, &[SMART_PROXIES, &proxy.id.to_string()], None, None, &wanted.url).await?;
-        Ok(Some(proxy))
+        let looked_at = if force { None } else { Some(self.must_be_unused(&proxy).await?) };
+        self.foreman.call(Method::DELETE, &[SMART_PROXIES, &proxy.id.to_string()], None).await?;
+        Ok(Some(Unregistered { proxy, looked_at }))
+    }
+
+    /// Subnets that refer to a Smart Proxy that Foreman does not have any more, as people name them.
+    ///
+    /// # Errors
+    /// When Foreman cannot be asked.
+    pub async fn orphaned_subnets(&self) -> Result<Vec<String>, Error> {
+        let mut orphaned = self.foreman.subnets().await?;
+        orphaned.retain(|subnet| subnet.externalipam_id.is_some() && subnet.externalipam_name.is_none());
+        if !orphaned.is_empty() {
+            // The short form of a record may lack the name.
+            let proxies = self.foreman.smart_proxies("").await?;
+            let known: BTreeSet<Option<u64>> = proxies.iter().map(|proxy| Some(proxy.id)).collect();
+            orphaned.retain(|subnet| !known.contains(&subnet.externalipam_id));
+        }
+        Ok(orphaned.iter().map(titled).collect())
+    }
+
+    /// How many subnets there are, none of which uses this Smart Proxy, in whatever mode: Foreman remembers it for a
+    /// subnet whose IPAM is another one now.
+    async fn must_be_unused(&self, proxy: &SmartProxy) -> Result<usize, Error> {
+        let subnets = self.foreman.subnets().await?;
+        let using = subnets.iter().filter(|subnet| subnet.externalipam_id == Some(proxy.id));
+        let using: Vec<String> = using.map(titled).collect();
+        if using.is_empty() {
+            Ok(subnets.len())
+        } else {
+            Err(Error::InUse { name: proxy.name.clone(), subnets: using })
+        }
     }
 
     /// The record of this proxy: it has the wanted address, or else the wanted name.
     async fn find(&self, wanted: &Wanted) -> Result<Option<SmartProxy>, Error> {
-        let search = wanted.search();
-        let answer = self.call(Method::GET, &[SMART_PROXIES], Some(&search), None, &wanted.url).await?;
-        let Page { results } = self.understood(answer.body)?;
+        let results = self.foreman.smart_proxies(&wanted.search()).await?;
         // Foreman's database may compare without regard to case; names that differ so are two.
         let by_name = results.iter().find(|proxy| proxy.name == wanted.name);
         // Foreman takes each spelling of one address for another, so that there may be several.
@@ -195,22 +244,35 @@ impl Foreman {
 
     async fn update(&self, proxy: &SmartProxy, attributes: &Value, wanted: &Wanted) -> Result<(), Error> {
         let path = [SMART_PROXIES, &proxy.id.to_string()];
-        self.call(Method::PUT, &path, None, Some(&json!({"smart_proxy": attributes})), &wanted.url).await?;
+        self.change(Method::PUT, &path, &json!({"smart_proxy": attributes}), &wanted.url).await?;
         Ok(())
     }
 
     async fn fetch_features(&self, proxy: &SmartProxy, wanted: &Wanted) -> Result<(), Error> {
         let path = [SMART_PROXIES, &proxy.id.to_string(), "refresh"];
         // A PUT of anything but JSON is 415, even without a body.
-        self.call(Method::PUT, &path, None, Some(&json!({})), &proxy_url(proxy, wanted)).await?;
+        self.change(Method::PUT, &path, &json!({}), &proxy_url(proxy, wanted)).await?;
         Ok(())
     }
 
-    /// Reads the record anew, because answers to changes are short in some versions, and looks at its features.
-    async fn confirm(&self, proxy: &SmartProxy, change: Change, wanted: &Wanted) -> Result<Registered, Error> {
-        let answer = self.call(Method::GET, &[SMART_PROXIES, &proxy.id.to_string()], None, None, &wanted.url).await?;
+    /// A change that makes Foreman call the proxy at `url`.
+    async fn change(&self, method: Method, path: &[&str], body: &Value, url: &str) -> Result<Answer, Error> {
+        self.foreman.call(method, path, Some(body)).await.map_err(|error| match error {
+            foreman_api::Error::Refused { messages, attributes } => {
+                match why_refused(&messages, &attributes, &self.who(), url) {
+                    Some(right) => Error::Refused { messages, right },
+                    None => foreman_api::Error::Refused { messages, attributes }.into(),
+                }
+            }
+            error => error.into(),
+        })
+    }
+
+    /// Reads the record again, because answers to changes are short in some versions, and looks at its features.
+    async fn confirm(&self, proxy: &SmartProxy, change: Change) -> Result<Registered, Error> {
+        let answer = self.foreman.call(Method::GET, &[SMART_PROXIES, &proxy.id.to_string()], None).await?;
         let foreman_version = answer.version.clone();
-        let proxy = self.record(answer)?;
+        let proxy: SmartProxy = self.foreman.understood(answer.body)?;
         let missing: Vec<&'static str> =
             FEATURES.into_iter().filter(|wanted| !proxy.features().any(|feature| feature == *wanted)).collect();
         if missing.is_empty() {
@@ -219,19 +281,25 @@ impl Foreman {
         let right = why_missing(&missing, foreman_version.as_deref());
         Err(Error::WithoutFeatures { name: proxy.name, missing, right })
     }
+}
 
-    fn record(&self, answer: Answer) -> Result<SmartProxy, Error> {
-        self.understood(answer.body)
+/// What would be right after a refusal, where that is known.
+fn why_refused(messages: &[String], attributes: &[String], who: &str, url: &str) -> Option<String> {
+    let is_about = |name: &str| attributes.iter().any(|attribute| attribute == name);
+    if is_about("name") {
+        Some(format!("Another Smart Proxy has this name, and {who} cannot see it; choose another with --name."))
+    } else if is_about("url") {
+        Some(format!(
+            "Another Smart Proxy has the address {url}, and {who} cannot see it; remove that one in Foreman, or give another address with --proxy-url."
+        ))
+    } else {
+        advice(messages, url)
     }
+}
 
-    fn understood<T: DeserializeOwned>(&self, body: Value) -> Result<T, Error> {
-        serde_json::from_value(body).map_err(|error| {
-            Error::Unexpected(format!(
-                "{} answers with JSON that is not Foreman's ({error}); set foreman_url to the address of Foreman itself",
-                self.url()
-            ))
-        })
-    }
+/// A subnet as people name it, with the id that `hammer` takes.
+fn titled(subnet: &Subnet) -> String {
+    format!("{} ({}, id {})", subnet.name, subnet.network_address, subnet.id)
 }
 
 /// The address that Foreman asks when it fetches features.

@@ -196,7 +196,8 @@ mod tests {
         assert_eq!(style("foreman"), ErrorStyle::Foreman);
         assert_eq!(style("http"), ErrorStyle::Http);
         assert_eq!(read(json!({"legacy": "foreman-2.1"})).0.legacy, Some(Legacy::Foreman21));
-        let (_, _, faults) = read(json!({"enabled": "yes", "error_style": "rest", "legacy": true, "read_attempts": 6}));
+        let (_, _, faults) =
+            read(json!({"enabled": "sometimes", "error_style": "rest", "legacy": true, "read_attempts": 6}));
         insta::assert_snapshot!(faults, @r"
         test.yml: enabled has a value that cannot be used; write one of: true, false, http, https
         test.yml: error_style has a value that cannot be used; write one of: auto, foreman, http

@@ -39,7 +39,7 @@ pub use faults::Faults;
 pub use holds::Holds;
 pub(crate) use ipam::provider_named;
 pub use ipam::{Enabled, ErrorStyle, Ipam, Legacy};
-pub(crate) use server::foreman_url;
+pub(crate) use server::web_url;
 pub use server::{BindHost, Server};
 pub use tls::Tls;
 

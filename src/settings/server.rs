@@ -40,6 +40,8 @@ pub struct Server {
     pub forward_verify: bool,
     /// `foreman_url`: where Foreman is, `http` or `https`, without user and password.
     pub foreman_url: Option<String>,
+    /// `proxy_url`: where Foreman reaches this proxy, for the commands that register it.
+    pub proxy_url: Option<String>,
     /// `foreman_ssl_ca`: PEM certificates that Foreman's own may be signed by, besides those of the system and of
     /// `ssl_ca_file`.
     pub foreman_ssl_ca: Option<PathBuf>,
@@ -97,8 +99,13 @@ impl Server {
         }
         let right = "write '*', 'localhost', an IP address or a host name, or a list of these";
         let bind = section.read("bind_host", right, bind_hosts);
+        if section.has("bind_host") && !is_given(section, "bind_host") {
+            // It would mean "not set", and so every address.
+            section.problem("bind_host", "is an empty text, which could mean every address or none", right);
+        }
         let right = "write http:// or https:// and the host, without user and password";
-        let foreman_url = section.read("foreman_url", right, |value| value.as_str().and_then(foreman_url));
+        let foreman_url = section.read("foreman_url", right, |value| value.as_str().and_then(web_url));
+        let proxy_url = section.read("proxy_url", right, |value| value.as_str().and_then(web_url));
         let foreman_ssl_ca = section.path("foreman_ssl_ca");
         let right = "write two or three numbers in quotes, such as '3.13' or '3.13.0'";
         let foreman_version = section.read("foreman_version", right, |value| value.as_str().and_then(version));
@@ -113,6 +120,7 @@ impl Server {
             trusted_hosts: trusted_hosts(section),
             forward_verify: section.flag("forward_verify").unwrap_or(true),
             foreman_url,
+            proxy_url,
             foreman_ssl_ca,
             foreman_version: foreman_version.unwrap_or_else(|| FOREMAN_VERSION.to_owned()),
             state_directory: Self::read_state_directory(section, environment),
@@ -175,8 +183,8 @@ fn bind_host(text: &str) -> Option<BindHost> {
     is_name.then(|| BindHost::Name(text.to_owned()))
 }
 
-/// The address of Foreman, as it was written: `http` or `https`, a host, no user and password.
-pub(crate) fn foreman_url(text: &str) -> Option<String> {
+/// The address of Foreman or of a proxy, as it was written: `http` or `https`, a host, no user and password.
+pub(crate) fn web_url(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let is_right = ["http", "https"].contains(&url.scheme())
         && url.has_host()
@@ -248,7 +256,7 @@ mod tests {
         assert_eq!((server.http_port, server.https_port), (None, Some(8443)));
         assert_eq!(server.trusted_hosts, None);
         assert!(server.forward_verify);
-        assert_eq!((server.foreman_url, server.foreman_ssl_ca), (None, None));
+        assert_eq!((server.foreman_url, server.proxy_url, server.foreman_ssl_ca), (None, None, None));
         assert_eq!(server.foreman_version, "3.13.0");
         assert_eq!(server.state_directory, PathBuf::from("/var/lib/foreman-ipam-proxy"));
         assert_eq!(server.dns_timeouts, [5, 8, 13].map(Duration::from_secs));
@@ -298,6 +306,12 @@ mod tests {
             let faults = wrong(json!({"bind_host": value}));
             assert!(faults.contains("bind_host has a value that cannot be used"), "{value}: {faults}");
         }
+    }
+
+    #[test]
+    fn an_empty_place_to_listen_is_a_fault() {
+        insta::assert_snapshot!(wrong(json!({"bind_host": ""})), @"test.yml: bind_host is an empty text, which could mean every address or none; write '*', 'localhost', an IP address or a host name, or a list of these");
+        assert_eq!(right(json!({"bind_host": null})).bind, [BindHost::All]);
     }
 
     #[test]
@@ -364,7 +378,7 @@ mod tests {
     #[test]
     fn threads_and_time_to_end_have_limits() {
         assert_eq!(right(json!({"workers": 512, "shutdown_seconds": 0})).workers.get(), 512);
-        insta::assert_snapshot!(wrong(json!({"workers": 0, "shutdown_seconds": 301, "forward_verify": "no"})), @r"
+        insta::assert_snapshot!(wrong(json!({"workers": 0, "shutdown_seconds": 301, "forward_verify": "never"})), @r"
         test.yml: workers has a value that cannot be used; write a whole number from 1 to 512
         test.yml: forward_verify has a value that cannot be used; write true or false
         test.yml: shutdown_seconds has a value that cannot be used; write a whole number from 0 to 300

@@ -3,19 +3,26 @@
 //! The `config` crate parses the YAML and lays the environment over the file. Defaults are not a layer there: they
 //! belong to the typed structs, because an empty value in a file means "the default" too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error as StdError;
 use std::fmt;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use config::{Config, ConfigError, FileFormat, Format, Map, Value, ValueKind};
 use ipam_provider::settings::{Problem, Section, Setting};
 use serde_json::Value as Json;
+use yaml_rust2::parser::{Event, Parser};
 
 use super::environment::{Environment, Override};
+
+/// Far more than any site needs.
+const BYTES_AT_MOST: u64 = 1 << 20;
+
+/// Lists in lists and mappings; settings have three.
+const DEPTH_AT_MOST: usize = 32;
 
 /// The name under which a layer keeps its keys; see [`Layer`].
 const ROOT: &str = "section";
@@ -75,8 +82,9 @@ fn text(file: &Path) -> Result<Option<String>, Vec<Problem>> {
     let fault = |what: String, right: &str| {
         vec![Problem { file: file.display().to_string(), key: None, what, right: right.to_owned() }]
     };
-    let bytes = match fs::read(file) {
-        Ok(bytes) => bytes,
+    let bytes = match read_at_most(file, BYTES_AT_MOST) {
+        Ok(None) => return Err(vec![too_large(&file.display().to_string())]),
+        Ok(Some(bytes)) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // A link to nothing was meant to be a file: to go on with defaults would be a surprise.
             if fs::symlink_metadata(file).is_ok() {
@@ -102,10 +110,68 @@ fn text(file: &Path) -> Result<Option<String>, Vec<Problem>> {
     }
 }
 
+/// The content of a file, `None` when it is longer than that.
+fn read_at_most(file: &Path, bytes_at_most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let length = File::open(file)?.take(bytes_at_most + 1).read_to_end(&mut bytes)?;
+    Ok((length as u64 <= bytes_at_most).then_some(bytes))
+}
+
+fn too_large(name: &str) -> Problem {
+    Problem {
+        file: name.to_owned(),
+        key: None,
+        what: "is too large for settings, or nested too deeply".to_owned(),
+        right: format!(
+            "keep it below {} MiB and {DEPTH_AT_MOST} levels, with each alias (*name) replaced by what it stands for",
+            BYTES_AT_MOST >> 20
+        ),
+    }
+}
+
+/// Would the text be too large once its aliases are replaced by what they stand for? A few lines of aliases of aliases
+/// stand for more than any machine can hold.
+///
+/// Text that is not YAML is not too large; the parser finds out.
+fn is_too_large(text: &str) -> bool {
+    let mut parser = Parser::new_from_str(text);
+    let mut sizes: HashMap<usize, u64> = HashMap::new();
+    // The collections that are open, each with its anchor (0 for none) and its size so far; first the whole text.
+    let mut open = vec![(0, 0_u64)];
+    while let Ok((event, _)) = parser.next_token() {
+        let (anchor, size) = match event {
+            Event::StreamEnd => return false,
+            Event::Scalar(text, _, anchor, _) => (anchor, text.len() as u64 + 1),
+            Event::Alias(anchor) => (0, sizes.get(&anchor).copied().unwrap_or(1)),
+            Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
+                open.push((anchor, 1));
+                if open.len() > DEPTH_AT_MOST {
+                    return true;
+                }
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => open.pop().unwrap_or_default(),
+            Event::Nothing | Event::StreamStart | Event::DocumentStart | Event::DocumentEnd => continue,
+        };
+        if anchor > 0 {
+            sizes.insert(anchor, size);
+        }
+        let Some((_, whole)) = open.last_mut() else { return false };
+        *whole = whole.saturating_add(size);
+        if *whole > BYTES_AT_MOST {
+            return true;
+        }
+    }
+    false
+}
+
 /// The keys of a YAML text, without the colon that Foreman's files have before each key.
 fn parse(name: &str, text: &str) -> Result<Map<String, Value>, Vec<Problem>> {
     // Some editors put a byte order mark at the beginning.
     let text = text.trim_start_matches('\u{feff}');
+    if is_too_large(text) {
+        return Err(vec![too_large(name)]);
+    }
     let written = match Format::parse(&FileFormat::Yaml, None, text) {
         Ok(written) => written,
         Err(error) if is_empty_document(&*error) => Map::new(),
@@ -242,6 +308,30 @@ mod tests {
         assert_eq!(position("it says 'a at byte 1' at byte 7 line 2 column 3"), Some(("it says 'a at byte 1'", 2, 3)));
         assert_eq!(position("something else"), None);
         assert_eq!(position("cut off at byte 7 line 2"), None);
+    }
+
+    #[test]
+    fn aliases_of_aliases_are_not_replaced_and_depth_has_an_end() {
+        let bomb = |levels: usize| {
+            let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+            for level in 1..levels {
+                let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+                text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+            }
+            text
+        };
+        let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), ["*a"; 20].join(", "));
+        let deep = format!("a: {}{}\n", "[".repeat(100), "]".repeat(100));
+        let deep_blocks = format!("{}a\n", "- ".repeat(100_000));
+        for text in [bomb(9), bomb(400), long, deep, deep_blocks] {
+            let problems = parse("file", &text).expect_err("too large");
+            assert!(problems[0].what.starts_with("is too large"), "{problems:?}");
+        }
+        assert!(parse("file", &bomb(3)).is_ok());
+        assert!(parse("file", "a: &a {b: *a}\n").is_ok(), "a circle has an end for this parser");
+        assert!(parse("file", &"[".repeat(100_000)).is_err());
+        let endless = read_at_most(Path::new("/dev/zero"), BYTES_AT_MOST).expect("readable");
+        assert_eq!(endless, None);
     }
 
     #[test]

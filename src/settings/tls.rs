@@ -12,7 +12,7 @@ const FILES: [&str; 3] = ["ssl_certificate", "ssl_private_key", "ssl_ca_file"];
 /// Settings of HTTPS, in `settings.yml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
-    /// `ssl_certificate`, `ssl_private_key` and `ssl_ca_file`, all PEM.
+    /// `ssl_certificate`, `ssl_private_key`, `ssl_ca_file` and `ssl_crl_file`, all PEM.
     pub files: Files,
     /// `tls_disabled_versions` and `ssl_disabled_ciphers`.
     pub policy: Policy,
@@ -40,6 +40,14 @@ impl Tls {
                 path
             }
         });
+        let crl_file = section.path("ssl_crl_file");
+        if crl_file.is_some() && !wanted {
+            section.problem(
+                "ssl_crl_file",
+                "is set without the files for HTTPS, where alone there are client certificates",
+                "set ssl_certificate, ssl_private_key and ssl_ca_file too, or remove ssl_crl_file",
+            );
+        }
         let right = "write a list of versions in quotes, such as ['1.2']; known are 1.0, 1.1, 1.2 and 1.3";
         let disabled_versions = section.read("tls_disabled_versions", right, versions).unwrap_or_default();
         let is_disabled = |version: &str| disabled_versions.iter().any(|disabled| disabled == version);
@@ -60,7 +68,7 @@ impl Tls {
         }
         let (certificate, private_key, ca_file) = (certificate?, private_key?, ca_file?);
         Some(Self {
-            files: Files { certificate, private_key, ca_file },
+            files: Files { certificate, private_key, ca_file, crl_file },
             policy: Policy { disabled_versions, disabled_ciphers },
         })
     }
@@ -109,9 +117,25 @@ mod tests {
         let mut section = section(with(json!({})));
         let tls = Tls::read(&mut section).expect("HTTPS is on");
         let path = |name: &str| std::path::PathBuf::from("/etc/ssl").join(name);
-        let files = Files { certificate: path("cert.pem"), private_key: path("key.pem"), ca_file: path("ca.pem") };
-        assert_eq!(tls, Tls { files, policy: Policy::default() });
+        let files = Files {
+            certificate: path("cert.pem"),
+            private_key: path("key.pem"),
+            ca_file: path("ca.pem"),
+            crl_file: None,
+        };
+        assert_eq!(tls, Tls { files: files.clone(), policy: Policy::default() });
         assert_eq!(faults(section), "");
+        let mut section = super::super::testing::section(with(json!({"ssl_crl_file": "/etc/ssl/crl.pem"})));
+        let tls = Tls::read(&mut section).expect("HTTPS is on");
+        assert_eq!(tls.files, Files { crl_file: Some(path("crl.pem")), ..files });
+        assert_eq!(faults(section), "");
+    }
+
+    #[test]
+    fn a_revocation_list_without_https_is_a_fault() {
+        let mut section = section(json!({"ssl_crl_file": "/etc/ssl/crl.pem"}));
+        assert_eq!(Tls::read(&mut section), None);
+        insta::assert_snapshot!(faults(section), @"test.yml: ssl_crl_file is set without the files for HTTPS, where alone there are client certificates; set ssl_certificate, ssl_private_key and ssl_ca_file too, or remove ssl_crl_file");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Where log lines go, and how one gets there.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use rustix::fs::Access;
 use syslog::LoggerBackend;
 
 use super::line::Shape;
@@ -45,6 +46,28 @@ impl Destination {
             Self::Journal => Shape::Journal,
         }
     }
+}
+
+impl Destination {
+    /// Could it be opened? Nothing is created, and nothing is written.
+    pub(super) fn check(&self) -> io::Result<()> {
+        match self {
+            Self::Stdout | Self::Journal => Ok(()),
+            Self::Syslog => connect_syslog().map(drop),
+            Self::File(path) => match fs::metadata(path) {
+                // A pipe that nobody reads would hold up whoever opens it.
+                Ok(found) if found.is_file() || found.is_dir() => OpenOptions::new().append(true).open(path).map(drop),
+                Ok(_) => Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => is_writable(path.parent().unwrap_or(path)),
+                Err(error) => Err(error),
+            },
+        }
+    }
+}
+
+/// Fails if this process cannot create files in the directory.
+pub fn is_writable(directory: &Path) -> io::Result<()> {
+    Ok(rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 impl FromStr for Destination {
@@ -165,14 +188,28 @@ mod tests {
     }
 
     #[test]
+    fn a_look_finds_what_cannot_be_opened_and_creates_nothing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let check = |path: PathBuf| Destination::File(path).check().map_err(|error| error.kind());
+        assert_eq!(check(directory.path().join("proxy.log")), Ok(()));
+        assert!(!directory.path().join("proxy.log").exists());
+        assert_eq!(check(directory.path().to_owned()), Err(io::ErrorKind::IsADirectory));
+        assert_eq!(check(directory.path().join("absent/proxy.log")), Err(io::ErrorKind::NotFound));
+        fs::write(directory.path().join("proxy.log"), "one\n").expect("written");
+        assert_eq!(check(directory.path().join("proxy.log")), Ok(()));
+        assert_eq!(check(directory.path().join("proxy.log/proxy.log")), Err(io::ErrorKind::NotADirectory));
+        assert_eq!(fs::read_to_string(directory.path().join("proxy.log")).expect("text"), "one\n");
+    }
+
+    #[test]
     fn a_new_file_is_not_for_everybody_and_an_old_one_is_appended_to() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("proxy.log");
         for line in ["one\n", "two\n"] {
             Sink::open(&Destination::File(path.clone())).expect("a file").write(&lines(line)).expect("written");
         }
-        assert_eq!(std::fs::read_to_string(&path).expect("text"), "one\ntwo\n");
-        let mode = std::fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(fs::read_to_string(&path).expect("text"), "one\ntwo\n");
+        let mode = fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o137, 0, "{mode:o}");
     }
 
@@ -196,7 +233,7 @@ mod tests {
         sink.write(&lines("<30>one")).expect("written");
         assert_eq!(receive(&daemon), "<30>one");
         drop(daemon);
-        std::fs::remove_file(path).expect("removed");
+        fs::remove_file(path).expect("removed");
         assert!(sink.write(&lines("<30>two")).is_err());
         let daemon = UnixDatagram::bind(path).expect("a socket");
         sink.write(&lines("<30>three")).expect("written");

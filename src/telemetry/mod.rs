@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use log::{LevelFilter, Log, Metadata, Record};
 
 pub use self::causes::with_causes;
-pub use self::destination::{Destination, DestinationError};
+pub use self::destination::{Destination, DestinationError, is_writable};
 pub use self::level::{Level, LevelError};
 pub use self::line::CHARACTERS_AT_MOST;
 pub use self::ring::{Entry, Info, Ring};
@@ -62,7 +62,7 @@ pub struct Options {
     pub level: Level,
     /// How many records the buffer holds.
     pub buffer: usize,
-    /// How many errors it holds beyond those.
+    /// How many older warnings and errors it holds beyond those.
     pub error_buffer: usize,
 }
 
@@ -110,6 +110,16 @@ impl Telemetry {
         log::set_max_level(options.level.filter());
         panics::log_from_now_on();
         Ok(telemetry)
+    }
+
+    /// Could the log be started? Creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the destination cannot be opened.
+    pub fn check(options: &Options) -> Result<(), StartError> {
+        let failed = |source| StartError::Destination { destination: options.destination.clone(), source };
+        options.destination.check().map_err(failed)
     }
 
     /// Starts the log without making it the logger of the process: only what is given to [`Log::log`] is logged.

@@ -1,7 +1,8 @@
 //! The last log records in memory, for the log page that Foreman shows of a smart proxy.
 //!
 //! Semantics of the Ruby smart proxy (`lib/proxy/log_buffer/buffer.rb`): a main ring of all records, and a tail ring of
-//! errors that have fallen out of the main one, so that a busy hour does not push yesterday's error out of sight.
+//! those that matter and have fallen out of the main one, so that a busy hour does not push yesterday's error out of
+//! sight. Its tail keeps errors only; ours keeps warnings too, because refused callers and full subnets are warnings.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use super::level::Level;
 use super::request_id::RequestId;
 
 /// Records of this level and above move into the tail when they fall out of the main ring.
-const TAIL_FROM: Level = Level::Error;
+const TAIL_FROM: Level = Level::Warn;
 
 /// One log record as Foreman reads it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,7 +45,7 @@ pub struct Info {
     pub tail_size: usize,
     /// Always `null`: the least level is that of the log itself.
     pub level: Option<u8>,
-    /// The least level that moves into the tail, as Ruby's number: 3 for errors.
+    /// The least level that moves into the tail, as Ruby's number: 2 for warnings.
     pub level_tail: u8,
 }
 
@@ -63,7 +64,7 @@ struct Rings {
 }
 
 impl Ring {
-    /// Rings for `size` records and for `tail_size` errors behind them.
+    /// Rings for `size` records, and for `tail_size` older warnings and errors.
     pub fn new(size: usize, tail_size: usize) -> Self {
         Self { size, tail_size, rings: Mutex::default() }
     }
@@ -121,12 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn errors_outlive_the_rest_and_come_first() {
+    fn warnings_and_errors_outlive_the_rest_and_come_first() {
         let ring = Ring::new(2, 2);
         for (time, level) in [
             (1.0, Level::Error),
-            (2.0, Level::Warn),
-            (3.0, Level::Fatal),
+            (2.0, Level::Info),
+            (3.0, Level::Warn),
             (4.0, Level::Info),
             (5.0, Level::Error),
             (6.0, Level::Debug),
@@ -165,7 +166,7 @@ mod tests {
         assert_eq!((&full["request_id"], &full["backtrace"]), (&json!("0a1b2c3d"), &json!("main")));
         assert_eq!(
             serde_json::to_value(Ring::new(2000, 1000).info()).expect("JSON"),
-            json!({"size": 2000, "tail_size": 1000, "level": null, "level_tail": 3})
+            json!({"size": 2000, "tail_size": 1000, "level": null, "level_tail": 2})
         );
     }
 }

@@ -1,14 +1,15 @@
-//! Reading the certificate, the key and the authorities from their files.
+//! The certificate, the key, the authorities and the revocation lists, from their files.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::cmp::Reverse;
+use std::path::PathBuf;
 
+use ipam_provider::pem::{self, FileError, Pair};
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
-use openssl::x509::{X509, X509VerifyResult};
+use openssl::x509::{X509, X509Crl, X509VerifyResult};
 
-/// The three files that HTTPS needs, each in PEM.
+/// The files that HTTPS needs, each in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
     /// `ssl_certificate`: our certificate first, intermediate authorities after it.
@@ -17,44 +18,23 @@ pub struct Files {
     pub private_key: PathBuf,
     /// `ssl_ca_file`: the authorities whose client certificates are accepted.
     pub ca_file: PathBuf,
+    /// `ssl_crl_file`: the client certificates that these authorities have revoked. `None`: none is looked up.
+    pub crl_file: Option<PathBuf>,
 }
 
-/// HTTPS cannot be set up with these files and settings. `Display` names the file and says what would be right.
+/// HTTPS cannot be set up with these files and settings. `Display` says what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file cannot be read.
-    #[error("{} cannot be read; the proxy's user needs read permission on it and its directories", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A file has no certificate in it.
-    #[error("{} holds no certificate that can be read; it must be PEM (-----BEGIN CERTIFICATE-----)", .path.display())]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-        /// What OpenSSL says, if anything.
-        source: ErrorStack,
-    },
-    /// A file has no key in it.
-    #[error("{} holds no private key that can be read; it must be PEM and not encrypted", .path.display())]
-    NoKey {
-        /// The file.
-        path: PathBuf,
-        /// What OpenSSL says.
-        source: ErrorStack,
-    },
-    /// Certificate and key are not a pair.
-    #[error("{} is not the key of the first certificate in {}; put the two that were made together",
-        .private_key.display(), .certificate.display())]
-    Mismatch {
-        /// The key's file.
-        private_key: PathBuf,
-        /// The certificate's file.
-        certificate: PathBuf,
-    },
+    /// A file does not hold what it should.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// OpenSSL, which reads this file itself, is stricter than we are.
+    #[error(
+        "{} holds revocation lists that OpenSSL does not find; write each -----BEGIN X509 CRL----- at the start of its \
+         line, without a byte order mark",
+        .0.display()
+    )]
+    UnevenLists(PathBuf),
     /// No TLS version is left.
     #[error(
         "tls_disabled_versions and ssl_disabled_ciphers leave nothing to encrypt with; \
@@ -70,82 +50,117 @@ pub enum Error {
 pub(super) struct Material {
     /// Our certificate.
     pub(super) certificate: X509,
-    /// What we send after it, up to but without the root.
+    /// What we send after it.
     pub(super) chain: Vec<X509>,
     pub(super) key: PKey<Private>,
     pub(super) authorities: Vec<X509>,
+    /// Empty when there is no `ssl_crl_file`.
+    pub(super) lists: Vec<X509Crl>,
 }
 
 impl Material {
     pub(super) fn read(files: &Files) -> Result<Self, Error> {
-        let mut certificates = certificates(&files.certificate)?;
+        let Pair { mut certificates, key } = Pair::read(&files.certificate, &files.private_key)?;
         let certificate = certificates.remove(0);
-        let authorities = self::certificates(&files.ca_file)?;
-        let key = key(&files.private_key)?;
-        if !is_pair(&certificate, &key) {
-            let (private_key, certificate) = (files.private_key.clone(), files.certificate.clone());
-            return Err(Error::Mismatch { private_key, certificate });
-        }
-        let chain = if certificates.is_empty() { intermediates(&certificate, &authorities) } else { certificates };
-        Ok(Self { certificate, chain, key, authorities })
+        let authorities = pem::certificates(&files.ca_file)?;
+        let lists = files.crl_file.as_deref().map(pem::revocation_lists).transpose()?.unwrap_or_default();
+        let now = Asn1Time::days_from_now(0)?;
+        let chain = chain(&certificate, &certificates, &authorities, &now);
+        Ok(Self { certificate, chain, key, authorities, lists })
     }
 }
 
-/// The certificates in a PEM file; at least one.
-pub(super) fn certificates(path: &Path) -> Result<Vec<X509>, Error> {
-    let no_certificate = |source| Error::NoCertificate { path: path.to_owned(), source };
-    let certificates = X509::stack_from_pem(&read(path)?).map_err(no_certificate)?;
-    // A file without any reads as an empty list and leaves no error behind.
-    if certificates.is_empty() { Err(no_certificate(ErrorStack::get())) } else { Ok(certificates) }
-}
-
-/// The private key in a PEM file.
-pub(super) fn key(path: &Path) -> Result<PKey<Private>, Error> {
-    // Without the callback OpenSSL asks for the passphrase of an encrypted key on the terminal.
-    let no_passphrase = |_: &mut [u8]| Ok(0);
-    PKey::private_key_from_pem_callback(&read(path)?, no_passphrase)
-        .map_err(|source| Error::NoKey { path: path.to_owned(), source })
-}
-
-/// Is it the key of the certificate?
-pub(super) fn is_pair(certificate: &X509, key: &PKey<Private>) -> bool {
-    certificate.public_key().is_ok_and(|public| key.public_eq(&public))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })
-}
-
-/// The authorities between the certificate and its root, nearest first, for a client that knows only the root.
-fn intermediates(certificate: &X509, authorities: &[X509]) -> Vec<X509> {
-    let is_issuer = |issuer: &X509, subject: &X509| issuer.issued(subject) == X509VerifyResult::OK;
+/// What is sent after the certificate, for a client that knows only the root: from issuer to issuer up to but without the
+/// root, then what else is in the certificate's own file.
+///
+/// Where an authority has been renewed under its name, the old certificate is often still in the files. It is left out
+/// once it has expired.
+fn chain(certificate: &X509, given: &[X509], authorities: &[X509], now: &Asn1TimeRef) -> Vec<X509> {
+    let is_valid = |x509: &X509| x509.not_before() <= now && x509.not_after() > now;
     let mut chain: Vec<X509> = Vec::new();
-    // A chain is no longer than the list, even when authorities sign each other in a circle.
-    while chain.len() < authorities.len() {
+    loop {
         let last = chain.last().unwrap_or(certificate);
-        match authorities.iter().find(|authority| is_issuer(authority, last)) {
-            Some(issuer) if !is_issuer(issuer, issuer) => chain.push(issuer.clone()),
+        // The first of the best: a file of our own goes before the authorities of clients.
+        let issuers = given.iter().chain(authorities).filter(|issuer| is_issuer(issuer, last));
+        match issuers.min_by_key(|issuer| Reverse(is_valid(issuer))) {
+            // Authorities may have signed each other in a circle.
+            Some(issuer) if !is_issuer(issuer, issuer) && !is_among(issuer, &chain) => chain.push(issuer.clone()),
             _ => break,
+        }
+    }
+    for other in given {
+        let is_replaced = chain.iter().any(|sent| is_same_authority(sent, other)) && !is_valid(other);
+        if !is_among(other, &chain) && !is_replaced {
+            chain.push(other.clone());
         }
     }
     chain
 }
 
+/// By name, and by key where two authorities have one name.
+pub(super) fn is_issuer(issuer: &X509, subject: &X509) -> bool {
+    let has_signed = || issuer.public_key().is_ok_and(|key| subject.verify(&key).unwrap_or(false));
+    issuer.issued(subject) == X509VerifyResult::OK && has_signed()
+}
+
+fn is_same_authority(a: &X509, b: &X509) -> bool {
+    a.subject_name().try_cmp(b.subject_name()).is_ok_and(std::cmp::Ordering::is_eq)
+}
+
+pub(super) fn is_among(certificate: &X509, certificates: &[X509]) -> bool {
+    certificates.iter().any(|other| other.to_der().ok() == certificate.to_der().ok())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::slice::from_ref;
+
     use super::super::test_certificates::{Certificate, Wish};
     use super::*;
+
+    fn ders(chain: &[X509]) -> Vec<Vec<u8>> {
+        chain.iter().map(|x509| x509.to_der().expect("DER")).collect()
+    }
+
+    /// What is sent after the certificate today.
+    fn sent(certificate: &Certificate, given: &[&Certificate], authorities: &[&Certificate]) -> Vec<Vec<u8>> {
+        let x509s = |certificates: &[&Certificate]| -> Vec<X509> {
+            certificates.iter().map(|certificate| certificate.x509.clone()).collect()
+        };
+        let now = Asn1Time::days_from_now(0).expect("a time");
+        ders(&chain(&certificate.x509, &x509s(given), &x509s(authorities), &now))
+    }
 
     #[test]
     fn intermediates_are_taken_from_the_authorities_when_the_certificate_comes_alone() {
         let root = Certificate::root("Root");
         let intermediate = root.sign(&Wish::authority("Intermediate"));
         let host = intermediate.host("proxy.example.com");
-        let authorities = [root.x509.clone(), intermediate.x509.clone(), Certificate::root("Other").x509];
-        let chain = intermediates(&host.x509, &authorities);
-        assert_eq!(chain.len(), 1);
-        assert_eq!(chain[0].to_der().expect("DER"), intermediate.x509.to_der().expect("DER"));
-        assert!(intermediates(&root.host("b.example.com").x509, &authorities).is_empty());
+        let authorities = [&root, &intermediate, &Certificate::root("Other")];
+        assert_eq!(sent(&host, &[], &authorities), ders(from_ref(&intermediate.x509)));
+        assert_eq!(sent(&root.host("b.example.com"), &[], &authorities), ders(&[]));
+        assert_eq!(sent(&host, &[&intermediate, &root], &[]), ders(&[intermediate.x509.clone(), root.x509.clone()]));
+    }
+
+    #[test]
+    fn a_renewed_intermediate_is_sent_and_not_the_expired_one_of_its_name() {
+        let root = Certificate::root("Root");
+        let renewed = root.sign(&Wish::authority("Intermediate"));
+        let long_ago = Wish { not_before: 1_000_000_000, not_after: 1_100_000_000, ..Wish::authority("Intermediate") };
+        let expired = renewed.signed_by(&root, &long_ago);
+        let host = renewed.host("proxy.example.com");
+        for (given, authorities) in [
+            (&[][..], &[&root, &expired, &renewed][..]),
+            (&[], &[&renewed, &expired]),
+            (&[&expired, &renewed], &[&root]),
+            (&[&expired], &[&root, &renewed]),
+        ] {
+            assert_eq!(sent(&host, given, authorities), ders(from_ref(&renewed.x509)));
+        }
+        assert_eq!(sent(&host, &[&expired], &[&root]), ders(from_ref(&expired.x509)), "there is no other");
+        let namesake = root.sign(&Wish::authority("Intermediate"));
+        assert_eq!(sent(&host, &[], &[&namesake, &renewed]), ders(from_ref(&renewed.x509)), "another key");
     }
 
     #[test]
@@ -162,7 +177,7 @@ mod tests {
         let encrypted = directory.path().join("encrypted");
         let pem = authority.key.private_key_to_pem_pkcs8_passphrase(openssl::symm::Cipher::aes_128_cbc(), b"secret");
         fs::write(&encrypted, pem.expect("PEM")).expect("written");
-        let good = Files { certificate, private_key, ca_file };
+        let good = Files { certificate, private_key, ca_file, crl_file: None };
         assert!(Material::read(&good).is_ok());
 
         let fault = |files: Files| Material::read(&files).err().expect("a fault").to_string();
@@ -171,10 +186,12 @@ mod tests {
             assert!(text.starts_with(&format!("{} holds no certificate", bad.display())), "{text}");
             let text = fault(Files { ca_file: bad.clone(), ..good.clone() });
             assert!(text.starts_with(&format!("{} holds no certificate", bad.display())), "{text}");
+            let text = fault(Files { crl_file: Some(bad.clone()), ..good.clone() });
+            assert!(text.starts_with(&format!("{} holds no revocation list", bad.display())), "{text}");
         }
         for bad in [&empty, &good.certificate, &encrypted] {
             let text = fault(Files { private_key: bad.clone(), ..good.clone() });
-            assert!(text.contains("no private key that can be read; it must be PEM and not encrypted"), "{text}");
+            assert!(text.starts_with(&format!("{} holds no private key", bad.display())), "{text}");
         }
         let text = fault(Files { private_key: other_key, ..good.clone() });
         assert!(text.contains("is not the key of the first certificate in"), "{text}");

@@ -5,16 +5,23 @@
 
 mod acceptor;
 mod client_certificate;
+mod dates;
 mod files;
+mod finding;
 mod policy;
+mod refusal;
 mod report;
 mod server_names;
+mod shown;
 #[cfg(test)]
 pub(crate) mod test_certificates;
+mod verifier;
 
 pub use self::acceptor::Server;
 pub use self::client_certificate::ClientCertificate;
 pub use self::files::{Error, Files};
+pub use self::finding::{Finding, Severity};
 pub use self::policy::Policy;
-pub use self::report::{Finding, Severity, report};
+pub use self::report::report;
 pub use self::server_names::ServerNames;
+pub use self::shown::Shown;

@@ -1,100 +1,63 @@
 //! What is wrong, or soon will be, with the files for HTTPS; for the `check` command.
 
-use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use ipam_provider::pem::{self, FileError};
 use jiff::Timestamp;
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::stack::Stack;
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::X509VerifyFlags;
 use openssl::x509::{X509, X509PurposeId, X509Ref, X509StoreContext};
 
-use super::client_certificate::describe;
-use super::files::{self, Error, Files};
+use super::files::{Files, Material};
 use super::policy::Policy;
 use super::server_names::ServerNames;
+use super::{Finding, Server, Severity, dates, verifier};
 use crate::telemetry::with_causes;
-
-/// A certificate that expires sooner than this is worth a warning.
-const SOON_DAYS: i64 = 30;
-
-const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Good to know.
-    Notice,
-    /// Works, or works for now.
-    Warning,
-    /// HTTPS does not work like this.
-    Fault,
-}
-
-/// One thing found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// What it is, in which file, and what would be right.
-    pub text: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Notice => "notice",
-            Severity::Warning => "warning",
-            Severity::Fault => "fault",
-        };
-        write!(f, "{severity}: {}", self.text)
-    }
-}
 
 /// Looks at the files and the settings of HTTPS as of `now`. Finds everything in one go.
 pub fn report(files: &Files, policy: &Policy, now: Timestamp) -> Vec<Finding> {
-    let mut report = Report { findings: Vec::new(), now };
+    let mut report = Report { findings: Vec::new() };
     for warning in policy.warnings() {
         report.add(Severity::Warning, warning);
     }
     if let Err(error) = policy.choose() {
         report.fault(&error);
     }
-    let certificates = report.read(files::certificates(&files.certificate));
-    let authorities = report.read(files::certificates(&files.ca_file));
-    let key = report.read(files::key(&files.private_key));
+    let certificates = report.read(pem::certificates(&files.certificate));
+    let authorities = report.read(pem::certificates(&files.ca_file));
+    let lists = files.crl_file.as_deref().map(|file| report.read(pem::revocation_lists(file)));
+    let key = report.read(pem::key(&files.private_key));
     report.permissions(&files.private_key);
     if let Some(certificates) = &certificates {
-        let (own, behind) = certificates.split_at(1);
-        report.dates(&files.certificate, own, Severity::Fault);
-        // Callers may know another way to an authority that they trust.
-        report.dates(&files.certificate, behind, Severity::Warning);
+        report.findings.extend(dates::of_own(&files.certificate, &certificates[0], now));
+        report.findings.extend(dates::of_chain(&files.certificate, &certificates[1..], now));
         report.names(&files.certificate, &certificates[0]);
     }
     if let Some(authorities) = &authorities {
-        // While one authority takes the place of another, both are there, and the old one may be over.
-        let is_one_valid = authorities.iter().any(|authority| report.is_valid_now(authority));
-        report.dates(&files.ca_file, authorities, if is_one_valid { Severity::Warning } else { Severity::Fault });
+        report.findings.extend(dates::of_authorities(&files.ca_file, authorities, now));
+    }
+    if let (Some(file), Some(Some(lists))) = (&files.crl_file, &lists) {
+        report.findings.extend(lists.iter().filter_map(|list| dates::of_list(file, list, now)));
     }
     if let (Some(certificates), Some(key)) = (&certificates, &key)
-        && !files::is_pair(&certificates[0], key)
+        && !pem::is_pair(&certificates[0], key)
     {
         let (private_key, certificate) = (files.private_key.clone(), files.certificate.clone());
-        report.fault(&Error::Mismatch { private_key, certificate });
+        report.fault(&FileError::Mismatch { private_key, certificate });
     }
     if let (Some(certificates), Some(authorities)) = (&certificates, &authorities) {
         report.chain(files, certificates, authorities);
     }
+    report.as_served(files, policy);
     report.findings
 }
 
 struct Report {
     findings: Vec<Finding>,
-    now: Timestamp,
 }
 
 impl Report {
@@ -102,11 +65,11 @@ impl Report {
         self.findings.push(Finding { severity, text });
     }
 
-    fn fault(&mut self, error: &Error) {
+    fn fault(&mut self, error: &dyn std::error::Error) {
         self.add(Severity::Fault, with_causes(error));
     }
 
-    fn read<T>(&mut self, read: Result<T, Error>) -> Option<T> {
+    fn read<T>(&mut self, read: Result<T, FileError>) -> Option<T> {
         read.map_err(|error| self.fault(&error)).ok()
     }
 
@@ -120,38 +83,14 @@ impl Report {
         }
     }
 
-    /// `severity`: how bad it is when one of these is not valid now.
-    fn dates(&mut self, path: &Path, certificates: &[X509], severity: Severity) {
-        for certificate in certificates {
-            let of = format!("{}: the certificate of {}", path.display(), describe(certificate.subject_name()));
-            let (start, end) = (certificate.not_before(), certificate.not_after());
-            let (Some(until_start), Some(until_end)) = (self.seconds_until(start), self.seconds_until(end)) else {
-                self.add(severity, format!("{of} has dates that cannot be read; have it issued again"));
-                continue;
-            };
-            if until_start > 0 {
-                let text = format!("{of} is not valid before {start}; set this machine's clock or wait");
-                self.add(severity, text);
-            }
-            if until_end <= 0 {
-                self.add(severity, format!("{of} expired on {end}; have it renewed"));
-            } else if until_end < SOON_DAYS * SECONDS_PER_DAY {
-                let text = format!("{of} expires on {end}; have it renewed within {SOON_DAYS} days of that");
-                self.add(Severity::Warning, text);
-            }
+    /// What `serve` makes of the files: OpenSSL refuses keys that are too short, and signatures that are too weak.
+    fn as_served(&mut self, files: &Files, policy: &Policy) {
+        // What cannot be read, and a policy that leaves nothing, is reported already.
+        let (Ok(material), Ok(_)) = (Material::read(files), policy.choose()) else { return };
+        self.findings.extend(verifier::lists_missing(files, &material));
+        if let Err(error) = Server::load(files, policy).and_then(|server| server.acceptor()) {
+            self.fault(&error);
         }
-    }
-
-    fn is_valid_now(&self, certificate: &X509Ref) -> bool {
-        let has_begun = self.seconds_until(certificate.not_before()).is_some_and(|until| until <= 0);
-        has_begun && self.seconds_until(certificate.not_after()).is_some_and(|until| until > 0)
-    }
-
-    /// None when the certificate's time is none.
-    fn seconds_until(&self, time: &Asn1TimeRef) -> Option<i64> {
-        let now = Asn1Time::from_unix(self.now.as_second()).ok()?;
-        let until = now.diff(time).ok()?;
-        Some(i64::from(until.days) * SECONDS_PER_DAY + i64::from(until.secs))
     }
 
     fn names(&mut self, path: &Path, certificate: &X509Ref) {
@@ -215,7 +154,7 @@ mod tests {
     use super::super::test_certificates::{Certificate, Wish};
     use super::*;
 
-    const DAY: i64 = SECONDS_PER_DAY;
+    const DAY: i64 = 24 * 60 * 60;
 
     struct Subject {
         directory: tempfile::TempDir,
@@ -229,7 +168,7 @@ mod tests {
             let authority = Certificate::root("Test CA");
             let (ca_file, _) = authority.write(directory.path(), "ca");
             let (certificate, private_key) = authority.host("proxy.example.com").write(directory.path(), "proxy");
-            Self { directory, authority, files: Files { certificate, private_key, ca_file } }
+            Self { directory, authority, files: Files { certificate, private_key, ca_file, crl_file: None } }
         }
 
         /// Replaces the proxy's certificate and key.
@@ -380,17 +319,19 @@ mod tests {
             certificate: subject.path("absent.pem"),
             private_key: subject.path("empty"),
             ca_file: subject.path("empty"),
+            crl_file: Some(subject.path("empty")),
         };
         fs::set_permissions(subject.path("empty"), fs::Permissions::from_mode(0o600)).expect("permissions");
         let complaints = subject.complaints();
         assert!(complaints.iter().all(|(severity, _)| *severity == Severity::Fault), "{complaints:?}");
-        let starts = complaints.iter().map(|(_, text)| text.split(';').next().unwrap_or_default());
+        let starts = complaints.iter().map(|(_, text)| text.split([':', ';']).next().unwrap_or_default());
         let starts: Vec<&str> = starts.collect();
         assert_eq!(
             starts,
             [
                 "absent.pem cannot be read",
                 "empty holds no certificate that can be read",
+                "empty holds no revocation list that can be read",
                 "empty holds no private key that can be read"
             ]
         );

@@ -13,9 +13,10 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName, SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, CrlNumber, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+    SubjectKeyIdentifier,
 };
-use openssl::x509::{X509, X509Builder, X509Name};
+use openssl::x509::{X509, X509Builder, X509CrlBuilder, X509Name, X509RevokedBuilder};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -40,6 +41,8 @@ pub struct Wish {
     pub is_authority: bool,
     pub for_servers: bool,
     pub for_clients: bool,
+    /// How it is signed.
+    pub digest: MessageDigest,
 }
 
 impl Wish {
@@ -55,6 +58,7 @@ impl Wish {
             is_authority: false,
             for_servers: true,
             for_clients: true,
+            digest: MessageDigest::sha256(),
         }
     }
 
@@ -67,12 +71,47 @@ impl Wish {
 impl Certificate {
     /// A new authority, signed by itself.
     pub fn root(name: &str) -> Self {
-        build(&Wish::authority(name), None)
+        build(&Wish::authority(name), None, new_key())
     }
 
     /// A certificate signed by this one.
     pub fn sign(&self, wish: &Wish) -> Self {
-        build(wish, Some(self))
+        build(wish, Some(self), new_key())
+    }
+
+    /// A certificate signed by this one, with a key of the caller's choice.
+    pub fn sign_key(&self, wish: &Wish, key: PKey<Private>) -> Self {
+        build(wish, Some(self), key)
+    }
+
+    /// The same key under another certificate, as an authority renews it.
+    pub fn signed_by(&self, issuer: &Self, wish: &Wish) -> Self {
+        build(wish, Some(issuer), self.key.clone())
+    }
+
+    /// The list of the certificates of this authority that it has revoked.
+    pub fn revocations(&self, revoked: &[&Self], last_update: i64, next_update: i64) -> String {
+        let time = |seconds| Asn1Time::from_unix(seconds).expect("a time");
+        let mut list = X509CrlBuilder::new().expect("a builder");
+        list.set_issuer_name(self.x509.subject_name()).expect("an issuer");
+        list.set_last_update(&time(last_update)).expect("a start");
+        list.set_next_update(&time(next_update)).expect("an end");
+        for certificate in revoked {
+            let mut entry = X509RevokedBuilder::new().expect("a builder");
+            entry.set_serial_number(certificate.x509.serial_number()).expect("a number");
+            entry.set_revocation_date(&time(last_update)).expect("a time");
+            list.add_revoked(entry.build()).expect("added");
+        }
+        let dummy = X509Builder::new().expect("a builder");
+        let context = dummy.x509v3_context(Some(&self.x509), None);
+        let authority = AuthorityKeyIdentifier::new().keyid(true).build(&context).expect("an extension");
+        list.append_extension(authority).expect("added");
+        let number = BigNum::from_u32(1).and_then(|one| CrlNumber::new(one)?.build()).expect("an extension");
+        list.append_extension(number).expect("added");
+        list.sort().expect("sorted");
+        list.sign(&self.key, MessageDigest::sha256()).expect("a signature");
+        let pem = list.build().expect("a list").to_pem().expect("PEM");
+        String::from_utf8(pem).expect("PEM is ASCII")
     }
 
     /// A host's certificate signed by this one.
@@ -101,9 +140,12 @@ impl Certificate {
     }
 }
 
-fn build(wish: &Wish, issuer: Option<&Certificate>) -> Certificate {
+fn new_key() -> PKey<Private> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).expect("P-256");
-    let key = PKey::from_ec_key(EcKey::generate(&group).expect("a key")).expect("a key");
+    PKey::from_ec_key(EcKey::generate(&group).expect("a key")).expect("a key")
+}
+
+fn build(wish: &Wish, issuer: Option<&Certificate>, key: PKey<Private>) -> Certificate {
     let mut subject = X509Name::builder().expect("a name");
     for (name, kind) in &wish.common_names {
         subject.append_entry_by_nid_with_type(Nid::COMMONNAME, name, *kind).expect("a common name");
@@ -121,7 +163,7 @@ fn build(wish: &Wish, issuer: Option<&Certificate>) -> Certificate {
     x509.set_not_after(&Asn1Time::from_unix(wish.not_after).expect("a time")).expect("an end");
     x509.set_pubkey(&key).expect("a key");
     extend(&mut x509, wish, issuer);
-    x509.sign(issuer.map_or(&key, |issuer| &issuer.key), MessageDigest::sha256()).expect("a signature");
+    x509.sign(issuer.map_or(&key, |issuer| &issuer.key), wish.digest).expect("a signature");
     Certificate { x509: x509.build(), key }
 }
 
@@ -166,7 +208,7 @@ fn extend(x509: &mut X509Builder, wish: &Wish, issuer: Option<&Certificate>) {
     }
 }
 
-fn now() -> i64 {
+pub fn now() -> i64 {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     i64::try_from(since_1970.as_secs()).expect("before the year 292 billion")
 }

@@ -34,6 +34,9 @@ pub enum Refusal {
     /// No certificate, and one with a certain name is needed.
     #[error("could not read client cert from environment")]
     NoCertificateToName,
+    /// The certificate was good when the connection was made. ssl_ca_file or ssl_crl_file has been replaced since.
+    #[error("The client certificate is not accepted any more; connect again with another one")]
+    NoLongerAccepted,
     /// The certificate has no name that could be on the list.
     #[error("could not read CN from the client certificate")]
     NoName,
@@ -51,6 +54,22 @@ pub enum Refusal {
     /// Plain HTTP, which without a list would be open to everybody.
     #[error("Plain HTTP is only for clients in :trusted_hosts:, and that is not set in settings.yml. Use https")]
     PlainWithoutTrustedHosts,
+}
+
+impl Refusal {
+    /// Has the caller shown a certificate or a name, which was not enough?
+    pub fn names_the_caller(&self) -> bool {
+        match self {
+            Self::NoName
+            | Self::NoLongerAccepted
+            | Self::Untrusted { .. }
+            | Self::Name(NameError::NotConfirmed { .. }) => true,
+            Self::NoCertificate
+            | Self::NoCertificateToName
+            | Self::Name(NameError::NoName(_) | NameError::TooSlow { .. })
+            | Self::PlainWithoutTrustedHosts => false,
+        }
+    }
 }
 
 impl Policy {

@@ -58,6 +58,11 @@ fn the_next_address_is_the_lowest_free_one() {
         site.ok(&next);
     }
     assert_eq!(site.refused(&next), "Subnet 10.0.0.0/29 has no free address");
+    site.ok(&["subnet", "exclude", "10.0.0.0/29", "10.0.0.1-10.0.0.6"]);
+    assert_eq!(
+        site.refused(&next),
+        "Every address of subnet 10.0.0.0/29 is excluded; include some again, or use another subnet"
+    );
     site.misused(&["address", "add", "--next"]);
     site.misused(&["address", "add", "10.0.0.3", "--next", "--subnet", "10.0.0.0/29"]);
     site.misused(&["address", "add"]);

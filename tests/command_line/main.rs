@@ -4,11 +4,14 @@
 //! | --- | --- |
 //! | `groups`, `subnets`, `addresses` | the commands that manage records |
 //! | `transfer` | import and export |
+//! | `from_foreman` | importing what a Foreman has |
 //! | `setup` | writing the settings, with questions and without |
 //! | `registration` | telling a Foreman of the proxy |
 //! | `check_file` | one file of settings alone |
+//! | `check_ipam` | what `check` says of an IPAM whose certificate is refused |
 //! | `check_running` | whether the proxy that runs serves, and its trouble |
 //! | `holds` | who holds what, and freeing it |
+//! | `shared` | two proxies that share a database |
 //! | `upkeep` | where the store is, verify and backup |
 //! | `beside_a_proxy` | the same while a proxy runs over the store |
 //! | `demo` | everything that `serve --demo` tells people to try |
@@ -22,9 +25,12 @@
 mod addresses;
 mod beside_a_proxy;
 mod check_file;
+#[cfg(feature = "phpipam")]
+mod check_ipam;
 mod check_running;
 mod demo;
 mod foreman;
+mod from_foreman;
 mod groups;
 mod holds;
 mod http;
@@ -33,6 +39,7 @@ mod registration;
 mod run;
 #[cfg(feature = "netbox")]
 mod setup;
+mod shared;
 mod site;
 mod subnets;
 mod transfer;

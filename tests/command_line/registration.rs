@@ -1,7 +1,7 @@
 //! `register`, `refresh` and `unregister`, against a Foreman that verifies signatures and calls the proxy back.
 
 use ipam_simulators::Response;
-use ipam_simulators::foreman::{CONSUMER_KEY, CONSUMER_SECRET, User};
+use ipam_simulators::foreman::{CONSUMER_KEY, CONSUMER_SECRET, Subnet, User};
 
 use crate::foreman::{HOST, Place};
 use crate::site::{Ran, run};
@@ -16,6 +16,17 @@ fn refused(ran: &Ran) -> &str {
 fn done(ran: &Ran) -> &str {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
     &ran.out
+}
+
+/// What `unregister` prints after it has looked at so many subnets.
+fn removal(proxy: &str, subnets: usize) -> String {
+    format!("subnets       {subnets} that the user admin may see, none of which uses it\nremoved       {proxy}\n")
+}
+
+/// A subnet of which only the use of a Smart Proxy matters.
+fn subnet(name: &str, third: usize, externalipam: Option<u64>) -> Subnet {
+    let network = format!("192.{}.{}.0", third / 256, third % 256);
+    Subnet { name: name.to_owned(), network, cidr: 24, externalipam, ..Subnet::default() }
 }
 
 #[test]
@@ -34,12 +45,17 @@ fn registering_is_done_once_and_can_be_repeated() {
     let second = place.as_admin(&["register"]);
     assert!(done(&second).contains("already; its features are fetched again"), "{second:?}");
     assert_eq!(place.foreman.records(), records);
-    let calls = ["GET /api/v2/smart_proxies", "PUT /api/v2/smart_proxies/1/refresh", "GET /api/v2/smart_proxies/1"];
+    let calls = [
+        "GET /api/v2/smart_proxies",
+        "PUT /api/v2/smart_proxies/1/refresh",
+        "GET /api/v2/smart_proxies/1",
+        "GET /api/v2/subnets",
+    ];
     assert_eq!(place.foreman.take_requests(), calls);
     let refreshed = place.as_admin(&["refresh"]);
     assert!(done(&refreshed).starts_with(&format!("refreshed     {HOST}-ipam at {url}\n")), "{refreshed:?}");
     let removed = place.as_admin(&["unregister"]);
-    assert_eq!(done(&removed), format!("removed       {HOST}-ipam at {url}\n"));
+    assert_eq!(done(&removed), removal(&format!("{HOST}-ipam at {url}"), 0));
     assert_eq!(place.foreman.records(), []);
     let again = place.as_admin(&["unregister"]);
     assert!(done(&again).starts_with("removed       nothing: "), "{again:?}");
@@ -93,10 +109,7 @@ fn credentials_come_from_files_variables_and_questions_and_are_told_apart() {
     done(&place.run(&["register", "--user", "admin", "--password-file", &file, "--non-interactive"]));
     let asked = run(place.command(&["refresh"]), "admin\nchangeme\n");
     assert_eq!(asked.code, 0, "{asked:?}");
-    assert!(
-        asked.out.starts_with("User of Foreman who may change Smart Proxies [admin]: Password of admin: "),
-        "{asked:?}"
-    );
+    assert!(asked.out.starts_with("User of Foreman [admin]: Password of admin: "), "{asked:?}");
     let wrong = place.write("wrong", "geheim\n");
     let ran = place.run(&["refresh", "--user", "admin", "--password-file", &wrong]);
     let text = refused(&ran);
@@ -156,7 +169,7 @@ fn an_address_is_found_however_it_is_written() {
     for (known, asked) in &spellings {
         place.foreman.add("by address", known, &["External IPAM", "Logs"]);
         let removed = place.as_admin(&["unregister", "--proxy-url", asked]);
-        assert_eq!(done(&removed), format!("removed       by address at {known}\n"), "{asked}");
+        assert_eq!(done(&removed), removal(&format!("by address at {known}"), 0), "{asked}");
         assert_eq!(place.foreman.records(), []);
     }
 }
@@ -269,7 +282,7 @@ fn foremans_certificate_is_verified() {
     let other_name = place.as_admin(&["register", "--foreman-url", &number]);
     assert!(refused(&other_name).contains("is for another name"), "{other_name:?}");
     let no_file = place.as_admin(&["register", "--foreman-ca", "/nonexistent.pem"]);
-    assert!(refused(&no_file).contains("/nonexistent.pem cannot be used"), "{no_file:?}");
+    assert!(refused(&no_file).contains("/nonexistent.pem cannot be read"), "{no_file:?}");
 }
 
 #[test]
@@ -329,13 +342,92 @@ fn an_old_foreman_and_a_proxy_without_ipam_are_no_success() {
 }
 
 #[test]
-fn a_proxy_that_subnets_use_stays() {
+fn a_proxy_that_subnets_use_stays_unless_it_is_forced() {
     let place = Place::new();
     place.configure("");
-    let id = place.foreman.add(&format!("{HOST}-ipam"), &place.proxy_url(), &["External IPAM", "Logs"]);
-    place.foreman.use_in_subnet(id);
+    let name = format!("{HOST}-ipam");
+    let id = place.foreman.add(&name, &place.proxy_url(), &["External IPAM", "Logs"]);
+    // More subnets than a page has; the last ones use it, whatever their IPAM is now.
+    for number in 0..1000 {
+        place.foreman.add_subnet(subnet(&format!("other {number}"), number, None));
+    }
+    place.foreman.add_subnet(subnet("Servers", 1000, Some(id)));
     let ran = place.as_admin(&["unregister"]);
-    assert!(refused(&ran).contains("is used by 192.0.2.0/24"), "{ran:?}");
+    let text = refused(&ran);
+    let used = format!("{name} is the External IPAM of 1 subnet in Foreman: Servers (192.3.232.0/24, id 1001); choose");
+    assert!(text.contains(&used) && text.contains("--force removes it nevertheless"), "{text}");
+    place.foreman.add_subnet(subnet("Lab", 1001, Some(id)));
+    let ran = place.as_admin(&["unregister"]);
+    assert!(refused(&ran).contains("of 2 subnets in Foreman: Servers ("), "{ran:?}");
+    assert_eq!(place.foreman.records().len(), 1);
+
+    let blind = User {
+        login: "blind".to_owned(),
+        password: "changeme".to_owned(),
+        permissions: vec!["view_smart_proxies", "destroy_smart_proxies"],
+    };
+    place.foreman.set_user(blind);
+    let file = place.write("password", "changeme\n");
+    let ran = place.run(&["unregister", "--user", "blind", "--password-file", &file]);
+    assert!(refused(&ran).contains("give that user the permissions view_subnets, or"), "{ran:?}");
+    assert_eq!(place.foreman.records().len(), 1);
+
+    place.foreman.take_requests();
+    let forced = place.as_admin(&["unregister", "--force"]);
+    assert_eq!(done(&forced), format!("removed       {name} at {}\n", place.proxy_url()));
+    assert!(!place.foreman.take_requests().contains(&"GET /api/v2/subnets".to_owned()));
+}
+
+#[test]
+fn subnets_whose_proxy_is_gone_are_named_when_one_is_registered() {
+    let place = Place::new();
+    place.configure("");
+    let _proxy = place.start();
+    let other = place.foreman.add("other", "https://other.example.com:8443", &["External IPAM"]);
+    place.foreman.add_subnet(subnet("Well", 1, Some(other)));
+    place.foreman.add_subnet(subnet("Bare", 2, None));
+    place.foreman.add_subnet(subnet("Orphan", 3, Some(77)));
+    let ran = place.as_admin(&["register"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.err.contains("does not have any more") && ran.err.contains(": Orphan (192.0.3.0/24, id 3); "),
+        "{ran:?}"
+    );
+    assert!(ran.err.contains("hammer subnet update --id ID --externalipam-id 2"), "{ran:?}");
+    assert!(!ran.err.contains("Well") && !ran.err.contains("Bare"), "{ran:?}");
+    // Who may not see subnets registers all the same.
+    let permissions = vec!["view_smart_proxies", "edit_smart_proxies"];
+    place.foreman.set_user(User { login: "installer".to_owned(), password: "changeme".to_owned(), permissions });
+    let file = place.write("password", "changeme\n");
+    let ran = place.run(&["register", "--user", "installer", "--password-file", &file]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("the subnets in Foreman could not be looked at: "), "{ran:?}");
+}
+
+#[test]
+fn the_address_in_the_settings_is_that_of_all_commands() {
+    let place = Place::new();
+    let named = format!("https://{}:{}", HOST.to_uppercase(), place.port);
+    place.configure("");
+    let _proxy = place.start();
+    let first = place.as_admin(&["register", "--proxy-url", "https://ipam.example.com"]);
+    assert_eq!(first.code, 1, "nothing of that name is there: {first:?}");
+    place.configure(&format!("proxy_url: {named}\n"));
+    let registered = place.as_admin(&["register", "--name", "ipam"]);
+    let url = place.proxy_url();
+    assert!(done(&registered).starts_with(&format!("registered    ipam at {url}\n")), "{registered:?}");
+    assert!(!registered.out.contains("set proxy_url"), "{registered:?}");
+    place.configure("proxy_url: https://old.example.com:8443\n");
+    let unknown = place.as_admin(&["refresh"]);
+    assert!(refused(&unknown).contains("or the address https://old.example.com:8443"), "{unknown:?}");
+    let nothing = place.as_admin(&["unregister"]);
+    assert!(done(&nothing).contains("nor https://old.example.com:8443"), "{nothing:?}");
+    // The option wins, and what would make it unnecessary is said.
+    let chosen = place.as_admin(&["register", "--proxy-url", &url]);
+    assert!(done(&chosen).contains(&format!("set proxy_url: '{url}' in settings.yml")), "{chosen:?}");
+    done(&place.as_admin(&["unregister", "--proxy-url", &url]));
+    place.configure("proxy_url: proxy.example.com\n");
+    assert_eq!(place.as_admin(&["refresh"]).code, 78);
 }
 
 #[test]

@@ -73,6 +73,26 @@ fn options_make_a_proxy_that_starts() {
 }
 
 #[test]
+fn the_address_for_foreman_is_kept_for_later_commands() {
+    let place = Place::new();
+    let ran = place.set_up(&["--proxy-url", "https://ipam.example.com:9443/"]);
+    assert!(ran.out.contains("+ proxy_url: 'https://ipam.example.com:9443'"), "{ran:?}");
+    let wrong = place.set_up(&["--proxy-url", "ipam.example.com"]);
+    assert!(wrong.err.contains("--proxy-url URL: Write https:// and the host"), "{wrong:?}");
+    let unknown = place.as_admin(&["refresh"]);
+    assert!(unknown.err.contains("or the address https://ipam.example.com:9443; register it first"), "{unknown:?}");
+}
+
+#[test]
+fn questions_for_files_show_how_such_a_path_looks() {
+    let place = Place::new();
+    let ran = run(place.command(&["setup"]), &format!("{}\n", place.foreman.url()));
+    for path in ["certs/proxy.example.com.pem", "private_keys/proxy.example.com.pem", "certs/ca.pem"] {
+        assert!(ran.err.contains(&format!(", such as /etc/puppetlabs/puppet/ssl/{path}")), "{path}: {ran:?}");
+    }
+}
+
+#[test]
 fn variables_that_are_no_text_are_passed_over() {
     let place = Place::new();
     let mut command = place.command(&["setup", "--non-interactive"]);

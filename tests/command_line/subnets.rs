@@ -53,6 +53,36 @@ fn a_subnet_is_shown_with_its_counts_and_excluded_ranges() {
 }
 
 #[test]
+fn a_gateway_is_not_offered_when_it_is_named_and_else_that_is_said() {
+    let site = Site::new();
+    let reminder = "Its gateway is offered to hosts like any address, unless --gateway or --exclude names it";
+    assert!(site.ok(&["subnet", "add", "10.0.0.0/24"]).contains(reminder));
+    let next = |subnet: &str| site.ok(&["address", "add", "--next", "--subnet", subnet]);
+    assert_eq!(next("10.0.0.0/24"), "10.0.0.1\n");
+    for (number, options) in [
+        &["--gateway", "10.1.1.1"][..],
+        &["--exclude", "10.1.2.1"],
+        &["--gateway", "10.1.3.1", "--exclude", "10.1.3.1-10.1.3.1"],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let subnet = format!("10.1.{}.0/24", number + 1);
+        let said = site.ok(&[&["subnet", "add", &subnet], *options].concat());
+        assert_eq!(said, format!("Subnet {subnet} is added\n"));
+        assert_eq!(next(&subnet), format!("10.1.{}.2\n", number + 1));
+    }
+    let shown = site.json(&["subnet", "show", "10.1.1.0/24", "--json"]);
+    assert_eq!(shown["excluded_ranges"][0]["comment"], "gateway");
+    for kind in ["--pool", "--container"] {
+        let prefix = if kind == "--pool" { "10.2.0.0/24" } else { "10.3.0.0/16" };
+        assert!(!site.ok(&["subnet", "add", prefix, kind]).contains(reminder), "{kind}");
+    }
+    let outside = site.refused(&["subnet", "add", "10.4.0.0/24", "--gateway", "10.5.0.1"]);
+    assert_eq!(outside, "Range 10.5.0.1 to 10.5.0.1 is not in subnet 10.4.0.0/24");
+}
+
+#[test]
 fn more_addresses_than_any_number_of_64_bits_are_counted() {
     let site = Site::new();
     site.ok(&["subnet", "add", "2001:db8::/32"]);

@@ -69,6 +69,21 @@ fn what_is_exported_can_be_imported_elsewhere() {
 }
 
 #[test]
+fn an_export_for_a_spreadsheet_begins_with_a_mark_and_can_be_imported() {
+    let site = Site::with(CSV);
+    let plain = site.ok(&["export"]);
+    let marked = site.ok(&["export", "--bom"]);
+    assert_eq!(marked, format!("\u{feff}{plain}"));
+    site.ok(&["export", &site.text("out.csv"), "--bom"]);
+    assert_eq!(std::fs::read_to_string(site.place("out.csv")).expect("a file"), marked);
+    let other = Site::new();
+    // As a spreadsheet saves it again where the comma is that of numbers.
+    let again = marked.replace("Servers, all", "Servers").replace(',', ";").replace("true", "TRUE");
+    assert_eq!(other.run_with_input(&["import", "-"], &again).err, "");
+    assert_eq!(other.ok(&["export"]), plain.replace("\"Servers, all\"", "Servers"));
+}
+
+#[test]
 fn an_export_replaces_no_file_least_of_all_the_store() {
     let site = Site::with(CSV);
     let store = site.store().display().to_string();

@@ -127,10 +127,10 @@ fn the_log_names_the_address_of_a_refused_caller_which_the_caller_is_not_told() 
         format!("Untrusted client other.example.com attempted to access {path}. Check :trusted_hosts: in settings.yml");
     assert_eq!(server.client_as(Some(&identities().other)).get(path).error(), text);
     let line = server.log().line_with(&text).expect("logged");
-    assert!(line.ends_with(&format!("{text} (from 127.0.0.1)")), "{line}");
+    assert!(line.ends_with(&format!("[W] {text} (from 127.0.0.1)")), "{line}");
     assert_eq!(server.client_as(None).get(path).status, 403);
     let line = server.log().line_with("could not read client cert from environment").expect("logged");
-    assert!(line.ends_with(" (from 127.0.0.1)"), "{line}");
+    assert!(line.contains("[I]") && line.ends_with(" (from 127.0.0.1)"), "{line}");
 }
 
 #[test]

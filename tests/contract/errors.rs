@@ -27,16 +27,30 @@ struct Case {
     status: u16,
     /// How the text begins.
     text: &'static str,
-    /// The call looks for a subnet or group, so that Foreman wants `{}` when there is none.
-    is_lookup: bool,
+    /// What Foreman is answered.
+    for_foreman: ForForeman,
+}
+
+/// What Foreman is answered in place of a status code.
+enum ForForeman {
+    /// The text as an error.
+    Error,
+    /// `{}`: the subnet or group that it looks for is not there.
+    Nothing,
+    /// An object without an error: it looks for a subnet, and is to find out by its next call that the group is not there.
+    Object,
 }
 
 const fn case(method: &'static str, target: &'static str, status: u16, text: &'static str) -> Case {
-    Case { method, target, status, text, is_lookup: false }
+    Case { method, target, status, text, for_foreman: ForForeman::Error }
 }
 
 const fn lookup(target: &'static str, text: &'static str) -> Case {
-    Case { method: "GET", target, status: 404, text, is_lookup: true }
+    Case { method: "GET", target, status: 404, text, for_foreman: ForForeman::Nothing }
+}
+
+const fn lookup_in_no_group(target: &'static str) -> Case {
+    Case { method: "GET", target, status: 404, text: NO_GROUP, for_foreman: ForForeman::Object }
 }
 
 const NO_SUBNET: &str = "Subnet not found in External IPAM";
@@ -46,9 +60,9 @@ const CASES: &[Case] = &[
     // B29: the Ruby plugin answers 500 or 404, depending on route and provider.
     lookup("/ipam/subnet/10.9.0.0/24?group=", NO_SUBNET),
     lookup("/ipam/subnet/10.0.0.0/24?group=blue", NO_SUBNET),
-    lookup("/ipam/subnet/10.0.0.0/24?group=Nope", NO_GROUP),
+    lookup_in_no_group("/ipam/subnet/10.0.0.0/24?group=Nope"),
     lookup("/ipam/groups/Nope", NO_GROUP),
-    lookup("/ipam/group/Nope/subnet/10.3.0.0/24", NO_GROUP),
+    lookup_in_no_group("/ipam/group/Nope/subnet/10.3.0.0/24"),
     lookup("/ipam/group/blue/subnet/10.9.0.0/24", NO_SUBNET),
     case("GET", "/ipam/groups/Nope/subnets", 404, NO_GROUP),
     case("GET", "/ipam/subnet/10.9.0.0/24/next_ip?mac&group", 404, NO_SUBNET),
@@ -101,10 +115,15 @@ fn is_told_to_foreman(server: &Server, as_foreman: bool) {
         let response = send(server, case, as_foreman);
         assert_eq!(response.status, 200, "{} {}: {}", case.method, case.target, response.text());
         assert_eq!(response.header("content-type"), Some("application/json"));
-        if case.is_lookup {
-            assert_eq!(response.json(), json!({}), "{} {}", case.method, case.target);
-        } else {
-            assert!(response.error().starts_with(case.text), "{} {}: {}", case.method, case.target, response.text());
+        let call = format!("{} {}: {}", case.method, case.target, response.text());
+        match case.for_foreman {
+            ForForeman::Error => assert!(response.error().starts_with(case.text), "{call}"),
+            ForForeman::Nothing => assert_eq!(response.json(), json!({}), "{call}"),
+            ForForeman::Object => {
+                let answer = response.json();
+                assert!(answer["message"].as_str().is_some_and(|text| text.starts_with(case.text)), "{call}");
+                assert_eq!(answer.get("error"), None, "{call}");
+            }
         }
     }
 }

@@ -161,11 +161,23 @@ fn a_group_that_does_not_exist_is_not_found_however_it_looks() {
         ["Nope", "customers", "CUSTOMERS", "2", "Customers/", "1/subnets", "../groups", "Customers ", " ", "%", "*"]
     {
         assert_eq!(foreman.group(group), Ok(None), "{group:?}");
-        assert_eq!(foreman.subnet("10.99.0.0/24", Some(group)), Ok(None), "{group:?}");
+        assert_eq!(foreman.save_subnet("10.99.0.0/24", Some(group)), Err("Group not found"), "{group:?}");
         let text = foreman.next_ip("10.99.0.0/24", None, Some(group)).expect_err("an error");
         assert!(text.starts_with("Group not found in External IPAM"), "{group:?}: {text}");
         let text = foreman.subnets(group).expect_err("an error");
         assert!(text.starts_with("Group not found in External IPAM"), "{group:?}: {text}");
+    }
+}
+
+#[test]
+fn foremans_subnet_form_names_what_is_missing() {
+    let server = Server::shared(&SERVER);
+    for foreman in [server.foreman(), server.foreman_of(Generation::From21)] {
+        assert_eq!(foreman.save_subnet("10.99.0.0/24", None), Ok(()));
+        assert_eq!(foreman.save_subnet("10.0.0.0/24", Some("Customers")), Ok(()));
+        assert_eq!(foreman.save_subnet("10.99.0.0/24", Some("Customers")), Err("Subnet not found"));
+        assert_eq!(foreman.save_subnet("10.0.0.0/24", Some("Nope")), Err("Group not found"));
+        assert_eq!(foreman.save_subnet("10.98.0.0/24", None), Err("Subnet not found"));
     }
 }
 

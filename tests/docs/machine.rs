@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use ipam_simulators::Server;
-use ipam_simulators::foreman::{CONSUMER_KEY, CONSUMER_SECRET, Foreman};
+use ipam_simulators::foreman::{CONSUMER_KEY, CONSUMER_SECRET, Foreman, Subnet};
 use ipam_simulators::netbox::{Netbox, TOKEN, Version};
 
 use crate::identity::{FOREMAN, HOST};
@@ -35,7 +35,16 @@ impl Machine {
     pub(crate) fn new() -> Self {
         let place = Place::new().with_store();
         let foreman = Foreman::start(&place.foreman());
-        let netbox = Server::start(Arc::new(Netbox::new(Version::V4_6)));
+        let ipam = Netbox::new(Version::V4_6);
+        // A subnet that Foreman and NetBox have.
+        ipam.add_prefix("192.0.2.0/24", None);
+        foreman.add_subnet(Subnet {
+            name: "Servers".to_owned(),
+            network: "192.0.2.0".to_owned(),
+            cidr: 24,
+            ..Subnet::default()
+        });
+        let netbox = Server::start(Arc::new(ipam));
         let machine = Self { place, foreman, netbox, port: free_port(), service: None };
         let foreman = "foreman_url: https://foreman.example.com\ntrusted_hosts: [foreman.example.com]\n";
         machine.place.settings("settings.yml", &format!("{}{}", machine.place.tls(), machine.with_hosts(foreman)));

@@ -68,6 +68,7 @@ pub(crate) const COMMANDS: &[(&str, Way, &str)] = &[
     ("foreman-ipam-proxy unregister", Way::Unregisters, ""),
     ("foreman-ipam-proxy holds release", Way::Refused("address is not held"), "nothing is held in the test"),
     ("systemctl enable --now foreman-ipam-proxy", Way::Starts, "needs systemd"),
+    ("systemctl enable --now foreman-ipam-proxy.socket", Way::NotRun, "needs systemd"),
     ("systemctl start foreman-ipam-proxy", Way::Starts, "needs systemd"),
     ("systemctl reload foreman-ipam-proxy", Way::Reloads, "needs systemd"),
     ("systemctl stop foreman-ipam-proxy", Way::Stops, "needs systemd"),

@@ -131,6 +131,7 @@ fn bytes_that_are_no_http_are_refused_or_closed() {
         b"GET /features HTTP/3.7\r\n\r\n".to_vec(),
         b"\0\0\0\0\0\0\0\0\r\n\r\n".to_vec(),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        format!("POST {target} HTTP/1.0\r\n{host}\r\n").into_bytes(),
         format!("POST {target} HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\nzz\r\n").into_bytes(),
         format!("POST {target} HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n")
             .into_bytes(),
@@ -152,6 +153,8 @@ fn bytes_that_are_no_http_are_refused_or_closed() {
         }
         assert_well(&server);
     }
+    server.wait_for("The request cannot be read: ");
+    server.wait_for("The request's head is too long (answered with 431, from 127.0.0.1)");
 }
 
 #[test]

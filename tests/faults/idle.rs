@@ -18,7 +18,7 @@ const OTHER_FILES: u64 = 1500;
 /// About 16 KiB for each connection are normal in a debug build.
 const RESIDENT_KIB_AT_MOST: u64 = 500_000;
 
-/// Every connection is closed by then: the server waits 10 or 15 seconds for a word.
+/// Every connection is closed by then: the server waits 10 seconds for a word.
 const CLOSED_WITHIN: Duration = Duration::from_secs(60);
 
 #[expect(clippy::print_stderr, reason = "a smaller test than was asked for must not look like the whole one")]

@@ -5,12 +5,15 @@
 //! | --- | --- |
 //! | `garbage` | bytes that no client of ours sends |
 //! | `slow` | clients that never finish |
+//! | `attacks` | callers without a certificate that want to keep others out |
 //! | `idle` | thousands of connections that say nothing |
+//! | `clients` | certificates of clients that are, or become, of no use |
 //! | `kill` | `kill -9` in the middle of the work, again and again, and what is found afterwards |
 //! | `disk` | a state directory that is missing, in use, damaged or full |
 //! | `signals` | log rotation and the end of the process |
 //! | `fatal` | a process that ends by itself |
 //! | `reload` | what a reload changes, and what it leaves alone |
+//! | `restart` | restarts while the service manager keeps the sockets open |
 //! | `service_manager` | what systemd is told |
 //! | `settings` | wrong settings and certificates, at the start and with `check` |
 //! | `resources` | what an idle proxy costs, for reading |
@@ -21,6 +24,8 @@
 
 #![cfg(feature = "internal")]
 
+mod attacks;
+mod clients;
 mod disk;
 mod fatal;
 mod garbage;
@@ -28,6 +33,7 @@ mod idle;
 mod kill;
 mod reload;
 mod resources;
+mod restart;
 mod service_manager;
 mod settings;
 mod signals;

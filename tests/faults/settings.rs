@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Output;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
 use crate::support::{
-    Certificate, Manager, Place, SERVER_NAME, SUBNET, Seed, Spawn, Wish, authority, mac, next_ip, offered,
+    Certificate, Manager, Place, SERVER_NAME, SUBNET, Seed, Spawn, Wish, authority, free_port, mac, next_ip, offered,
+    seconds,
 };
 
 fn place() -> Place {
@@ -27,11 +28,6 @@ fn stderr(output: &Output) -> String {
 fn check(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
     let output = place.run(&[&["check"], arguments].concat());
     (output.status.code(), stdout(&output) + &stderr(&output))
-}
-
-fn seconds_since_1970() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    i64::try_from(now.as_secs()).expect("a number of this millennium")
 }
 
 #[test]
@@ -99,6 +95,110 @@ fn check_is_content_with_what_is_right() {
     }
 }
 
+/// What `check` says, which must be a fault that keeps `serve` from starting too.
+fn refused_by_both(place: &Place, code: i32, complaint: &str) {
+    for arguments in [&[][..], &["--settings-only"]] {
+        let (found, said) = check(place, arguments);
+        assert_eq!(found, Some(code), "{arguments:?}: {said}");
+        assert!(said.lines().any(|line| line.contains("fault: ") && line.contains(complaint)), "{complaint:?}: {said}");
+    }
+    let ended = Spawn::of(place.command(&["serve"])).unready().ended();
+    assert_ne!(ended.status.code(), Some(0), "{}", ended.text);
+}
+
+#[test]
+fn check_refuses_the_log_and_the_addresses_that_serve_refuses() {
+    let place = place();
+    let path = |name: &str| place.path(name).display().to_string();
+    for (log_file, complaint) in [
+        (path("absent/proxy.log"), format!("the log cannot be written to {}", path("absent/proxy.log"))),
+        (path("state"), format!("the log cannot be written to {}", path("state"))),
+    ] {
+        place.global(&format!("log_file: {log_file}"));
+        refused_by_both(&place, 1, &complaint);
+    }
+    // A machine with a syslog daemon has nothing to refuse.
+    if !["/dev/log", "/var/run/syslog", "/var/run/log"].iter().any(|socket| Path::new(socket).exists()) {
+        place.global("log_file: SYSLOG");
+        refused_by_both(&place, 1, "the log cannot be written to SYSLOG");
+    }
+    place.global("bind_host: ['127.0.0.1', '2001:db8::1']");
+    refused_by_both(&place, 1, "cannot listen on [2001:db8::1]:0: ");
+    place.global("bind_host: ''");
+    let (code, said) = check(&place, &[]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("bind_host is an empty text, which could mean every address or none"), "{said}");
+    place.global(&format!("log_file: {}", path("proxy.log")));
+    assert_eq!(check(&place, &[]).0, Some(0));
+    assert!(!place.path("proxy.log").exists());
+}
+
+#[test]
+fn check_refuses_certificates_that_openssl_refuses() {
+    let place = place();
+    let rsa = openssl::rsa::Rsa::generate(1024).expect("a key");
+    let key = openssl::pkey::PKey::from_rsa(rsa).expect("a key");
+    place.certificate(&authority().sign_key(&Wish::host(SERVER_NAME), key));
+    refused_by_both(&place, 78, "OpenSSL refuses the certificates or the TLS settings");
+    let digest = openssl::hash::MessageDigest::sha1();
+    place.certificate(&authority().sign(&Wish { digest, ..Wish::host(SERVER_NAME) }));
+    refused_by_both(&place, 78, "OpenSSL refuses the certificates or the TLS settings");
+}
+
+#[test]
+fn a_port_in_use_is_no_fault_of_the_settings() {
+    let place = place();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    place.global(&format!("https_port: {}", taken.local_addr().expect("an address").port()));
+    let (code, said) = check(&place, &["--settings-only"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("notice: cannot listen on "), "{said}");
+}
+
+#[test]
+fn check_changes_nothing() {
+    let place = place();
+    for name in fs::read_dir(place.path("state")).expect("a directory") {
+        fs::remove_file(name.expect("an entry").path()).expect("removed");
+    }
+    let (code, said) = check(&place, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("IPAM          ok: "), "{said}");
+    assert_eq!(fs::read_dir(place.path("state")).expect("a directory").count(), 0);
+    place.global(&format!("state_directory: {}", place.path("absent").display()));
+    let (code, said) = check(&place, &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("the directory must exist and be writable for the proxy's user"), "{said}");
+}
+
+#[test]
+fn a_bomb_of_aliases_is_a_fault_at_once() {
+    let place = place();
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    place.global(&bomb);
+    let (code, said) = check(&place, &["--settings-only"]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("settings.yml: is too large for settings, or nested too deeply"), "{said}");
+}
+
+#[test]
+fn addresses_are_listened_on_once_however_often_they_are_listed() {
+    let place = place();
+    for hosts in
+        ["['0.0.0.0', '::']", "[localhost, 127.0.0.1]", "['127.0.0.1', '127.0.0.1']", "['::', '0.0.0.0', localhost]"]
+    {
+        // One port for all of them; on a random one nothing would collide.
+        place.global(&format!("bind_host: {hosts}\nhttps_port: {}", free_port()));
+        let (code, said) = check(&place, &["--settings-only"]);
+        assert_eq!(code, Some(0), "{hosts}: {said}");
+        place.start().end_well("TERM");
+    }
+}
+
 #[test]
 fn check_disturbs_no_proxy_that_runs() {
     let place = place();
@@ -114,7 +214,7 @@ fn check_disturbs_no_proxy_that_runs() {
 fn certificates_that_cannot_work_are_settings_faults() {
     let place = place();
     let day = 24 * 60 * 60;
-    let expired = Wish { not_after: seconds_since_1970() - day / 2, ..Wish::host(SERVER_NAME) };
+    let expired = Wish { not_after: seconds() - day / 2, ..Wish::host(SERVER_NAME) };
     let nameless = Wish { common_names: Vec::new(), dns_names: Vec::new(), ..Wish::host(SERVER_NAME) };
     let good = authority().host(SERVER_NAME);
     let mismatch = Certificate { x509: good.x509.clone(), key: authority().host(SERVER_NAME).key };
@@ -165,7 +265,7 @@ fn certificates_that_are_odd_and_work_are_warnings() {
     warned("by its common name only");
     place.certificate(&authority().host(SERVER_NAME));
 
-    let expired = Wish { not_after: seconds_since_1970() - day / 2, ..Wish::authority("Former authority") };
+    let expired = Wish { not_after: seconds() - day / 2, ..Wish::authority("Former authority") };
     let former = Certificate::root("Root").sign(&expired).pem();
     place.write("authority.pem", former.clone() + &authority().pem());
     warned("the certificate of CN = Former authority expired on");

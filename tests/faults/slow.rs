@@ -153,6 +153,7 @@ fn callers_who_never_finish_are_given_up_on_and_keep_nobody_waiting() {
         bystander.join().expect("everybody else is served");
         assert!(outcomes.iter().all(Result::is_ok), "see above");
     });
+    server.wait_for("The request's head has not come within 10 seconds (answered with 408, from 127.0.0.1)");
     assert!(served.load(Ordering::SeqCst) > 100, "{served:?} others were served meanwhile");
     server.assert_sound();
     server.end_well("TERM");

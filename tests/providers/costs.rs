@@ -82,3 +82,17 @@ pub(crate) fn a_group_costs_nothing_more<V: Vendor>() {
     // The batch is that of the first host.
     assert!(without_group <= most - V::COSTS.batch, "{without_group} requests without a group");
 }
+
+/// A blank in a name leaves two readings open, so that the group is looked up as well.
+pub(crate) fn callers_of_a_group_with_a_blank_share_its_look_up<V: Vendor>() {
+    let ipam = Simulated::<V>::start();
+    let proxy = Place::over(&ipam).ipam(LONG).start();
+    let foreman = proxy.foreman();
+    let (prefix, group) = named(subnet(&ipam.seed, Role::Wider));
+    assert!(group.is_some_and(|group| group.contains(' ')), "{group:?}");
+    let (_, cost) =
+        ipam.cost(|| at_once(48, |number| foreman.next_ip(&prefix, Some(&mac(number)), group).expect("an address")));
+    let costs = V::COSTS;
+    let most = costs.login + 2 * costs.lookup + costs.batch;
+    assert!(cost.requests <= most, "{cost:?} for 48 callers, more than {most}");
+}

@@ -191,6 +191,21 @@ pub(crate) fn wrong_json<V: Vendor>() {
     run::<V>(Fault::WrongJson);
 }
 
+/// A host that is not deleted stays in Foreman: else its address would leak.
+pub(crate) fn no_api<V: Vendor>() {
+    run::<V>(Fault::NoApi);
+    let ipam = Simulated::<V>::start();
+    let proxy = Proxy::over(&ipam);
+    let foreman = proxy.foreman();
+    let (prefix, group) = named(subnet(&ipam.seed, Role::Wide));
+    let taken = foreman.create_host(&prefix, Some(&mac(1)), group).expect("a host");
+    // Nothing is remembered of the subnet.
+    let other = Proxy::over(&ipam);
+    ipam.fail(Fault::NoApi);
+    let refused = other.foreman().delete(&prefix, &taken, group).expect_err("nobody knows whether it is there");
+    assert!(refused.contains("API"), "{refused}");
+}
+
 pub(crate) fn gone<V: Vendor>() {
     run::<V>(Fault::Gone);
 }

@@ -97,11 +97,13 @@ over_every_provider! {
         html_error
         empty_error
         wrong_json
+        no_api
         gone;
     costs:
         a_hundred_callers_share_few_requests
         a_warm_call_costs_what_is_said
-        a_group_costs_nothing_more;
+        a_group_costs_nothing_more
+        callers_of_a_group_with_a_blank_share_its_look_up;
     trouble:
         an_ipam_that_is_gone_does_not_stop_the_start
         a_refusal_by_an_ipam_that_is_back_ends_its_trouble

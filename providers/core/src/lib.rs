@@ -12,6 +12,7 @@ mod group;
 mod guard;
 pub mod http;
 mod mac;
+pub mod pem;
 mod prefix;
 mod provider;
 mod registration;

@@ -25,4 +25,6 @@ pub type Plan = Box<dyn FnOnce(&Surroundings) -> Result<Arc<dyn Provider>> + Sen
 pub struct Surroundings {
     /// Where a provider may keep files.
     pub state_directory: PathBuf,
+    /// May the provider create what is not there, to stay? `check` builds a provider too, and changes nothing.
+    pub may_create: bool,
 }

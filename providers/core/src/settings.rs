@@ -115,11 +115,11 @@ impl Section {
         })
     }
 
-    /// `true` or `false`.
+    /// `true` or `false`, or one of the other words for these in YAML 1.1, which Foreman's own files are written in.
     pub fn flag(&mut self, key: &'static str) -> Option<bool> {
         self.read(key, "write true or false", |value| match value {
             Value::Bool(flag) => Some(*flag),
-            Value::String(text) => text.parse().ok(),
+            Value::String(text) => boolean(text),
             _ => None,
         })
     }
@@ -158,12 +158,12 @@ impl Section {
     pub fn choice<T: Clone>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         self.read(key, &format!("write one of: {}", words.join(", ")), |value| {
-            let word = match value {
-                Value::String(text) => text.clone(),
-                Value::Bool(flag) => flag.to_string(),
-                _ => return None,
-            };
-            choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| choice.clone())
+            let choice = |word: &str| choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| choice.clone());
+            match value {
+                Value::String(text) => choice(text).or_else(|| choice(&boolean(text)?.to_string())),
+                Value::Bool(flag) => choice(&flag.to_string()),
+                _ => None,
+            }
         })
     }
 
@@ -205,6 +205,15 @@ impl Section {
             },
         });
         Findings { unknown: unknown.collect(), problems: self.problems, secrets: self.secrets }
+    }
+}
+
+/// What a word means to the YAML parsers of Ruby and of old: in YAML 1.2 only `true` and `false` are no text.
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => Some(true),
+        "false" | "no" | "off" => Some(false),
+        _ => None,
     }
 }
 
@@ -292,6 +301,23 @@ mod tests {
         assert_eq!(section.text("empty"), None);
         let findings = section.finish();
         assert_eq!((findings.problems.len(), findings.unknown.len()), (0, 0));
+    }
+
+    #[test]
+    fn booleans_have_the_words_of_yaml_1_1_too() {
+        let mut section = section(json!({
+            "a": "yes", "b": "On", "c": "TRUE", "d": "no", "e": "Off", "f": "False", "g": true, "h": "y", "enabled": "yes",
+            "style": "on",
+        }));
+        for key in ["a", "b", "c", "g"] {
+            assert_eq!(section.flag(key), Some(true), "{key}");
+        }
+        for key in ["d", "e", "f"] {
+            assert_eq!(section.flag(key), Some(false), "{key}");
+        }
+        assert_eq!(section.choice("enabled", &[("true", 1), ("false", 0), ("https", 2)]), Some(1));
+        assert_eq!((section.flag("h"), section.choice("style", &[("auto", 1)])), (None, None));
+        assert_eq!(section.finish().problems.len(), 2);
     }
 
     #[test]

@@ -29,6 +29,14 @@ impl Internal {
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Self { store: SharedStore::open_or_create(path)?, path: path.to_owned() })
     }
+
+    /// As [`open`](Self::open), but where there is no store, an empty one takes its place and is gone afterwards.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_without_creating(path: &Path) -> Result<Self> {
+        Ok(Self { store: SharedStore::open_or_stand_in(path)?, path: path.to_owned() })
+    }
 }
 
 fn group(record: GroupRecord) -> Group {

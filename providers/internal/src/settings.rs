@@ -31,7 +31,11 @@ impl Settings {
 
 pub(crate) fn plan(section: &mut Section) -> Plan {
     let settings = Settings::read(section);
-    Box::new(move |surroundings| Ok(Arc::new(Internal::open(&settings.store(surroundings))?)))
+    Box::new(move |surroundings| {
+        let path = settings.store(surroundings);
+        let open = if surroundings.may_create { Internal::open } else { Internal::open_without_creating };
+        Ok(Arc::new(open(&path)?))
+    })
 }
 
 #[cfg(test)]
@@ -49,7 +53,7 @@ mod tests {
     }
 
     fn surroundings() -> Surroundings {
-        Surroundings { state_directory: "/var/lib/proxy".into() }
+        Surroundings { state_directory: "/var/lib/proxy".into(), may_create: true }
     }
 
     #[test]

@@ -7,22 +7,19 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipam_provider::http::{Answer, HttpClient, Method, Request};
+use ipam_provider::http::{self, Answer, HttpClient, Method, Request};
 use ipam_provider::{Error, ErrorKind, Result};
 use reqwest::header::HeaderValue;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::Settings;
-use crate::refusal::{error, is_lost_race, is_other_parent, lacks_right, no_api};
+use crate::refusal::{collection_error, error, is_lost_race, is_other_parent, lacks_right};
 use crate::right::Right;
-use crate::wire::{AddressRow, AvailableRow, NewAddress, Page, PrefixRow};
+use crate::wire::{AddressRow, AvailableList, AvailableRow, NewAddress, PAGE, Page, PrefixRow};
 
 /// The product for people.
 pub(crate) const WHAT: &str = "Nautobot";
-
-/// Rows of a page. More are not given (`MAX_PAGE_SIZE`, 1000 by default); a site may have set less.
-pub(crate) const PAGE: usize = 1000;
 
 const NAMESPACES: [&str; 2] = ["ipam", "namespaces"];
 const PREFIXES: [&str; 2] = ["ipam", "prefixes"];
@@ -89,30 +86,20 @@ impl Client {
     }
 
     /// All rows that the filters leave, over all pages.
-    pub(crate) async fn list<T: DeserializeOwned>(&self, objects: Objects, filters: &[(&str, &str)]) -> Result<Vec<T>> {
-        let mut rows: Vec<T> = Vec::new();
-        let mut counted = 0;
-        loop {
-            let page: Page<T> = self.page(objects, filters, PAGE, rows.len()).await?;
-            if page.count < counted {
-                // The rows behind those that went have moved up, so that the next page skips some.
-                return Err(Error::new(ErrorKind::Unavailable, "A list in Nautobot changed while it was read"));
-            }
-            counted = page.count;
-            let is_last = page.next.is_none();
-            if page.results.is_empty() && !is_last {
-                return Err(Error::new(ErrorKind::Unexpected, "Nautobot announces a page and does not give it"));
-            }
-            // By the rows that came: a site may give fewer than were asked for.
-            rows.extend(page.results);
-            if is_last {
-                return Ok(rows);
-            }
-        }
+    pub(crate) async fn list<T: DeserializeOwned + Send + 'static>(
+        &self,
+        objects: Objects,
+        filters: &[(&str, &str)],
+    ) -> Result<Vec<T>> {
+        let page = |offset| async move {
+            let page: Page<T> = self.page(objects, filters, PAGE, offset).await?;
+            Ok(http::Page { rows: page.results.0, count: Some(page.count), has_next: page.next.is_some() })
+        };
+        http::all_rows(WHAT, page).await
     }
 
     /// One page of a list.
-    pub(crate) async fn page<T: DeserializeOwned>(
+    pub(crate) async fn page<T: DeserializeOwned + Send + 'static>(
         &self,
         objects: Objects,
         filters: &[(&str, &str)],
@@ -129,10 +116,8 @@ impl Client {
         }
         let answer = request.send().await?;
         match answer.status {
-            200 => answer.json(),
-            // A list is always there; it is the path that is wrong.
-            404 => Err(no_api()),
-            _ => Err(error(&answer, objects.right())),
+            200 => answer.into_json().await,
+            _ => Err(collection_error(&answer, objects.right())),
         }
     }
 
@@ -159,7 +144,8 @@ impl Client {
         }
         let answer = request.send().await?;
         // The prefix itself was seen before, so it is its addresses that the user may not see.
-        expect(&answer, 200, Right::ViewAddresses)?.json()
+        expect(&answer, 200, Right::ViewAddresses)?;
+        Ok(answer.into_json::<AvailableList>().await?.0)
     }
 
     /// Adds an address. Nautobot looks whether it is taken, looks again and writes; of two that write at once, the
@@ -191,7 +177,15 @@ impl Client {
         if is_other_parent(&answer) {
             return Ok(Added::NotItsParent);
         }
-        let error = error(&answer, Right::AddAddresses);
+        if lacks_right(&answer) && self.may_add().await.is_ok() {
+            // Conditions of a permission are looked at when the record is there, and refused as without the permission.
+            let (host, right) = (new.address.split('/').next().unwrap_or_default(), Right::AddAddresses);
+            let text = format!(
+                "The user of the Nautobot token may not add IP address {host}: the permission {right} does not reach it"
+            );
+            return Ok(Added::Refused(Error::new(ErrorKind::Unauthenticated, text)));
+        }
+        let error = collection_error(&answer, Right::AddAddresses);
         Ok(if is_lost_race(&answer) { Added::PerhapsTaken(error) } else { Added::Refused(error) })
     }
 
@@ -209,10 +203,7 @@ impl Client {
         if answer.status == 200 {
             return answer.json::<Page<Value>>().map(|_| Ok(()));
         }
-        let error = match answer.status {
-            404 => no_api(),
-            _ => error(&answer, Right::ViewNamespaces),
-        };
+        let error = collection_error(&answer, Right::ViewNamespaces);
         if lacks_right(&answer) { Ok(Err(error)) } else { Err(error) }
     }
 
@@ -223,7 +214,7 @@ impl Client {
         let answer = self.request(Method::POST, &["api", app, name, ""]).json(&nothing).send().await?;
         match answer.status {
             400 => Ok(()),
-            _ => Err(error(&answer, Right::AddAddresses)),
+            _ => Err(collection_error(&answer, Right::AddAddresses)),
         }
     }
 

@@ -5,7 +5,11 @@ use std::net::IpAddr;
 
 use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet, next_address};
 
-use crate::client::{Client, PAGE};
+use crate::client::Client;
+use crate::wire::PAGE;
+
+/// How many pages are asked for in one search.
+const PAGES_AT_MOST: usize = 256;
 
 /// The lowest free addresses of the prefix that the query allows.
 ///
@@ -15,8 +19,13 @@ use crate::client::{Client, PAGE};
 pub(crate) async fn free_addresses(client: &Client, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
     let (first, last) = subnet.prefix.offerable(subnet.pool);
     let mut found = BTreeSet::new();
-    let mut from = None;
+    let (mut from, mut pages) = (None, 0);
     while found.len() < query.at_most {
+        if pages == PAGES_AT_MOST {
+            let no_end = || unexpected("The list of free addresses in Nautobot does not end");
+            return if found.is_empty() { Err(no_end()) } else { Ok(found.into_iter().collect()) };
+        }
+        pages += 1;
         let held = query.held.count_within(from.unwrap_or(first), last);
         // One more, because the network address of an IPv6 prefix is among the answers.
         let limit = (query.at_most - found.len() + held + 1).min(PAGE);

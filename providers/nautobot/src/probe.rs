@@ -24,7 +24,7 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
     note(may(Right::ViewNamespaces), namespaces);
     note(may(Right::ViewPrefixes), view(client, Objects::Prefixes).await);
     let (address, outcome) = match client.page::<AddressRow>(Objects::Addresses, &[], 1, 0).await {
-        Ok(mut page) => (page.results.pop(), Ok(())),
+        Ok(mut page) => (page.results.0.pop(), Ok(())),
         Err(error) => (None, Err(error)),
     };
     note(may(Right::ViewAddresses), outcome);

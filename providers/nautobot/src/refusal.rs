@@ -8,6 +8,9 @@ use crate::client::WHAT;
 use crate::right::Right;
 use crate::wire::Refusal;
 
+/// So much of an answer goes into the log.
+const CAUSE_AT_MOST: usize = 500;
+
 fn refusal(answer: &Answer) -> Refusal {
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
@@ -27,7 +30,13 @@ pub(crate) fn is_other_parent(answer: &Answer) -> bool {
     answer.status == 400 && body["parent"].to_string().contains("cannot be assigned as the parent")
 }
 
-pub(crate) fn no_api() -> Error {
+/// The error of a request to a collection, which every Nautobot has: a list, or a new record. A 404 is then not about a
+/// record, whatever the body.
+pub(crate) fn collection_error(answer: &Answer, right: Right) -> Error {
+    if answer.status == 404 { no_api() } else { error(answer, right) }
+}
+
+fn no_api() -> Error {
     Error::new(
         ErrorKind::Unexpected,
         "There is no Nautobot API at the url of the provider's settings; it is the address of Nautobot itself, without \
@@ -51,10 +60,11 @@ pub(crate) fn error(answer: &Answer, right: Right) -> Error {
             let message = format!("The user of the Nautobot token lacks the permission: {right}; {what_to_do}");
             Error::new(ErrorKind::Unauthenticated, message)
         }
-        // `Invalid token`, `Token expired`, `User inactive`, `Authentication credentials were not provided.` A 401 can
-        // only come from something in front of Nautobot.
-        (403, Some(detail)) => invalid_credentials().because(detail.to_owned()),
-        (401, _) => invalid_credentials(),
+        (403, Some(detail)) => forbidden(detail).because(cause(answer)),
+        // Only of something in front of Nautobot.
+        (401, _) => invalid_credentials("does not accept the token; set a valid one in the provider's settings")
+            .because(cause(answer)),
+        (403, None) => answer.error(WHAT).because(cause(answer)),
         // `No Prefix matches the given query.`; in older versions `Not found.`
         (404, Some(_)) => Error::new(ErrorKind::NotFound, "Nautobot has no such record any more"),
         (404, None) => no_api(),
@@ -64,12 +74,33 @@ pub(crate) fn error(answer: &Answer, right: Right) -> Error {
     }
 }
 
-fn invalid_credentials() -> Error {
-    Error::new(
-        ErrorKind::Unauthenticated,
-        "Invalid credentials for External IPAM: Nautobot does not accept the token; set a valid one in the provider's \
-         settings",
-    )
+/// A refusal that is not about a right.
+fn forbidden(detail: &str) -> Error {
+    let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| detail.starts_with(beginning));
+    if begins(&["Invalid token", "Token expired", "User inactive"]) {
+        return invalid_credentials("does not accept the token; set a valid one in the provider's settings");
+    }
+    if begins(&["Authentication credentials"]) {
+        return invalid_credentials("received no token: something in front of it removes the header Authorization");
+    }
+    if begins(&["CSRF Failed"]) {
+        return invalid_credentials(
+            "takes the request for one of a browser's session (CSRF): something in front of it adds a cookie",
+        );
+    }
+    let text = "Nautobot refuses the request (status 403) for a reason that is not known here; it is in the proxy's log, \
+                and foreman-ipam-proxy check shows it";
+    Error::new(ErrorKind::Unauthenticated, text)
+}
+
+fn invalid_credentials(why: &str) -> Error {
+    Error::new(ErrorKind::Unauthenticated, format!("Invalid credentials for External IPAM: Nautobot {why}"))
+}
+
+/// What was answered, for the log: one line, cut short. Not of a 5xx, which shows what is inside of Nautobot.
+fn cause(answer: &Answer) -> String {
+    let text = String::from_utf8_lossy(&answer.body);
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CAUSE_AT_MOST).collect()
 }
 
 /// A 400: `{"<field>": ["text", …]}`, with `__all__` for what concerns the whole record.
@@ -115,16 +146,11 @@ fn invalid(answer: &Answer) -> Error {
         );
         (ErrorKind::Rejected, message)
     };
-    Error::new(kind, message).because(said(&fields))
+    Error::new(kind, message).because(cause(answer))
 }
 
 fn is_word(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// The texts of a 400, for the log: they are about the request, and hold nothing of the server's own.
-fn said(fields: &serde_json::Map<String, Value>) -> String {
-    Value::Object(fields.clone()).to_string().chars().take(500).collect()
 }
 
 #[cfg(test)]
@@ -149,8 +175,10 @@ mod tests {
                 403,
                 r#"{"detail": "Authentication credentials were not provided."}"#,
                 ErrorKind::Unauthenticated,
-                "Invalid credentials for External IPAM",
+                "Invalid credentials for External IPAM: Nautobot received no token",
             ),
+            (403, r#"{"detail": "CSRF Failed: CSRF cookie not set."}"#, ErrorKind::Unauthenticated, "adds a cookie"),
+            (403, r#"{"detail": "geheim"}"#, ErrorKind::Unauthenticated, "a reason that is not known here"),
             (
                 403,
                 r#"{"detail": "You do not have permission to perform this action."}"#,
@@ -206,6 +234,23 @@ mod tests {
             let message = error.to_string();
             assert!(message.contains(word), "{status} {body}: {message}");
             assert!(!message.contains("geheim") && !message.contains('<'), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_reason_stays_readable_for_the_administrator() {
+        for body in [r#"{"detail": "Not from there."}"#, "<h1>Not from there.</h1>"] {
+            let error = error(&answer(403, body), Right::ViewPrefixes);
+            let source = std::error::Error::source(&error).expect("what was said").to_string();
+            assert!(source.contains("Not from there.") && !error.to_string().contains("there."), "{error}: {source}");
+        }
+    }
+
+    #[test]
+    fn a_collection_that_is_not_there_is_no_record_that_has_gone() {
+        for body in [r#"{"detail": "Not Found"}"#, r#"{"detail": "Not found."}"#, "<html>"] {
+            let error = collection_error(&answer(404, body), Right::ViewPrefixes);
+            assert_eq!(error.kind(), ErrorKind::Unexpected, "{body}");
         }
     }
 }

@@ -4,8 +4,12 @@
 use std::net::IpAddr;
 
 use ipam_provider::Prefix;
+use ipam_provider::http::Rows;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// Rows of a page. More are not given (`MAX_PAGE_SIZE`, 1000 by default); a site may have set less.
+pub(crate) const PAGE: usize = 1000;
 
 /// A page of `GET /api/<app>/<objects>/` (3.2.7).
 #[derive(Debug, Deserialize)]
@@ -15,7 +19,8 @@ pub(crate) struct Page<T> {
     /// The URL of the next page. Only whether there is one is used: its host comes from the request's `Host`, and the
     /// token must not go wherever an answer says.
     pub(crate) next: Option<String>,
-    pub(crate) results: Vec<T>,
+    /// Never more rows than were asked for.
+    pub(crate) results: Rows<T, PAGE>,
 }
 
 /// A row of `/api/ipam/namespaces/` (3.2.7).
@@ -96,7 +101,10 @@ impl AddressRow {
     }
 }
 
-/// A row of `GET /api/ipam/prefixes/<id>/available-ips/`, which is a bare list (3.2.7).
+/// The whole of `GET /api/ipam/prefixes/<id>/available-ips/`, which is a bare list (3.2.7).
+pub(crate) type AvailableList = Rows<AvailableRow, PAGE>;
+
+/// A row of it (3.2.7).
 #[derive(Debug, Deserialize)]
 pub(crate) struct AvailableRow {
     /// Such as `10.1.0.2/24`: the mask is the prefix's.

@@ -2,25 +2,20 @@
 
 use std::collections::HashSet;
 
-use ipam_provider::http::{Answer, HttpClient, HttpSettings, Method, Request};
+use ipam_provider::http::{Answer, HttpClient, HttpSettings, Method, Page, Request, all_rows};
 use ipam_provider::settings::Secret;
 use ipam_provider::{Error, ErrorKind, Result};
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Map, Value};
 
-use crate::refusal::error;
+use crate::refusal::{collection_error, error};
 use crate::wire;
 
 /// The product's name for people.
 pub(crate) const WHAT: &str = "NetBox";
-
-/// The largest page that is asked for; a server may be set to give less (`MAX_PAGE_SIZE`), and says so nowhere.
-pub(crate) const PAGE: usize = 1000;
-
-/// More rows than this are not read: something is wrong, and memory is not endless.
-const ROWS_AT_MOST: usize = 2_000_000;
 
 pub(crate) const STATUS: [&str; 3] = ["api", "status", ""];
 pub(crate) const PREFIXES: [&str; 4] = ["api", "ipam", "prefixes", ""];
@@ -72,72 +67,66 @@ impl Client {
             .header("accept-language", &HeaderValue::from_static("en"))
     }
 
-    /// The record or plain list at a path.
-    pub(crate) async fn get<T: DeserializeOwned>(
+    async fn ask(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer> {
+        let request = self.request(Method::GET, path);
+        query.iter().fold(request, |request, (key, value)| request.query(key, value)).send().await
+    }
+
+    /// What is at the path of a record, or below it.
+    pub(crate) async fn get<T: DeserializeOwned + Send + 'static>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
         permission: &str,
     ) -> Result<T> {
-        let request =
-            query.iter().fold(self.request(Method::GET, path), |request, (key, value)| request.query(key, value));
-        let answer = request.send().await?;
-        if answer.status == 200 { answer.json() } else { Err(error(&answer, permission)) }
+        let answer = self.ask(path, query).await?;
+        if answer.status == 200 { answer.into_json().await } else { Err(error(&answer, permission)) }
     }
 
     /// All rows of a list, page by page. What comes need not be what the query says: NetBox ignores parameters that it
     /// does not know or that are empty, so that the caller checks each row.
     ///
-    /// Pages are counted in rows received, because the server may give fewer than asked for; its `next` is not
-    /// followed, because it may name another host, which must not see the token.
-    ///
-    /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) also when rows went meanwhile: the pages behind them then skip some.
-    /// Rows that came are at the end (or, before there was an `ordering`, move others, which then come twice).
+    /// The `next` of a page is not followed, because it may name another host, which must not see the token. Rows that
+    /// are added meanwhile are at the end (or, before there was an `ordering`, move others, which then come twice).
     pub(crate) async fn list<T: wire::Row>(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
         permission: &str,
     ) -> Result<Vec<T>> {
-        let mut rows: Vec<T> = Vec::new();
+        let page = |offset| async move {
+            let page: wire::Page<T> = self.page(path, query, permission, wire::PAGE, offset).await?;
+            Ok(Page { rows: page.results.0, count: page.count, has_next: page.next.is_some() })
+        };
+        let mut rows = all_rows(WHAT, page).await?;
         let mut seen = HashSet::new();
-        let mut received = 0;
-        let mut counted = None;
-        loop {
-            let (limit, offset) = (PAGE.to_string(), received.to_string());
-            let query = [query, &[("ordering", "id"), ("limit", &limit), ("offset", &offset)]].concat();
-            let page: wire::Page<T> = self.get(path, &query, permission).await?;
-            if counted > page.count {
-                return Err(Error::new(ErrorKind::Unavailable, format!("A list in {WHAT} changed while it was read")));
-            }
-            counted = page.count;
-            let is_empty = page.results.is_empty();
-            received += page.results.len();
-            rows.extend(page.results.into_iter().filter(|row| seen.insert(row.id())));
-            if page.next.is_none() {
-                return Ok(rows);
-            }
-            if is_empty || received > ROWS_AT_MOST {
-                return Err(Error::new(ErrorKind::Unexpected, format!("A list in {WHAT} does not end")));
-            }
-        }
+        rows.retain(|row: &T| seen.insert(row.id()));
+        Ok(rows)
     }
 
-    /// Is the answer to this GET a success?
+    /// How many rows a list has; `None` when NetBox does not say.
+    pub(crate) async fn count(&self, path: &[&str], query: &[(&str, &str)], permission: &str) -> Result<Option<u64>> {
+        Ok(self.page::<IgnoredAny>(path, query, permission, 1, 0).await?.count)
+    }
+
+    async fn page<T: DeserializeOwned + Send + 'static>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        permission: &str,
+        limit: usize,
+        offset: usize,
+    ) -> Result<wire::Page<T>> {
+        let (limit, offset) = (limit.to_string(), offset.to_string());
+        let query = [query, &[("ordering", "id"), ("limit", &limit), ("offset", &offset)]].concat();
+        let answer = self.ask(path, &query).await?;
+        if answer.status == 200 { answer.into_json().await } else { Err(collection_error(&answer, permission)) }
+    }
+
+    /// May the token list what is at this path?
     pub(crate) async fn allows(&self, path: &[&str], permission: &str) -> Result<()> {
-        let answer = self.request(Method::GET, path).query("limit", 1).send().await?;
-        if answer.status == 200 { Ok(()) } else { Err(error(&answer, permission)) }
-    }
-
-    /// Does this version have the list at the path?
-    pub(crate) async fn has(&self, path: &[&str], permission: &str) -> Result<bool> {
-        let answer = self.request(Method::GET, path).query("limit", 1).send().await?;
-        match answer.status {
-            200 => Ok(true),
-            404 => Ok(false),
-            _ => Err(error(&answer, permission)),
-        }
+        let answer = self.ask(path, &[("limit", "1")]).await?;
+        if answer.status == 200 { Ok(()) } else { Err(collection_error(&answer, permission)) }
     }
 
     /// Creates an address.
@@ -147,7 +136,17 @@ impl Client {
             201 => answer.json(),
             // Nothing of NetBox: a page of a front end, perhaps.
             200..=299 => Err(Error::new(ErrorKind::Unexpected, format!("{WHAT} does not say what it has recorded"))),
-            _ => Err(error(&answer, ADD_ADDRESS)),
+            _ => Err(collection_error(&answer, ADD_ADDRESS)),
+        }
+    }
+
+    /// Asks for an address without an address, of which nothing can come: that it is missing must be a part of the
+    /// refusal. The right to add is looked at before, and then every field: what is wrong with them is answered.
+    pub(crate) async fn try_blank(&self, blank: &wire::NewAddress<'_>) -> Result<Map<String, Value>> {
+        let answer = self.post(blank).await?;
+        match answer.json() {
+            Ok(Value::Object(body)) if answer.status == 400 && body.contains_key("address") => Ok(body),
+            _ => Err(collection_error(&answer, ADD_ADDRESS)),
         }
     }
 

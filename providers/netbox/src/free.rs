@@ -10,13 +10,17 @@ use std::net::IpAddr;
 
 use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Prefix, Result, Subnet, next_address};
 
-use crate::client::{ADDRESSES, PAGE, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT};
+use crate::client::{ADDRESSES, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT};
 use crate::note::Note;
 use crate::provider::{gone_as, vrf_filter};
+use crate::wire::PAGE;
 use crate::{Netbox, wire};
 
 /// Each block has at most so many bits of addresses that are not held: a little more than one page of them.
 const BLOCK_BITS: u8 = 10;
+
+/// How many blocks are looked through in one search: each takes some 50 ms.
+const BLOCKS_AT_MOST: usize = 256;
 
 /// The status of a prefix that holds prefixes.
 const CONTAINER: &str = "container";
@@ -30,24 +34,63 @@ pub(crate) async fn addresses(netbox: &Netbox, subnet: &Subnet, query: FreeQuery
     let asked = (query.held.count_within(first, last) + query.at_most).min(PAGE);
     let path = ["api", "ipam", "prefixes", subnet.id.as_str(), "available-ips", ""];
     let rows = netbox.client.get(&path, &[("limit", &asked.to_string())], VIEW_BOTH).await;
-    let rows: Vec<wire::Available> = rows.map_err(|error| gone_as(error, subnet))?;
+    let wire::AvailableList { 0: rows } = rows.map_err(|error| gone_as(error, subnet))?;
     let listed = listed(subnet, Note::of(subnet)?, &rows)?;
     let mut free: Vec<IpAddr> = listed.iter().copied().filter(|address| is_wanted(subnet, query, *address)).collect();
     free.truncate(query.at_most);
-    // Nothing listed: the subnet is full. (Or `mark_utilized` is set, up to 4.2: then NetBox gives nothing out.)
-    let Some(&highest) = listed.last() else { return Ok(free) };
+    let Some(&highest) = listed.last() else { return nothing_listed(netbox, subnet).await };
     let may_be_cut = rows.len() >= asked || free.is_empty() || looks_like_a_page(rows.len());
     // Of an IPv6 prefix, what is listed begins before the first.
     let behind = next_address(highest).and_then(|next| query.held.absent_within(next.max(first), last).next());
     let Some(from) = behind.filter(|_| free.len() < query.at_most && may_be_cut) else { return Ok(free) };
     match add_behind(netbox, subnet, query, from, &mut free).await {
-        // What is listed is free whatever lies behind, and a list that is shorter than asked for is mostly the whole.
-        Err(error) if error.kind() == ErrorKind::Unauthenticated && (!free.is_empty() || rows.len() < asked) => {
+        Err(error) if may_be_left_out(&error, !free.is_empty(), rows.len() < asked) => {
             log::warn!("Whether more addresses are free in {subnet} than {WHAT} lists is not looked at: {error}");
         }
         outcome => outcome?,
     }
     Ok(free)
+}
+
+/// May what lies behind the list be left out when it cannot be looked at? What is listed is free whatever lies behind,
+/// and a list that is shorter than asked for is mostly the whole.
+fn may_be_left_out(error: &Error, has_some: bool, is_short: bool) -> bool {
+    let is_of = |kind| error.kind() == kind;
+    // `Unexpected` comes of a gateway, for example, that does not know the path of ranges.
+    (has_some && is_of(ErrorKind::Unexpected)) || ((has_some || is_short) && is_of(ErrorKind::Unauthenticated))
+}
+
+/// NetBox lists no free address: the subnet is full, or marked as utilized, of which NetBox lists none up to 4.2.
+///
+/// # Errors
+/// [`Rejected`](ErrorKind::Rejected) when it is marked and has fewer records than addresses.
+async fn nothing_listed(netbox: &Netbox, subnet: &Subnet) -> Result<Vec<IpAddr>> {
+    let record = netbox.record(subnet).await?;
+    if record.mark_utilized != Some(true) {
+        return Ok(Vec::new());
+    }
+    let (parent, vrf_id) = (subnet.prefix.to_string(), vrf_filter(record.vrf_id()));
+    let query = [("fields", "id"), ("parent", parent.as_str()), ("vrf_id", vrf_id.as_str())];
+    let recorded =
+        netbox.client.count(&ADDRESSES, &query, VIEW_ADDRESS).await.map_err(|error| gone_as(error, subnet))?;
+    let (first, last) = subnet.prefix.offerable(subnet.pool);
+    if recorded.is_some_and(|recorded| u128::from(recorded) > distance(first, last)) {
+        return Ok(Vec::new());
+    }
+    let text = format!(
+        "Subnet {subnet} is marked as utilized in {WHAT}, which then gives out no address of it. Remove the mark there, \
+         or use another subnet"
+    );
+    Err(Error::new(ErrorKind::Rejected, text))
+}
+
+/// How far it is from one address to another of the same family.
+fn distance(first: IpAddr, last: IpAddr) -> u128 {
+    let bits = |address| match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    bits(last).saturating_sub(bits(first))
 }
 
 /// The addresses that were listed, lowest first.
@@ -73,7 +116,7 @@ fn is_wanted(subnet: &Subnet, query: FreeQuery<'_>, address: IpAddr) -> bool {
 }
 
 /// Might a server have cut its answer to this many rows? Page sizes are round numbers; to look behind the end costs
-/// four requests, so that it is not done for every short answer.
+/// three requests, so that it is not done for every short answer.
 fn looks_like_a_page(rows: usize) -> bool {
     rows >= 10 && (rows.is_multiple_of(5) || rows.is_power_of_two())
 }
@@ -89,8 +132,12 @@ async fn add_behind(
     let record = netbox.record(subnet).await?;
     let ranges = ranges(netbox, subnet, &record).await?;
     let (_, last) = subnet.prefix.offerable(subnet.pool);
-    let mut next = Some(from);
+    let (mut next, mut blocks) = (Some(from), 0);
     while let Some(from) = next.filter(|_| free.len() < query.at_most) {
+        if blocks == BLOCKS_AT_MOST {
+            return if free.is_empty() { Err(too_many(subnet, from)) } else { Ok(()) };
+        }
+        blocks += 1;
         let block = block(subnet.prefix, query.held, from);
         let used = used(netbox, subnet, &record, block).await?;
         let is_free = |address: &IpAddr| {
@@ -101,6 +148,13 @@ async fn add_behind(
         next = next_address(block.last()).and_then(|behind| query.held.absent_within(behind, last).next());
     }
     Ok(())
+}
+
+fn too_many(subnet: &Subnet, from: IpAddr) -> Error {
+    let text = format!(
+        "Subnet {subnet} has too many recorded and held addresses below {from} for a search; use another subnet"
+    );
+    Error::new(ErrorKind::Rejected, text)
 }
 
 /// The addresses that are recorded in a block of a prefix.
@@ -119,8 +173,8 @@ async fn used(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix, block: Pr
 
 /// The ranges of a prefix that NetBox gives no address out of: those marked as populated, before 4.3 all.
 async fn ranges(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix) -> Result<Vec<(IpAddr, IpAddr)>> {
-    if !netbox.client.has(&RANGES, VIEW_RANGE).await? {
-        // 2.x has no ranges.
+    if record.mark_utilized.is_none() {
+        // Ranges and this mark came with the same version.
         return Ok(Vec::new());
     }
     let vrf = record.vrf_id();

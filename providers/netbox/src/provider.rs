@@ -12,7 +12,9 @@ use ipam_provider::{
     RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
-use crate::client::{ADDRESSES, Client, DELETE_ADDRESS, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT};
+use crate::client::{
+    ADD_ADDRESS, ADDRESSES, Client, DELETE_ADDRESS, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT,
+};
 use crate::group_by::GroupBy;
 use crate::note::Note;
 use crate::record::Place;
@@ -197,16 +199,30 @@ impl Netbox {
         Ok(false)
     }
 
+    /// May the token add addresses at all?
+    async fn may_add_others(&self) -> bool {
+        self.client.try_blank(&self.settings.records.blank()).await.is_ok()
+    }
+
     fn new_address(&self, subnet: &Subnet, note: Note, address: IpAddr, by: &Requester) -> wire::NewAddress<'_> {
         self.settings.records.address(Place { subnet, vrf: note.vrf, tenant: note.tenant }, address, by)
     }
 
     /// Records an address.
     async fn create(&self, subnet: &Subnet, address: IpAddr, new: &wire::NewAddress<'_>) -> Result<wire::Address> {
-        let created = self.client.create(new).await.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => taken(subnet, address).because(error),
-            _ => gone_as(error, subnet),
-        })?;
+        let created = match self.client.create(new).await {
+            Ok(created) => created,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(taken(subnet, address).because(error)),
+            // A record that the constraints of a permission leave out is refused as without the permission.
+            Err(error) if error.kind() == ErrorKind::Unauthenticated && self.may_add_others().await => {
+                let text = format!(
+                    "{WHAT} refuses to record {address} for the proxy's token: the constraints of {ADD_ADDRESS} leave \
+                     the record out"
+                );
+                return Err(Error::new(ErrorKind::Unauthenticated, text).because(error));
+            }
+            Err(error) => return Err(gone_as(error, subnet)),
+        };
         if created.ip() == Some(address) && created.vrf.as_ref().map(|vrf| vrf.id) == new.vrf {
             return Ok(created);
         }

@@ -7,11 +7,14 @@ use serde_json::Value;
 use crate::client::WHAT;
 use crate::wire;
 
-/// The one text of a refusal that is about rights; every other 403 is about the token itself.
+/// The one text of a refusal that is about rights.
 const NO_PERMISSION: &str = "You do not have permission to perform this action.";
 
 /// The beginning of what NetBox says of an address that is taken.
 const DUPLICATE: &str = "Duplicate IP address found";
+
+/// What NetBox says of an address in a range that is marked as populated (4.3 and newer).
+const INSIDE_RANGE: &str = "inside range";
 
 /// The beginning of what NetBox says of a record that another one is to refer to, and that is not there.
 const NO_RELATED: &str = "Related object not found";
@@ -21,6 +24,17 @@ const GROUP_FILTERS: [&str; 4] = ["vrf_id", "tenant_id", "site_id", "role_id"];
 
 /// So much of an answer goes into the log.
 const CAUSE_AT_MOST: usize = 300;
+
+/// The error of a request to a collection, which every version has: a list, or a new record. That it is not there is
+/// said by something else than NetBox, a gateway for example, whatever the body.
+pub(crate) fn collection_error(answer: &Answer, permission: &str) -> Error {
+    if answer.status == 404 { no_api() } else { error(answer, permission) }
+}
+
+fn no_api() -> Error {
+    let text = format!("There is no API of {WHAT} at the url in the settings; write it without /api");
+    Error::new(ErrorKind::Unexpected, text)
+}
 
 /// The error of a request that needs this permission.
 ///
@@ -32,6 +46,8 @@ pub(crate) fn error(answer: &Answer, permission: &str) -> Error {
         403 => forbidden(answer, permission),
         400 => bad_request(answer),
         404 => not_found(answer),
+        // Only of something in front of NetBox.
+        401 => answer.error(WHAT),
         // Deleting what other records need, or no room for a next address.
         409 => Error::new(ErrorKind::Rejected, format!("{WHAT} refuses this because other records depend on it")),
         500 if contains(&answer.body, "maintenance mode") => {
@@ -55,18 +71,29 @@ fn forbidden(answer: &Answer, permission: &str) -> Error {
             "{WHAT} refuses this to the proxy's token: the token is read-only, or its user lacks {permission}"
         ));
     }
-    let why = if detail.starts_with("Source IP") {
+    let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| detail.starts_with(beginning));
+    let why = if begins(&["Source IP"]) {
         "the token may not be used from the proxy's address"
-    } else if detail.starts_with("Token expired") {
+    } else if begins(&["Token expired"]) {
         "the token has expired"
-    } else if detail.starts_with("Token disabled") {
+    } else if begins(&["Token disabled"]) {
         "the token is disabled"
-    } else if detail.starts_with("User inactive") {
+    } else if begins(&["User inactive"]) {
         "the token's user is not active"
-    } else {
-        // "Invalid v1 token", "Invalid v2 token", "Invalid token", "Invalid authorization header: …",
-        // "Authentication credentials were not provided." (3.x, of a scheme that it does not know)
+    } else if begins(&["Invalid token", "Invalid v1 token", "Invalid v2 token", "Invalid authorization"]) {
         "the token is not valid"
+    } else if begins(&["Authentication credentials"]) {
+        // 3.x also says it of a scheme that it does not know.
+        "it received no token: something in front of it removes the header Authorization, or this version does not know \
+         tokens that begin with nbt_"
+    } else if begins(&["CSRF Failed"]) {
+        "the request belongs to a browser's session (CSRF): something in front of it adds a cookie"
+    } else {
+        let text = format!(
+            "{WHAT} refuses the request (status 403) for a reason that is not known here; it is in the proxy's log, and \
+             foreman-ipam-proxy check shows it"
+        );
+        return unauthenticated(text);
     };
     unauthenticated(format!("Invalid credentials for External IPAM: {WHAT} says that {why}"))
 }
@@ -92,6 +119,12 @@ fn bad_request(answer: &Answer) -> Error {
     if body.get("address").is_some_and(|texts| texts.to_string().contains(DUPLICATE)) {
         return Error::new(ErrorKind::AlreadyExists, format!("The address is already recorded in {WHAT}"));
     }
+    if body.get("address").is_some_and(|texts| texts.to_string().contains(INSIDE_RANGE)) {
+        return rejected(format!(
+            "{WHAT} takes no address in an IP range that is marked as populated; choose another address, or remove the \
+             mark there"
+        ));
+    }
     if body.contains_key("detail") {
         return rejected(format!("A rule in {WHAT} (a protection rule, for example) refuses this"));
     }
@@ -116,10 +149,7 @@ fn not_found(answer: &Answer) -> Error {
     match answer.json::<wire::Detail>() {
         Ok(_) => Error::new(ErrorKind::NotFound, format!("The record has gone from {WHAT}")),
         // A wrong path is a page of HTML; it must not pass for a record that has gone.
-        Err(_) => Error::new(
-            ErrorKind::Unexpected,
-            format!("There is no API of {WHAT} at the url in the settings; write it without /api"),
-        ),
+        Err(_) => no_api(),
     }
 }
 
@@ -158,7 +188,8 @@ mod tests {
             ("Invalid v2 token", "is not valid"),
             ("Invalid token", "is not valid"),
             ("Invalid authorization header: Could not parse key from v2 token.", "is not valid"),
-            ("Authentication credentials were not provided.", "is not valid"),
+            ("Authentication credentials were not provided.", "removes the header Authorization"),
+            ("CSRF Failed: CSRF token missing.", "adds a cookie"),
             ("Token expired", "has expired"),
             ("Token disabled", "is disabled"),
             ("User inactive", "is not active"),
@@ -178,12 +209,26 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_reason_is_not_the_tokens_fault_and_stays_readable_for_the_administrator() {
+        let body = json!({"detail": "Client IP address could not be determined for validation."}).to_string();
+        let refused = error(&answer(403, &body), "ipam.view_vrf");
+        assert_eq!(refused.kind(), ErrorKind::Unauthenticated);
+        let text = refused.to_string();
+        assert!(text.contains("not known here") && !text.contains("token") && !text.contains("Client IP"), "{text}");
+        assert!(refused.source().expect("what NetBox said").to_string().contains("Client IP address"));
+    }
+
+    #[test]
     fn a_bad_request_is_what_its_body_says() {
         let duplicate = json!({"address": ["Duplicate IP address found in VRF blue (65000:1): 10.1.13.10/24"]});
         assert_eq!(refused(400, duplicate).0, ErrorKind::AlreadyExists);
         let range = json!({"address": ["Cannot create IP address 10.1.12.5/24 inside range 10.1.12.1-9/24."]});
+        let (kind, text) = refused(400, range);
+        assert_eq!(kind, ErrorKind::Rejected);
+        assert!(text.contains("marked as populated") && !text.contains("10.1.12.1-9"), "{text}");
+        let invalid = json!({"address": ["Invalid IP address format: x"]});
         assert_eq!(
-            refused(400, range),
+            refused(400, invalid),
             (ErrorKind::Rejected, "NetBox refuses the value of address; see the log".into())
         );
         let gone = json!({"vrf_id": ["Select a valid choice. 99999 is not one of the available choices."]});
@@ -205,6 +250,12 @@ mod tests {
         assert_eq!(refused(404, json!({"detail": "No Prefix matches the given query."})).0, ErrorKind::NotFound);
         assert_eq!(refused(404, json!({"detail": "Not found."})).0, ErrorKind::NotFound);
         assert_eq!(error(&answer(404, "<!DOCTYPE html>"), "x").kind(), ErrorKind::Unexpected);
+        // Of a list there is no JSON with 404 but that of a gateway.
+        for body in [json!({"detail": "Not Found"}), json!({"detail": "Not found."}), json!({"message": "no Route"})] {
+            let refused = collection_error(&answer(404, &body.to_string()), "x");
+            assert_eq!(refused.kind(), ErrorKind::Unexpected, "{body}");
+            assert!(refused.to_string().contains("There is no API"), "{refused}");
+        }
     }
 
     #[test]

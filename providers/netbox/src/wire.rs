@@ -5,9 +5,13 @@
 use std::net::IpAddr;
 
 use ipam_provider::Prefix as Cidr;
+use ipam_provider::http::Rows;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// The largest page that is asked for; a server may be set to give less (`MAX_PAGE_SIZE`), and says so nowhere.
+pub(crate) const PAGE: usize = 1000;
 
 /// One page of any list.
 #[derive(Debug, Deserialize)]
@@ -16,12 +20,12 @@ pub(crate) struct Page<T> {
     pub(crate) count: Option<u64>,
     /// The URL of the next page, built from headers that a front end may set. Only its presence counts.
     pub(crate) next: Option<String>,
-    /// The rows of this page.
-    pub(crate) results: Vec<T>,
+    /// The rows of this page; never more than were asked for.
+    pub(crate) results: Rows<T, PAGE>,
 }
 
 /// A row of a list with pages.
-pub(crate) trait Row: DeserializeOwned {
+pub(crate) trait Row: DeserializeOwned + Send + 'static {
     /// Its id: what came on two pages is one row.
     fn id(&self) -> u64;
 }
@@ -134,6 +138,9 @@ pub(crate) struct Prefix {
     pub(crate) status: Choice,
     /// May hosts have every address?
     pub(crate) is_pool: bool,
+    /// From 3.0 on, as IP ranges. Up to 4.2 no address of a prefix is listed as free that is marked so.
+    #[serde(default)]
+    pub(crate) mark_utilized: Option<bool>,
     /// Free text.
     pub(crate) description: String,
 }
@@ -141,7 +148,7 @@ pub(crate) struct Prefix {
 impl Prefix {
     /// What is asked for of a row; names that a version does not know are ignored.
     pub(crate) const FIELDS: &'static str =
-        "id,prefix,vrf,tenant,role,site,scope_type,scope,status,is_pool,description";
+        "id,prefix,vrf,tenant,role,site,scope_type,scope,status,is_pool,mark_utilized,description";
 
     /// The id of its VRF; `None` in the global table.
     pub(crate) fn vrf_id(&self) -> Option<u64> {
@@ -154,7 +161,10 @@ impl Prefix {
     }
 }
 
-/// A row of `/api/ipam/prefixes/{id}/available-ips/`, which is a plain list without pages.
+/// The whole of `/api/ipam/prefixes/{id}/available-ips/`, which is a plain list without pages.
+pub(crate) type AvailableList = Rows<Available, PAGE>;
+
+/// A row of it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Available {
     /// The address with the length of the prefix that was asked.

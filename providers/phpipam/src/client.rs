@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ipam_provider::http::{HeaderValue, HttpClient, Method, Request};
+use ipam_provider::http::{Answer, HeaderValue, HttpClient, Method, Request};
 use ipam_provider::{Error, ErrorKind, Result};
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -13,10 +13,17 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::failure::{Failure, WHAT, judge, refused_credentials};
+use crate::failure::{Asked, Failure, WHAT, api_in_url, judge, refused_credentials};
 use crate::session::{LoginEnd, Session};
 use crate::wire::{Data, Login};
 use crate::{Credentials, Settings};
+
+/// Goes with every request, those without a body too: nginx passes on an empty type where there is none, and phpIPAM
+/// before version 1.8 refuses that with 415.
+const CONTENT_TYPE: (&str, HeaderValue) = ("content-type", HeaderValue::from_static("application/json"));
+
+/// An answer of more bytes than this takes a while to parse, and is parsed where no caller waits for the thread.
+const LARGE: usize = 256 * 1024;
 
 /// Asks one API app of a phpIPAM.
 #[derive(Debug)]
@@ -24,7 +31,7 @@ pub(crate) struct Client(Arc<Inner>);
 
 struct Inner {
     http: HttpClient,
-    app: String,
+    asked: Asked,
     access: Access,
 }
 
@@ -39,7 +46,7 @@ enum Access {
 /// No headers: they hold the credentials.
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner").field("http", &self.http).field("app", &self.app).finish_non_exhaustive()
+        f.debug_struct("Inner").field("http", &self.http).field("asked", &self.asked).finish_non_exhaustive()
     }
 }
 
@@ -53,22 +60,26 @@ impl Client {
             }
             Credentials::AppCode(code) => Access::AppCode(secret(code.expose_secret())?),
         };
-        let http = HttpClient::new(WHAT, &settings.http)?;
-        Ok(Self(Arc::new(Inner { http, app: settings.app_id.clone(), access })))
+        // Each request without phpIPAM's cookie leaves a row in its table of sessions.
+        let http = HttpClient::with_cookies(WHAT, &settings.http)?;
+        let mut segments = settings.http.url.path_segments().into_iter().flatten();
+        let has_api_in_url = segments.any(|segment| segment.eq_ignore_ascii_case("api"));
+        let asked = Asked { app: settings.app_id.clone(), has_api_in_url };
+        Ok(Self(Arc::new(Inner { http, asked, access })))
     }
 
     /// The id of the API app.
     pub(crate) fn app(&self) -> &str {
-        &self.0.app
+        &self.0.asked.app
     }
 
     /// Reads what is at this path; `None` for a success that holds nothing.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, Failure> {
+    pub(crate) async fn get<T: DeserializeOwned + Send + 'static>(&self, path: &[&str]) -> Result<Option<T>, Failure> {
         self.ask(&Call::new(Method::GET, path)).await
     }
 
     /// Reads the rows of a list that have this value in this column.
-    pub(crate) async fn get_filtered<T: DeserializeOwned>(
+    pub(crate) async fn get_filtered<T: DeserializeOwned + Send + 'static>(
         &self,
         path: &[&str],
         column: &str,
@@ -78,7 +89,7 @@ impl Client {
     }
 
     /// What the app says of itself.
-    pub(crate) async fn options<T: DeserializeOwned>(&self) -> Result<Option<T>, Failure> {
+    pub(crate) async fn options<T: DeserializeOwned + Send + 'static>(&self) -> Result<Option<T>, Failure> {
         self.ask(&Call::new(Method::OPTIONS, &[])).await
     }
 
@@ -95,7 +106,7 @@ impl Client {
 
     /// Sends the call, and once more with a new session when the session has ended: a call that is refused for that has
     /// not been executed.
-    async fn ask<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<Option<T>, Failure> {
+    async fn ask<T: DeserializeOwned + Send + 'static>(&self, call: &Call<'_>) -> Result<Option<T>, Failure> {
         let first = self.token(None).await?;
         match self.0.send(call, &first).await {
             Err(Failure::Session) => {}
@@ -103,7 +114,7 @@ impl Client {
         }
         let second = self.token(Some(&first)).await?;
         match self.0.send(call, &second).await {
-            Err(Failure::Session) => Err(self.0.refused_token(&second).await.into()),
+            Err(Failure::Session) => Err(self.0.refused_token(&second).await),
             outcome => outcome,
         }
     }
@@ -112,13 +123,13 @@ impl Client {
     ///
     /// A login goes on when its caller has given up, so that its outcome is known to the next one: a refused password
     /// must not be tried without end.
-    async fn token(&self, refused: Option<&HeaderValue>) -> Result<HeaderValue> {
+    async fn token(&self, refused: Option<&HeaderValue>) -> Result<HeaderValue, Failure> {
         match &self.0.access {
             Access::AppCode(code) if Some(code) != refused => Ok(code.clone()),
-            Access::AppCode(_) => Err(refused_credentials(&format!(
+            Access::AppCode(_) => Err(Failure::Refused(refused_credentials(&format!(
                 "app_code is not that of API app {}, or its security is not SSL with App code token",
                 self.app()
-            ))),
+            )))),
             Access::User { basic, session } => {
                 if let Some(token) = session.lock().await.token_besides(refused) {
                     return Ok(token);
@@ -136,16 +147,16 @@ impl Client {
 impl Inner {
     /// Logs in, unless somebody else has while this caller waited for the lock. Logins race in phpIPAM: of several at
     /// once, only the last token is good.
-    async fn renew(&self, basic: &HeaderValue, refused: Option<&HeaderValue>) -> Result<HeaderValue> {
+    async fn renew(&self, basic: &HeaderValue, refused: Option<&HeaderValue>) -> Result<HeaderValue, Failure> {
         let Access::User { session, .. } = &self.access else {
-            return Err(Error::new(ErrorKind::Unexpected, "An API app with a code has no login"));
+            return Err(Error::new(ErrorKind::Unexpected, "An API app with a code has no login").into());
         };
         let mut session = session.lock().await;
         if let Some(token) = session.token_besides(refused) {
             return Ok(token);
         }
         if let Some(error) = session.rests(Instant::now()) {
-            return Err(error);
+            return Err(Failure::Refused(error));
         }
         match self.log_in(basic).await {
             Ok(token) => {
@@ -153,14 +164,16 @@ impl Inner {
                 Ok(token)
             }
             Err(failure) => {
-                let end = match &failure {
-                    Failure::Blocked => LoginEnd::Blocked,
-                    Failure::Other(error) if error.kind() == ErrorKind::Unauthenticated => LoginEnd::Refused,
+                let is_blocked = matches!(failure, Failure::Blocked);
+                let is_refused = is_blocked || matches!(failure, Failure::Refused(_));
+                let error = Error::from(failure);
+                let end = match error.kind() {
+                    _ if is_blocked => LoginEnd::Blocked,
+                    ErrorKind::Unauthenticated => LoginEnd::Refused,
                     _ => LoginEnd::Undecided,
                 };
-                let error = Error::from(failure);
                 session.fail(end, &error, Instant::now());
-                Err(error)
+                Err(if is_refused { Failure::Refused(error) } else { error.into() })
             }
         }
     }
@@ -168,26 +181,50 @@ impl Inner {
     /// `POST user/` with Basic authentication and no body. Never `DELETE user/`: the token is that of everybody who uses
     /// the user.
     async fn log_in(&self, basic: &HeaderValue) -> Result<HeaderValue, Failure> {
-        let request = self.http.request(Method::POST, &["api", &self.app, "user", ""]);
-        let mut answer = request.header("authorization", basic).send().await?;
-        judge(&self.app, &mut answer)?;
-        let login: Data<Login> = answer.json()?;
-        let token = login.data.map(|login| login.token).filter(|token| !token.is_empty());
+        let request = self.http.request(Method::POST, &["api", &self.asked.app, "user", ""]);
+        let (name, value) = CONTENT_TYPE;
+        let answer = request.header("authorization", basic).header(name, &value).send().await?;
+        let login: Option<Login> = data(&self.asked, answer).map_err(|failure| match failure {
+            Failure::Session => self.login_not_taken(),
+            other => other,
+        })?;
+        let token = login.map(|login| login.token).filter(|token| !token.is_empty());
         let token = token.ok_or_else(|| Error::new(ErrorKind::Unexpected, "phpIPAM gives no token for the login"))?;
         Ok(secret(&token)?)
     }
 
-    async fn send<T: DeserializeOwned>(&self, call: &Call<'_>, token: &HeaderValue) -> Result<Option<T>, Failure> {
-        let mut answer = call.request(self).header("token", token).send().await?;
-        judge(&self.app, &mut answer)?;
-        let holds: Data<T> = answer.json()?;
-        Ok(holds.data)
+    async fn send<T: DeserializeOwned + Send + 'static>(
+        &self,
+        call: &Call<'_>,
+        token: &HeaderValue,
+    ) -> Result<Option<T>, Failure> {
+        let answer = call.request(self).header("token", token).send().await?;
+        if answer.body.len() <= LARGE {
+            return data(&self.asked, answer);
+        }
+        let asked = self.asked.clone();
+        let parsed = tokio::task::spawn_blocking(move || data(&asked, answer)).await;
+        let broken = |error| Error::new(ErrorKind::Unexpected, "Reading phpIPAM's answer broke off").because(error);
+        parsed.map_err(broken)?
+    }
+
+    /// A login was answered as a request without a token: up to version 1.7 API apps with security "SSL with App code token"
+    /// take no login, and so does what is no controller.
+    fn login_not_taken(&self) -> Failure {
+        if self.asked.has_api_in_url {
+            return api_in_url().into();
+        }
+        Failure::Refused(refused_credentials(&format!(
+            "API app {} takes no user and password. Set app_code in the proxy's settings when the app's security is SSL \
+             with App code token",
+            self.asked.app
+        )))
     }
 
     /// A token was refused right after the login that gave it, as API apps do whose security is "SSL with App code
     /// token": they give tokens and do not take them.
-    async fn refused_token(&self, token: &HeaderValue) -> Error {
-        let app = &self.app;
+    async fn refused_token(&self, token: &HeaderValue) -> Failure {
+        let app = &self.asked.app;
         let error = refused_credentials(&format!(
             "it gives API app {app} a token and then refuses it. Set app_code in the proxy's settings when the app's \
              security is SSL with App code token"
@@ -195,7 +232,7 @@ impl Inner {
         if let Access::User { session, .. } = &self.access {
             session.lock().await.refuse(token, &error, Instant::now());
         }
-        error
+        Failure::Refused(error)
     }
 }
 
@@ -214,8 +251,9 @@ impl<'a> Call<'a> {
 
     /// The path ends in a slash: before a query phpIPAM needs it.
     fn request<'c>(&self, inner: &'c Inner) -> Request<'c> {
-        let path = [&["api", inner.app.as_str()], self.path, &[""]].concat();
-        let mut request = inner.http.request(self.method.clone(), &path);
+        let path = [&["api", inner.asked.app.as_str()], self.path, &[""]].concat();
+        let (name, value) = CONTENT_TYPE;
+        let mut request = inner.http.request(self.method.clone(), &path).header(name, &value);
         if let Some((column, value)) = self.filter {
             request = request.query("filter_by", column).query("filter_value", value);
         }
@@ -224,6 +262,13 @@ impl<'a> Call<'a> {
             None => request,
         }
     }
+}
+
+/// What a success holds.
+fn data<T: DeserializeOwned>(asked: &Asked, mut answer: Answer) -> Result<Option<T>, Failure> {
+    judge(asked, &mut answer)?;
+    let holds: Data<T> = answer.json()?;
+    Ok(holds.data)
 }
 
 /// A header value that is not shown in `Debug`.

@@ -25,8 +25,19 @@ pub(crate) enum Failure {
     Blocked,
     /// A status of 500 and no word: out of memory, out of order, or the database is away.
     Silent,
+    /// It answers and does not let the proxy in: the credentials, the app, or the API as a whole.
+    Refused(Error),
     /// Anything else.
     Other(Error),
+}
+
+/// What the settings ask for, as far as texts depend on it.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// The id of the API app.
+    pub(crate) app: String,
+    /// Has the path of `url` the segment `api`? phpIPAM's own address mostly has not: the API's path comes after it.
+    pub(crate) has_api_in_url: bool,
 }
 
 impl From<Error> for Failure {
@@ -52,7 +63,7 @@ impl From<Failure> for Error {
                 ),
             ),
             Failure::Silent => Answer { status: 500, body: Vec::new() }.error(WHAT),
-            Failure::Other(error) => error,
+            Failure::Refused(error) | Failure::Other(error) => error,
         }
     }
 }
@@ -62,19 +73,31 @@ pub(crate) fn refused_credentials(why: &str) -> Error {
     Error::new(ErrorKind::Unauthenticated, format!("Invalid credentials for External IPAM: {WHAT} says no, {why}"))
 }
 
+/// The API's path is in `url` already, so that an app of the name `api` was asked, or a controller of that name.
+pub(crate) fn api_in_url() -> Error {
+    let text =
+        format!("The url in the proxy's settings has /api in it. Write the address of {WHAT} itself, without /api");
+    Error::new(ErrorKind::Unexpected, text)
+}
+
 /// Judges an answer. A success is 2xx *and* JSON *and* `success: true`.
 ///
 /// `answer.body` is cut down to the envelope: errors of the database, and whatever else PHP is set to print, stand
 /// before it.
-pub(crate) fn judge(app: &str, answer: &mut Answer) -> Result<(), Failure> {
+pub(crate) fn judge(asked: &Asked, answer: &mut Answer) -> Result<(), Failure> {
+    let app = &asked.app;
     let envelope = envelope(&mut answer.body);
-    let Some(Envelope { success, message }) = envelope else { return Err(without_envelope(answer)) };
+    let Some(Envelope { success, message }) = envelope else { return Err(without_envelope(asked, answer)) };
     if answer.is_success() && success {
         return Ok(());
     }
     let message = message.unwrap_or_default();
     let failure = |kind, text: String| Failure::Other(Error::new(kind, text).because(message.clone()));
-    let unusable_app = |text: &str| failure(ErrorKind::Unavailable, format!("{WHAT} refuses API app {app}: {text}"));
+    let refused = |why: &str| Failure::Refused(refused_credentials(why).because(message.clone()));
+    let unusable_app = |text: &str| {
+        let error = Error::new(ErrorKind::Unavailable, format!("{WHAT} refuses API app {app}: {text}"));
+        Failure::Refused(error.because(message.clone()))
+    };
     Err(match (answer.status, message.as_str()) {
         // The lock under which it writes was not to be had in time: a status of 200 around `"code":500`. Nothing was
         // written.
@@ -89,10 +112,12 @@ pub(crate) fn judge(app: &str, answer: &mut Answer) -> Result<(), Failure> {
         ),
         (401, _) => Failure::Session,
         // Only the code of another app is refused in this way.
-        (403, _) => Failure::Other(refused_credentials("app_code belongs to another API app").because(message.clone())),
+        (403, _) => refused("app_code belongs to another API app"),
+        (400, "Invalid application id" | "Invalid controller") if asked.has_api_in_url => {
+            Failure::Other(api_in_url().because(message.clone()))
+        }
         (400, "Invalid application id") => {
-            let why = format!("it has no API app {app}; correct app_id (without it, the user's name is taken)");
-            Failure::Other(refused_credentials(&why).because(message.clone()))
+            refused(&format!("it has no API app {app}; correct app_id (without it, the user's name is taken)"))
         }
         // 400 for the subnet itself, 404 for what is below it.
         (400 | 404, text) if text.starts_with("Invalid subnet Id") => Failure::NoSubnet,
@@ -100,12 +125,8 @@ pub(crate) fn judge(app: &str, answer: &mut Answer) -> Result<(), Failure> {
         (409, _) => Failure::Conflict,
         (500, text) if text.starts_with("Your IP has been blocked") => Failure::Blocked,
         // Refused logins are said to be errors of the server.
-        (500, "Invalid username or password") => {
-            Failure::Other(refused_credentials("user or password is wrong").because(message.clone()))
-        }
-        (500, "User account is disabled" | "Your account has been disabled.") => {
-            Failure::Other(refused_credentials("the user is disabled there").because(message.clone()))
-        }
+        (500, "Invalid username or password") => refused("user or password is wrong"),
+        (500, "User account is disabled" | "Your account has been disabled.") => refused("the user is disabled there"),
         // The race for an address was lost in the database rather than before it.
         (500, text) if text.contains("1062") && text.contains("sid_ip_unique") => Failure::Conflict,
         (500, text) if text.contains("is not a valid address for subnet") => {
@@ -128,14 +149,27 @@ pub(crate) fn judge(app: &str, answer: &mut Answer) -> Result<(), Failure> {
         (503, "Invalid app security" | "Invalid enc_request") => {
             unusable_app("set its security to SSL with User token or SSL with App code token")
         }
+        (415, _) => Failure::Other(type_refused().because(message.clone())),
         _ => Failure::Other(answer.error(WHAT).because(message.clone())),
     })
 }
 
+/// Every request has a Content-Type, so that something on the way has removed it. Up to version 1.7 phpIPAM refuses an
+/// empty one, which is what nginx makes of none.
+fn type_refused() -> Error {
+    let text = format!(
+        "{WHAT} refuses the type of the proxy's requests (status 415). Let what is in front of it pass on the header \
+         Content-Type"
+    );
+    Error::new(ErrorKind::Rejected, text)
+}
+
 /// No envelope: the answer is not phpIPAM's, or PHP ended before it.
-fn without_envelope(answer: &Answer) -> Failure {
+fn without_envelope(asked: &Asked, answer: &Answer) -> Failure {
     match answer.status {
         500 if answer.body.is_empty() => Failure::Silent,
+        404 if asked.has_api_in_url => Failure::Other(api_in_url()),
+        415 => Failure::Other(type_refused()),
         // A web server's own page.
         404 => Failure::Other(Error::new(
             ErrorKind::Unexpected,
@@ -162,8 +196,12 @@ fn envelope(body: &mut Vec<u8>) -> Option<Envelope> {
 mod tests {
     use super::*;
 
+    fn asked(has_api_in_url: bool) -> Asked {
+        Asked { app: "foreman".to_owned(), has_api_in_url }
+    }
+
     fn judged(status: u16, body: &str) -> Result<(), Failure> {
-        judge("foreman", &mut Answer { status, body: body.into() })
+        judge(&asked(false), &mut Answer { status, body: body.into() })
     }
 
     fn said(status: u16, message: &str) -> Failure {
@@ -195,7 +233,7 @@ mod tests {
         let printed = r#"<div>Error: SQLSTATE[22001]</div>{"code":500,"success":false,"message":"Data too long for column 'note'"}"#;
         assert_eq!(kind(judged(500, printed).expect_err("no success")), ErrorKind::Rejected);
         let mut answer = Answer { status: 200, body: br#"Warning: x {"code":200,"success":true,"data":1}"#.to_vec() };
-        assert!(judge("foreman", &mut answer).is_ok());
+        assert!(judge(&asked(false), &mut answer).is_ok());
         assert_eq!(answer.body, br#"{"code":200,"success":true,"data":1}"#);
     }
 
@@ -237,9 +275,33 @@ mod tests {
             (503, "SSL connection is required for API", ErrorKind::Unavailable),
             (503, "Application disabled", ErrorKind::Unavailable),
             (429, "", ErrorKind::Unavailable),
+            (415, "Invalid Content type ", ErrorKind::Rejected),
         ] {
             assert_eq!(kind(said(status, text)), expected, "{status} {text}");
         }
+    }
+
+    #[test]
+    fn a_refused_type_is_explained_whoever_refuses_it() {
+        for refused in [said(415, "Invalid Content type "), judged(415, "<html>").expect_err("no success")] {
+            assert!(Error::from(refused).to_string().contains("the header Content-Type"));
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_url_with_the_path_of_the_api_says_so() {
+        let page = "<!DOCTYPE html><title>404 Not Found</title>";
+        let no_app = r#"{"code":400,"success":false,"message":"Invalid application id","time":0}"#;
+        let no_controller = r#"{"code":400,"success":false,"message":"Invalid controller","time":0}"#;
+        for (status, body) in [(404, page), (400, no_app), (400, no_controller)] {
+            let judged = judge(&asked(true), &mut Answer { status, body: body.into() });
+            let error = Error::from(judged.expect_err("no success"));
+            assert!(error.to_string().starts_with("The url in the proxy's settings has /api in it"), "{error}");
+        }
+        // A phpIPAM whose own path has such a segment works.
+        let session = r#"{"code":401,"success":false,"message":"Unauthorized","time":0}"#;
+        let judged = judge(&asked(true), &mut Answer { status: 401, body: session.into() });
+        assert!(matches!(judged, Err(Failure::Session)));
     }
 
     #[test]

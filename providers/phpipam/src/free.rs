@@ -1,31 +1,36 @@
 //! Free addresses. No call of phpIPAM gives several, so that they are computed from the used ones.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet};
+use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Result, Subnet};
 
 use crate::Phpipam;
 use crate::failure::{Failure, WHAT};
 use crate::provider::ASK_FIRST;
-use crate::wire::AddressRow;
-
-/// How many addresses are looked up one by one, when phpIPAM cannot list those of a subnet: some 5 ms each.
-const LOOK_UPS_AT_MOST: usize = 256;
+use crate::wire::UsedRow;
 
 impl Phpipam {
     /// Computed from the used ones. What their list does not tell, the note of the subnet does.
     pub(crate) async fn free(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
         let is_careful = subnet.id.note() == ASK_FIRST;
-        if is_careful && self.first_free(subnet).await?.is_none() && self.row_of(subnet).await?.is_full.0 {
-            return Ok(Vec::new());
+        if is_careful && self.first_free(subnet).await?.is_none() {
+            self.check_mark(subnet).await?;
         }
         match self.used(subnet).await {
             Ok(used) => Ok(unused(subnet, query, &used)),
             // Above some 20,000 rows PHP runs out of memory over the list.
-            Err(Failure::Silent) => self.free_one_by_one(subnet, query).await,
+            Err(Failure::Silent) => self.walk(subnet, query).await,
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    /// An error if the subnet is marked as full: phpIPAM gives out no address of it then, although some may be free.
+    pub(crate) async fn check_mark(&self, subnet: &Subnet) -> Result<()> {
+        if !self.row_of(subnet).await?.is_full.0 {
+            return Ok(());
+        }
+        let text = format!("Subnet {subnet} is marked as full in {WHAT}. Remove the mark there, or use another subnet");
+        Err(Error::new(ErrorKind::Rejected, text))
     }
 
     /// The lowest free address as phpIPAM sees it, which knows of subnets that are marked as full or contain subnets.
@@ -48,57 +53,25 @@ impl Phpipam {
     }
 
     /// The addresses of the subnet that have a row, whatever its tag.
-    async fn used(&self, subnet: &Subnet) -> Result<BTreeSet<IpAddr>, Failure> {
-        let rows = match self.client.get::<Vec<AddressRow>>(&["subnets", subnet.id.as_str(), "addresses"]).await {
+    async fn used(&self, subnet: &Subnet) -> Result<AddressSet, Failure> {
+        let rows = match self.client.get::<Vec<UsedRow>>(&["subnets", subnet.id.as_str(), "addresses"]).await {
             Ok(rows) => rows.unwrap_or_default(),
             Err(Failure::NoSubnet) => return Err(gone(subnet).into()),
             Err(Failure::Absent) => Vec::new(),
             Err(failure) => return Err(failure),
         };
-        let address_in = |row: &AddressRow| row.address(subnet.prefix.is_ipv6()).filter(|_| row.is_in(subnet));
-        let used: Option<BTreeSet<IpAddr>> = rows.iter().map(address_in).collect();
+        let used: Option<AddressSet> = rows.iter().map(|row| row.address_in(subnet)).collect();
         let strange = || {
             Error::new(ErrorKind::Unexpected, format!("{WHAT} lists something else than addresses of subnet {subnet}"))
         };
         Ok(used.ok_or_else(strange)?)
     }
-
-    /// Walks upward from the first free address, asking for each. What is found is the lowest, but may be less than there
-    /// is.
-    async fn free_one_by_one(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
-        let Some(first) = self.first_free(subnet).await? else { return Ok(Vec::new()) };
-        log::warn!(
-            "{WHAT} cannot list the addresses of subnet {subnet}, so each is asked for. Raise memory_limit in its php.ini"
-        );
-        let (lowest, last) = subnet.prefix.offerable(subnet.pool);
-        let (mut found, mut look_ups) = (Vec::new(), 0);
-        for address in query.held.absent_within(lowest.max(first), last) {
-            if found.len() == query.at_most || look_ups == LOOK_UPS_AT_MOST {
-                break;
-            }
-            let is_free = address == first || {
-                look_ups += 1;
-                self.row(subnet, address).await?.is_none()
-            };
-            if is_free {
-                found.push(address);
-            }
-        }
-        if found.is_empty() && look_ups == LOOK_UPS_AT_MOST {
-            let text = format!(
-                "Subnet {subnet} has too many addresses for {WHAT} to list, and the {LOOK_UPS_AT_MOST} after {first} are \
-                 taken. Raise memory_limit in the php.ini of {WHAT}"
-            );
-            return Err(Error::new(ErrorKind::Rejected, text));
-        }
-        Ok(found)
-    }
 }
 
 /// The lowest addresses for hosts that are neither used nor held.
-fn unused(subnet: &Subnet, query: FreeQuery<'_>, used: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
+fn unused(subnet: &Subnet, query: FreeQuery<'_>, used: &AddressSet) -> Vec<IpAddr> {
     let (first, last) = subnet.prefix.offerable(subnet.pool);
-    query.held.absent_within(first, last).filter(|address| !used.contains(address)).take(query.at_most).collect()
+    query.held.absent_within(first, last).filter(|address| !used.contains(*address)).take(query.at_most).collect()
 }
 
 /// For operations on a subnet that was found before.

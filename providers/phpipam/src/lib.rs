@@ -7,6 +7,7 @@ mod probe;
 mod provider;
 mod session;
 mod settings;
+mod walk;
 mod wire;
 
 use ipam_provider::Registration;

@@ -3,7 +3,7 @@
 use ipam_provider::{Error, ErrorKind, Probe};
 
 use crate::Phpipam;
-use crate::failure::WHAT;
+use crate::failure::{Failure, WHAT};
 use crate::wire::AppRights;
 
 impl Phpipam {
@@ -12,15 +12,20 @@ impl Phpipam {
     pub(crate) async fn look_at_everything(&self) -> Vec<Probe> {
         let app = self.client.app();
         // One question proves all: it needs the database, the app and the token, and tells the app's permission.
-        let rights: Result<Option<AppRights>, Error> = self.client.options().await.map_err(Error::from);
+        let rights: Result<Option<AppRights>, Failure> = self.client.options().await;
         let answers = |outcome| Probe { what: format!("{WHAT} at {} answers", self.host), outcome };
         let accepts = |outcome| Probe { what: format!("{WHAT} accepts the credentials for API app {app}"), outcome };
         let rights = match rights {
             Ok(rights) => rights,
-            Err(error) if error.kind() == ErrorKind::Unauthenticated => {
-                return vec![answers(Ok(())), accepts(Err(error))];
+            Err(failure) => {
+                let is_refused = matches!(failure, Failure::Refused(_) | Failure::Blocked);
+                let error = Error::from(failure);
+                return if is_refused || error.kind() == ErrorKind::Unauthenticated {
+                    vec![answers(Ok(())), accepts(Err(error))]
+                } else {
+                    vec![answers(Err(error))]
+                };
             }
-            Err(error) => return vec![answers(Err(error))],
         };
         let mut probes = vec![answers(Ok(())), accepts(Ok(()))];
 
@@ -30,6 +35,11 @@ impl Phpipam {
         let permission = rights.map(|rights| rights.permissions).unwrap_or_default();
         let writable = match permission.as_str() {
             "Write" | "Admin" => Ok(()),
+            // Before version 1.8 such an app may still read.
+            "No access" => {
+                let text = format!("API app {app} is disabled in {WHAT}. Set its permission to Read / Write there");
+                Err(Error::new(ErrorKind::Unauthenticated, text))
+            }
             _ => {
                 let text = format!("API app {app} may only read in {WHAT}. Set its permission to Read / Write there");
                 Err(Error::new(ErrorKind::Unauthenticated, text))

@@ -13,6 +13,7 @@ use crate::Settings;
 use crate::client::Client;
 use crate::failure::{Failure, WHAT};
 use crate::free::gone;
+use crate::walk::Walks;
 use crate::wire::{AddressRow, DESCRIPTION_AT_MOST, HOSTNAME_AT_MOST, NewAddress, Number, SectionRow, SubnetRow};
 
 /// The name in settings and log lines.
@@ -27,6 +28,7 @@ pub(crate) const ASK_FIRST: &str = "ask first";
 pub struct Phpipam {
     pub(crate) client: Client,
     pub(crate) host: String,
+    pub(crate) walks: Walks,
     description: Template,
     owner: String,
     delete_only_own: bool,
@@ -42,6 +44,7 @@ impl Phpipam {
         Ok(Self {
             client: Client::new(settings)?,
             host: settings.http.url.host_str().unwrap_or_default().to_owned(),
+            walks: Walks::default(),
             description: settings.description.clone(),
             owner: settings.owner.clone(),
             delete_only_own: settings.delete_only_own,

@@ -43,7 +43,7 @@ pub(crate) struct Login {
 /// `OPTIONS` of the app itself.
 #[derive(Debug, Deserialize)]
 pub(crate) struct AppRights {
-    /// `Read`, `Write` or `Admin`.
+    /// `Read`, `Write` or `Admin`; `No access` for a disabled app, before version 1.8.
     pub(crate) permissions: String,
 }
 
@@ -92,7 +92,23 @@ impl SubnetRow {
     }
 }
 
-/// `GET addresses/search/{address}/` and `GET subnets/{id}/addresses/`, one of a list.
+/// `GET subnets/{id}/addresses/`, one of a list. There may be hundreds of thousands, so what is not needed is not kept.
+#[derive(Debug, Deserialize)]
+pub(crate) struct UsedRow {
+    #[serde(rename = "subnetId")]
+    subnet_id: Number,
+    ip: String,
+}
+
+impl UsedRow {
+    /// The address, if the row is of this subnet.
+    pub(crate) fn address_in(&self, subnet: &Subnet) -> Option<IpAddr> {
+        let is_in = self.subnet_id.to_string() == subnet.id.as_str();
+        address(&self.ip, subnet.prefix.is_ipv6()).filter(|_| is_in)
+    }
+}
+
+/// `GET addresses/search/{address}/`, one of a list.
 #[derive(Debug, Deserialize)]
 pub(crate) struct AddressRow {
     pub(crate) id: Number,
@@ -105,9 +121,9 @@ pub(crate) struct AddressRow {
 }
 
 impl AddressRow {
-    /// The address. It is written as a decimal number where version 1.8.2 forgets to make text of it.
+    /// The address.
     pub(crate) fn address(&self, is_ipv6: bool) -> Option<IpAddr> {
-        self.ip.parse().ok().or_else(|| decimal(&self.ip, is_ipv6))
+        address(&self.ip, is_ipv6)
     }
 
     /// Is it of this subnet?
@@ -134,6 +150,11 @@ pub(crate) struct NewAddress<'a> {
     /// 48 bits; anything else is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mac: Option<Mac>,
+}
+
+/// An address. It is written as a decimal number where version 1.8.2 forgets to make text of it.
+fn address(text: &str, is_ipv6: bool) -> Option<IpAddr> {
+    text.parse().ok().or_else(|| decimal(text, is_ipv6))
 }
 
 /// An address by its number.

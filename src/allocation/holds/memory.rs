@@ -17,7 +17,7 @@ use moka::sync::Cache;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
-use super::journal::{self, Journal, JournalError, Snapshot};
+use super::journal::{self, Journal, JournalError, SLACK_OF_LIFE, Snapshot};
 use super::listing::HeldAddress;
 use super::place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
 use super::rules::{self, Becomes, Step};
@@ -30,10 +30,6 @@ const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_sec
 
 /// How many holds are looked at while others wait: less than a millisecond of work, even where each is removed.
 const SLICE: usize = 2048;
-
-/// How much longer than promised a hold lives in the journal. While what is written covers the promise, a renewal is not
-/// written again; after a restart a hold may live this much too long, never too short.
-const SLACK_OF_LIFE: Duration = Duration::from_secs(60);
 
 /// How long an address is held at least after a restart when it is unknown whether it is reserved, for the looks that
 /// follow: no proxy could look while none ran.
@@ -55,9 +51,7 @@ pub struct MemoryPlace {
 impl Drop for MemoryPlace {
     fn drop(&mut self) {
         if let Some(journal) = &self.journal {
-            if journal.has_gaps() {
-                self.write_journal(journal);
-            }
+            self.bring_up_to_date(journal);
             journal.unlock();
         }
     }
@@ -80,12 +74,16 @@ impl MemoryPlace {
         let now = if replayed.now == Timestamp::default() { clock.now() } else { replayed.now };
         let place = Self::over(clock, now, Some(journal));
         for (address, mut hold) in replayed.into_holds() {
+            let journaled = hold.until;
             if hold.state == HoldState::Unanswered {
                 hold.until = hold.until.max(now + LOOKED_FOR);
             }
             hold.event = 0;
             let table = place.table(&hold.scope.space);
-            place.put(&mut table.lock(), address, hold);
+            let mut table = table.lock();
+            place.put(&mut table, address, hold.clone());
+            table.set_journaled(address, journaled);
+            place.journal_held(&mut table, address, &hold, now);
         }
         match place.count.load(Ordering::Relaxed) {
             0 => {}
@@ -229,7 +227,9 @@ impl MemoryPlace {
         }
     }
 
-    fn write_journal(&self, journal: &Journal) {
+    fn bring_up_to_date(&self, journal: &Journal) {
+        // So that the next process knows how long this one ran.
+        journal.append(&journal::time(self.now()));
         journal.write_again_if_due(self.now(), |snapshot| self.write_to(snapshot));
     }
 
@@ -426,9 +426,7 @@ impl Place for MemoryPlace {
         // The journal may be written again, which blocks on the disk.
         let tidied = tokio::task::spawn_blocking(move || {
             let Some(journal) = &self.journal else { return };
-            // So that the next process knows how long this one ran.
-            journal.append(&journal::time(self.now()));
-            self.write_journal(journal);
+            self.bring_up_to_date(journal);
         });
         tidied.await.map_err(|panic| PlaceError(Arc::new(panic)))
     }
@@ -462,3 +460,8 @@ fn utc(time: Timestamp, now: Timestamp, shown: Timestamp) -> String {
     let shown = if time >= now { shown + time.since(now) } else { shown.before(now.since(time)) };
     shown.to_utc()
 }
+
+#[cfg(test)]
+mod restarts;
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ mod place;
 mod postgres;
 mod rules;
 mod runs;
+#[cfg(test)]
+mod suite;
 mod table;
 
 use std::io;

@@ -99,7 +99,10 @@ impl Step {
                     // A released address is only offered again when the IPAM has just called it free.
                     let is_known_free = hold.state == HoldState::Offered || hold.event == offer.event;
                     if is_known_free {
-                        Becomes::Held(granted(scope, &Grant { confirmed, ..*grant }, at))
+                        let renewed = granted(scope, &Grant { confirmed, ..*grant }, at);
+                        // The promise does not end a quarantine sooner.
+                        let quarantined = if hold.state == HoldState::Released { hold.until } else { at.now };
+                        Becomes::Held(Hold { until: renewed.until.max(quarantined), ..renewed })
                     } else {
                         Becomes::Unchanged
                     }
@@ -113,10 +116,13 @@ impl Step {
             Self::BeginAdd { at_least } => {
                 let hold = there.cloned().unwrap_or_else(|| unknown(scope, at));
                 let until = hold.until.max(at.now + *at_least);
-                Becomes::Held(Hold { state: HoldState::Adding, until, event: at.event, ..hold })
+                // A released address is added for any host, not only for the one that had it.
+                let mac = hold.mac.filter(|_| hold.state != HoldState::Released);
+                Becomes::Held(Hold { mac, state: HoldState::Adding, until, event: at.event, ..hold })
             }
             Self::FinishAdd { ticket, settled } => match of_ticket(there, *ticket) {
-                Some(hold) => Becomes::Held(reserved(hold, at.now + *settled)),
+                // With an event of its own: a delete that began during the add may have been answered before it.
+                Some(hold) => Becomes::Held(Hold { event: at.event, ..reserved(hold, at.now + *settled) }),
                 None => Becomes::Unchanged,
             },
             Self::UndoAdd { ticket, before } => match (of_ticket(there, *ticket), before) {
@@ -200,7 +206,7 @@ fn reserved(hold: &Hold, until: Timestamp) -> Hold {
 }
 
 /// The promise of an address.
-pub fn granted(scope: &Arc<Scope>, grant: &Grant, at: Moment) -> Hold {
+pub(super) fn granted(scope: &Arc<Scope>, grant: &Grant, at: Moment) -> Hold {
     Hold {
         scope: scope.clone(),
         mac: grant.ask.mac,
@@ -232,7 +238,7 @@ fn unknown(scope: &Arc<Scope>, at: Moment) -> Hold {
 /// One that was already the answer to an earlier question of the same request is passed over: Foreman asks with the
 /// host's MAC for each of its interfaces, so the second question of a request is for a second interface. "Earlier" is an
 /// answer given before this question came; parallel questions are not interfaces.
-pub fn offer_for<'a>(of_mac: impl Iterator<Item = (IpAddr, &'a Hold)>, ask: &Ask) -> Option<Offer> {
+pub(super) fn offer_for<'a>(of_mac: impl Iterator<Item = (IpAddr, &'a Hold)>, ask: &Ask) -> Option<Offer> {
     let is_answered = |hold: &Hold| ask.request.is_some() && hold.request == ask.request && hold.event < ask.arrival;
     let mut offers: Vec<_> = of_mac.filter(|(_, hold)| is_offer(hold) && !is_answered(hold)).collect();
     // What it was promised comes before what it once had.
@@ -242,7 +248,7 @@ pub fn offer_for<'a>(of_mac: impl Iterator<Item = (IpAddr, &'a Hold)>, ask: &Ask
 
 /// How soon an address that is held may be given to another host when nothing else is free; the lowest first, `None` for
 /// never. What was released is free in the IPAM; after that come offers without a MAC that are old enough.
-pub fn spare(hold: &Hold, now: Timestamp, recycle_after: Duration) -> Option<(bool, Timestamp, u64)> {
+pub(super) fn spare(hold: &Hold, now: Timestamp, recycle_after: Duration) -> Option<(bool, Timestamp, u64)> {
     let is_old = now.since(hold.granted) > recycle_after;
     match hold.state {
         HoldState::Released => Some((false, hold.granted, hold.event)),

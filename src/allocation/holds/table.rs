@@ -74,9 +74,10 @@ impl Table {
     /// Enters a hold in place of any other of the address.
     pub(super) fn put(&mut self, address: IpAddr, hold: Hold) {
         let key = key(address, &hold);
-        // A renewal changes neither state nor MAC; what the journal has of it still counts.
-        let before = self.by_address.get(&address);
-        let is_renewal = before.is_some_and(|entry| entry.hold.state == hold.state && entry.hold.mac == hold.mac);
+        // A renewal changes neither state nor MAC; what the journal has of it still counts, unless it is now too long.
+        let is_renewed =
+            |before: &Hold| before.state == hold.state && before.mac == hold.mac && before.until <= hold.until;
+        let is_renewal = self.by_address.get(&address).is_some_and(|entry| is_renewed(&entry.hold));
         let journaled = if is_renewal { self.journaled(address) } else { Timestamp::default() };
         if !is_renewal {
             self.held.insert(address);

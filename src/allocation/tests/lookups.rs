@@ -40,6 +40,23 @@ async fn twins_in_two_groups_have_holds_of_their_own() {
 }
 
 #[tokio::test]
+async fn callers_that_ask_for_a_group_at_once_share_its_look_up() {
+    let stage = Stage::start().await;
+    let before = stage.calls.load(Ordering::SeqCst);
+    let calls = (0..48).map(|_| {
+        let allocator = stage.allocator.clone();
+        tokio::spawn(async move {
+            allocator.group(&GroupChoice::of(["R D", "R+D"].iter().filter_map(GroupName::new))).await
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        let group = call.await.expect("no panic").expect("found").expect("a group");
+        assert_eq!(group.name.as_str(), "R+D");
+    }
+    assert_eq!(stage.calls.load(Ordering::SeqCst) - before, 2, "one for each reading");
+}
+
+#[tokio::test]
 async fn the_reading_of_a_group_that_exists_is_meant() {
     let stage = Stage::start().await;
     let names = |names: &[&str]| GroupChoice::of(names.iter().filter_map(GroupName::new));

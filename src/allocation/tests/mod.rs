@@ -102,7 +102,10 @@ impl Provider for Counted {
     }
 
     async fn group(&self, name: &GroupName) -> Result<Option<Group>> {
-        self.one_more().group(name).await
+        let provider = self.one_more();
+        // Others may ask before this one is answered.
+        tokio::task::yield_now().await;
+        provider.group(name).await
     }
 
     async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::super::CommandError;
 use super::super::output::warn;
 use super::super::prompt::{Answer, Prompt};
-use crate::registration::{Consumer, Credentials, Foreman, Wanted, host_name};
+use crate::foreman_api::{self, Consumer, Credentials, Foreman};
+use crate::registration::{Wanted, host_name};
 use crate::settings::{self, Settings};
 
 /// Where Foreman's installer writes consumer key and secret.
@@ -27,7 +28,7 @@ pub(in crate::cli) struct Connection {
     /// [default: foreman_ssl_ca in settings.yml].
     #[arg(long, value_name = "FILE", help_heading = "Foreman")]
     pub(in crate::cli) foreman_ca: Option<PathBuf>,
-    /// A user of Foreman who may change Smart Proxies [default: the environment variable FOREMAN_USER].
+    /// A user of Foreman with the rights that the command needs [default: the environment variable FOREMAN_USER].
     #[arg(long, value_name = "LOGIN", help_heading = "Foreman")]
     user: Option<String>,
     /// A file with the password of that user, or a personal access token, in its first line [default: the environment
@@ -51,17 +52,17 @@ pub(in crate::cli) struct Identity {
     /// "-ipam" behind it, or the name that Foreman has for the address].
     #[arg(long, value_name = "NAME", help_heading = "Foreman")]
     name: Option<String>,
-    /// The address at which Foreman reaches this proxy [default: https://, a name in the proxy's certificate, and
-    /// https_port].
+    /// The address at which Foreman reaches this proxy [default: proxy_url in settings.yml, else https://, a name in the
+    /// proxy's certificate, and https_port].
     #[arg(long, value_name = "URL", help_heading = "Foreman")]
-    proxy_url: Option<String>,
+    pub(in crate::cli) proxy_url: Option<String>,
 }
 
 impl Identity {
     /// Name and address for the proxy of these settings.
     pub(in crate::cli) fn wanted(&self, settings: &Settings) -> Result<Wanted, CommandError> {
         let certificate = settings.tls.as_ref().map(|tls| tls.files.certificate.as_path());
-        let url = match &self.proxy_url {
+        let url = match self.proxy_url.as_ref().or(settings.server.proxy_url.as_ref()) {
             Some(url) => url.clone(),
             None => {
                 let host = host_name(certificate).ok_or_else(|| {
@@ -84,10 +85,10 @@ impl Identity {
 
 impl Connection {
     /// Foreman, ready to be called.
-    pub(super) fn open(&self, settings: &Settings, prompt: Prompt) -> Result<Foreman, CommandError> {
+    pub(in crate::cli) fn open(&self, settings: &Settings, prompt: Prompt) -> Result<Foreman, CommandError> {
         let given = self.foreman_url.as_deref().map(|url| {
             // Not shown: it may have a password in it.
-            settings::foreman_url(url).ok_or_else(|| {
+            settings::web_url(url).ok_or_else(|| {
                 CommandError::failed(
                     "--foreman-url is no address of Foreman; write https:// and the host, without user and password",
                 )
@@ -118,7 +119,7 @@ impl Connection {
         if let Some((consumer, origin)) = self.consumer()? {
             return Ok(Credentials::OAuth { consumer, origin, user: self.as_user.clone() });
         }
-        match prompt.ask("User of Foreman who may change Smart Proxies", Some("admin"))? {
+        match prompt.ask("User of Foreman", Some("admin"))? {
             Answer::Given(user) => self.basic(user, prompt),
             Answer::AsProposed => self.basic("admin".to_owned(), prompt),
             Answer::None => Err(CommandError::failed(format!(
@@ -193,4 +194,10 @@ fn read(file: &Path) -> Result<String, CommandError> {
 /// An environment variable that is set and not empty.
 pub(in crate::cli) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl From<foreman_api::Error> for CommandError {
+    fn from(error: foreman_api::Error) -> Self {
+        Self::failed(error)
+    }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use super::output::{say, warn};
 use super::prompt::Prompt;
 use super::{CommandError, Outcome, load};
-use crate::registration::{self, Change, FEATURES, Registered, numbers};
+use crate::registration::{self, Change, FEATURES, Registered, Registrar, Unregistered, numbers};
 use crate::settings::Settings;
 
 pub(super) use connection::{Connection, Identity, secret_in, variable};
@@ -32,6 +32,17 @@ impl Arguments {
     }
 }
 
+/// Arguments of `unregister`.
+#[derive(Debug, Args)]
+pub(super) struct Unregister {
+    #[command(flatten)]
+    common: Arguments,
+    /// Remove the proxy though subnets use it, without looking at them: Foreman can then neither save these subnets nor
+    /// delete their hosts until another proxy is chosen.
+    #[arg(long)]
+    force: bool,
+}
+
 /// What an example of each command shows.
 pub(super) const REGISTER_EXAMPLES: &str = "\
 Examples:
@@ -50,8 +61,11 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
 /// Registers the proxy of these settings.
 pub(super) fn register(settings: &Settings, connection: &Connection, identity: &Identity, prompt: Prompt) -> Outcome {
     let wanted = identity.wanted(settings)?;
-    let foreman = connection.open(settings, prompt)?;
-    let registered = wait_for(foreman.register(&wanted))?;
+    let registrar = Registrar::new(connection.open(settings, prompt)?);
+    let (registered, orphaned) = wait_for(async {
+        let registered = registrar.register(&wanted).await?;
+        Ok((registered, registrar.orphaned_subnets().await))
+    })?;
     let name = &registered.proxy.name;
     match &registered.change {
         Change::Created => say(format!("registered    {name} at {}", registered.proxy.url)),
@@ -64,10 +78,27 @@ pub(super) fn register(settings: &Settings, connection: &Connection, identity: &
         }
     }
     tell(&registered, settings);
+    match orphaned {
+        Ok(orphaned) if orphaned.is_empty() => {}
+        Ok(orphaned) => warn(&format!(
+            "these subnets refer to a Smart Proxy that Foreman does not have any more, so that Foreman can neither save \
+             them nor delete their hosts: {}; choose an External IPAM for each, or run: hammer subnet update --id ID \
+             --externalipam-id {}",
+            orphaned.join(", "),
+            registered.proxy.id
+        )),
+        Err(error) => warn(&format!("the subnets in Foreman could not be looked at: {error}")),
+    }
     if registered.change == Change::Created {
         say(
             "next          choose it as External IPAM of a subnet; where Foreman has organizations and locations, add it to them",
         );
+    }
+    if identity.proxy_url.is_some() && settings.server.proxy_url != identity.proxy_url {
+        say(format!(
+            "next          set proxy_url: '{}' in settings.yml, so that refresh and unregister need no --proxy-url",
+            wanted.url
+        ));
     }
     Ok(())
 }
@@ -76,20 +107,26 @@ pub(super) fn register(settings: &Settings, connection: &Connection, identity: &
 pub(super) fn refresh(arguments: &Arguments, directory: &Path) -> Outcome {
     let settings = load(directory)?;
     let wanted = arguments.identity.wanted(&settings)?;
-    let foreman = arguments.connection.open(&settings, arguments.prompt())?;
-    let refreshed = wait_for(foreman.refresh(&wanted))?;
+    let registrar = Registrar::new(arguments.connection.open(&settings, arguments.prompt())?);
+    let refreshed = wait_for(registrar.refresh(&wanted))?;
     say(format!("refreshed     {} at {}", refreshed.proxy.name, refreshed.proxy.url));
     tell(&refreshed, &settings);
     Ok(())
 }
 
 /// `unregister`.
-pub(super) fn unregister(arguments: &Arguments, directory: &Path) -> Outcome {
+pub(super) fn unregister(arguments: &Unregister, directory: &Path) -> Outcome {
+    let Unregister { common, force } = arguments;
     let settings = load(directory)?;
-    let wanted = arguments.identity.wanted(&settings)?;
-    let foreman = arguments.connection.open(&settings, arguments.prompt())?;
-    match wait_for(foreman.unregister(&wanted))? {
-        Some(proxy) => say(format!("removed       {} at {}", proxy.name, proxy.url)),
+    let wanted = common.identity.wanted(&settings)?;
+    let registrar = Registrar::new(common.connection.open(&settings, common.prompt())?);
+    match wait_for(registrar.unregister(&wanted, *force))? {
+        Some(Unregistered { proxy, looked_at }) => {
+            if let Some(number) = looked_at {
+                say(format!("subnets       {number} that {} may see, none of which uses it", registrar.who()));
+            }
+            say(format!("removed       {} at {}", proxy.name, proxy.url));
+        }
         None => say(format!("removed       nothing: Foreman has neither {} nor {}", wanted.name, wanted.url)),
     }
     Ok(())

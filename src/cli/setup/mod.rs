@@ -167,6 +167,7 @@ fn ask_for_server(arguments: &Arguments, questions: &mut Questions<'_>, sheet: &
     questions.settle(sheet, &questions::TRUSTED_HOSTS, arguments.trusted_hosts.as_deref(), foreman)?;
     let authority = arguments.connection.foreman_ca.as_ref().map(|path| path.display().to_string());
     questions.settle_unasked(sheet, &questions::FOREMAN_CA, authority.as_deref())?;
+    questions.settle_unasked(sheet, &questions::PROXY_URL, arguments.identity.proxy_url.as_deref())?;
     questions.settle_unasked(sheet, &questions::FOREMAN_VERSION, arguments.foreman_version.as_deref())?;
     Ok(())
 }

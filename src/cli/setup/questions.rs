@@ -15,7 +15,7 @@ use super::super::prompt::{Answer, Prompt};
 use super::super::register::variable;
 use super::sheet::Sheet;
 use crate::registry::PROVIDERS;
-use crate::settings::{foreman_url, provider_named, variable_of};
+use crate::settings::{provider_named, variable_of, web_url};
 
 /// A key of a settings file that is asked for.
 pub(super) struct Question<'a> {
@@ -35,18 +35,22 @@ pub(super) const FOREMAN_URL: Question<'static> = Question {
     text: "Address of Foreman, such as https://foreman.example.com",
     read: url,
 };
-pub(super) const CERTIFICATE: Question<'static> =
-    Question { key: "ssl_certificate", option: "--ssl-certificate FILE", text: "Certificate of this host", read: file };
+pub(super) const CERTIFICATE: Question<'static> = Question {
+    key: "ssl_certificate",
+    option: "--ssl-certificate FILE",
+    text: "Certificate of this host, such as /etc/puppetlabs/puppet/ssl/certs/proxy.example.com.pem",
+    read: file,
+};
 pub(super) const PRIVATE_KEY: Question<'static> = Question {
     key: "ssl_private_key",
     option: "--ssl-private-key FILE",
-    text: "Private key of that certificate",
+    text: "Private key of that certificate, such as /etc/puppetlabs/puppet/ssl/private_keys/proxy.example.com.pem",
     read: file,
 };
 pub(super) const CA_FILE: Question<'static> = Question {
     key: "ssl_ca_file",
     option: "--ssl-ca-file FILE",
-    text: "Certificates of the CA that signed Foreman's certificate",
+    text: "Certificates of the CA that signed Foreman's certificate, such as /etc/puppetlabs/puppet/ssl/certs/ca.pem",
     read: file,
 };
 pub(super) const HTTPS_PORT: Question<'static> =
@@ -59,6 +63,12 @@ pub(super) const TRUSTED_HOSTS: Question<'static> = Question {
 };
 pub(super) const PROVIDER: Question<'static> =
     Question { key: "use_provider", option: "--provider NAME", text: "IPAM", read: provider };
+pub(super) const PROXY_URL: Question<'static> = Question {
+    key: "proxy_url",
+    option: "--proxy-url URL",
+    text: "Address at which Foreman reaches this proxy",
+    read: url,
+};
 pub(super) const FOREMAN_CA: Question<'static> = Question {
     key: "foreman_ssl_ca",
     option: "--foreman-ca FILE",
@@ -185,7 +195,7 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 fn url(text: &str) -> Result<Value, String> {
-    let url = foreman_url(text).map(|url| url.trim_end_matches('/').into());
+    let url = web_url(text).map(|url| url.trim_end_matches('/').into());
     url.ok_or_else(|| "Write https:// and the host, without user and password.".to_owned())
 }
 

@@ -1,10 +1,11 @@
-//! The commands for the embedded IPAM: `group`, `subnet`, `address`, `import`, `export` and `store`.
+//! The commands for the embedded IPAM: `group`, `subnet`, `address`, `export` and `store`, and its part of `import`.
 //!
 //! They work on the store's file themselves, whether a proxy runs over it or not: SQLite keeps the processes apart, and
 //! a running proxy sees a change with its next question. A command that changes something also has it forget which
 //! addresses were free before.
 
 mod addresses;
+mod from_foreman;
 mod groups;
 mod place;
 mod subnets;
@@ -16,9 +17,17 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use self::place::Place;
+use ipam_provider_internal::REGISTRATION;
+
 use super::Outcome;
 use super::output::say;
+
+pub(super) use from_foreman::import_inventory;
+pub(super) use place::Place;
+pub(super) use transfer::import;
+
+/// The provider whose records the commands manage.
+pub(super) const PROVIDER: &str = REGISTRATION.name;
 
 /// Arguments of the commands.
 #[derive(Debug, Subcommand)]
@@ -29,8 +38,6 @@ pub(super) enum Command {
     Subnet(On<subnets::Command>),
     /// Addresses that are taken in the embedded IPAM.
     Address(On<addresses::Command>),
-    /// Add all that a CSV file has to the embedded IPAM, or nothing when anything in it is wrong.
-    Import(transfer::Import),
     /// Write all that the embedded IPAM has as CSV.
     Export(transfer::Export),
     /// The file of the embedded IPAM.
@@ -51,7 +58,6 @@ pub(super) fn run(command: Command, directory: &Path) -> Outcome {
         Command::Group(On { command, place }) => groups::run(command, &place.locate(directory)?),
         Command::Subnet(On { command, place }) => subnets::run(command, &place.locate(directory)?),
         Command::Address(On { command, place }) => addresses::run(command, &place.locate(directory)?),
-        Command::Import(import) => transfer::import(&import, directory),
         Command::Export(export) => transfer::export(&export, directory),
         Command::Store(On { command, place }) => upkeep::run(command, &place.locate(directory)?),
     }

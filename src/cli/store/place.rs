@@ -1,5 +1,6 @@
 //! Which file the store is, and opening it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,6 +49,11 @@ pub(super) struct Located {
 }
 
 impl Place {
+    /// Is a store named, whatever the settings say?
+    pub(in crate::cli) fn is_named(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// Finds the path; reads settings only where it has to.
     ///
     /// What is odd in the settings is not told here: `check` and `serve` do, and nobody wants to read it for each
@@ -71,7 +77,7 @@ fn from_settings(directory: &Path, providers: &[Registration]) -> Result<Located
             settings.provider.name
         )));
     }
-    let surroundings = Surroundings { state_directory: settings.server.state_directory };
+    let surroundings = Surroundings { state_directory: settings.server.state_directory, may_create: false };
     match (settings.provider.plan)(&surroundings) {
         Err(answer) => {
             let path = std::error::Error::source(&answer).and_then(|source| source.downcast_ref::<FoundAt>());
@@ -153,6 +159,17 @@ impl Located {
                 "{error}; for as long as candidate_seconds it may offer an address that was free before this change"
             ));
         }
+    }
+
+    /// What a change would come to, without changing anything.
+    pub(super) fn try_out<T>(&self, work: impl FnOnce(&Writing<'_>) -> store::Result<T>) -> Result<T, CommandError> {
+        let failed =
+            |error: io::Error| CommandError::failed(format!("{} cannot be read: {error}", self.store.display()));
+        if self.store.try_exists().map_err(failed)? {
+            return Ok(self.open()?.try_out(work)?);
+        }
+        let empty = tempfile::tempdir().map_err(failed)?;
+        Ok(Store::open_or_create(&empty.path().join("ipam.sqlite"))?.try_out(work)?)
     }
 
     /// What the proxy over this store has promised: a running one need not be asked.

@@ -1,5 +1,7 @@
 //! `subnet`: add, list, show, edit and delete subnets, and exclude ranges of them.
 
+use std::net::IpAddr;
+
 use clap::{ArgAction, Args, Subcommand};
 use ipam_provider::{GroupName, Prefix};
 use ipam_provider_internal::store::{ExcludedRange, NewSubnet, Reading, Result, SubnetEdit, SubnetRecord, Usage};
@@ -14,7 +16,7 @@ use crate::cli::{CommandError, Outcome};
 /// Arguments of `subnet`.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Add a subnet; all its addresses are free.
+    /// Add a subnet; all its addresses are free, that of the gateway too unless it is named.
     Add(New),
     /// List all subnets, or those of a group.
     List {
@@ -86,6 +88,9 @@ pub(in crate::cli) struct New {
     /// It holds subnets and no addresses of its own.
     #[arg(long, conflicts_with = "pool")]
     container: bool,
+    /// The address of the gateway, which is never offered; may be given several times.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "container")]
+    gateway: Vec<IpAddr>,
     /// A range that is never offered, such as 10.1.2.200-10.1.2.254, or one address; may be given several times.
     #[arg(long, value_name = "FIRST-LAST", conflicts_with = "container")]
     exclude: Vec<Range>,
@@ -153,8 +158,14 @@ struct Details {
 pub(super) fn run(command: Command, located: &Located) -> Outcome {
     match command {
         Command::Add(new) => {
+            let may_offer_gateway = new.gateway.is_empty() && new.exclude.is_empty();
             let subnet = add(new, located)?;
             say(format!("Subnet {} is added", titled(&subnet)));
+            if may_offer_gateway && !subnet.pool && !subnet.container {
+                say(
+                    "Its gateway is offered to hosts like any address, unless --gateway or --exclude names it; 'subnet exclude' does it now",
+                );
+            }
         }
         Command::List { group, json } => {
             let subnets = located.open()?.read(|reading| {
@@ -211,12 +222,18 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
 }
 
 fn add(new: New, located: &Located) -> Result<SubnetRecord, CommandError> {
-    let New { prefix, group, description, pool, container, exclude } = new;
+    let New { prefix, group, description, pool, container, gateway, exclude } = new;
     let new = NewSubnet { group, prefix, description, pool, container };
     located.write_or_create(|writing| {
         let subnet = writing.add_subnet(&new)?;
-        for range in exclude {
-            writing.exclude(subnet.id, &excluded(range, String::new()))?;
+        let is_excluded =
+            |address: &IpAddr| exclude.iter().any(|range| range.first <= *address && *address <= range.last);
+        for address in gateway.into_iter().filter(|address| !is_excluded(address)) {
+            let range = Range { first: address, last: address };
+            writing.exclude(subnet.id, &excluded(range, "gateway".to_owned()))?;
+        }
+        for range in &exclude {
+            writing.exclude(subnet.id, &excluded(*range, String::new()))?;
         }
         Ok(subnet)
     })

@@ -1,7 +1,7 @@
 //! `import` and `export`: the whole store as CSV.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -13,20 +13,11 @@ use super::place::Place;
 use crate::cli::output::say;
 use crate::cli::{CommandError, Outcome};
 
+/// U+FEFF at the beginning of a text.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// The name that stands for standard input or output.
 const STANDARD: &str = "-";
-
-/// Arguments of `import`.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Import {
-    /// The CSV file, or - for standard input. 'export' shows the columns.
-    ///
-    /// Rows refer to what stands above them or is in the store. A running proxy cannot record addresses while the rows
-    /// are added, so import hundreds of thousands of them at a quiet time.
-    file: PathBuf,
-    #[command(flatten)]
-    place: Place,
-}
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
@@ -34,13 +25,16 @@ pub(in crate::cli) struct Export {
     /// The CSV file to create, or - for standard output.
     #[arg(default_value = STANDARD)]
     file: PathBuf,
+    /// Begin the file with a byte order mark, by which Excel knows UTF-8.
+    #[arg(long)]
+    bom: bool,
     #[command(flatten)]
     place: Place,
 }
 
-pub(super) fn import(arguments: &Import, directory: &Path) -> Outcome {
-    let located = arguments.place.locate(directory)?;
-    let file = &arguments.file;
+/// Adds what a CSV file has.
+pub(in crate::cli) fn import(file: &Path, place: &Place, directory: &Path) -> Outcome {
+    let located = place.locate(directory)?;
     let unreadable = |error: io::Error| CommandError::failed(format!("{} cannot be read: {error}", file.display()));
     let imported = if file.as_os_str() == STANDARD {
         // Whoever writes to us may be slow, and nobody else can write to the store meanwhile.
@@ -60,14 +54,22 @@ pub(super) fn import(arguments: &Import, directory: &Path) -> Outcome {
 
 pub(super) fn export(arguments: &Export, directory: &Path) -> Outcome {
     let store = arguments.place.locate(directory)?.open()?;
+    let mark = if arguments.bom { BYTE_ORDER_MARK } else { "" };
     if arguments.file.as_os_str() == STANDARD {
-        return match store.export(io::stdout().lock()) {
+        let mut out = io::stdout().lock();
+        let exported = write_mark(&mut out, mark).and_then(|()| store.export(out));
+        return match exported {
             // A reader who has gone away, as `head` does, is no failure.
             Err(StoreError::Export(error)) if is_broken_pipe(&error) => Ok(()),
             outcome => Ok(outcome?),
         };
     }
-    export_to(&store, &arguments.file)
+    export_to(&store, &arguments.file, mark)
+}
+
+/// A write that fails is one of the CSV file, whatever of it is written.
+fn write_mark(mut to: impl Write, mark: &str) -> Result<(), StoreError> {
+    to.write_all(mark.as_bytes()).map_err(|error| StoreError::Export(error.into()))
 }
 
 fn is_broken_pipe(error: &csv::Error) -> bool {
@@ -75,7 +77,7 @@ fn is_broken_pipe(error: &csv::Error) -> bool {
 }
 
 /// Writes to a new file, which has its name only when it is whole.
-fn export_to(store: &Store, path: &Path) -> Outcome {
+fn export_to(store: &Store, path: &Path, mark: &str) -> Outcome {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => StoreError::FileExists(path.to_owned()).into(),
         _ => CommandError::failed(format!("{} cannot be written: {error}", path.display())),
@@ -84,6 +86,7 @@ fn export_to(store: &Store, path: &Path) -> Outcome {
         return Err(StoreError::FileExists(path.to_owned()).into());
     }
     let draft = NamedTempFile::new_in(directory_of(path)).map_err(failed)?;
+    write_mark(&draft, mark)?;
     store.export(&draft)?;
     draft.as_file().sync_all().map_err(failed)?;
     draft.persist_noclobber(path).map_err(|error| failed(error.error))?;

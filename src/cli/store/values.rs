@@ -6,18 +6,8 @@ use std::str::FromStr;
 use ipam_provider::{GroupName, HostnameError, check_hostname};
 use ipam_provider_internal::store::{Contents, OWNER, Scope};
 
-/// The name of a group that is there.
-pub(super) fn group_name(text: &str) -> Result<GroupName, String> {
-    GroupName::new(text).ok_or_else(|| "a group's name is not empty".to_owned())
-}
-
-/// The name of a group to be. Control characters are refused because no caller could ask for them over HTTP.
-pub(super) fn new_group_name(text: &str) -> Result<GroupName, String> {
-    if text.contains(char::is_control) {
-        return Err("a group's name has no control characters".to_owned());
-    }
-    group_name(text)
-}
+pub(super) use crate::cli::group_name::{group_name, new_group_name};
+pub(super) use crate::cli::output::shown;
 
 /// A host name, as the proxy takes it over HTTP and `import` from a file.
 pub(super) fn hostname(text: &str) -> Result<String, HostnameError> {
@@ -75,12 +65,6 @@ impl FromStr for Range {
         }
         if first > last { Err(RangeError::Order) } else { Ok(Self { first, last }) }
     }
-}
-
-/// Text for a terminal: a record that was imported may hold anything.
-pub(super) fn shown(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(plain).collect()
 }
 
 /// Text that may be absent, for a terminal.

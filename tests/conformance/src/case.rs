@@ -182,6 +182,7 @@ macro_rules! every_case {
                 an_html_error_is_unavailable
                 an_empty_error_is_unavailable
                 json_of_another_shape_is_unexpected
+                a_missing_api_is_not_an_absent_record
                 an_ipam_that_is_gone_is_unreachable
                 a_probe_of_an_unreachable_ipam_says_so
                 an_expired_session_is_renewed;

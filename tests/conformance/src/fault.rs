@@ -26,6 +26,9 @@ pub enum Fault {
     EmptyError,
     /// Each request is answered with 200 and JSON of another shape that holds [`RAW_BODY`]. Writes take effect.
     WrongJson,
+    /// Each request is answered with 404 and JSON that holds [`RAW_BODY`], as a gateway does that does not know the path.
+    /// Writes take no effect.
+    NoApi,
     /// Nothing listens at the IPAM's address.
     Gone,
 }
@@ -37,7 +40,8 @@ impl Fault {
     /// may pass, and after a write it leaves open what became of it. Without a connection it is
     /// [`Unreachable`](ErrorKind::Unreachable): nothing was sent. [`Slow`](Fault::Slow) becomes
     /// [`TimedOut`](ErrorKind::TimedOut) in the guard, since providers do not limit time. After
-    /// [`UnauthenticatedOnce`](Fault::UnauthenticatedOnce) a provider with a session may log in again and succeed.
+    /// [`UnauthenticatedOnce`](Fault::UnauthenticatedOnce) a provider with a session may log in again and succeed. A
+    /// collection that is not there ([`NoApi`](Fault::NoApi)) is a wrong URL, not an absent record.
     pub fn expected_kind(self) -> ErrorKind {
         match self {
             Self::Slow => ErrorKind::TimedOut,
@@ -49,7 +53,7 @@ impl Fault {
             | Self::EmptyError => ErrorKind::Unavailable,
             Self::Gone => ErrorKind::Unreachable,
             Self::UnauthenticatedOnce => ErrorKind::Unauthenticated,
-            Self::WrongJson => ErrorKind::Unexpected,
+            Self::WrongJson | Self::NoApi => ErrorKind::Unexpected,
         }
     }
 

@@ -74,6 +74,20 @@ impl Foreman {
         found(&self.client.get(&format!("/ipam/groups/{}", self.path_group(name))))
     }
 
+    /// What Foreman does to save a subnet (`validate_against_external_ipam` in `app/models/subnet.rs`): it asks for the
+    /// subnet, then for its group, then for the subnet in it, and names the first that is missing.
+    pub(crate) fn save_subnet(&self, subnet: &str, group: Option<&str>) -> Result<(), &'static str> {
+        let is_there = |answer: Result<Option<Value>, String>| answer.expect("no error").is_some();
+        if !is_there(self.subnet(subnet, group)) {
+            return Err("Subnet not found");
+        }
+        match group {
+            Some(name) if !is_there(self.group(name)) => Err("Group not found"),
+            Some(_) if !is_there(self.subnet(subnet, group)) => Err("Subnet not found"),
+            _ => Ok(()),
+        }
+    }
+
     /// `get_subnets_by_group`.
     pub(crate) fn subnets(&self, group: &str) -> Result<Value, String> {
         parsed(&self.client.get(&format!("/ipam/groups/{}/subnets", self.path_group(group))))

@@ -52,6 +52,11 @@ pub(crate) fn der(x509: &X509) -> Vec<u8> {
     x509.to_der().expect("DER")
 }
 
+/// Seconds since 1970.
+pub(crate) fn seconds() -> i64 {
+    certificates::now()
+}
+
 /// A MAC that differs for each number.
 pub(crate) fn mac(number: usize) -> String {
     format!("02:00:00:{:02x}:{:02x}:{:02x}", number >> 16 & 0xff, number >> 8 & 0xff, number & 0xff)

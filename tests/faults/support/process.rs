@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use super::certificates::Certificate;
 use super::client::Client;
 use super::identities;
 use super::output::Output;
@@ -93,6 +94,11 @@ impl Process {
     /// Foreman.
     pub(crate) fn foreman(&self) -> Client {
         Client::https(self.https(), Some(&identities().foreman))
+    }
+
+    /// A caller with Foreman's headers and this certificate.
+    pub(crate) fn caller(&self, certificate: &Certificate) -> Client {
+        Client::https(self.https(), Some(certificate))
     }
 
     /// Somebody with curl and Foreman's certificate, who is told errors by status.

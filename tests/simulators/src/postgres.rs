@@ -99,6 +99,24 @@ impl Server {
         &self.directory
     }
 
+    /// Writes a file that only the server can read, in its directory.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.directory.join(name);
+        fs::write(&path, text).expect("the directory is there");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+        if let Some((uid, gid)) = self.user {
+            chown(&path, Some(uid), Some(gid)).expect("root may give it away");
+        }
+        path
+    }
+
+    /// Starts it again with more options.
+    pub fn restart_with(&mut self, options: &str) {
+        self.stop(Stop::Fast);
+        self.options = format!("{} {options}", self.options);
+        self.start_again();
+    }
+
     /// Stops the server.
     pub fn stop(&self, how: Stop) {
         let mode = match how {

@@ -247,6 +247,7 @@ async fn answer(stream: &mut TcpStream, request: &Request, shared: &Shared) -> b
         Some(Fault::TooManyRequests) => Response::html(429, RAW_BODY).with_header("Retry-After", "1"),
         Some(Fault::HtmlError) => Response::html(500, &format!("<html><body>{RAW_BODY}</body></html>")),
         Some(Fault::EmptyError) => Response::empty(500),
+        Some(Fault::NoApi) => Response::json(404, &json!({"detail": "Not Found", "path": RAW_BODY})),
         Some(Fault::WrongJson) => {
             if is_write {
                 ipam.answer(request);

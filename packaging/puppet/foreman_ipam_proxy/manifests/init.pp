@@ -27,6 +27,9 @@
 #   Is the service to run?
 # @param service_enable
 #   Is the service to start with the host?
+# @param socket_activation
+#   Does systemd open the sockets, and keep them open while the service restarts? Foreman's calls then wait for the service.
+#   Hosts in bind_host must be addresses.
 # @param groups
 #   Groups that exist and that the service's user is to be in besides its own, such as the one that may read the private key.
 # @param check_settings
@@ -42,6 +45,8 @@
 #   The private key of the certificate, PEM.
 # @param ssl_ca_file
 #   Who signed the certificates of those that may call, PEM.
+# @param ssl_crl_file
+#   The revocation lists of those that ssl_ca_file names, PEM, such as /etc/puppetlabs/puppet/ssl/crl.pem.
 # @param https_port
 #   The port for HTTPS.
 # @param tls_disabled_versions
@@ -72,9 +77,15 @@
 # @param log_buffer
 #   How many lines of the log Foreman can show.
 # @param log_buffer_errors
-#   How many older errors it can show besides.
+#   How many older warnings and errors it can show besides.
 # @param settings_directory
 #   The directory with the files besides settings.yml. The one above it must exist.
+# @param database_url
+#   The PostgreSQL in which several proxies share their holds, such as postgresql://ipam@db.example.com/ipam.
+# @param database_password_file
+#   The file on the managed host that holds the password for the database.
+# @param database_timeout_seconds
+#   Seconds that the database may take for one answer, less than half of request_budget_seconds.
 # @param state_directory
 #   The directory for what must survive a restart.
 # @param workers
@@ -126,7 +137,7 @@
 # @param registered_name
 #   The proxy's name in Foreman. No other Smart Proxy may have it, such as the Ruby one on the same host.
 # @param registered_url
-#   The address by which Foreman calls the proxy. The default is made of the host's name and the port.
+#   The address by which Foreman calls the proxy, proxy_url in its settings. The default is made of the host's name and the port.
 # @param oauth_consumer_key
 #   The OAuth consumer key of Foreman's API. On the host of Foreman it is found without.
 # @param oauth_consumer_secret
@@ -138,6 +149,7 @@ class foreman_ipam_proxy (
   Optional[Foreman_ipam_proxy::Absolutepath] $package_source = undef,
   Enum['running', 'stopped'] $service_ensure = 'running',
   Boolean $service_enable = true,
+  Boolean $socket_activation = false,
   Array[String[1]] $groups = [],
   Boolean $check_settings = true,
   Optional[Pattern[/\A[a-z0-9_]+_t\z/]] $selinux_port_type = undef,
@@ -145,6 +157,7 @@ class foreman_ipam_proxy (
   Optional[Foreman_ipam_proxy::Absolutepath] $ssl_certificate = undef,
   Optional[Foreman_ipam_proxy::Absolutepath] $ssl_private_key = undef,
   Optional[Foreman_ipam_proxy::Absolutepath] $ssl_ca_file = undef,
+  Optional[Foreman_ipam_proxy::Absolutepath] $ssl_crl_file = undef,
   Foreman_ipam_proxy::Port $https_port = 8443,
   Optional[Array[Foreman_ipam_proxy::Tlsversion]] $tls_disabled_versions = undef,
   Optional[Array[Pattern[/\A[A-Za-z0-9_-]+\z/]]] $ssl_disabled_ciphers = undef,
@@ -161,6 +174,9 @@ class foreman_ipam_proxy (
   Optional[Integer[1, 100000]] $log_buffer = undef,
   Optional[Integer[1, 100000]] $log_buffer_errors = undef,
   Optional[Foreman_ipam_proxy::Absolutepath] $settings_directory = undef,
+  Optional[Pattern[/\Apostgres(ql)?:\/\/[^\s:@\/]+@\S+\z/]] $database_url = undef,
+  Optional[Foreman_ipam_proxy::Absolutepath] $database_password_file = undef,
+  Optional[Integer[1, 27]] $database_timeout_seconds = undef,
   Optional[Foreman_ipam_proxy::Absolutepath] $state_directory = undef,
   Optional[Integer[1, 512]] $workers = undef,
   Optional[Integer[0, 300]] $shutdown_seconds = undef,
@@ -199,11 +215,13 @@ class foreman_ipam_proxy (
 
   contain foreman_ipam_proxy::install
   contain foreman_ipam_proxy::config
+  contain foreman_ipam_proxy::socket
   contain foreman_ipam_proxy::service
   contain foreman_ipam_proxy::register
 
   if $ensure == 'absent' {
     Class['foreman_ipam_proxy::register']
+    -> Class['foreman_ipam_proxy::socket']
     -> Class['foreman_ipam_proxy::service']
     -> Class['foreman_ipam_proxy::config']
     -> Class['foreman_ipam_proxy::install']
@@ -213,5 +231,8 @@ class foreman_ipam_proxy (
     -> Class['foreman_ipam_proxy::config']
     -> Class['foreman_ipam_proxy::service']
     ~> Class['foreman_ipam_proxy::register']
+
+    # Its resources are before the service, and after the check of all settings.
+    Class['foreman_ipam_proxy::config'] -> Class['foreman_ipam_proxy::socket']
   }
 }

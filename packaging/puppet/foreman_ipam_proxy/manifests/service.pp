@@ -45,6 +45,7 @@ class foreman_ipam_proxy::service {
     # a reload would read. Certificates count, so that whatever renews them can notify this resource.
     $certificates = [
       $foreman_ipam_proxy::ssl_certificate, $foreman_ipam_proxy::ssl_private_key, $foreman_ipam_proxy::ssl_ca_file,
+      $foreman_ipam_proxy::ssl_crl_file,
     ].filter |$path| { $path =~ NotUndef }
     $paths = ["${directory}/settings.yml", $foreman_ipam_proxy::config::settings_directory] + $certificates
     $quoted = $paths.map |$path| { "'${regsubst($path, "'", "'\\\\''", 'G')}'" }

@@ -3,7 +3,11 @@
 use serde::de::DeserializeOwned;
 
 use super::TELL_IF_IT_LASTS;
+use super::rows::TOO_MANY_ROWS;
 use crate::{Error, ErrorKind, Result};
+
+/// A larger body is read on a thread for blocking work: 64 KiB of JSON take less than a millisecond.
+const LARGE: usize = 64 * 1024;
 
 /// An answer that was read to its end. Its body never goes into a message: it may hold what is the IPAM's own.
 #[derive(Debug, Clone)]
@@ -23,12 +27,45 @@ impl Answer {
     /// The body as JSON of this shape.
     ///
     /// # Errors
-    /// [`Unexpected`](ErrorKind::Unexpected) when it is none. The source says where it differs, without values.
+    /// [`Unexpected`](ErrorKind::Unexpected) when it is none, or has more [`Rows`](super::Rows) than it may. The source
+    /// says where it differs, without values.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|error| {
+            let said = error.to_string();
+            if said.starts_with(TOO_MANY_ROWS) {
+                let text = "The IPAM's answer has more rows than the proxy reads; the log has how many those are";
+                return Error::new(ErrorKind::Unexpected, text).because(said);
+            }
             let place = format!("{:?} error in line {}, column {}", error.classify(), error.line(), error.column());
             let text = format!("The IPAM's answer could not be understood. {CHECK_URL}");
             Error::new(ErrorKind::Unexpected, text).because(place)
+        })
+    }
+
+    /// The body as JSON of this shape, as [`json`](Self::json) gives it. A large body does not keep the other requests of
+    /// this thread waiting.
+    ///
+    /// # Errors
+    /// As [`json`](Self::json).
+    pub async fn into_json<T: DeserializeOwned + Send + 'static>(self) -> Result<T> {
+        self.read_with(|answer| answer.json()).await
+    }
+
+    /// What `read` makes of the answer. A large answer is read on a thread for blocking work.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn read_with<T: Send + 'static>(
+        self,
+        read: impl FnOnce(Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if self.body.len() <= LARGE {
+            return read(self);
+        }
+        let task = tokio::task::spawn_blocking(move || read(self));
+        task.await.unwrap_or_else(|panic| {
+            Err(Error::new(ErrorKind::Unexpected, "The proxy failed to read the IPAM's answer; see its log")
+                .because(panic))
         })
     }
 
@@ -74,7 +111,39 @@ const CHECK_URL: &str = "Check that the url in the proxy's settings leads to its
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
+    use serde_json::json;
+
+    use super::super::Rows;
     use super::*;
+
+    fn answer(body: &serde_json::Value) -> Answer {
+        Answer { status: 200, body: body.to_string().into() }
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_is_read_on_another_thread() {
+        let is_read_here = async |body: &serde_json::Value| {
+            let here = thread::current().id();
+            answer(body).read_with(move |_| Ok(thread::current().id() == here)).await.expect("it is read")
+        };
+        assert!(is_read_here(&json!([1, 2, 3])).await);
+        let large = json!(vec!["0123456789"; 10_000]);
+        assert!(!is_read_here(&large).await);
+        assert_eq!(answer(&large).into_json::<Vec<String>>().await.expect("texts").len(), 10_000);
+    }
+
+    #[test]
+    fn an_answer_with_too_many_rows_is_refused_and_no_value_is_shown() {
+        assert_eq!(answer(&json!(["a", "b"])).json::<Rows<String, 2>>().expect("two rows").0, ["a", "b"]);
+        let error = answer(&json!(["geheim", "b", "c"])).json::<Rows<String, 2>>().expect_err("three rows");
+        assert_eq!(error.kind(), ErrorKind::Unexpected);
+        let source = std::error::Error::source(&error).expect("a source").to_string();
+        assert!(source.starts_with("more than 2 rows") && !format!("{error} {source}").contains("geheim"), "{source}");
+        let other = answer(&json!([1])).json::<Rows<String, 2>>().expect_err("no text");
+        assert!(other.to_string().contains("could not be understood"), "{other}");
+    }
 
     #[test]
     fn every_status_says_what_is_wrong_with_whom_and_what_to_do() {

@@ -1,15 +1,14 @@
 //! The HTTP client of a provider: one pool of connections, within the limits of the settings.
 
 use std::fmt;
-use std::fs;
-use std::path::Path;
 
 use reqwest::header::{HeaderMap, HeaderName};
-use reqwest::{Certificate, Identity, Proxy, Url, redirect};
+use reqwest::{Proxy, Url, redirect};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Answer, HttpSettings, TELL_IF_IT_LASTS};
+use super::files::{authorities, identity, unusable};
+use super::{Answer, HttpSettings, TELL_IF_IT_LASTS, certificate};
 use crate::{Error, ErrorKind, Result};
 
 pub use reqwest::Method;
@@ -32,20 +31,31 @@ impl HttpClient {
     /// # Errors
     /// [`Rejected`](ErrorKind::Rejected) when a certificate file cannot be used.
     pub fn new(what: &'static str, settings: &HttpSettings) -> Result<Self> {
+        Self::build(what, settings, false)
+    }
+
+    /// As [`new`](Self::new), for an IPAM that needs the cookies that it sets. Where credentials come in a header, a cookie
+    /// does harm: Django checks a POST that has one for cross-site request forgery.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn with_cookies(what: &'static str, settings: &HttpSettings) -> Result<Self> {
+        Self::build(what, settings, true)
+    }
+
+    fn build(what: &'static str, settings: &HttpSettings, keeps_cookies: bool) -> Result<Self> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("foreman-ipam-proxy/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .connect_timeout(settings.connect)
             .read_timeout(settings.read)
-            .cookie_store(true)
+            .cookie_store(keeps_cookies)
             .no_proxy();
         if let Some(file) = &settings.ca_file {
-            let certificates = Certificate::from_pem_bundle(&read(file)?).map_err(|error| unusable(file, error))?;
-            builder = builder.tls_certs_merge(certificates);
+            builder = builder.tls_certs_merge(authorities(file).map_err(unusable)?);
         }
         if let Some((certificate, key)) = &settings.identity {
-            let identity = Identity::from_pkcs8_pem(&read(certificate)?, &read(key)?);
-            builder = builder.identity(identity.map_err(|error| unusable(certificate, error))?);
+            builder = builder.identity(identity(certificate, key)?);
         }
         if !settings.verify_tls {
             log::warn!("verify_tls is off: whoever answers for {what} is believed. Set ca_file instead");
@@ -151,6 +161,9 @@ impl Request<'_> {
 impl HttpClient {
     fn failed(&self, error: reqwest::Error) -> Error {
         let what = self.what;
+        if let Some(text) = certificate::refusal(what, &error) {
+            return Error::new(ErrorKind::Unreachable, text).because(error.without_url());
+        }
         // A time-out while the connection is made is both.
         let (kind, text) = if error.is_connect() {
             // Begins as the Ruby plugin's text does.
@@ -164,10 +177,46 @@ impl HttpClient {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>> {
-    fs::read(file).map_err(|error| unusable(file, error))
-}
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread;
 
-fn unusable(file: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Rejected, format!("{} cannot be used; name a PEM file", file.display())).because(error)
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::read_settings;
+
+    /// Sends two requests to a server that sets a cookie; was the cookie sent back with the second one?
+    async fn returns_the_cookie(new: fn(&'static str, &HttpSettings) -> Result<HttpClient>) -> bool {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("it listens"));
+        let server = thread::spawn(move || {
+            let mut has_cookie = false;
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().expect("a connection");
+                let lines = BufReader::new(&stream).lines().map(|line| line.expect("a line").to_lowercase());
+                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                has_cookie = head.contains(&"cookie: sessionid=0123".to_owned());
+                let answer =
+                    "HTTP/1.1 204 No Content\r\nSet-Cookie: sessionid=0123; Path=/\r\nConnection: close\r\n\r\n";
+                stream.write_all(answer.as_bytes()).expect("a connection");
+            }
+            has_cookie
+        });
+        let read = |section: &mut crate::settings::Section| HttpSettings::read(section, "https://ipam.example.com");
+        let settings = read_settings(json!({"url": url}), read).0.expect("settings");
+        let client = new("Some IPAM", &settings).expect("a client");
+        for _ in 0..2 {
+            client.request(Method::POST, &["api", ""]).send().await.expect("an answer");
+        }
+        server.join().expect("no panic")
+    }
+
+    #[tokio::test]
+    async fn cookies_are_returned_only_where_the_ipam_needs_them() {
+        assert!(!returns_the_cookie(HttpClient::new).await);
+        assert!(returns_the_cookie(HttpClient::with_cookies).await);
+    }
 }

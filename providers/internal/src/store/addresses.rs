@@ -85,12 +85,17 @@ impl Reading<'_> {
     /// Free addresses, lowest first: at most `at_most`, none of `held`.
     ///
     /// # Errors
-    /// [`NoSubnet`](StoreError::NoSubnet) and [`Container`](StoreError::Container).
+    /// [`NoSubnet`](StoreError::NoSubnet), [`Container`](StoreError::Container) and
+    /// [`AllExcluded`](StoreError::AllExcluded).
     pub fn free_addresses(&self, subnet: i64, at_most: usize, held: &AddressSet) -> Result<Vec<IpAddr>> {
         let free = extents::lowest(self.connection, subnet, at_most, held)?;
         if free.is_empty() {
-            // Full, gone or a container: only now is it worth asking.
-            self.subnet(subnet)?.as_leaf()?;
+            // Full, gone, a container or wholly excluded: only now is it worth asking.
+            let subnet = self.subnet(subnet)?;
+            subnet.as_leaf()?;
+            if self.is_wholly_excluded(&subnet)? {
+                return Err(StoreError::AllExcluded(subnet.prefix));
+            }
         }
         Ok(free.into_iter().map(Key::address).collect())
     }
@@ -121,7 +126,8 @@ impl Writing<'_> {
     /// Records the lowest free address as taken.
     ///
     /// # Errors
-    /// [`NoSubnet`](StoreError::NoSubnet), [`Container`](StoreError::Container) and [`Full`](StoreError::Full).
+    /// [`NoSubnet`](StoreError::NoSubnet), [`Container`](StoreError::Container),
+    /// [`AllExcluded`](StoreError::AllExcluded) and [`Full`](StoreError::Full).
     pub fn add_next_free(&self, subnet: i64, details: AddressDetails) -> Result<AddressRecord> {
         let subnet = self.subnet(subnet)?;
         let free = self.free_addresses(subnet.id, 1, &AddressSet::default())?;

@@ -106,6 +106,9 @@ pub enum StoreError {
         /// The subnet.
         subnet: Prefix,
     },
+    /// A leaf was asked for a free address, and could never offer one.
+    #[error("Every address of subnet {0} is excluded; include some again, or use another subnet")]
+    AllExcluded(Prefix),
     /// No address is free.
     #[error("Subnet {0} has no free address")]
     Full(Prefix),
@@ -205,6 +208,7 @@ impl StoreError {
             | Self::Container(_)
             | Self::Outside { .. }
             | Self::NotOfferable { .. }
+            | Self::AllExcluded(_)
             | Self::Full(_)
             | Self::Ambiguous { .. }
             | Self::Invalid(_)

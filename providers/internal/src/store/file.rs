@@ -166,9 +166,24 @@ fn publish<T>(path: &Path, fill: impl FnOnce(&mut Connection) -> Result<T>) -> R
 }
 
 /// A database that is not yet what it will be; removed when it is dropped.
-struct Draft(PathBuf);
+#[derive(Debug)]
+pub(super) struct Draft(PathBuf);
 
 impl Draft {
+    /// A draft that is a store already, without anything in it.
+    pub(super) fn empty_store(path: &Path) -> Result<Self> {
+        let draft = Self::create(path)?;
+        let connection = connect(&draft.0)?;
+        schema::create(&connection)?;
+        connection.close().map_err(|(_, error)| error)?;
+        Ok(draft)
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
     fn create(path: &Path) -> Result<Self> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);

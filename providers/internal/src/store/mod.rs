@@ -113,6 +113,17 @@ impl Store {
         write(&mut self.connection, work)
     }
 
+    /// What `work` comes to as [`write`](Self::write) would run it; nothing is changed.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    pub fn try_out<T>(&mut self, work: impl FnOnce(&Writing<'_>) -> Result<T>) -> Result<T> {
+        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
+        let outcome = work(&Writing::new(&transaction));
+        transaction.rollback()?;
+        outcome
+    }
+
     /// Writes the whole store as CSV; the columns are in the crate's documentation.
     ///
     /// # Errors

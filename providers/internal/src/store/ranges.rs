@@ -32,6 +32,21 @@ impl Reading<'_> {
         Ok(nearest.filter(|range| Key::from(range.last) >= from))
     }
 
+    /// Is every address excluded that the subnet could offer?
+    pub(super) fn is_wholly_excluded(&self, subnet: &SubnetRecord) -> Result<bool> {
+        let Span { first, last } = subnet.offerable();
+        // All below this one are excluded.
+        let mut next = Some(first);
+        for range in self.excluded_ranges(subnet.id)? {
+            let Some(lowest) = next.filter(|next| *next <= last) else { break };
+            if Key::from(range.first) > lowest {
+                return Ok(false);
+            }
+            next = Key::from(range.last).next().map(|above| above.max(lowest));
+        }
+        Ok(next.is_none_or(|next| next > last))
+    }
+
     pub(super) fn is_excluded(&self, subnet: i64, key: Key) -> Result<bool> {
         Ok(self.range_reaching(subnet, key, key)?.is_some())
     }

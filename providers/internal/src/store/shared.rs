@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::file::{Access, open};
+use super::file::{Access, Draft, is_there, open};
 use super::open_files::OpenFiles;
 use super::readers::Readers;
 use super::writer::Writer;
@@ -15,6 +15,8 @@ pub struct SharedStore {
     path: PathBuf,
     /// `None` after its files were removed or replaced, until it can be opened again.
     opened: Mutex<Option<Arc<Opened>>>,
+    /// Removed after the connections above are closed.
+    _stand_in: Option<Draft>,
 }
 
 /// The connections to a store, and the files that they have open.
@@ -41,8 +43,26 @@ impl SharedStore {
     /// Those of [`Store::open_or_create`].
     pub fn open_or_create(path: &Path) -> Result<Self> {
         drop(Store::open_or_create(path)?);
+        Self::of(path, None)
+    }
+
+    /// As [`open_or_create`](Self::open_or_create), but where there is no such file, an empty store beside it is used, and
+    /// is removed with this value.
+    ///
+    /// # Errors
+    /// Those of [`open_or_create`](Self::open_or_create).
+    pub fn open_or_stand_in(path: &Path) -> Result<Self> {
+        if is_there(path)? {
+            return Self::of(path, None);
+        }
+        let draft = Draft::empty_store(path)?;
+        let path = draft.path().to_owned();
+        Self::of(&path, Some(draft))
+    }
+
+    fn of(path: &Path, stand_in: Option<Draft>) -> Result<Self> {
         let opened = Mutex::new(Some(Arc::new(Opened::new(path)?)));
-        Ok(Self { path: path.to_owned(), opened })
+        Ok(Self { path: path.to_owned(), opened, _stand_in: stand_in })
     }
 
     /// Reads; all of `work` sees one state of the store, which has in it every write that was answered before.

@@ -9,8 +9,8 @@ use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::settings::{Section, Setting};
 use ipam_provider::{Provider, Surroundings};
 use ipam_provider_netbox::REGISTRATION;
-use ipam_simulators::Server;
 use ipam_simulators::netbox::{MAC_FIELD, Netbox, TOKEN, Token, Version};
+use ipam_simulators::{Ipam, Request, Response, Server};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
@@ -31,13 +31,25 @@ pub(crate) fn provider(url: &str, settings: Value) -> Arc<dyn Provider> {
     let plan = (REGISTRATION.read)(&mut section);
     let findings = section.finish();
     assert_eq!((findings.problems, findings.unknown), (vec![], vec![]));
-    plan(&Surroundings { state_directory: "/nowhere".into() }).expect("a provider")
+    plan(&Surroundings { state_directory: "/nowhere".into(), may_create: true }).expect("a provider")
 }
 
 impl Running {
     pub(crate) fn start(netbox: Netbox, settings: Value) -> Self {
         let netbox = Arc::new(netbox);
         let server = Server::start(netbox.clone());
+        let provider = provider(&server.url(), settings);
+        Self { netbox, server, provider }
+    }
+
+    /// A simulator behind a front end that answers some requests in its place.
+    pub(crate) fn behind(
+        netbox: Netbox,
+        settings: Value,
+        answer: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static,
+    ) -> Self {
+        let netbox = Arc::new(netbox);
+        let server = Server::start(Arc::new(FrontEnd { netbox: netbox.clone(), answer }));
         let provider = provider(&server.url(), settings);
         Self { netbox, server, provider }
     }
@@ -53,6 +65,25 @@ impl Running {
     /// A simulator with the suite's seed, and a provider with the settings of the Ruby plugin and a field for MACs.
     pub(crate) fn seeded(version: Version) -> Self {
         Self::start(Netbox::seeded(&Seed::standard(), version), with_mac())
+    }
+}
+
+struct FrontEnd<F> {
+    netbox: Arc<Netbox>,
+    answer: F,
+}
+
+impl<F: Fn(&Request) -> Option<Response> + Send + Sync + 'static> Ipam for FrontEnd<F> {
+    fn answer(&self, request: &Request) -> Response {
+        (self.answer)(request).unwrap_or_else(|| self.netbox.answer(request))
+    }
+
+    fn is_write(&self, request: &Request) -> bool {
+        self.netbox.is_write(request)
+    }
+
+    fn session_expired(&self) -> Response {
+        self.netbox.session_expired()
     }
 }
 

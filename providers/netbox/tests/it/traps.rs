@@ -8,6 +8,7 @@ use ipam_conformance::Seed;
 use ipam_provider::{
     AddressSet, Error, ErrorKind, FreeQuery, GroupName, Prefix, Provider, Released, Requester, Subnet,
 };
+use ipam_simulators::Response;
 use ipam_simulators::netbox::{MAC_FIELD, Netbox, Right, TOKEN, Token, TokenFault, Trouble, Version};
 use serde_json::{Value, json};
 
@@ -213,6 +214,27 @@ async fn the_next_page_is_asked_of_the_same_host() {
     assert_eq!(running.server.take_requests().len(), 4);
 }
 
+#[tokio::test]
+async fn a_next_page_that_never_ends_is_refused_after_few_requests() {
+    let endless = json!({"count": 40, "next": "http://elsewhere.invalid/", "previous": null, "results": [
+        {"id": 1, "name": "a", "description": ""}, {"id": 2, "name": "b", "description": ""}]});
+    let running = Running::behind(netbox(), with_mac(), move |_| Some(Response::json(200, &endless)));
+    let refused = running.provider.groups().await.expect_err("no end");
+    assert_eq!(refused.kind(), ErrorKind::Unexpected, "{refused}");
+    assert_eq!(asked(&running), 20, "as many pages as the count says");
+}
+
+#[tokio::test]
+async fn more_rows_than_were_asked_for_are_not_read() {
+    let row = |id: usize| json!({"id": id, "name": format!("vrf-{id}"), "description": ""});
+    let rows: Vec<Value> = (1..=300_000).map(row).collect();
+    let page = json!({"count": 300_000, "next": null, "previous": null, "results": rows});
+    let running = Running::behind(netbox(), with_mac(), move |_| Some(Response::json(200, &page)));
+    let refused = running.provider.groups().await.expect_err("no NetBox does so");
+    assert_eq!(refused.kind(), ErrorKind::Unexpected);
+    assert!(refused.to_string().contains("more rows than the proxy reads"), "{refused}");
+}
+
 /// How many requests were made since the last time.
 fn asked(running: &Running) -> usize {
     running.server.take_requests().len()
@@ -370,8 +392,8 @@ async fn a_hundred_thousand_held_addresses_in_a_row_cost_one_look_behind_them() 
     let held: AddressSet = from_10_16(100_000).collect();
     asked(&running);
     assert_eq!(free(&running, &found, 2, &held).await, ["10.17.134.161", "10.17.134.162"].map(ip));
-    // What is listed, whether there are ranges, those, the prefix, and one block of addresses.
-    assert_eq!(asked(&running), 5);
+    // What is listed, the prefix, its ranges, and one block of addresses.
+    assert_eq!(asked(&running), 4);
 }
 
 #[tokio::test]
@@ -416,12 +438,53 @@ async fn ranges_keep_addresses_back_as_the_version_does() {
 }
 
 #[tokio::test]
-async fn a_prefix_marked_as_utilized_is_full_where_netbox_says_so() {
-    for (version, is_full) in [(Version::V3_7, true), (Version::V4_6, false)] {
+async fn a_prefix_marked_as_utilized_is_said_to_be_so_where_netbox_gives_nothing_out() {
+    let nothing = AddressSet::default();
+    let query = FreeQuery { at_most: 3, held: &nothing };
+    for (version, gives_out) in [(Version::V3_7, false), (Version::V4_6, true)] {
         let (running, found) = one_subnet(Netbox::new(version), json!({})).await;
         running.netbox.mark_utilized(1);
-        assert_eq!(free(&running, &found, 3, &AddressSet::default()).await.is_empty(), is_full, "{version:?}");
+        let answer = running.provider.free_addresses(&found, query).await;
+        if gives_out {
+            assert_eq!(answer.expect("free addresses"), addresses(1..=3), "{version:?}");
+            continue;
+        }
+        let refused = answer.expect_err("a refusal");
+        assert_eq!(refused.kind(), ErrorKind::Rejected);
+        assert!(refused.to_string().contains("Subnet 10.1.2.0/24 is marked as utilized"), "{refused}");
+        running.netbox.record("10.1.2.7/24", None);
+        running.provider.free_addresses(&found, query).await.expect_err("still a refusal");
     }
+}
+
+#[tokio::test]
+async fn a_full_prefix_is_full_also_when_it_is_marked_as_utilized() {
+    for version in [Version::V2_8, Version::V3_7, Version::V4_6] {
+        let (running, found) = one_subnet(Netbox::new(version), json!({})).await;
+        running.netbox.mark_utilized(1);
+        for byte in 1..=254 {
+            running.netbox.record(&format!("10.1.2.{byte}/24"), None);
+        }
+        assert_eq!(free(&running, &found, 3, &AddressSet::default()).await, [] as [IpAddr; 0], "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_hides_the_ranges_does_not_make_their_addresses_free() {
+    let netbox = Netbox::new(Version::V3_7).with_pages_of_at_most(7);
+    netbox.add_range("10.1.2.100/24", "10.1.2.200/24", None, true);
+    netbox.add_prefix("10.1.2.0/24", None);
+    let running = Running::behind(netbox, json!({"token": TOKEN}), |request| {
+        let is_hidden = request.path.contains("/ip-ranges/");
+        is_hidden.then(|| Response::json(404, &json!({"detail": "Not Found"})))
+    });
+    let found = subnet(&running, "10.1.2.0/24", None).await;
+    let held: AddressSet = addresses(1..=99).into_iter().collect();
+    let answer = running.provider.free_addresses(&found, FreeQuery { at_most: 3, held: &held }).await;
+    let refused = answer.expect_err("the ranges are not known");
+    assert_eq!(refused.kind(), ErrorKind::Unexpected, "{refused}");
+    let some = free(&running, &found, 64, &AddressSet::default()).await;
+    assert_eq!(some, addresses(1..=7), "what is listed is free");
 }
 
 // Writes.
@@ -500,6 +563,7 @@ async fn an_address_of_a_populated_range_is_refused_with_what_to_look_at() {
     let (running, found) = one_subnet(filled, json!({})).await;
     let refused = running.provider.reserve(&found, ip("10.1.2.5"), &Requester::default()).await.expect_err("a refusal");
     assert_eq!(refused.kind(), ErrorKind::Rejected);
+    assert!(refused.to_string().contains("an IP range that is marked as populated"), "{refused}");
     assert!(!refused.to_string().contains("10.1.2.3-19"), "NetBox's own text is for the log: {refused}");
 }
 
@@ -588,6 +652,27 @@ async fn a_record_that_may_be_seen_and_not_deleted_is_not_called_gone() {
     assert_eq!(running.provider.release(&found, ip("10.1.2.2")).await.expect("a release"), Released::WasAbsent);
 }
 
+#[tokio::test]
+async fn an_add_that_constraints_leave_out_is_not_said_to_lack_the_right() {
+    for is_unique in [true, false] {
+        let netbox = netbox().with_token(Token::new("constrained").only_described("by hand"));
+        let netbox = if is_unique { netbox } else { netbox.without_uniqueness() };
+        let (running, found) = one_subnet(netbox, json!({"token": "constrained"})).await;
+        assert_eq!(faults(&running).await, [""; 0], "no probe can see constraints without a record");
+        let refused = running.provider.reserve(&found, ip("10.1.2.5"), &Requester::default()).await;
+        let refused = refused.expect_err("a refusal");
+        assert_eq!(refused.kind(), ErrorKind::Unauthenticated);
+        let text = refused.to_string();
+        assert!(text.contains("the constraints of ipam.add_ipaddress") && !text.contains("read-only"), "{text}");
+        assert_eq!(running.netbox.records_of("10.1.2.5"), [] as [Value; 0]);
+    }
+    let (running, found) =
+        one_subnet(netbox().with_token(Token::new("reader").read_only()), json!({"token": "reader"})).await;
+    let refused = running.provider.reserve(&found, ip("10.1.2.5"), &Requester::default()).await;
+    let text = refused.expect_err("a refusal").to_string();
+    assert!(text.contains("read-only") && !text.contains("constraints"), "{text}");
+}
+
 // Credentials, rights and trouble.
 
 async fn refusal(running: &Running, token: &str) -> Error {
@@ -602,6 +687,8 @@ async fn a_token_that_is_refused_is_told_from_one_without_the_right() {
         ("disabled", TokenFault::Disabled, "disabled"),
         ("inactive", TokenFault::InactiveUser, "not active"),
         ("elsewhere", TokenFault::SourceAddress, "the proxy's address"),
+        ("csrf", TokenFault::Other("CSRF Failed: CSRF token missing."), "adds a cookie"),
+        ("stripped", TokenFault::Other("Authentication credentials were not provided."), "removes the header"),
     ];
     let netbox = faults
         .iter()
@@ -620,6 +707,19 @@ async fn a_token_that_is_refused_is_told_from_one_without_the_right() {
     let refused = refusal(&running, "nothing").await;
     assert_eq!(refused.kind(), ErrorKind::Unauthenticated);
     assert!(refused.to_string().contains("ipam.view_vrf"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_unknown_reason_of_a_refusal_is_shown_by_a_probe_and_never_called_a_wrong_token() {
+    let reason = "Client IP address could not be determined for validation.";
+    let token = Token::new("some").with_fault(TokenFault::Other(reason));
+    let running = Running::start(netbox().with_token(token), json!({"token": "some"}));
+    let probes = running.provider.probe().await;
+    let refused = probes.into_iter().find_map(|probe| probe.outcome.err()).expect("a refusal");
+    assert_eq!(refused.kind(), ErrorKind::Unauthenticated);
+    let source = std::error::Error::source(&refused).expect("what NetBox said").to_string();
+    let text = refused.to_string();
+    assert!(source.contains(reason) && !text.contains(reason) && !text.contains("not valid"), "{text}: {source}");
 }
 
 /// What probes find wrong.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipam_conformance::{Fault, Role};
-use ipam_provider::{ErrorKind, Provider, Requester};
-use ipam_simulators::phpipam::{CODE, CODE_APP, Lock, PASSWORD, READ_ONLY_APP, Scheme, USER};
+use ipam_provider::{ErrorKind, Guard, Limits, Provider, Requester};
+use ipam_simulators::phpipam::{CODE, CODE_APP, Lock, PASSWORD, READ_ONLY_APP, Scheme, USER, Version};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -54,6 +54,26 @@ async fn an_expired_token_is_renewed_within_the_call() {
     let address = fixture.seeded(Role::Empty).free(1)[0];
     fixture.provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
     assert_eq!(logins(&fixture.requests()), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_calls_under_way_meet_an_expired_token() {
+    const CALLERS: usize = 64;
+    let fixture = Fixture::new();
+    fixture.provider.groups().await.expect("groups");
+    fixture.requests();
+    fixture.ipam.expire(USER);
+    let limits = Limits { attempt: Duration::from_secs(10), read_attempts: 1 };
+    let guard = Arc::new(Guard::new(fixture.provider.clone(), limits));
+    let ask = |guard: Arc<Guard>| async move { guard.groups().await };
+    for outcome in (0..CALLERS).map(|_| ask(guard.clone())).collect::<JoinSet<_>>().join_all().await {
+        outcome.expect("groups");
+    }
+    let requests = fixture.requests();
+    assert_eq!(logins(&requests), 1);
+    // Those that waited for their turn take the new token.
+    let refused = requests.len() - CALLERS - 1;
+    assert!(refused <= guard.max_parallel().expect("a limit"), "{refused} were refused");
 }
 
 #[tokio::test]
@@ -179,6 +199,39 @@ async fn a_login_to_an_app_with_a_code_ends_in_an_error_and_no_loop() {
 }
 
 #[tokio::test]
+async fn an_app_with_a_code_that_takes_no_login_says_so() {
+    let settings = json!({"user": USER, "password": PASSWORD, "app_id": CODE_APP});
+    let fixture = Fixture::start(Version::V1_7, &crate::subject::seed(), settings);
+    fixture.ipam.set_scheme(Scheme::Https);
+    for _ in 0..20 {
+        let error = fixture.provider.groups().await.expect_err("a refusal");
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+        assert!(error.to_string().contains("API app static takes no user and password. Set app_code"), "{error}");
+    }
+    assert_eq!(fixture.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_url_with_the_path_of_the_api_is_said_to_have_it() {
+    let fixture = Fixture::new();
+    for (path, settings) in [
+        ("/api", json!({"user": USER, "password": PASSWORD})),
+        ("/api/", json!({"app_id": CODE_APP, "app_code": CODE})),
+        // With the app.
+        ("/api/foreman", json!({"user": USER, "password": PASSWORD})),
+    ] {
+        let provider = crate::subject::provider(&format!("{}{path}", fixture.server.url()), settings);
+        let probes = provider.probe().await;
+        assert_eq!(probes.len(), 1, "{probes:?}");
+        let error = probes[0].outcome.as_ref().expect_err("a refusal");
+        assert_eq!(
+            error.to_string(),
+            "The url in the proxy's settings has /api in it. Write the address of phpIPAM itself, without /api"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_app_that_needs_https_says_so() {
     let fixture = Fixture::with(json!({"app_id": CODE_APP, "app_code": CODE}));
     let error = fixture.provider.groups().await.expect_err("a refusal");
@@ -218,11 +271,44 @@ async fn probes_name_the_permission_that_is_missing() {
 
     fixture.ipam.set_permission(READ_ONLY_APP, 2);
     assert!(fixture.provider.probe().await.iter().all(|probe| probe.outcome.is_ok()));
+}
 
-    fixture.ipam.set_permission(READ_ONLY_APP, 0);
-    let probes = fixture.provider.probe().await;
-    let error = probes[0].outcome.as_ref().expect_err("the app is disabled");
-    assert!(error.to_string().contains("disabled"), "{error}");
+#[tokio::test]
+async fn probes_say_of_a_disabled_app_that_it_is_disabled_and_that_phpipam_answers() {
+    for (version, is_ok) in [(Version::V1_8, &[true, false][..]), (Version::V1_7, &[true, true, true, false][..])] {
+        let settings = json!({"user": USER, "password": PASSWORD, "app_id": READ_ONLY_APP});
+        let fixture = Fixture::start(version, &crate::subject::seed(), settings);
+        fixture.ipam.set_permission(READ_ONLY_APP, 0);
+        let probes = fixture.provider.probe().await;
+        assert_eq!(probes.iter().map(|probe| probe.outcome.is_ok()).collect::<Vec<_>>(), is_ok, "{probes:?}");
+        let error = probes.last().and_then(|probe| probe.outcome.as_ref().err()).expect("the app is disabled");
+        assert!(error.to_string().contains("is disabled"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn probes_say_that_phpipam_answers_when_it_refuses_the_proxy() {
+    let blocked = Fixture::new();
+    let others = crate::subject::provider(&blocked.server.url(), json!({"user": USER, "password": "wrong"}));
+    for _ in 0..11 {
+        others.groups().await.expect_err("a refusal");
+        wait(Duration::from_secs(61)).await;
+    }
+    let api_off = Fixture::new();
+    api_off.ipam.set_api_enabled(false);
+    let without_tls = Fixture::with(json!({"app_id": CODE_APP, "app_code": CODE}));
+    let unknown_app = Fixture::with(json!({"user": USER, "password": PASSWORD, "app_id": "nobody"}));
+    for fixture in [blocked, api_off, without_tls, unknown_app] {
+        // The second time, no login is tried after a refused one.
+        for _ in 0..2 {
+            let probes = fixture.provider.probe().await;
+            assert_eq!(
+                probes.iter().map(|probe| probe.outcome.is_ok()).collect::<Vec<_>>(),
+                [true, false],
+                "{probes:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ impl Fixture {
         Self::start(Version::V1_8, &seed(), settings)
     }
 
-    fn start(version: Version, seed: &Seed, settings: Value) -> Self {
+    pub(crate) fn start(version: Version, seed: &Seed, settings: Value) -> Self {
         let ipam = simulator::Phpipam::seeded(version, seed);
         let server = Server::start(ipam.clone());
         let provider = Arc::new(provider(&server.url(), settings));

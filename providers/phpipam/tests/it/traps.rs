@@ -1,5 +1,8 @@
 //! Sections, subnets and addresses where phpIPAM is not what one would expect.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use ipam_conformance::Role;
 use ipam_provider::testing::read_settings;
 use ipam_provider::{ErrorKind, GroupName, Prefix, Provider, Released, Requester, Subnet, Surroundings};
@@ -88,11 +91,19 @@ async fn a_path_ends_in_a_slash_before_its_query() {
 }
 
 #[tokio::test]
-async fn a_get_has_no_content_type_and_no_language() {
+async fn every_request_has_a_type_and_no_language() {
     let fixture = Fixture::new();
-    fixture.provider.groups().await.expect("groups");
-    for request in fixture.server.take_requests() {
-        assert_eq!((request.header("content-type"), request.header("accept-language")), (None, None));
+    fixture.provider.probe().await;
+    let subnet = fixture.subnet(Role::Empty).await;
+    let address = fixture.seeded(Role::Empty).free(1)[0];
+    fixture.provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
+    fixture.provider.release(&subnet, address).await.expect("a release");
+    let requests = fixture.server.take_requests();
+    let methods: BTreeSet<_> = requests.iter().map(|request| request.method.as_str()).collect();
+    assert_eq!(methods, BTreeSet::from(["DELETE", "GET", "OPTIONS", "POST"]));
+    for request in requests {
+        let headers = (request.header("content-type"), request.header("accept-language"));
+        assert_eq!(headers, (Some("application/json"), None), "{} {}", request.method, request.path);
     }
 }
 
@@ -102,7 +113,12 @@ async fn a_subnet_that_is_marked_as_full_offers_nothing() {
     let seeded = fixture.seeded(Role::Plain);
     fixture.ipam.mark_full(seeded, true);
     let subnet = fixture.subnet(Role::Plain).await;
-    assert!(fixture.free(&subnet, 5, &[]).await.expect("an answer").is_empty());
+    let error = fixture.free(&subnet, 5, &[]).await.expect_err("a refusal");
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert_eq!(
+        error.to_string(),
+        "Subnet 192.0.2.0/28 (group Production) is marked as full in phpIPAM. Remove the mark there, or use another subnet"
+    );
     // The mark is looked at each time, and is no reason to refuse an address.
     fixture.provider.reserve(&subnet, seeded.free(1)[0], &Requester::default()).await.expect("a reservation");
     fixture.ipam.mark_full(seeded, false);
@@ -117,7 +133,7 @@ async fn a_mark_that_is_set_after_the_look_up_is_seen_by_the_next_one() {
     fixture.ipam.mark_full(seeded, true);
     assert_eq!(fixture.free(&before, 5, &[]).await.expect("an answer"), seeded.free(5));
     let after = fixture.subnet(Role::Plain).await;
-    assert_eq!(fixture.free(&after, 5, &[]).await.expect("an answer"), seeded.free(0));
+    assert_eq!(fixture.free(&after, 5, &[]).await.map_err(|error| error.kind()), Err(ErrorKind::Rejected));
     // For everybody else it is the same record.
     assert_eq!(before.id.as_str(), after.id.as_str());
 }
@@ -243,22 +259,100 @@ async fn a_subnet_that_is_too_large_to_list_is_walked_through() {
     assert_eq!(fixture.free(&subnet, 1, &held).await.expect("addresses"), [ip("198.18.0.6")]);
 }
 
-#[tokio::test]
-async fn a_walk_ends_after_a_bounded_number_of_steps_and_says_why() {
-    let fixture = Fixture::new();
-    let id = fixture.ipam.add_subnet("Unused", ip("198.18.4.0"), 22, 0, None);
-    let subnet = fixture.provider.find_subnets(prefix("198.18.4.0/22"), None).await.expect("subnets").remove(0);
-    for number in 2..=400u32 {
-        fixture.ipam.take_in(id, (0xC612_0400u32 + number).to_be_bytes().into());
+/// Every address of the /16 from 198.19.0.0 that is in one of these ranges of host numbers is taken.
+async fn crowded(fixture: &Fixture, taken: &[std::ops::Range<u32>]) -> Subnet {
+    let id = fixture.ipam.add_subnet("Unused", ip("198.19.0.0"), 16, 0, None);
+    for number in taken.iter().cloned().flatten() {
+        fixture.ipam.take_in(id, host(number));
     }
-    fixture.ipam.set_rows_at_most(10);
+    let subnet = fixture.provider.find_subnets(prefix("198.19.0.0/16"), None).await.expect("subnets").remove(0);
     fixture.requests();
-    let error = fixture.free(&subnet, 1, &["198.18.4.1"]).await.expect_err("a refusal");
+    subnet
+}
+
+fn host(number: u32) -> IpAddr {
+    (0xC613_0000 + number).to_be_bytes().into()
+}
+
+#[tokio::test]
+async fn a_walk_finds_what_is_free_beyond_thousands_of_used_addresses_and_goes_on_there() {
+    let fixture = Fixture::new();
+    // Number 7 is free, and held; all above 60,000 are free.
+    let subnet = crowded(&fixture, &[1..7, 8..60_001]).await;
+    let seven = host(7).to_string();
+    let found = fixture.free(&subnet, 64, &[&seven]).await.expect("addresses");
+    assert!(found.len() > 10 && found.iter().all(|address| *address > host(60_000)), "{found:?}");
+    assert!(found.is_sorted_by(|a, b| a < b), "{found:?}");
+    assert!(fixture.requests().len() <= 258);
+    // They are held now, and the next ones cost no walk through the used ones.
+    let held: Vec<String> = found.iter().map(ToString::to_string).chain([seven]).collect();
+    let held: Vec<&str> = held.iter().map(String::as_str).collect();
+    let further = fixture.free(&subnet, 10, &held).await.expect("addresses");
+    assert!(further.len() == 10 && further.iter().all(|address| !found.contains(address)), "{further:?}");
+    assert!(fixture.requests().len() <= 12);
+    // The lowest one comes first again when nobody holds it.
+    assert_eq!(fixture.free(&subnet, 1, &[]).await.expect("addresses"), [host(7)]);
+}
+
+#[tokio::test]
+async fn a_walk_finds_the_free_end_of_a_subnet_however_short_it_is() {
+    let fixture = Fixture::new();
+    let subnet = crowded(&fixture, &[1..7, 8..65_534]).await;
+    let found = fixture.free(&subnet, 64, &[&host(7).to_string()]).await.expect("addresses");
+    assert_eq!(found, [host(65_534)]);
+}
+
+#[tokio::test]
+async fn a_walk_that_finds_nothing_says_why_and_the_next_one_goes_on() {
+    let fixture = Fixture::new();
+    // Two holes, the lower one held; the other is where no longer step ends.
+    let subnet = crowded(&fixture, &[1..7, 8..200, 201..65_535]).await;
+    let seven = host(7).to_string();
+    let error = fixture.free(&subnet, 1, &[&seven]).await.expect_err("a refusal");
     assert_eq!(error.kind(), ErrorKind::Rejected);
     assert!(error.to_string().contains("memory_limit"), "{error}");
     assert!(fixture.requests().len() <= 258);
+    let mut answer = Err(error);
+    for _ in 0..3 {
+        if answer.is_err() {
+            answer = fixture.free(&subnet, 1, &[&seven]).await;
+        }
+    }
+    assert_eq!(answer.expect("addresses"), [host(200)]);
     // With something found it is answered.
-    assert_eq!(fixture.free(&subnet, 64, &[]).await.expect("addresses"), [ip("198.18.4.1")]);
+    assert_eq!(fixture.free(&subnet, 1, &[]).await.expect("addresses"), [host(7)]);
+}
+
+#[tokio::test]
+async fn a_subnet_that_is_too_large_to_list_may_be_full_or_marked_as_full() {
+    let fixture = Fixture::new();
+    let (seeded, subnet) = (fixture.seeded(Role::Full), fixture.subnet(Role::Full).await);
+    fixture.ipam.set_rows_at_most(2);
+    assert!(fixture.free(&subnet, 5, &[]).await.expect("an answer").is_empty());
+    fixture.ipam.mark_full(seeded, true);
+    let error = fixture.free(&subnet, 5, &[]).await.expect_err("a refusal");
+    assert!(error.to_string().contains("is marked as full in phpIPAM"), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_of_megabytes_is_read() {
+    let fixture = Fixture::new();
+    let subnet = crowded(&fixture, &[1..7, 8..6_000]).await;
+    assert_eq!(fixture.free(&subnet, 2, &[]).await.expect("addresses"), [host(7), host(6_000)]);
+    assert_eq!(fixture.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_subnet_that_was_walked_through_to_its_end_is_full() {
+    let fixture = Fixture::new();
+    let (seeded, subnet) = (fixture.seeded(Role::Wide), fixture.subnet(Role::Wide).await);
+    for address in seeded.free(20).into_iter().skip(1) {
+        fixture.ipam.take(seeded, address);
+    }
+    fixture.ipam.set_rows_at_most(10);
+    let held: Vec<String> = seeded.free(254).iter().map(ToString::to_string).collect();
+    let held: Vec<&str> = held.iter().map(String::as_str).collect();
+    assert!(fixture.free(&subnet, 5, &held).await.expect("an answer").is_empty());
 }
 
 #[tokio::test]
@@ -340,6 +434,6 @@ fn the_registration_reads_settings_and_builds_without_a_network() {
     let settings = json!({"url": "https://192.0.2.1", "user": "ipam_user", "password": "ipam_password"});
     let (plan, findings) = read_settings(settings, REGISTRATION.read);
     assert!(findings.is_empty(), "{findings:?}");
-    let provider = plan(&Surroundings { state_directory: "/nowhere".into() }).expect("a provider");
+    let provider = plan(&Surroundings { state_directory: "/nowhere".into(), may_create: true }).expect("a provider");
     assert_eq!((REGISTRATION.name, provider.name()), ("phpipam", "phpipam"));
 }

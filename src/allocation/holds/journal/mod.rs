@@ -11,12 +11,15 @@
 mod fresh;
 mod line;
 mod replay;
+#[cfg(test)]
+mod tests;
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use ipam_provider::state_files;
 
@@ -28,6 +31,10 @@ pub(super) use replay::{Replayed, read_back};
 use crate::allocation::Timestamp;
 
 const FILE: &str = "holds.journal";
+
+/// How much longer than promised a hold lives in the journal. While what is written covers the promise, a renewal is not
+/// written again; after a restart a hold may live this much too long, never too short.
+pub(super) const SLACK_OF_LIFE: Duration = Duration::from_secs(60);
 
 /// Lines beyond twice the live ones before the file is written again.
 const SLACK: usize = 10_000;
@@ -141,8 +148,15 @@ impl Journal {
         }
     }
 
+    /// From now on the disk is full, until the file is written again.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&self) {
+        let full = File::options().write(true).open("/dev/full").expect("a device without room");
+        self.open.write().unwrap_or_else(PoisonError::into_inner).file = Some(full);
+    }
+
     /// Is there something that the file lacks?
-    pub(super) fn has_gaps(&self) -> bool {
+    fn has_gaps(&self) -> bool {
         self.has_gaps.load(Ordering::Relaxed)
     }
 

@@ -9,8 +9,8 @@ use std::path::Path;
 use ipam_provider::state_files;
 
 use super::super::hold::{Hold, Space};
-use super::FILE;
 use super::line::{Line, decode};
+use super::{FILE, SLACK_OF_LIFE};
 use crate::allocation::{HOLD_LIFE_AT_MOST, Timestamp};
 
 /// Bytes that are read at a time.
@@ -21,6 +21,10 @@ const BUFFER: usize = 65_536;
 pub(in crate::allocation::holds) struct Replayed {
     /// The last time that it knows; zero for a journal that is new.
     pub(in crate::allocation::holds) now: Timestamp,
+    /// The time of a line that is too far from `now`: one of the two is damaged.
+    contrary: Option<Timestamp>,
+    /// More than one line shows the time.
+    is_certain: bool,
     spaces: BTreeMap<Space, BTreeMap<IpAddr, Hold>>,
 }
 
@@ -37,13 +41,10 @@ impl Replayed {
         self.spaces.into_values().flatten().filter(move |(_, hold)| hold.is_live(now))
     }
 
-    /// Takes what a line says; `false` when its time cannot be true, because lines are never that far apart.
+    /// Takes what a line says; `false` when its time cannot be true. What it says of the address counts all the same: a hold
+    /// that is lost is an address promised twice.
     fn take(&mut self, line: Line) -> bool {
         let (Line::Time(at) | Line::Ended(.., at) | Line::Held(.., at)) = line;
-        if self.now != Timestamp::default() && at > self.now + HOLD_LIFE_AT_MOST {
-            return false;
-        }
-        self.now = self.now.max(at);
         match line {
             Line::Time(_) => {}
             Line::Ended(space, address, _) => {
@@ -51,13 +52,36 @@ impl Replayed {
                     holds.remove(&address);
                 }
             }
-            Line::Held(address, mut hold, _) => {
-                // Whatever a damaged line says, no hold lives longer.
-                hold.until = hold.until.min(at + HOLD_LIFE_AT_MOST);
+            Line::Held(address, hold, _) => {
                 self.spaces.entry(hold.scope.space.clone()).or_default().insert(address, hold);
             }
         }
+        self.take_time(at)
+    }
+
+    /// The time of the last line counts, unless it is further from the others than lines ever are.
+    fn take_time(&mut self, at: Timestamp) -> bool {
+        let is_near = |time: Timestamp| at.since(time).max(time.since(at)) <= HOLD_LIFE_AT_MOST;
+        if self.now == Timestamp::default() {
+            self.now = at;
+        } else if is_near(self.now) || !self.is_certain && self.contrary.is_some_and(is_near) {
+            (self.now, self.is_certain) = (at, true);
+        } else if !self.is_certain {
+            // The next line decides. Until then the earlier time counts, so that no hold ends too soon.
+            (self.now, self.contrary) = (self.now.min(at), Some(self.now.max(at)));
+            return false;
+        } else {
+            return false;
+        }
         true
+    }
+
+    /// Whatever a damaged line says, no hold lives longer than the longest promise.
+    fn cut_lives(&mut self) {
+        let at_most = self.now + HOLD_LIFE_AT_MOST + SLACK_OF_LIFE;
+        for hold in self.spaces.values_mut().flat_map(BTreeMap::values_mut) {
+            hold.until = hold.until.min(at_most);
+        }
     }
 }
 
@@ -88,8 +112,10 @@ fn read_lines(file: File, path: &Path) -> io::Result<Replayed> {
         match is_taken {
             Some(true) => {}
             None if is_torn => log::info!("{}: the last line is torn and dropped", path.display()),
-            Some(false) | None => log::warn!("{}: line {number} is no hold and passed over", path.display()),
+            None => log::warn!("{}: line {number} is no hold and passed over", path.display()),
+            Some(false) => log::warn!("{}: the time in line {number} cannot be right", path.display()),
         }
     }
+    replayed.cut_lives();
     Ok(replayed)
 }

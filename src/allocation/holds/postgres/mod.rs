@@ -29,6 +29,8 @@ mod rows;
 mod schema;
 mod session;
 mod statements;
+#[cfg(test)]
+mod tests;
 
 pub use check::Finding;
 pub use error::DatabaseError;

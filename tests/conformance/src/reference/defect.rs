@@ -120,6 +120,8 @@ defects! {
     KnowsOneKind,
     /// A failed read is an empty answer.
     SwallowsFailures,
+    /// Where there is no API, nothing is recorded.
+    TakesNoApiForAbsent,
     /// A failed write is a success.
     ClaimsWrites,
     /// A failed write is tried again.
@@ -188,6 +190,9 @@ impl Defective {
         self.is_broken.fetch_or(breaks, Ordering::Relaxed);
         match self.defect {
             Defect::KnowsOneKind => Err(Error::new(ErrorKind::Rejected, error.to_string())),
+            Defect::TakesNoApiForAbsent if error.kind() == ErrorKind::Unexpected => {
+                Err(Error::new(ErrorKind::NotFound, error.to_string()))
+            }
             Defect::ShowsRawAnswers => Err(Error::new(error.kind(), format!("{error}: {RAW_BODY}"))),
             _ => Err(error),
         }

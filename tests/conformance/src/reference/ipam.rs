@@ -123,6 +123,7 @@ impl ReferenceIpam {
                 work(&mut self.state())?;
                 Err(Error::new(ErrorKind::Unexpected, "The IPAM gave an answer of an unknown form"))
             }
+            Some(Fault::NoApi) => Err(Error::new(ErrorKind::Unexpected, "There is no API at the IPAM's address")),
             Some(Fault::UnauthenticatedOnce) => {
                 Err(Error::new(ErrorKind::Unauthenticated, "The IPAM refuses the credentials"))
             }

@@ -8,7 +8,7 @@ use super::{Shared, oauth};
 use crate::{Request, Response};
 
 /// How many records a page of a list has, unless it is asked for otherwise: Foreman's setting `entries_per_page`.
-const PER_PAGE: usize = 20;
+const PER_PAGE: i64 = 20;
 
 pub(super) fn answer(request: &Request, shared: &Shared) -> Response {
     match try_answer(request, shared) {
@@ -19,8 +19,10 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> Response {
 fn try_answer(request: &Request, shared: &Shared) -> Result<Response, Response> {
     let segments = request.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let Some(rest) = segments.strip_prefix(&["api", "v2", "smart_proxies"]) else {
-        return Err(Response::html(404, "<html><body>Page not found</body></html>"));
+    let no_page = || Response::html(404, "<html><body>Page not found</body></html>");
+    let Some([resource @ ("smart_proxies" | "subnets" | "hosts"), rest @ ..]) = segments.strip_prefix(&["api", "v2"])
+    else {
+        return Err(no_page());
     };
     let is_json = request.header("content-type").is_some_and(|kind| kind.split(';').next() == Some("application/json"));
     if ["POST", "PUT"].contains(&request.method.as_str()) && !is_json {
@@ -35,32 +37,48 @@ fn try_answer(request: &Request, shared: &Shared) -> Result<Response, Response> 
         let body = json!({"message": "Access denied", "details": details, "missing_permissions": [permission]});
         Err(error(403, body))
     };
-    match (request.method.as_str(), rest) {
-        ("GET", []) => {
+    match (*resource, request.method.as_str(), rest) {
+        ("subnets", "GET", []) => {
+            allow("view_subnets")?;
+            let state = shared.state();
+            let subnets = state.subnets.iter().zip(1..);
+            page(request, subnets.map(|(subnet, id)| subnet.to_json(id, &state)).collect())
+        }
+        ("hosts", "GET", []) => {
+            allow("view_hosts")?;
+            let is_thin = request.parameter("thin").as_deref() == Some("1");
+            let state = shared.state();
+            page(request, state.hosts.iter().zip(1..).map(|(host, id)| host.to_json(id, is_thin)).collect())
+        }
+        ("hosts", "GET", [id, "interfaces"]) => {
+            allow("view_hosts")?;
+            interfaces(request, id, &shared.state())
+        }
+        ("smart_proxies", "GET", []) => {
             allow("view_smart_proxies")?;
             list(request, &shared.state())
         }
-        ("GET", [id]) => {
+        ("smart_proxies", "GET", [id]) => {
             allow("view_smart_proxies")?;
             Ok(Response::json(200, &find(&shared.state(), id)?.to_json()))
         }
-        ("POST", []) => {
+        ("smart_proxies", "POST", []) => {
             allow("create_smart_proxies")?;
             create(request, shared)
         }
-        ("PUT", [id]) => {
+        ("smart_proxies", "PUT", [id]) => {
             allow("edit_smart_proxies")?;
             update(request, id, shared)
         }
-        ("PUT", [id, "refresh"]) => {
+        ("smart_proxies", "PUT", [id, "refresh"]) => {
             allow("edit_smart_proxies")?;
             refresh(id, shared)
         }
-        ("DELETE", [id]) => {
+        ("smart_proxies", "DELETE", [id]) => {
             allow("destroy_smart_proxies")?;
             destroy(id, &mut shared.state())
         }
-        _ => Err(Response::html(404, "<html><body>Page not found</body></html>")),
+        _ => Err(no_page()),
     }
 }
 
@@ -98,15 +116,35 @@ fn list(request: &Request, state: &State) -> Result<Response, Response> {
     };
     let mut found: Vec<&Record> = state.records.iter().filter(is_found).collect();
     found.sort_by(|one, other| one.name.cmp(&other.name));
-    let per_page = request.parameter("per_page").and_then(|number| number.parse().ok()).unwrap_or(PER_PAGE);
-    let results: Vec<Value> = found.iter().take(per_page).map(|record| record.to_json()).collect();
+    page(request, found.iter().map(|record| record.to_json()).collect())
+}
+
+/// The page of a list that is asked for, in the layout of all lists (`app/views/api/v2/layouts/index_layout`).
+fn page(request: &Request, found: Vec<Value>) -> Result<Response, Response> {
+    let subtotal = found.len();
+    let number = |name: &str| request.parameter(name).map(|text| text.parse::<i64>().unwrap_or(-1));
+    let is_whole = request.parameter("per_page").as_deref() == Some("all");
+    let per_page = if is_whole { Some(i64::MAX) } else { number("per_page") };
+    let per_page = usize::try_from(per_page.unwrap_or(PER_PAGE)).map_err(|_| Response::empty(500))?;
+    let page = usize::try_from(number("page").unwrap_or(1)).unwrap_or(1).max(1);
+    let results: Vec<Value> = found.into_iter().skip((page - 1).saturating_mul(per_page)).take(per_page).collect();
     Ok(Response::json(
         200,
         &json!({
-            "total": state.records.len(), "subtotal": found.len(), "page": 1, "per_page": per_page, "search": search,
-            "sort": {"by": null, "order": null}, "results": results,
+            "total": subtotal, "subtotal": subtotal, "selectable": subtotal, "page": page, "per_page": per_page,
+            "search": request.parameter("search"), "sort": {"by": null, "order": null}, "results": results,
         }),
     ))
+}
+
+/// The interfaces of a host, by its id or name.
+fn interfaces(request: &Request, id: &str, state: &State) -> Result<Response, Response> {
+    let host = state.hosts.iter().zip(1..).find(|(host, number)| host.name == id || id == number.to_string());
+    let Some((host, number)) = host.filter(|(host, _)| !state.deleted.contains(&host.name)) else {
+        return Err(error(404, json!({"message": format!("Resource host not found by id '{id}'")})));
+    };
+    let rows = host.interfaces.iter().enumerate();
+    page(request, rows.map(|(row, interface)| interface.to_json(number * 100 + row as u64, row == 0)).collect())
 }
 
 /// One condition of a search.
@@ -178,11 +216,8 @@ fn save(mut record: Record, shared: &Shared) -> Result<Response, Response> {
 }
 
 fn destroy(id: &str, state: &mut State) -> Result<Response, Response> {
+    // Only use for DHCP, TFTP and the like would be in the way, not External IPAM.
     let record = find(state, id)?.clone();
-    if state.used.contains(&record.id) {
-        let message = format!("{} is used by 192.0.2.0/24 (192.0.2.0/24)", record.name);
-        return Err(unprocessable(Some(record.id), "base", &message, std::slice::from_ref(&message)));
-    }
     state.records.retain(|known| known.id != record.id);
     Ok(Response::json(200, &record.to_short_json()))
 }

@@ -1,12 +1,13 @@
-//! Foreman itself, as far as Smart Proxies register in it: `/api/v2/smart_proxies`, over TLS.
+//! Foreman itself, as far as Smart Proxies register in it and its subnets and hosts are read: `/api/v2`, over TLS.
 //!
-//! Written from Foreman's sources, 2.1 to 3.13 (`app/controllers/api/v2/smart_proxies_controller.rb`,
+//! Written from what a running Foreman 3.12 answered, and from Foreman's sources, 2.1 to 3.13 (`app/controllers/api/v2/smart_proxies_controller.rb`,
 //! `app/models/smart_proxy.rb`, `app/services/sso`, `app/views/api/v2`). As the real one it calls the proxy back before it
 //! answers, with its client certificate, and verifies the proxy's certificate and the name in it; every name leads to the
 //! loopback interface. OAuth it takes more strictly than the real one, which minds neither time nor nonce.
 
 mod api;
 mod callback;
+mod inventory;
 mod oauth;
 mod state;
 
@@ -25,6 +26,7 @@ use openssl::x509::X509;
 use crate::server::{encode, parse};
 use crate::{Request, Response};
 
+pub use inventory::{Host, Interface, Subnet};
 pub use state::{Record, User};
 
 use callback::Caller;
@@ -34,8 +36,14 @@ use state::State;
 const AT_MOST: Duration = Duration::from_secs(60);
 
 /// The permissions that the API asks for.
-pub const PERMISSIONS: [&str; 4] =
-    ["view_smart_proxies", "create_smart_proxies", "edit_smart_proxies", "destroy_smart_proxies"];
+pub const PERMISSIONS: [&str; 6] = [
+    "view_smart_proxies",
+    "create_smart_proxies",
+    "edit_smart_proxies",
+    "destroy_smart_proxies",
+    "view_subnets",
+    "view_hosts",
+];
 
 /// The key of the consumer that is in the settings.
 pub const CONSUMER_KEY: &str = "consumer key & more";
@@ -141,9 +149,25 @@ impl Foreman {
         self.shared.state().hidden.insert(id);
     }
 
-    /// Makes a subnet use a Smart Proxy.
-    pub fn use_in_subnet(&self, id: u64) {
-        self.shared.state().used.insert(id);
+    /// Adds a subnet; returns its id.
+    pub fn add_subnet(&self, subnet: Subnet) -> u64 {
+        let mut state = self.shared.state();
+        state.subnets.push(subnet);
+        state.subnets.len() as u64
+    }
+
+    /// Adds a host, or replaces the one of this name.
+    pub fn set_host(&self, host: Host) {
+        let mut state = self.shared.state();
+        match state.hosts.iter_mut().find(|known| known.name == host.name) {
+            Some(known) => *known = host,
+            None => state.hosts.push(host),
+        }
+    }
+
+    /// A host that is deleted while the list is read: the list has it, and then it is gone.
+    pub fn delete_host_after_list(&self, name: &str) {
+        self.shared.state().deleted.insert(name.to_owned());
     }
 
     /// From now on every request is answered with this, or as usual.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::PERMISSIONS;
+use super::inventory::{Host, Subnet};
 use crate::{Request, Response};
 
 /// A user.
@@ -40,7 +41,11 @@ pub(super) struct State {
     pub(super) nonces: BTreeSet<(String, String)>,
     pub(super) records: Vec<Record>,
     pub(super) hidden: BTreeSet<u64>,
-    pub(super) used: BTreeSet<u64>,
+    /// Their ids count from 1.
+    pub(super) subnets: Vec<Subnet>,
+    pub(super) hosts: Vec<Host>,
+    /// Names of hosts that the list still has, and nothing else.
+    pub(super) deleted: BTreeSet<String>,
     pub(super) requests: Vec<Request>,
     pub(super) fixed: Option<Response>,
     next_id: u64,
@@ -58,7 +63,9 @@ impl State {
             nonces: BTreeSet::new(),
             records: Vec::new(),
             hidden: BTreeSet::new(),
-            used: BTreeSet::new(),
+            subnets: Vec::new(),
+            hosts: Vec::new(),
+            deleted: BTreeSet::new(),
             requests: Vec::new(),
             fixed: None,
             next_id: 1,

@@ -38,6 +38,8 @@ pub enum TokenFault {
     InactiveUser,
     /// Only from other addresses.
     SourceAddress,
+    /// Refused with this text.
+    Other(&'static str),
 }
 
 /// A token as NetBox knows it.
@@ -164,6 +166,7 @@ pub(super) fn of<'a>(request: &Request, tokens: &'a [Token], version: Version) -
         Some(TokenFault::Expired) => Err(forbidden("Token expired")),
         Some(TokenFault::Disabled) => Err(forbidden("Token disabled")),
         Some(TokenFault::InactiveUser) => Err(forbidden("User inactive")),
+        Some(TokenFault::Other(detail)) => Err(forbidden(detail)),
         None => Ok(Some(token)),
     }
 }

@@ -22,18 +22,21 @@ pub(super) fn read(call: &Call, state: &State) -> Outcome {
             let Some(wanted) = ip::parse(text) else { return Refusal::says(400, "Invalid address") };
             // A filter makes it a list of other rows, which keep their numbers.
             let is_decimal = state.version >= Version::V1_8 && call.text("filter_by").is_some();
-            found(call, state, |row| row.ip == wanted, is_decimal, "Address not found")
+            let subnets = state.subnets.iter().filter_map(|subnet| state.find(subnet.id, wanted));
+            found(call, state, subnets, is_decimal, "Address not found")
         }
         ["search_hostname", name, ..] => {
-            found(call, state, |row| row.hostname.as_deref() == Some(name), false, "Hostname not found")
+            let named = state.addresses().filter(|row| row.hostname.as_deref() == Some(name));
+            found(call, state, named, false, "Hostname not found")
         }
         ["search_hostbase", base, ..] => {
-            let matches = |row: &Address| row.hostname.as_ref().is_some_and(|name| name.starts_with(base));
-            found(call, state, matches, false, "Hostname not found")
+            let matches = |row: &&Address| row.hostname.as_ref().is_some_and(|name| name.starts_with(base));
+            found(call, state, state.addresses().filter(matches), false, "Hostname not found")
         }
         ["search_mac", text, ..] => {
             let wanted = super::address_writes::mac(text);
-            let found = found(call, state, |row| row.mac.is_some() && row.mac == wanted, false, "Host name not found")?;
+            let of_mac = state.addresses().filter(|row| row.mac.is_some() && row.mac == wanted);
+            let found = found(call, state, of_mac, false, "Host name not found")?;
             // Highest first, unlike every other list.
             let data = found.data.map(|rows| match rows {
                 Value::Array(mut rows) => {
@@ -70,7 +73,13 @@ fn free(call: &Call, state: &State, id: Option<&str>) -> Outcome {
     }
 }
 
-fn found(call: &Call, state: &State, which: impl Fn(&Address) -> bool, is_decimal: bool, absent: &str) -> Outcome {
+fn found<'a>(
+    call: &Call,
+    state: &State,
+    which: impl Iterator<Item = &'a Address>,
+    is_decimal: bool,
+    absent: &str,
+) -> Outcome {
     let row = |row: &Address| {
         let mut fields = rows::address(call, state, row);
         if is_decimal {
@@ -78,7 +87,9 @@ fn found(call: &Call, state: &State, which: impl Fn(&Address) -> bool, is_decima
         }
         fields
     };
-    let rows: Vec<Value> = state.addresses().filter(|row| which(row)).map(row).collect();
+    let mut which: Vec<&Address> = which.collect();
+    which.sort_by_key(|row| row.id);
+    let rows: Vec<Value> = which.into_iter().map(row).collect();
     if rows.is_empty() { Refusal::says(404, absent) } else { Success::data(rows.into()) }
 }
 

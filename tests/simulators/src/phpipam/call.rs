@@ -19,6 +19,8 @@ pub(super) struct Call {
     pub(super) parameters: Map<String, Value>,
     pub(super) token: Option<String>,
     pub(super) authorization: Option<String>,
+    /// The type of the body without its parameters, also where there is no body.
+    media_type: Option<String>,
 }
 
 impl Call {
@@ -47,7 +49,9 @@ impl Call {
         }
         let (app, mut names) = route(request)?;
         let controller = if names.is_empty() { String::new() } else { names.remove(0).to_lowercase() };
-        let parameters = parameters(request)?;
+        let media_type = request.header("content-type");
+        let media_type = media_type.map(|value| value.split(';').next().unwrap_or_default().trim().to_owned());
+        let parameters = parameters(request, media_type.as_deref())?;
         if state.is_blocked() {
             let adverb = if state.version < Version::V1_7 { "excesive" } else { "excessive" };
             return Refusal::says(
@@ -70,9 +74,15 @@ impl Call {
             parameters,
             token,
             authorization: header("authorization"),
+            media_type,
         };
         call.check_app(state, header("host"))?;
         if call.controller == "user" {
+            if state.version < Version::V1_8 && call.app.security == Security::SslCode && call.method != "GET" {
+                account::admit(&call, state)?;
+                return Refusal::says(409, "Authentication not needed");
+            }
+            call.check_type(state)?;
             return call.locked(state).and_then(|()| account::answer(&call, state));
         }
         account::admit(&call, state)?;
@@ -95,6 +105,16 @@ impl Call {
             Security::User => return Refusal::says(503, "Invalid app security"),
         };
         if needs_tls { Refusal::says(503, "SSL connection is required for API") } else { Ok(()) }
+    }
+
+    /// Comes after token and permission. Before version 1.8, on PHP 8, an empty type is refused: nginx makes one where there
+    /// is none.
+    fn check_type(&self, state: &State) -> Result<(), Refusal> {
+        match self.media_type.as_deref().or(state.is_behind_nginx.then_some("")) {
+            None | Some("application/json" | "application/x-www-form-urlencoded") => Ok(()),
+            Some("") if state.version >= Version::V1_8 => Ok(()),
+            Some(other) => Refusal::says(415, format!("Invalid Content type {other}")),
+        }
     }
 
     pub(super) fn is_write(&self) -> bool {
@@ -125,6 +145,7 @@ impl Call {
         if self.is_write() && self.app.permission < 2 {
             return Refusal::says(401, "invalid permissions");
         }
+        self.check_type(state)?;
         self.locked(state)?;
         if self.method == "OPTIONS" {
             return self.options();
@@ -146,7 +167,7 @@ impl Call {
         let app = self.app.id;
         match self.controller.as_str() {
             "" => {
-                let permissions = ["", "Read", "Write", "Admin"][usize::from(self.app.permission)];
+                let permissions = ["No access", "Read", "Write", "Admin"][usize::from(self.app.permission)];
                 let controller = |name: &str| json!({"rel": name, "href": format!("/api/{app}/{name}/")});
                 let controllers: Vec<Value> = ["sections", "subnets", "folders", "addresses"].map(controller).to_vec();
                 Success::data(json!({"permissions": permissions, "controllers": controllers}))
@@ -196,26 +217,24 @@ fn route(request: &Request) -> Result<(String, Vec<String>), Refusal> {
     Ok((app, names))
 }
 
-/// What is in the query and in the body, whose type counts even on a GET.
-fn parameters(request: &Request) -> Result<Map<String, Value>, Refusal> {
-    let media_type = request.header("content-type").map(|value| value.split(';').next().unwrap_or_default().trim());
+/// What is in the query and in the body. What is no JSON is read as a form.
+fn parameters(request: &Request, media_type: Option<&str>) -> Result<Map<String, Value>, Refusal> {
     let mut parameters: Map<String, Value> =
         request.parameters().into_iter().map(|(key, value)| (key, Value::String(value))).collect();
     for key in ["app_id", "controller", "id", "id2", "id3"] {
         parameters.remove(key);
     }
     match media_type {
-        None | Some("application/x-www-form-urlencoded") => {
-            let form = Request { query: String::from_utf8_lossy(&request.body).into_owned(), ..request.clone() };
-            parameters.extend(form.parameters().into_iter().map(|(key, value)| (key, Value::String(value))));
-        }
         Some("application/json") if request.body.is_empty() => {}
         Some("application/json") => match request.json() {
             Some(Value::Object(body)) => parameters.extend(body),
             Some(_) => {}
             None => return Refusal::says(400, "Invalid JSON: Syntax error"),
         },
-        Some(other) => return Refusal::says(415, format!("Invalid Content type {other}")),
+        _ => {
+            let form = Request { query: String::from_utf8_lossy(&request.body).into_owned(), ..request.clone() };
+            parameters.extend(form.parameters().into_iter().map(|(key, value)| (key, Value::String(value))));
+        }
     }
     Ok(parameters)
 }

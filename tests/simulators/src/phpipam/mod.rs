@@ -49,7 +49,8 @@ pub enum Version {
     V1_5,
     /// Deletes nothing by address, ignores `api-stringify-results`, has no lock unless it is switched on.
     V1_6,
-    /// Has no lock unless it is switched on; apps without permission may still read.
+    /// Has no lock unless it is switched on; apps without permission may still read; apps with a code take no login; an empty
+    /// `Content-Type` is refused.
     V1_7,
     /// Finds by address and subnet only the first row, answers lock time-outs with status 200.
     V1_8,
@@ -79,9 +80,11 @@ pub struct Phpipam {
 }
 
 impl Phpipam {
-    /// A server of this version with the seed in it. Every subnet must be in a group: phpIPAM has no global table.
+    /// A server of this version, behind nginx, with the seed in it. Every subnet must be in a group: phpIPAM has no global
+    /// table.
     pub fn seeded(version: Version, seed: &Seed) -> Arc<Self> {
         let mut state = State::new(version);
+        state.is_behind_nginx = true;
         state.users.push(User::new(USER, PASSWORD));
         state.apps.extend([
             App::new(APP, Security::None),
@@ -115,7 +118,7 @@ impl Phpipam {
         Arc::new(Self { state: Mutex::new(state) })
     }
 
-    /// A server of this version with what was in the servers that were recorded.
+    /// A server of this version with what was in the servers that were recorded, in Apache.
     pub fn recorded(version: Version) -> Arc<Self> {
         Arc::new(Self { state: Mutex::new(recorded::state(version)) })
     }

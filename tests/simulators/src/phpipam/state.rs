@@ -150,6 +150,8 @@ pub(super) struct State {
     failures: Vec<Duration>,
     pub(super) session_rows: usize,
     pub(super) encoded_slashes: bool,
+    /// nginx with its own `fastcgi_params` passes on an empty type where a request has none.
+    pub(super) is_behind_nginx: bool,
     pub(super) unsafe_allowed: bool,
     pub(super) api_enabled: bool,
     pub(super) database_up: bool,
@@ -179,6 +181,7 @@ impl State {
             failures: Vec::new(),
             session_rows: 0,
             encoded_slashes: false,
+            is_behind_nginx: false,
             unsafe_allowed: true,
             api_enabled: true,
             database_up: true,

@@ -58,6 +58,8 @@ fn version_1_7_4_answers_as_1_8_2_but_where_they_were_seen_to_differ() {
         "adr-a4-ip-subnet-v6",
         // An app with permission 0 may still read.
         "auth-14-login-disabled-app",
+        // An app with a code takes no login.
+        "auth-21-code-app-login-post",
         "ext-02-ip-subnet-second-row",
         "ext-32-app-disabled",
         // A lock that is not to be had is a silent 503.

@@ -49,7 +49,7 @@ describe 'foreman_ipam_proxy' do
         'trusted_hosts' => ['foreman.example.com'], 'bind_host' => ['192.0.2.1', '2001:db8::1'], 'http_port' => 8000,
         'dns_resolv_timeouts' => [5, 0.5], 'forward_verify' => false, 'tls_disabled_versions' => ['1.2'], 'foreman_version' => '3.13',
         'log_file' => '/var/log/foreman-ipam-proxy/proxy.log', 'log_level' => 'DEBUG', 'enabled' => 'https', 'hold_seconds' => 600,
-        'legacy' => 'foreman-2.1', 'internal' => { 'store' => '/srv/ipam.sqlite' }
+        'legacy' => 'foreman-2.1', 'ssl_crl_file' => '/ssl/crl.pem', 'internal' => { 'store' => '/srv/ipam.sqlite' }
       )
     end
 
@@ -58,7 +58,8 @@ describe 'foreman_ipam_proxy' do
         https.merge(
           'https_port' => 8443, 'trusted_hosts' => ['foreman.example.com'], 'bind_host' => ['192.0.2.1', '2001:db8::1'],
           'http_port' => 8000, 'dns_resolv_timeouts' => [5, 0.5], 'forward_verify' => false, 'tls_disabled_versions' => ['1.2'],
-          'foreman_version' => '3.13', 'log_file' => '/var/log/foreman-ipam-proxy/proxy.log', 'log_level' => 'DEBUG'
+          'foreman_version' => '3.13', 'log_file' => '/var/log/foreman-ipam-proxy/proxy.log', 'log_level' => 'DEBUG',
+          'ssl_crl_file' => '/ssl/crl.pem'
         )
       )
       expect(external).to eq(
@@ -175,6 +176,35 @@ describe 'foreman_ipam_proxy' do
     end
   end
 
+  describe 'socket activation' do
+    let(:listen) { '/etc/systemd/system/foreman-ipam-proxy.socket.d/listen.conf' }
+
+    it 'is off' do
+      is_expected.to compile.with_all_deps
+      is_expected.to contain_service('foreman-ipam-proxy.socket').with(ensure: 'stopped', enable: false)
+      is_expected.not_to contain_file(listen)
+    end
+
+    context 'when it is wanted' do
+      let(:params) do
+        https.merge('socket_activation' => true, 'http_port' => 8000, 'bind_host' => ['192.0.2.5', '2001:db8::5', 'localhost'])
+      end
+
+      it { is_expected.to compile.with_all_deps }
+
+      it 'opens the ports of the settings, before the service starts' do
+        lines = %w[8443 8000].flat_map do |port|
+          ["ListenStream=192.0.2.5:#{port}", "ListenStream=[2001:db8::5]:#{port}", "ListenStream=127.0.0.1:#{port}"]
+        end
+        is_expected.to contain_file(listen).with_content((['# Managed by Puppet.', '[Socket]', 'ListenStream='] + lines + ['']).join("\n"))
+                                           .that_notifies('Exec[foreman-ipam-proxy socket]')
+        is_expected.to contain_exec('foreman-ipam-proxy socket').that_comes_before('Service[foreman-ipam-proxy.socket]')
+        is_expected.to contain_service('foreman-ipam-proxy.socket').with(ensure: 'running', enable: true)
+                                                                  .that_comes_before('Service[foreman-ipam-proxy]')
+      end
+    end
+  end
+
   context 'with another settings_directory' do
     let(:params) { https.merge('settings_directory' => '/srv/settings.d') }
 
@@ -286,7 +316,8 @@ describe 'foreman_ipam_proxy' do
   {
     'https_port' => 0, 'workers' => 513, 'hold_seconds' => 59, 'log_level' => 'info', 'ssl_certificate' => 'cert.pem',
     'use_provider' => 'externalipam_netbox', 'trusted_hosts' => 'foreman.example.com', 'foreman_url' => 'foreman.example.com',
-    'foreman_version' => '3', 'ensure' => 'running', 'dns_resolv_timeouts' => [0], 'tls_disabled_versions' => ['TLSv1.2']
+    'foreman_version' => '3', 'ensure' => 'running', 'dns_resolv_timeouts' => [0], 'tls_disabled_versions' => ['TLSv1.2'],
+    'database_url' => 'postgresql://ipam:secret@db.example.com/ipam'
   }.each do |key, value|
     context "with #{key} #{value.inspect}" do
       let(:params) { https.merge(key => value) }

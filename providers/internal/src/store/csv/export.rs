@@ -1,8 +1,9 @@
 //! Writing the store as CSV.
 
+use std::borrow::Cow;
 use std::io;
 
-use csv::{Writer, WriterBuilder};
+use csv::{QuoteStyle, Writer, WriterBuilder};
 
 use super::{COLUMNS, Columns, kind};
 use crate::store::{Reading, Result, Scope, StoreError, SubnetRecord};
@@ -10,7 +11,7 @@ use crate::store::{Reading, Result, Scope, StoreError, SubnetRecord};
 /// Writes groups, then subnets, then excluded ranges, then addresses: what a row refers to stands above it.
 pub(in crate::store) fn export(reading: &Reading<'_>, to: impl io::Write) -> Result<()> {
     // The header is there without a row too, so that what was exported can always be imported.
-    let mut rows = WriterBuilder::new().has_headers(false).from_writer(to);
+    let mut rows = WriterBuilder::new().quote_style(QuoteStyle::Never).from_writer(to);
     rows.write_record(COLUMNS).map_err(StoreError::Export)?;
     for group in reading.groups()? {
         put(
@@ -78,5 +79,13 @@ fn columns(kind: &str, subnet: &SubnetRecord) -> Columns {
 }
 
 fn put(rows: &mut Writer<impl io::Write>, columns: Columns) -> Result<()> {
-    rows.serialize(columns).map_err(StoreError::Export)
+    let cells = columns.cells().map(quoted);
+    rows.write_record(cells.iter().map(|cell| cell.as_bytes())).map_err(StoreError::Export)
+}
+
+/// A cell as it stands in the file. One with a blank at an end is quoted too: without quotation marks that is not kept by
+/// the import, nor by every spreadsheet.
+fn quoted(cell: &str) -> Cow<'_, str> {
+    let is_kept = !cell.contains(['"', ',', ';', '\t', '\n', '\r']) && cell.trim().len() == cell.len();
+    if is_kept { cell.into() } else { format!("\"{}\"", cell.replace('"', "\"\"")).into() }
 }

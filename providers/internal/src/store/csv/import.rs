@@ -7,6 +7,7 @@ use csv::{ReaderBuilder, StringRecord};
 use ipam_provider::{GroupName, Mac, Prefix, check_hostname};
 use jiff::Timestamp;
 
+use super::dialect::{self, Delimiter};
 use super::{COLUMNS, Columns, Fault, Faults, Imported, kind};
 use crate::store::{AddressDetails, ExcludedRange, NewSubnet, Result, Scope, StoreError, SubnetRecord, Writing};
 
@@ -15,14 +16,19 @@ const FAULTS_AT_MOST: usize = 10_000;
 
 /// Adds every row. The caller undoes the transaction when this fails.
 pub(in crate::store) fn import(writing: &Writing<'_>, from: impl io::Read) -> Result<Imported> {
-    let mut reader = ReaderBuilder::new().from_reader(from);
+    let opened = dialect::open(from).map_err(unreadable)?;
+    let Some((delimiter, text)) = opened else {
+        return Err(fault(1, "the file is UTF-16; save it as CSV in UTF-8".to_owned()).into());
+    };
+    // Rows of other lengths are looked at below: a spreadsheet leaves empty cells at the ends.
+    let mut reader = ReaderBuilder::new().delimiter(delimiter.byte()).flexible(true).from_reader(text);
     let mut imported = Imported::default();
     let mut faults = Faults { faults: Vec::new(), gave_up: false };
     let header = match reader.headers() {
-        Ok(header) => header.clone(),
+        Ok(header) => named_columns(header),
         Err(error) => return Err(fault(1, fault_of(error)?.1).into()),
     };
-    let unknown = unknown_columns(&header);
+    let unknown = unknown_columns(&header, delimiter);
     if !unknown.is_empty() {
         return Err(fault(1, unknown).into());
     }
@@ -33,7 +39,10 @@ pub(in crate::store) fn import(writing: &Writing<'_>, from: impl io::Read) -> Re
             Ok(false) => break,
             Ok(true) => {
                 let line = record.position().map_or(0, csv::Position::line);
-                let row = record.deserialize(Some(&header)).map_err(|error| StoreError::Invalid(said_of(&error)));
+                if record.iter().all(|cell| cell.trim().is_empty()) {
+                    continue;
+                }
+                let row = columns(&mut record, &header, delimiter);
                 (line, row.and_then(|row| add(writing, row, &mut subnets, &mut imported)))
             }
             Err(error) => {
@@ -57,6 +66,32 @@ pub(in crate::store) fn import(writing: &Writing<'_>, from: impl io::Read) -> Re
     if faults.faults.is_empty() { Ok(imported) } else { Err(faults.into()) }
 }
 
+fn unreadable(source: io::Error) -> StoreError {
+    StoreError::Io { doing: "Reading the CSV file".to_owned(), source }
+}
+
+/// The names in the header, in lower case, without the empty ones at its end.
+fn named_columns(header: &StringRecord) -> StringRecord {
+    let mut names: Vec<String> = header.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
+    let used = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+    names.truncate(used);
+    names.into()
+}
+
+/// The cells of a row by their columns. Cells that belong to no column must be empty.
+fn columns(record: &mut StringRecord, header: &StringRecord, delimiter: Delimiter) -> Result<Columns> {
+    let is_of_other_length =
+        record.len() < header.len() || record.iter().skip(header.len()).any(|cell| !cell.trim().is_empty());
+    if is_of_other_length {
+        let (length, expected) = (record.len(), header.len());
+        let what = format!("the row has {length} columns, the header {expected}, separated by {delimiter}");
+        return Err(StoreError::Invalid(what));
+    }
+    record.truncate(header.len());
+    let row: Columns = record.deserialize(Some(header)).map_err(|error| StoreError::Invalid(said_of(&error)))?;
+    Ok(row.trimmed())
+}
+
 /// The line of a row that cannot be read, and why.
 ///
 /// # Errors
@@ -64,7 +99,7 @@ pub(in crate::store) fn import(writing: &Writing<'_>, from: impl io::Read) -> Re
 fn fault_of(error: csv::Error) -> Result<(u64, String)> {
     let (line, what) = (error.position().map_or(0, csv::Position::line), said_of(&error));
     match error.into_kind() {
-        csv::ErrorKind::Io(source) => Err(StoreError::Io { doing: "Reading the CSV file".to_owned(), source }),
+        csv::ErrorKind::Io(source) => Err(unreadable(source)),
         _ => Ok((line, what)),
     }
 }
@@ -74,13 +109,19 @@ fn fault(line: u64, what: String) -> Faults {
 }
 
 /// The names in the header that are no columns, or that `kind` is missing, in words; empty when all is well.
-fn unknown_columns(header: &StringRecord) -> String {
+fn unknown_columns(header: &StringRecord, delimiter: Delimiter) -> String {
     let unknown: Vec<&str> = header.iter().filter(|name| !COLUMNS.contains(name)).collect();
     let twice = COLUMNS.iter().find(|known| header.iter().filter(|name| name == *known).count() > 1);
     match (unknown.is_empty(), twice) {
-        (false, _) => format!("unknown columns: {}; known are: {}", unknown.join(", "), COLUMNS.join(", ")),
+        (false, _) => format!(
+            "unknown columns: {}; known are: {}; the columns are separated by {delimiter}",
+            unknown.join(", "),
+            COLUMNS.join(", ")
+        ),
         (true, Some(twice)) => format!("column {twice} is there twice"),
-        (true, None) if !header.iter().any(|name| name == "kind") => "the column kind is missing".to_owned(),
+        (true, None) if !header.iter().any(|name| name == "kind") => {
+            format!("the column kind is missing; the columns are separated by {delimiter}")
+        }
         (true, None) => String::new(),
     }
 }
@@ -88,10 +129,7 @@ fn unknown_columns(header: &StringRecord) -> String {
 /// What is wrong with the form of a row, without the position, which is told beside it.
 fn said_of(error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::Utf8 { .. } => "the text is not UTF-8".to_owned(),
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("the row has {len} columns, the header {expected_len}")
-        }
+        csv::ErrorKind::Utf8 { .. } => "the text is not UTF-8; save the file as CSV in UTF-8".to_owned(),
         _ => "the row cannot be read".to_owned(),
     }
 }
@@ -119,7 +157,7 @@ impl Remembered {
 }
 
 fn add(writing: &Writing<'_>, row: Columns, subnets: &mut Remembered, imported: &mut Imported) -> Result<()> {
-    match row.kind.as_str() {
+    match row.kind.to_ascii_lowercase().as_str() {
         kind::GROUP => {
             only(&row, &["group", "description"])?;
             let name = GroupName::new(&row.group).ok_or_else(|| missing("group"))?;
@@ -218,7 +256,19 @@ fn mac(text: &str) -> Result<Option<Mac>> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|error| invalid("mac", format!("'{text}' is not a MAC address: {error}")))
+    let mac = text.parse().or_else(|error| without_colons(text).ok_or(error));
+    mac.map(Some).map_err(|error| invalid("mac", format!("'{text}' is not a MAC address: {error}")))
+}
+
+/// A MAC as switches write it, `001a.2b3c.4d60`, or without any separators.
+fn without_colons(text: &str) -> Option<Mac> {
+    let is_dotted = text.contains('.') && text.split('.').all(|part| part.len() == 4);
+    let digits = if is_dotted { text.replace('.', "") } else { text.to_owned() };
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let pairs = digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+    Mac::from_bytes(&pairs.collect::<Option<Vec<u8>>>()?).filter(|mac| digits.len() == 2 * mac.as_bytes().len())
 }
 
 fn hostname(text: &str) -> Result<Option<String>> {
@@ -231,7 +281,7 @@ fn hostname(text: &str) -> Result<Option<String>> {
 }
 
 fn flag(column: &str, text: &str) -> Result<bool> {
-    match text {
+    match text.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" | "" => Ok(false),
         _ => Err(invalid(column, format!("'{text}' is neither true nor false"))),

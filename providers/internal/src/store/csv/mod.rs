@@ -3,6 +3,7 @@
 //! The columns are described in the crate's documentation. Rows refer only to what stands above them, so a file of any
 //! size is read row by row.
 
+mod dialect;
 mod export;
 mod import;
 
@@ -14,7 +15,7 @@ pub(super) use export::export;
 pub(super) use import::import;
 
 /// One row as the file has it: all columns are text, absent ones are empty.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Columns {
     kind: String,
@@ -30,6 +31,49 @@ struct Columns {
     container: String,
     created_at: String,
     updated_at: String,
+}
+
+impl Columns {
+    /// Without blanks at the ends of what is no free text.
+    fn trimmed(mut self) -> Self {
+        let not_free = [
+            &mut self.kind,
+            &mut self.prefix,
+            &mut self.address,
+            &mut self.last,
+            &mut self.mac,
+            &mut self.hostname,
+            &mut self.pool,
+            &mut self.container,
+            &mut self.created_at,
+            &mut self.updated_at,
+        ];
+        for text in not_free {
+            if text.trim().len() < text.len() {
+                *text = text.trim().to_owned();
+            }
+        }
+        self
+    }
+
+    /// The cells, in the order of [`COLUMNS`].
+    fn cells(&self) -> [&str; 13] {
+        [
+            &self.kind,
+            &self.group,
+            &self.prefix,
+            &self.address,
+            &self.last,
+            &self.mac,
+            &self.hostname,
+            &self.description,
+            &self.owner,
+            &self.pool,
+            &self.container,
+            &self.created_at,
+            &self.updated_at,
+        ]
+    }
 }
 
 /// The names of [`Columns`], in their order.

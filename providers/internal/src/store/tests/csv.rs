@@ -113,7 +113,7 @@ fn every_faulty_row_is_reported_with_its_line_and_nothing_is_imported() {
         (17, "There is no subnet 10.0.0.0/24"),
         (18, "Range 10.0.0.9 to 10.0.0.8 ends before it begins"),
         (19, "kind must be group, subnet, excluded or address"),
-        (20, "the row has 2 columns, the header 9"),
+        (20, "the row has 2 columns, the header 9, separated by commas"),
         (21, "group is missing"),
     ];
     assert_eq!(faults, right.map(|(line, what)| (line, what.to_owned())));
@@ -139,18 +139,85 @@ fn a_host_name_that_the_proxy_would_not_take_is_a_fault_of_its_line() {
 
 #[test]
 fn a_header_with_a_wrong_column_is_refused() {
+    let missing = "the column kind is missing; the columns are separated by commas";
     assert!(faults("kind,groop\ngroup,a\n")[0].1.starts_with("unknown columns: groop; known are: kind, group"));
-    assert_eq!(faults("group\na\n"), [(1, "the column kind is missing".to_owned())]);
+    assert_eq!(faults("group\na\n"), [(1, missing.to_owned())]);
     assert_eq!(faults("kind,group,group\ngroup,a,a\n"), [(1, "column group is there twice".to_owned())]);
-    assert_eq!(faults(""), [(1, "the column kind is missing".to_owned())]);
+    assert_eq!(faults(""), [(1, missing.to_owned())]);
+    let other = "unknown columns: kind,group; known are: ";
+    let (_, text) = faults("kind,group;prefix;description\n").remove(0);
+    assert!(text.starts_with(other) && text.ends_with("; the columns are separated by semicolons"), "{text}");
 }
 
 #[test]
 fn text_that_is_not_utf8_is_a_fault_of_its_row() {
     let mut fixture = Fixture::new();
     let outcome = fixture.store.import(&b"kind,group\ngroup,a\ngroup,\xff\n"[..]);
-    assert_eq!(message(outcome), "Nothing was imported\nline 3: the text is not UTF-8");
+    assert_eq!(message(outcome), "Nothing was imported\nline 3: the text is not UTF-8; save the file as CSV in UTF-8");
     assert_eq!(fixture.store.groups().expect("groups"), []);
+}
+
+#[test]
+fn files_as_spreadsheets_write_them_are_read() {
+    let plain = "kind,group,prefix,address,mac,description,pool\ngroup,Lab,,,,,\nsubnet,Lab,10.0.0.0/24,,,\"Servers, all\",true\n\
+                 subnet,Lab,10.0.1.0/24,,,,false\naddress,Lab,10.0.0.0/24,10.0.0.5,00:1a:2b:3c:4d:60,,\n\
+                 address,Lab,10.0.0.0/24,10.0.0.6,00:1a:2b:3c:4d:61,,\n";
+    let mut right = Fixture::new();
+    import(&mut right, plain).expect("an import");
+    let contents = |fixture: &Fixture| {
+        // Without the times, which may differ by a second.
+        let rows: Vec<String> =
+            export(fixture).lines().map(|row| row.split(",20").next().unwrap_or(row).to_owned()).collect();
+        rows
+    };
+    let header = "Kind;Group;PREFIX;address;mac;description;pool";
+    let semicolons = format!(
+        "\u{feff}{header};;\r\nGroup;Lab;;;;;;;\r\n;;;;;;;;\r\nSubnet;Lab;10.0.0.0/24;;;Servers, all;TRUE;;\r\n\
+         subnet;Lab;10.0.1.0/24;;;;FALSE;;\r\n\r\naddress;Lab;10.0.0.0/24;10.0.0.5;001a.2b3c.4d60;;;;\r\n\
+         address;Lab;10.0.0.0/24;10.0.0.6;001A2B3C4D61;;;;\r\n;;;;;;;;\r\n"
+    );
+    let blanks = "kind, group, prefix , address, mac, description, pool\ngroup, Lab,,,,,\n\
+                  subnet, Lab, 10.0.0.0/24 ,,, \"Servers, all\", True\nsubnet, Lab, 10.0.1.0/24,,,, False\n , ,\n\
+                  address, Lab, 10.0.0.0/24, 10.0.0.5, 00-1A-2B-3C-4D-60,,\naddress , Lab, 10.0.0.0/24, 10.0.0.6, 001a.2B3C.4d61 ,,,,,\n";
+    let tabs =
+        plain.replace("\"Servers, all\"", "Servers; all").replace(',', "\t").replace("Servers; all", "Servers, all");
+    for text in [&semicolons, blanks, &tabs] {
+        let mut fixture = Fixture::new();
+        import(&mut fixture, text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(contents(&fixture), contents(&right), "{text}");
+    }
+}
+
+#[test]
+fn what_a_spreadsheet_row_has_too_much_is_a_fault() {
+    let text = "kind;group;\ngroup;a;b\ngroup\n";
+    let right = [
+        (2, "the row has 3 columns, the header 2, separated by semicolons".to_owned()),
+        (3, "the row has 1 columns, the header 2, separated by semicolons".to_owned()),
+    ];
+    assert_eq!(faults(text), right);
+    for mac in
+        ["001a2b3c4d6", "001a.2b3c.4d6", "00.1a.2b.3c.4d.60", "001a2b3c4d6g", "001a.2b3c4d60", "...", "+01a2b3c4d60"]
+    {
+        let text = format!("kind,prefix,address,mac\nsubnet,10.0.0.0/24,,\naddress,10.0.0.0/24,10.0.0.5,{mac}\n");
+        assert!(faults(&text)[0].1.starts_with("mac: "), "{mac}");
+    }
+    let mut fixture = Fixture::new();
+    let outcome = fixture.store.import(&b"\xff\xfek\0i\0n\0d\0"[..]);
+    assert_eq!(message(outcome), "Nothing was imported\nline 1: the file is UTF-16; save it as CSV in UTF-8");
+}
+
+#[test]
+fn blanks_at_the_ends_of_names_survive_export_and_import() {
+    let mut fixture = Fixture::new();
+    for name in [" ", " Lab", "Lab ", "Lab"] {
+        fixture.store.write(|writing| writing.add_group(&group(name), "; \t ")).expect("a group");
+    }
+    let text = export(&fixture);
+    let mut other = Fixture::new();
+    import(&mut other, &text).expect("an import");
+    assert_eq!(export(&other), text);
+    assert_eq!(other.store.groups().expect("groups").len(), 4);
 }
 
 #[test]

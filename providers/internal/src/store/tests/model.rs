@@ -76,6 +76,10 @@ impl Model {
         self.all().into_iter().filter(is_free).collect()
     }
 
+    fn is_wholly_excluded(&self) -> bool {
+        self.all().into_iter().all(|key| self.is_excluded(key) || !self.is_offerable(key, self.pool))
+    }
+
     fn usage(&self) -> Usage {
         let is_lost =
             |key: &&Key| self.is_offerable(**key, self.pool) && self.is_excluded(**key) && !self.taken.contains(key);
@@ -166,8 +170,12 @@ proptest! {
             let (right, done) = model.step(&mut fixture, subnet.id, step);
             prop_assert_eq!(right, done, "{:?}", step);
             let free = fixture.store.read(|reading| reading.free_addresses(subnet.id, at_most, &held_addresses));
+            prop_assert_eq!(free.is_err(), model.is_wholly_excluded());
             let right = model.free().into_iter().filter(|key| !held.contains(key)).take(at_most);
-            prop_assert_eq!(free.expect("free addresses"), right.map(Key::address).collect::<Vec<_>>());
+            match free {
+                Ok(free) => prop_assert_eq!(free, right.map(Key::address).collect::<Vec<_>>()),
+                Err(error) => prop_assert!(matches!(error, StoreError::AllExcluded(_)), "{error}"),
+            }
             let now = fixture.store.read(|reading| reading.usage(&reading.subnet(subnet.id)?)).expect("usage");
             prop_assert_eq!(now, model.usage());
             prop_assert_eq!(fixture.findings(), Vec::<String>::new());

@@ -243,3 +243,35 @@ fn a_change_that_fails_half_way_leaves_nothing() {
     assert!(failed.is_err());
     assert_eq!(fixture.store.groups().expect("groups"), []);
 }
+
+#[test]
+fn a_subnet_that_is_wholly_excluded_is_not_called_full() {
+    let mut fixture = Fixture::new();
+    let subnet = fixture.subnet("10.0.0.0/29");
+    let of =
+        |fixture: &Fixture| fixture.store.read(|reading| reading.free_addresses(subnet.id, 1, &AddressSet::default()));
+    // Two ranges that touch, one with a recorded address in it, and the broadcast address left out.
+    fixture.exclude(&subnet, "10.0.0.0", "10.0.0.3").expect("a range");
+    fixture.take(&subnet, "10.0.0.2").expect("an address");
+    fixture.exclude(&subnet, "10.0.0.4", "10.0.0.5").expect("a range");
+    fixture.take(&subnet, "10.0.0.6").expect("an address");
+    assert_eq!(of(&fixture).expect("an answer"), Vec::<IpAddr>::new(), "one address is reserved");
+    fixture.exclude(&subnet, "10.0.0.6", "10.0.0.6").expect("a range");
+    let error = ipam_provider::Error::from(of(&fixture).expect_err("a refusal"));
+    assert_eq!(error.kind(), ipam_provider::ErrorKind::Rejected);
+    assert_eq!(
+        error.to_string(),
+        "Every address of subnet 10.0.0.0/29 is excluded; include some again, or use another subnet"
+    );
+}
+
+#[test]
+fn exclusions_with_a_gap_leave_a_subnet_full_at_most() {
+    let mut fixture = Fixture::new();
+    let subnet = fixture.subnet("2001:db8::/125");
+    fixture.exclude(&subnet, "2001:db8::", "2001:db8::2").expect("a range");
+    fixture.exclude(&subnet, "2001:db8::4", "2001:db8::7").expect("a range");
+    assert_eq!(fixture.free(&subnet), ["2001:db8::3"]);
+    fixture.take(&subnet, "2001:db8::3").expect("an address");
+    assert_eq!(fixture.free(&subnet), [""; 0]);
+}

@@ -1,9 +1,11 @@
 //! Tokens, permissions, and what a probe says of them.
 
-use ipam_provider::{ErrorKind, Provider};
+use ipam_provider::{ErrorKind, Provider, Requester};
+use ipam_simulators::Response;
 use ipam_simulators::nautobot::Nautobot as Simulated;
 use serde_json::json;
 
+use super::{instead, ip, is_post};
 use crate::site::{Fixture, provider};
 
 #[tokio::test]
@@ -19,6 +21,26 @@ async fn a_wrong_token_and_a_missing_permission_are_told_apart() {
     let error = fixture.provider.groups().await.expect_err("the permission is gone");
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert!(error.to_string().contains("view on ipam.namespace"), "{error}");
+}
+
+#[tokio::test]
+async fn an_add_that_conditions_leave_out_is_not_said_to_lack_the_permission() {
+    // Only a whole record is compared with the conditions.
+    let fixture = instead(|_, request| {
+        let is_whole = request.json().is_some_and(|body| body.get("address").is_some());
+        let refusal = json!({"detail": "You do not have permission to perform this action."});
+        (is_post(request) && is_whole).then(|| Response::json(403, &refusal))
+    });
+    let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+    let refused = fixture.provider.reserve(&subnet, ip("192.0.2.17"), &Requester::default()).await;
+    let refused = refused.expect_err("a refusal");
+    assert_eq!(refused.kind(), ErrorKind::Unauthenticated);
+    assert!(refused.to_string().ends_with("the permission add on ipam.ipaddress does not reach it"), "{refused}");
+
+    fixture.ipam.set_writes(Simulated::TOKEN, false);
+    let refused = fixture.provider.reserve(&subnet, ip("192.0.2.17"), &Requester::default()).await;
+    let refused = refused.expect_err("a token that may only read");
+    assert!(refused.to_string().contains("lacks the permission"), "{refused}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{AddressSet, ErrorKind, FreeQuery, Released};
+use ipam_provider::{AddressSet, ErrorKind, FreeQuery};
 use ipam_simulators::nautobot::Nautobot as Simulated;
 use ipam_simulators::{Ipam, Request, Response};
 use serde_json::{Value, json};
@@ -102,6 +102,25 @@ async fn a_nautobot_that_cannot_page_free_addresses_is_not_asked_for_ever() {
     let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
     let error = free(&fixture.provider, &subnet, 5).await.expect_err("the same page again");
     assert_eq!(error.kind(), ErrorKind::Unexpected);
+}
+
+#[tokio::test]
+async fn a_nautobot_that_gives_one_held_address_at_a_time_is_not_asked_for_ever() {
+    let fixture = instead(|_, request| {
+        let from = request.parameter("range_start").unwrap_or_else(|| "10.16.0.1".to_owned());
+        let Ok(IpAddr::V4(from)) = from.parse() else { panic!("IPv4") };
+        // Every second address is held.
+        let held = std::net::Ipv4Addr::from_bits((from.to_bits() | 1) + 1);
+        let row = json!([{"ip_version": 4, "address": format!("{held}/12")}]);
+        request.path.ends_with("/available-ips/").then(|| Response::json(200, &row))
+    });
+    fixture.ipam.add_prefix("Production", "10.16.0.0/12", "network", "");
+    let subnet = fixture.subnet("Production", "10.16.0.0/12").await;
+    fixture.server.take_requests();
+    let held: AddressSet = (1..10_000u32).map(|host| IpAddr::from((0x0a10_0000 + 2 * host).to_be_bytes())).collect();
+    let answer = fixture.provider.free_addresses(&subnet, FreeQuery { at_most: 2, held: &held }).await;
+    assert_eq!(answer.expect_err("no end").kind(), ErrorKind::Unexpected);
+    assert_eq!(fixture.server.take_requests().len(), 256);
 }
 
 #[tokio::test]

@@ -70,6 +70,16 @@ async fn a_page_that_is_announced_and_empty_does_not_go_on_for_ever() {
 }
 
 #[tokio::test]
+async fn a_next_page_that_never_ends_is_refused_after_few_requests() {
+    let row = |name: &str| json!({"id": name, "name": name, "description": ""});
+    let endless = json!({"count": 40, "next": "http://elsewhere.example.com/", "results": [row("a"), row("b")]});
+    let fixture = instead(move |_, _| Some(Response::json(200, &endless)));
+    let error = fixture.provider.groups().await.expect_err("no end");
+    assert_eq!(error.kind(), ErrorKind::Unexpected, "{error}");
+    assert_eq!(fixture.server.take_requests().len(), 20, "as many pages as the count says");
+}
+
+#[tokio::test]
 async fn building_does_no_network() {
     let fixture = Fixture::new();
     provider(json!({"url": fixture.server.url(), "token": "t"}));

@@ -1,19 +1,18 @@
 //! One call of Foreman's API: its credentials, its limits, and what an answer means.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipam_provider::settings::Secret;
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Certificate, Client, Method, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Error;
-use super::error::advice;
 use super::oauth::Consumer;
-use super::wire::Complaint;
+use super::wire::{Complaint, Page};
 use crate::telemetry::with_causes;
 
 /// How long a connection may take.
@@ -22,11 +21,13 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long an answer may take: Foreman asks the proxy for its features before it answers, and waits 60 seconds for it.
 const ANSWER: Duration = Duration::from_secs(120);
 
-/// How many records a search may find: more than any Foreman has that we look for. Otherwise it is as few as the
-/// person who asks has chosen for tables.
-const FOUND_AT_MOST: &str = "1000";
+/// How many records a page of a list has. Unless it is asked for, it is as few as the caller has chosen for tables.
+const PER_PAGE: usize = 1000;
 
-/// Who registers.
+/// No Foreman has more pages of that size than this.
+const PAGES_AT_MOST: usize = 1000;
+
+/// Who calls.
 #[derive(Debug, Clone)]
 pub enum Credentials {
     /// A user of Foreman.
@@ -65,10 +66,12 @@ pub struct Foreman {
 }
 
 /// An answer that is a success.
-pub(super) struct Answer {
-    pub(super) body: Value,
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The JSON.
+    pub(crate) body: Value,
     /// Foreman's version, such as `3.12.1`, from the header `Foreman_version`.
-    pub(super) version: Option<String>,
+    pub(crate) version: Option<String>,
 }
 
 impl Foreman {
@@ -89,15 +92,8 @@ impl Foreman {
             .timeout(ANSWER)
             .no_proxy();
         for file in authorities {
-            let unusable = |why: String| {
-                Error::Unusable(format!("{} cannot be used ({why}); name a PEM file of certificates", file.display()))
-            };
-            let pem = fs::read(file).map_err(|error| unusable(error.to_string()))?;
-            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(with_causes(&error)))?;
-            if certificates.is_empty() {
-                return Err(unusable("it has none".to_owned()));
-            }
-            builder = builder.tls_certs_merge(certificates);
+            let certificates = ipam_provider::http::authorities(file);
+            builder = builder.tls_certs_merge(certificates.map_err(|error| Error::Unusable(with_causes(&error)))?);
         }
         let client = builder.build();
         let client = client.map_err(|error| Error::Unusable(format!("no TLS client: {}", with_causes(&error))))?;
@@ -109,26 +105,66 @@ impl Foreman {
         self.base.as_str().trim_end_matches('/')
     }
 
-    /// Calls the API. `proxy` is the address that Foreman is asked to call, for advice.
-    pub(super) async fn call(
+    /// The caller as Foreman knows it, for messages.
+    pub fn who(&self) -> String {
+        self.credentials.who()
+    }
+
+    /// Calls the API at a path below `/api/v2`.
+    pub(crate) async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Answer, Error> {
+        self.request(method, path, &[], body).await
+    }
+
+    /// Reads a list of all records that a search finds, page by page.
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<T>, Error> {
+        let per_page = PER_PAGE.to_string();
+        let mut found = Vec::new();
+        for page in 1..=PAGES_AT_MOST {
+            let page = page.to_string();
+            let query = [parameters, &[("per_page", per_page.as_str()), ("page", page.as_str())]].concat();
+            let answer = self.request(Method::GET, path, &query, None).await?;
+            let Page { results, subtotal } = self.understood::<Page<T>>(answer.body)?;
+            let is_last = results.is_empty();
+            found.extend(results);
+            if is_last || subtotal.is_none_or(|subtotal| found.len() >= subtotal) {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// An answer as what it must be.
+    pub(crate) fn understood<T: DeserializeOwned>(&self, body: Value) -> Result<T, Error> {
+        serde_json::from_value(body).map_err(|error| {
+            Error::Unexpected(format!(
+                "{} answers with JSON that is not Foreman's ({error}); set foreman_url to the address of Foreman itself",
+                self.url()
+            ))
+        })
+    }
+
+    async fn request(
         &self,
         method: Method,
         path: &[&str],
-        search: Option<&str>,
+        query: &[(&str, &str)],
         body: Option<&Value>,
-        proxy: &str,
     ) -> Result<Answer, Error> {
         let mut url = self.base.clone();
         url.path_segments_mut().expect("an http URL has a path").pop_if_empty().extend(["api", "v2"]).extend(path);
-        if let Some(search) = search {
-            url.query_pairs_mut().append_pair("search", search).append_pair("per_page", FOUND_AT_MOST);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         let mut request = self.client.request(method.clone(), url.clone()).headers(self.headers(&method, &url)?);
         if let Some(body) = body {
             request = request.json(body);
         }
         let response = request.send().await.map_err(|error| self.no_answer(error))?;
-        self.read(response, proxy).await
+        self.read(response, path.first().copied().unwrap_or_default()).await
     }
 
     fn headers(&self, method: &Method, url: &Url) -> Result<HeaderMap, Error> {
@@ -174,7 +210,7 @@ impl Foreman {
         }
     }
 
-    async fn read(&self, response: Response, proxy: &str) -> Result<Answer, Error> {
+    async fn read(&self, response: Response, resource: &str) -> Result<Answer, Error> {
         let status = response.status();
         let header = |name: &HeaderName| response.headers().get(name)?.to_str().ok().map(str::to_owned);
         let version = header(&HeaderName::from_static("foreman_version"));
@@ -186,33 +222,19 @@ impl Foreman {
         let body: Option<Value> = serde_json::from_str(&text).ok();
         match body {
             Some(body) if status.is_success() => Ok(Answer { body, version }),
-            Some(body) => Err(self.refusal(status, Complaint::of(&body), proxy)),
-            None => Err(self.refusal(status, Complaint::default(), proxy)),
+            Some(body) => Err(self.refusal(status, Complaint::of(&body), resource)),
+            None => Err(self.refusal(status, Complaint::default(), resource)),
         }
     }
 
-    fn refusal(&self, status: StatusCode, complaint: Complaint, proxy: &str) -> Error {
+    fn refusal(&self, status: StatusCode, complaint: Complaint, resource: &str) -> Error {
         let Complaint { messages, attributes } = complaint;
         let message = messages.join(" ");
         match status {
             StatusCode::UNAUTHORIZED => self.unauthorized(message),
-            StatusCode::FORBIDDEN => Error::Forbidden { who: self.credentials.who(), message },
-            StatusCode::UNPROCESSABLE_ENTITY if !messages.is_empty() => {
-                let is_about = |name: &str| attributes.iter().any(|attribute| attribute == name);
-                let who = self.credentials.who();
-                let right = if is_about("name") {
-                    Some(format!(
-                        "Another Smart Proxy has this name, and {who} cannot see it; choose another with --name."
-                    ))
-                } else if is_about("url") {
-                    Some(format!(
-                        "Another Smart Proxy has the address {proxy}, and {who} cannot see it; remove that one in Foreman, or give another address with --proxy-url."
-                    ))
-                } else {
-                    advice(&messages, proxy)
-                };
-                Error::Refused { messages, right }
-            }
+            StatusCode::FORBIDDEN => Error::Forbidden { who: self.who(), message, needed: permissions_for(resource) },
+            StatusCode::UNPROCESSABLE_ENTITY if !messages.is_empty() => Error::Refused { messages, attributes },
+            StatusCode::NOT_FOUND if !messages.is_empty() => Error::NoRecord { message },
             _ => Error::Unexpected(self.unexpected(status, &message)),
         }
     }
@@ -244,5 +266,14 @@ impl Foreman {
                 status.as_u16()
             )
         }
+    }
+}
+
+/// The permissions for what we do with a resource.
+fn permissions_for(resource: &str) -> &'static str {
+    match resource {
+        "smart_proxies" => "view_smart_proxies, create_smart_proxies, edit_smart_proxies and destroy_smart_proxies",
+        "subnets" => "view_subnets",
+        _ => "view_hosts and view_subnets",
     }
 }

@@ -1,13 +1,14 @@
-//! What Foreman's API says, of its version 2 (`app/controllers/api/v2/smart_proxies_controller.rb` and
-//! `app/views/api/v2`, Foreman 2.1 to 3.13).
+//! What Foreman's API says, of its version 2 (`app/controllers/api/v2` and `app/views/api/v2`, Foreman 2.1 to 3.13).
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// `GET /api/v2/smart_proxies`: a page of records.
+/// A page of a list: `{"total": …, "subtotal": …, "page": …, "per_page": …, "results": […]}`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
-    pub(super) results: Vec<SmartProxy>,
+pub(super) struct Page<T> {
+    pub(super) results: Vec<T>,
+    /// How many records all pages have together.
+    pub(super) subtotal: Option<usize>,
 }
 
 /// A Smart Proxy as Foreman has it; of a list, of one record, and of the answer to a change.
@@ -34,6 +35,65 @@ impl SmartProxy {
     pub fn features(&self) -> impl Iterator<Item = &str> {
         self.features.iter().map(|feature| feature.name.as_str())
     }
+}
+
+/// A subnet: `GET /api/v2/subnets`. The group of External IPAM is in no answer.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Subnet {
+    /// What the API calls it.
+    pub id: u64,
+    /// The name that people see.
+    pub name: String,
+    /// `192.0.2.0/24`.
+    pub network_address: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// An address; empty or null where there is none, as the following ones.
+    pub gateway: Option<String>,
+    /// A DNS server.
+    pub dns_primary: Option<String>,
+    /// Another one.
+    pub dns_secondary: Option<String>,
+    /// The lowest address that Foreman gives out itself.
+    pub from: Option<String>,
+    /// The highest one.
+    pub to: Option<String>,
+    /// The Smart Proxy for External IPAM. Foreman keeps it when that Smart Proxy is deleted.
+    pub externalipam_id: Option<u64>,
+    /// Its name; null when Foreman does not have it.
+    pub externalipam_name: Option<String>,
+}
+
+/// A host, in the short form of `GET /api/v2/hosts?thin=1`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Host {
+    /// What the API calls it.
+    pub id: u64,
+    /// The full name.
+    pub name: String,
+}
+
+/// An interface: `GET /api/v2/hosts/:id/interfaces`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Interface {
+    /// Null for most secondary interfaces.
+    pub name: Option<String>,
+    /// The full name, where Foreman shows it.
+    pub fqdn: Option<String>,
+    /// Such as `eth0`.
+    pub identifier: Option<String>,
+    /// Null for VLANs and aliases, which have that of [`attached_to`](Self::attached_to).
+    pub mac: Option<String>,
+    /// An IPv4 address; may be empty.
+    pub ip: Option<String>,
+    /// An IPv6 address; may be empty.
+    pub ip6: Option<String>,
+    /// The subnet of `ip`.
+    pub subnet_id: Option<u64>,
+    /// The subnet of `ip6`.
+    pub subnet6_id: Option<u64>,
+    /// The identifier of the interface that this one is a VLAN or an alias of.
+    pub attached_to: Option<String>,
 }
 
 /// What an answer that is no success says: the forms of `app/views/api/v2/errors`.

@@ -1,0 +1,17 @@
+//! Foreman's own API, as its version 2: one client for all commands that ask Foreman for something.
+//!
+//! `client` has one request and its answer, `lists` reads lists to their end. What is done with the answers is decided in
+//! [`registration`](crate::registration) and in the import.
+
+mod client;
+mod error;
+mod lists;
+mod oauth;
+mod wire;
+
+pub use client::{Credentials, Foreman};
+pub use error::Error;
+pub use oauth::Consumer;
+pub use wire::{Host, Interface, SmartProxy, Subnet};
+
+pub(crate) use client::Answer;
