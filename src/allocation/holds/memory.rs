@@ -28,8 +28,11 @@ use crate::allocation::{Clock, HOLD_LIFE_AT_MOST, Timestamp};
 /// A table that was not used for this long has no live hold.
 const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_secs(600));
 
-/// How many holds are looked at while others wait: less than a millisecond of work, even where each is removed.
+/// How many holds are looked at while others wait.
 const SLICE: usize = 2048;
+
+/// How many are looked at where those that have ended are removed, which takes ten times as long.
+const SLICE_OF_ENDED: usize = 256;
 
 /// How long an address is held at least after a restart when it is unknown whether it is reserved, for the looks that
 /// follow: no proxy could look while none ran.
@@ -194,9 +197,19 @@ impl MemoryPlace {
     fn remove_some_ended(&self, space: &Space, table: &Mutex<Table>) -> bool {
         let now = self.now();
         Self::look(table, |table| {
-            let swept = table.sweep(SLICE, now);
+            let swept = table.sweep(SLICE_OF_ENDED, now);
             self.note_swept(space, &swept, now);
             swept.last.is_none()
+        })
+    }
+
+    /// The same of a subnet, after an address.
+    fn sweep_within(&self, scope: &Scope, table: &Mutex<Table>, after: Option<IpAddr>) -> Swept {
+        let now = self.now();
+        Self::look(table, |table| {
+            let swept = table.sweep_after(after, Some(scope.prefix), SLICE_OF_ENDED, now);
+            self.note_swept(&scope.space, &swept, now);
+            swept
         })
     }
 
@@ -320,11 +333,13 @@ impl Place for MemoryPlace {
     async fn held(&self, scope: &Scope) -> Result<HeldIn, PlaceError> {
         let Some(table) = self.known(&scope.space) else { return Ok(HeldIn::default()) };
         // The lowest are offered first: of those none is left out that has ended.
-        let now = self.now();
-        Self::look(&table, |table| {
-            let swept = table.sweep_after(None, Some(scope.prefix), SLICE, now);
-            self.note_swept(&scope.space, &swept, now);
-        });
+        let mut last = None;
+        for _ in 0..SLICE / SLICE_OF_ENDED {
+            last = self.sweep_within(scope, &table, last).last;
+            if last.is_none() {
+                break;
+            }
+        }
         let addresses = Self::set_of(&table, Table::held, scope.prefix).await;
         let reserved = Self::set_of(&table, Table::reserved, scope.prefix).await.len();
         // Between the two some may have changed.
@@ -336,12 +351,7 @@ impl Place for MemoryPlace {
         let Some(table) = self.known(&scope.space) else { return Ok(false) };
         let (mut is_any, mut last) = (false, None);
         loop {
-            let now = self.now();
-            let swept = Self::look(&table, |table| {
-                let swept = table.sweep_after(last, Some(scope.prefix), SLICE, now);
-                self.note_swept(&scope.space, &swept, now);
-                swept
-            });
+            let swept = self.sweep_within(scope, &table, last);
             is_any |= swept.removed > 0;
             if swept.last.is_none() {
                 return Ok(is_any);

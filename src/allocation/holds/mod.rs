@@ -33,6 +33,9 @@ pub use rules::{Becomes, Removed, Step};
 
 use super::{Clock, Failure, GroupChoice};
 
+/// How many holds are written as text while others wait.
+const TEXTS: usize = 100;
+
 /// How many holds are read at a time.
 const PAGE: usize = 1000;
 
@@ -99,7 +102,11 @@ impl Holds {
         let held = self.place.list(after.as_ref(), at_most).await?;
         let next = held.last().filter(|_| held.len() == at_most).map(|(address, hold)| listing::after(hold, *address));
         let utc = |time| self.place.utc(time);
-        let holds = held.iter().map(|(address, hold)| HeldAddress::new(*address, hold, utc)).collect();
+        let mut holds = Vec::with_capacity(held.len());
+        for some in held.chunks(TEXTS) {
+            holds.extend(some.iter().map(|(address, hold)| HeldAddress::new(*address, hold, utc)));
+            tokio::task::yield_now().await;
+        }
         Ok(Page { holds, next })
     }
 
