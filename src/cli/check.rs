@@ -8,7 +8,6 @@ use ipam_provider::Probe;
 
 use super::output::{complain, say};
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
-use crate::allocation::holds::Finding;
 use crate::allocation::{Clock, Holds};
 use crate::app::{self, Purpose};
 use crate::http::{details_of, version_of};
@@ -83,9 +82,12 @@ fn check_certificates(settings: &Settings) -> bool {
 async fn check_database(settings: &Settings) -> bool {
     let Some(database) = &settings.database else { return true };
     let mut is_well = true;
-    for Finding { what, is_fault } in database.check().await {
-        is_well &= !is_fault;
-        say(format!("database      {}: {what}", if is_fault { "fault" } else { "ok" }));
+    for found in database.check().await {
+        is_well &= found.is_ok();
+        match found {
+            Ok(what) => say(format!("database      ok: {what}")),
+            Err(what) => say(format!("database      fault: {what}")),
+        }
     }
     is_well
 }

@@ -28,8 +28,16 @@ async fn tables_of_a_newer_program_are_left_alone() {
 
 async fn said(database: &Database) -> String {
     let findings = database.check().await;
-    let lines =
-        findings.iter().map(|found| format!("{} {}\n", if found.is_fault { "FAULT" } else { "ok" }, found.what));
+    let lines = findings.iter().map(|found| match found {
+        Ok(what) => format!(
+            "ok {what}
+"
+        ),
+        Err(what) => format!(
+            "FAULT {what}
+"
+        ),
+    });
     lines.collect()
 }
 

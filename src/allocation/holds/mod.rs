@@ -28,7 +28,7 @@ pub use journal::JournalError;
 pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
 pub use place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
-pub use postgres::{Database, DatabaseError, Finding, PostgresPlace, UrlError};
+pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError};
 pub use rules::{Becomes, Removed, Step};
 
 use super::{Clock, Failure, GroupChoice};

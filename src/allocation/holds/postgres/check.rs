@@ -9,28 +9,22 @@ use super::schema;
 /// The oldest PostgreSQL that this program is tested with.
 const OLDEST: i32 = 130_000;
 
-/// One thing that was looked at: what it is, and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What was found, for people.
-    pub what: String,
-    /// Is it a fault?
-    pub is_fault: bool,
-}
+/// What was found, for people: all is well with it, or not.
+type Finding = Result<String, String>;
 
 impl Database {
     /// Looks whether the database can be used: connection, version, tables, rights.
-    pub async fn check(&self) -> Vec<Finding> {
+    pub async fn check(&self) -> Vec<Result<String, String>> {
         let outcome = async {
             let client = self.connect().await?;
             look(&client).await
         };
         match outcome.await {
             Ok(mut findings) => {
-                findings.insert(0, ok(format!("{self} answers")));
+                findings.insert(0, Ok(format!("{self} answers")));
                 findings
             }
-            Err(error) => vec![fault(crate::telemetry::with_causes(&error))],
+            Err(error) => vec![Err(crate::telemetry::with_causes(&error))],
         }
     }
 }
@@ -42,28 +36,28 @@ async fn look(client: &Client) -> Result<Vec<Finding>, DatabaseError> {
         .await?;
     let (number, version): (&str, &str) = (row.get(0), row.get(1));
     findings.push(match number.parse() {
-        Ok(number) if i32::ge(&number, &OLDEST) => ok(format!("its version is {version}")),
-        _ => fault(format!("its version is {version}; 13 or newer is needed")),
+        Ok(number) if i32::ge(&number, &OLDEST) => Ok(format!("its version is {version}")),
+        _ => Err(format!("its version is {version}; 13 or newer is needed")),
     });
     let found = schema::version(client).await?;
     let known = schema::newest();
     if found > known {
-        findings.push(fault(DatabaseError::Newer { found, known }.to_string()));
+        findings.push(Err(DatabaseError::Newer { found, known }.to_string()));
     } else if found < known {
         let may_create = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
         let may_create: bool = client.query_one(may_create, &[]).await?.get(0);
         findings.push(match (may_create, found) {
-            (true, 0) => ok("it has no tables for holds; the proxy makes them when it starts".to_owned()),
-            (true, _) => ok(format!("its tables have version {found}; the proxy brings them to version {known}")),
+            (true, 0) => Ok("it has no tables for holds; the proxy makes them when it starts".to_owned()),
+            (true, _) => Ok(format!("its tables have version {found}; the proxy brings them to version {known}")),
             (false, _) => {
-                fault("its user may not make tables; grant CREATE on the schema, or make the user its owner".to_owned())
+                Err("its user may not make tables; grant CREATE on the schema, or make the user its owner".to_owned())
             }
         });
     } else {
-        findings.push(ok(format!("its tables have version {found}")));
+        findings.push(Ok(format!("its tables have version {found}")));
         findings.push(match missing_right(client).await? {
-            None => ok("its user may read and change holds".to_owned()),
-            Some((right, table)) => fault(format!("its user lacks the right {right} on {table}")),
+            None => Ok("its user may read and change holds".to_owned()),
+            Some((right, table)) => Err(format!("its user lacks the right {right} on {table}")),
         });
     }
     Ok(findings)
@@ -87,12 +81,4 @@ async fn missing_right(client: &Client) -> Result<Option<(&'static str, &'static
     let sequence = "SELECT has_sequence_privilege('ipam_proxy_event', 'USAGE')";
     let has: bool = client.query_one(sequence, &[]).await?.get(0);
     Ok((!has).then_some(("USAGE", "ipam_proxy_event")))
-}
-
-fn ok(what: String) -> Finding {
-    Finding { what, is_fault: false }
-}
-
-fn fault(what: String) -> Finding {
-    Finding { what, is_fault: true }
 }

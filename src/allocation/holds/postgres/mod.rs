@@ -32,7 +32,6 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
-pub use check::Finding;
 pub use error::DatabaseError;
 pub use options::{Database, UrlError};
 pub use place::PostgresPlace;
