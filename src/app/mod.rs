@@ -17,6 +17,7 @@ use actix_server::{Server, ServerHandle};
 use actix_web::web::Data;
 use tokio::time::Instant;
 
+use crate::allocation::holds::DatabaseError;
 use crate::allocation::{Clock, Holds, JournalError, Restores};
 use crate::daemon::{self, Notifier, PassedSockets, RollCall, Signal, Signals, Watchdog};
 use crate::http::{Arrivals, Shared};
@@ -68,6 +69,9 @@ pub enum StartError {
     /// There is no place for the holds.
     #[error(transparent)]
     Holds(#[from] JournalError),
+    /// The shared place for the holds cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The provider cannot be built.
     #[error("the provider {name} cannot be used")]
     Provider {
@@ -125,7 +129,7 @@ impl App {
         // From here on SIGHUP and SIGUSR1 end the process no more.
         let signals = Signals::listen().map_err(StartError::Signals)?;
         let names = HostNames::new(Arc::new(SystemResolver)).within(settings.server.dns_limit());
-        let holds = Holds::open(&settings.server.state_directory, Clock::system())?;
+        let holds = holds(&settings)?;
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
@@ -322,6 +326,18 @@ impl Reload<'_> {
 /// What has become of a file of settings, for people.
 pub(crate) fn found(file: &Path) -> &'static str {
     if file.exists() { "read" } else { "not there, defaults apply" }
+}
+
+/// Where the holds are kept. A database that cannot be reached does not stop the start.
+fn holds(settings: &Settings) -> Result<Holds, StartError> {
+    let Some(database) = &settings.database else {
+        return Ok(Holds::open(&settings.server.state_directory, Clock::system())?);
+    };
+    log::info!("Holds are kept in the database {database}");
+    if settings.provider.name == "internal" {
+        log::warn!("The embedded IPAM is on this machine only, whatever database_url says: run one proxy over it");
+    }
+    Ok(Holds::shared(database.clone())?)
 }
 
 fn log_settings(settings: &Settings) {

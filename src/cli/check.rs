@@ -48,7 +48,8 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     let mut ipam_is_well = true;
     if !arguments.settings_only {
         can_start &= say_all("start", app::check_state_directory(&settings.server.state_directory));
-        ipam_is_well = system.block_on(check_ipam(settings))?;
+        let database_is_well = system.block_on(check_database(&settings));
+        ipam_is_well = system.block_on(check_ipam(settings))? && database_is_well;
     }
     if !certificates_are_usable {
         Err(CommandError::Said(WRONG_SETTINGS))
@@ -75,6 +76,20 @@ fn check_certificates(settings: &Settings) -> bool {
         return true;
     };
     say_all("certificates", tls::report(&tls.files, &tls.policy, jiff::Timestamp::now()))
+}
+
+/// Asks the database that several proxies share, where there is one. It is not changed.
+async fn check_database(settings: &Settings) -> bool {
+    let Some(database) = &settings.database else { return true };
+    let mut is_well = true;
+    for found in database.check().await {
+        is_well &= found.is_ok();
+        match found {
+            Ok(what) => say(format!("database      ok: {what}")),
+            Err(what) => say(format!("database      fault: {what}")),
+        }
+    }
+    is_well
 }
 
 /// Asks the IPAM, and prints what Foreman would be told. A running proxy is not disturbed: the holds here are others.
