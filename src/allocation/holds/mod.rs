@@ -27,7 +27,7 @@ pub use hold::{Ask, Grant, Hold, HoldState, Moment, Offer, RequestMark, Scope, S
 pub use journal::JournalError;
 pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
-pub use place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
+pub use place::{Claim, Held, HeldIn, Place, PlaceError, Stepped};
 pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError};
 pub use rules::{Becomes, Removed, Step};
 

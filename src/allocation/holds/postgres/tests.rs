@@ -12,14 +12,14 @@ use super::{Database, PostgresPlace};
 use crate::allocation::holds::place::Place;
 use crate::allocation::holds::suite::{Subject, suite};
 
-/// Functions that are found before PostgreSQL's own, and whose time can be moved on.
+/// Functions that are found before PostgreSQL's own: time stands still until it is moved on.
 const CLOCK: &str = "
     CREATE SCHEMA moved;
-    CREATE TABLE moved.by AS SELECT interval '0' AS time;
+    CREATE TABLE moved.clock AS SELECT pg_catalog.clock_timestamp() AS time;
     CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz VOLATILE LANGUAGE sql
-        AS 'SELECT pg_catalog.clock_timestamp() + time FROM moved.by';
+        AS 'SELECT time FROM moved.clock';
     CREATE FUNCTION moved.statement_timestamp() RETURNS timestamptz STABLE LANGUAGE sql
-        AS 'SELECT pg_catalog.statement_timestamp() + time FROM moved.by'";
+        AS 'SELECT time FROM moved.clock'";
 
 /// A database of its own in a server that all cases share.
 struct InPostgres {
@@ -58,7 +58,7 @@ impl Subject for InPostgres {
     }
 
     async fn pass(&self, time: Duration) {
-        let by = format!("UPDATE moved.by SET time = time + {} * interval '1 millisecond'", time.as_millis());
+        let by = format!("UPDATE moved.clock SET time = time + {} * interval '1 millisecond'", time.as_millis());
         self.server.sql(&self.name, &by);
     }
 }
