@@ -65,8 +65,9 @@ impl Allocator {
             return Err(Failure::NotOfferable { address, prefix: subnet.prefix });
         }
         let turn = self.turn_to_write(deadline).await?;
-        // The hold must not end while the reservation is on its way.
-        let begun = Step::BeginAdd { at_least: self.settled() };
+        // The hold must not end while the reservation is on its way. When this process ends in the middle, another proxy
+        // sees the hold only: it excludes the address as long as one whose answer is lost.
+        let begun = Step::BeginAdd { at_least: self.settled() + self.rules.hold_without_mac };
         let begun = self.place().step(&subnet.scope, address, begun).await?;
         let added = self.send(turn, subnet, address, by.clone(), begun, deadline).await?;
         self.restores.added(&subnet.scope, address);
