@@ -59,7 +59,7 @@ pub struct HeldIn {
 pub type Held = (IpAddr, Hold);
 
 /// Where a list of holds goes on: after this address of this space.
-pub type After = (Space, IpAddr);
+pub(super) type After = (Space, IpAddr);
 
 /// Keeps holds. Each method is one atomic step; between two steps anything may happen.
 ///

@@ -1,14 +1,15 @@
 //! Reads a journal back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use ipam_provider::state_files;
 
-use super::super::hold::{Hold, Space};
+use super::super::hold::{Hold, Scope, Space};
 use super::line::{Line, decode};
 use super::{FILE, SLACK_OF_LIFE};
 use crate::allocation::{HOLD_LIFE_AT_MOST, Timestamp};
@@ -26,6 +27,7 @@ pub(in crate::allocation::holds) struct Replayed {
     /// More than one line shows the time.
     is_certain: bool,
     spaces: BTreeMap<Space, BTreeMap<IpAddr, Hold>>,
+    scopes: BTreeSet<Arc<Scope>>,
 }
 
 impl Replayed {
@@ -52,7 +54,14 @@ impl Replayed {
                     holds.remove(&address);
                 }
             }
-            Line::Held(address, hold, _) => {
+            Line::Held(address, mut hold, _) => {
+                // Each line has read a scope of its own; a million holds have a few.
+                match self.scopes.get(&hold.scope) {
+                    Some(known) => hold.scope = known.clone(),
+                    None => {
+                        self.scopes.insert(hold.scope.clone());
+                    }
+                }
                 self.spaces.entry(hold.scope.space.clone()).or_default().insert(address, hold);
             }
         }
