@@ -11,6 +11,7 @@ use super::Failure;
 use super::candidates::Candidates;
 use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Step};
 use super::lookup::{Found, GroupChoice, Lookup};
+use super::restore::Restores;
 use super::watch::Watches;
 
 /// How long things live.
@@ -54,6 +55,7 @@ pub struct Allocator {
     pub(super) lookup: Lookup,
     pub(super) rules: Rules,
     pub(super) watches: Watches,
+    pub(super) restores: Restores,
 }
 
 impl Allocator {
@@ -66,7 +68,14 @@ impl Allocator {
             lookup: Lookup::new(rules.lookup),
             rules,
             watches: Watches::new(),
+            restores: Restores::default(),
         }
+    }
+
+    /// The same with what an allocator from before a reload knows of requests.
+    #[must_use]
+    pub fn with_restores(self, restores: Restores) -> Self {
+        Self { restores, ..self }
     }
 
     /// The guarded provider.
@@ -147,8 +156,14 @@ impl Allocator {
     ///
     /// # Errors
     /// As [`subnet`](Self::subnet).
-    pub async fn exists(&self, prefix: Prefix, group: &GroupChoice, address: IpAddr) -> Result<bool, Failure> {
-        self.in_time(async {
+    pub async fn exists(
+        self: &Arc<Self>,
+        prefix: Prefix,
+        group: &GroupChoice,
+        address: IpAddr,
+    ) -> Result<bool, Failure> {
+        let call = self.begin_call();
+        let look = self.in_time(async {
             let mut subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
             let mut found = self.provider.reservation(&subnet, address).await;
             if found.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
@@ -160,8 +175,12 @@ impl Allocator {
                 self.take_back_offer(&subnet, address).await;
             }
             Ok(exists)
-        })
-        .await
+        });
+        let outcome = look.await;
+        if matches!(outcome, Ok(false)) {
+            call.accepted();
+        }
+        outcome
     }
 
     /// The IPAM says that the address is taken: a host that it was offered to gets another one when it asks again. The

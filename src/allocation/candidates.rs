@@ -152,10 +152,14 @@ async fn fetch(
     generation: u64,
 ) -> Result<Arc<Batch>, Failure> {
     let asked = place.moment().await?;
-    let HeldIn { addresses: held, promised } = place.held(&subnet.scope).await?;
-    // Many holds mean a large burst: larger batches keep the number of calls small.
-    let at_most = (held.len() / 8).clamp(BATCH, BATCH_AT_MOST);
-    let mut addresses = provider.free_addresses(subnet, FreeQuery { at_most, held: &held }).await?;
+    let mut held = place.held(&subnet.scope).await?;
+    let mut addresses = free_addresses(provider, subnet, &held).await?;
+    // Before others lose theirs, or the subnet counts as full, what has ended is looked for.
+    if addresses.is_empty() && place.remove_ended_in(&subnet.scope).await? {
+        held = place.held(&subnet.scope).await?;
+        addresses = free_addresses(provider, subnet, &held).await?;
+    }
+    let HeldIn { addresses: held, promised } = held;
     // What a provider says is checked before it is offered.
     addresses.retain(|address| {
         let is_sound = subnet.is_offerable(*address) && !held.contains(*address);
@@ -172,4 +176,11 @@ async fn fetch(
         asked,
         promised,
     }))
+}
+
+async fn free_addresses(provider: &dyn Provider, subnet: &Found, held: &HeldIn) -> Result<Vec<IpAddr>, Failure> {
+    let held = &held.addresses;
+    // Many holds mean a large burst: larger batches keep the number of calls small.
+    let at_most = (held.len() / 8).clamp(BATCH, BATCH_AT_MOST);
+    Ok(provider.free_addresses(subnet, FreeQuery { at_most, held }).await?)
 }

@@ -10,6 +10,7 @@
 //! | where holds are kept: memory with a journal | `holds::memory`, `holds::journal` |
 //! | one provider call for many callers | `candidates` |
 //! | which record is meant by prefix and group | `lookup` |
+//! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
 //! | a reservation that turns up after its caller was told of a failure is named | `watch` |
 
@@ -19,6 +20,7 @@ mod clock;
 mod failure;
 pub mod holds;
 mod lookup;
+mod restore;
 mod watch;
 mod writes;
 
@@ -32,6 +34,7 @@ pub use clock::{Clock, Timestamp};
 pub use failure::Failure;
 pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
 pub use lookup::GroupChoice;
+pub use restore::Restores;
 pub use writes::Added;
 
 /// No hold lives longer: settings are checked against it, and what a journal says is cut to it.

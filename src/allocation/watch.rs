@@ -140,7 +140,7 @@ impl Allocator {
         });
         for (address, hold) in unanswered {
             let scope = hold.scope.clone();
-            let by = Requester { mac: hold.mac, hostname: None };
+            let by = Requester { mac: hold.mac, ..Requester::default() };
             let request = "a request before the last start".to_owned();
             let ticket = hold.event;
             self.watch(Lost { scope, address, by, before: Some(hold), ticket, request });

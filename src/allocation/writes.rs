@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Failure;
 use super::allocator::{Allocator, Deleted};
-use super::holds::{Becomes, Hold, HoldState, Removed, Scope, Step};
+use super::holds::{Becomes, Hold, HoldState, Removed, Scope, Step, Stepped};
 use super::lookup::{Found, GroupChoice};
 use super::watch::{self, Lost, Unsettled};
 use crate::telemetry::request_id::{self, RequestId};
@@ -34,6 +34,7 @@ impl Allocator {
         address: IpAddr,
         by: Requester,
     ) -> Result<Added, Failure> {
+        let call = self.begin_call();
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
         let work = async move {
@@ -46,7 +47,11 @@ impl Allocator {
                 outcome => outcome,
             }
         };
-        self.to_its_end(work).await
+        let outcome = self.to_its_end(work).await;
+        if outcome.is_ok() {
+            call.accepted();
+        }
+        outcome
     }
 
     async fn reserve(
@@ -64,9 +69,24 @@ impl Allocator {
         // sees the hold only: it excludes the address as long as one whose answer is lost.
         let begun = Step::BeginAdd { at_least: self.settled() + self.rules.hold_without_mac };
         let begun = self.place().step(&subnet.scope, address, begun).await?;
+        let added = self.send(turn, subnet, address, by.clone(), begun, deadline).await?;
+        self.restores.added(&subnet.scope, address);
+        Ok(added)
+    }
+
+    /// Sends the reservation that has begun so to the IPAM.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        turn: Turn<'_>,
+        subnet: &Arc<Found>,
+        address: IpAddr,
+        by: Requester,
+        begun: Stepped,
+        deadline: Instant,
+    ) -> Result<Added, Failure> {
         let (before, ticket) = (begun.before, begun.at.event);
         let mac = by.mac.or(before.as_ref().filter(|hold| hold.state != HoldState::Released).and_then(|hold| hold.mac));
-        let by = Requester { mac, hostname: by.hostname.clone() };
+        let by = Requester { mac, ..by };
         let already = || Failure::AlreadyReserved { address, prefix: subnet.prefix };
         let Err(error) = turn.reserve(subnet, address, &by).await else {
             return Ok(self.added(subnet, address, ticket));
@@ -145,6 +165,7 @@ impl Allocator {
         group: GroupChoice,
         address: IpAddr,
     ) -> Result<Deleted, Failure> {
+        let call = self.begin_call();
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
         let work = async move {
@@ -153,7 +174,13 @@ impl Allocator {
                 outcome => outcome,
             }
         };
-        self.to_its_end(work).await
+        let outcome = self.to_its_end(work).await;
+        // Foreman does not come to a new address, and keeps the host.
+        call.accepted();
+        if outcome.is_err() {
+            self.restores.delete_failed(address);
+        }
+        outcome
     }
 
     /// Deletes from a subnet that cannot be found. That it cannot be found does not show that the address is free: a
@@ -196,10 +223,12 @@ impl Allocator {
     }
 
     async fn release(&self, subnet: &Found, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
+        self.restores.delete_begins(&subnet.scope, address);
         let turn = self.turn_to_write(deadline).await?;
-        let seen = self.place().get(&subnet.scope.space, address).await?.map(|hold| hold.event);
+        let there = self.place().get(&subnet.scope.space, address).await?;
+        let seen = there.as_ref().map(|hold| hold.event);
         let removed = match turn.release(subnet, address).await {
-            Ok(Released::Removed(record)) => Some(Removed { mac: record.mac }),
+            Ok(Released::Removed(record)) => Some(record),
             Ok(Released::WasAbsent) => {
                 log::info!("{address} in {} was not reserved; nothing to delete", subnet.scope);
                 None
@@ -211,7 +240,8 @@ impl Allocator {
                             "{address} in {} is deleted, although the IPAM's answer was lost ({error})",
                             subnet.scope
                         );
-                        Some(Removed { mac: None })
+                        // What it was is not known, but for its host.
+                        Some(Reservation { mac: there.and_then(|hold| hold.mac), ..Reservation::default() })
                     }
                     // The subnet is gone, and every record in it.
                     Ok(Err(look)) if look.kind() == ErrorKind::NotFound => return Err(look.into()),
@@ -220,17 +250,22 @@ impl Allocator {
             }
             Err(error) => return Err(error.into()),
         };
-        let step = Step::Delete { seen, removed, quarantine: self.rules.quarantine };
+        let is_removed = removed.is_some();
+        let mac = removed.as_ref().map(|record| Removed { mac: record.mac });
+        if let Some(record) = removed {
+            self.restores.deleted(&subnet.scope, address, record);
+        }
+        let step = Step::Delete { seen, removed: mac, quarantine: self.rules.quarantine };
         let ended = self.place().step(&subnet.scope, address, step).await?;
         if ended.becomes == Becomes::Ended {
             self.candidates.drop_current(&subnet.scope);
         }
-        Ok(if removed.is_some() { Deleted::Removed } else { Deleted::WasAbsent })
+        Ok(if is_removed { Deleted::Removed } else { Deleted::WasAbsent })
     }
 
     /// Waits for the turn to write. Half of the time that is left then is for the write and half for the look that
     /// follows a lost answer, so none begins after the caller has been told that there was no answer.
-    async fn turn_to_write(&self, deadline: Instant) -> Result<Turn<'_>, Failure> {
+    pub(super) async fn turn_to_write(&self, deadline: Instant) -> Result<Turn<'_>, Failure> {
         let least = || 2 * WRITE_AT_LEAST.max(2 * self.provider.slowest_write()).min(self.rules.attempt);
         let left = || deadline.saturating_duration_since(Instant::now());
         if left() < least() {

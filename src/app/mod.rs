@@ -15,8 +15,10 @@ use std::time::Duration;
 
 use actix_server::{Server, ServerHandle};
 use actix_web::web::Data;
+use tokio::time::Instant;
 
-use crate::allocation::{Clock, Holds, JournalError};
+use crate::allocation::holds::DatabaseError;
+use crate::allocation::{Clock, Holds, JournalError, Restores};
 use crate::daemon::{self, Notifier, PassedSockets, RollCall, Signal, Signals, Watchdog};
 use crate::http::{Arrivals, Shared};
 use crate::registry::PROVIDERS;
@@ -33,6 +35,9 @@ use restart_only::RestartOnly;
 
 /// How often ended holds are removed and the journal is looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
+
+/// How long the last answers leave for what they made due to be reserved again. The service manager waits longer.
+const RESTORE_AT_LEAST: Duration = Duration::from_secs(10);
 
 /// How often certificates and revocation lists that end soon are logged.
 const WARN_OF_DATES_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -64,6 +69,9 @@ pub enum StartError {
     /// There is no place for the holds.
     #[error(transparent)]
     Holds(#[from] JournalError),
+    /// The shared place for the holds cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The provider cannot be built.
     #[error("the provider {name} cannot be used")]
     Provider {
@@ -90,6 +98,8 @@ pub struct App {
     telemetry: Telemetry,
     shared: Data<Shared>,
     holds: Holds,
+    restores: Restores,
+    shutdown: Duration,
     names: HostNames,
     started: RestartOnly,
     tls: Option<tls::Server>,
@@ -119,11 +129,12 @@ impl App {
         // From here on SIGHUP and SIGUSR1 end the process no more.
         let signals = Signals::listen().map_err(StartError::Signals)?;
         let names = HostNames::new(Arc::new(SystemResolver)).within(settings.server.dns_limit());
-        let holds = Holds::open(&settings.server.state_directory, Clock::system())?;
+        let holds = holds(&settings)?;
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
-        let serving = serving(settings, &holds, &names, Purpose::Serve)?;
+        let restores = Restores::default();
+        let serving = serving(settings, &holds, &restores, &names, Purpose::Serve)?;
         serving.allocator.watch_unanswered().await;
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
@@ -138,6 +149,8 @@ impl App {
             telemetry,
             shared,
             holds,
+            restores,
+            shutdown: server_settings.shutdown,
             names,
             started,
             tls,
@@ -165,6 +178,8 @@ impl App {
             telemetry,
             shared,
             holds,
+            restores,
+            shutdown,
             names,
             started,
             tls,
@@ -183,6 +198,7 @@ impl App {
             telemetry: &telemetry,
             shared: &shared,
             holds: &holds,
+            restores: &restores,
             names: &names,
             started: &started,
             tls: tls.as_ref(),
@@ -215,7 +231,7 @@ impl App {
             }
         }
         service_manager.stopping();
-        stop(&handle, &arrivals).await;
+        stop(&handle, &arrivals, &restores, shutdown).await;
         tidying.abort();
         warning.inspect(actix_web::rt::task::JoinHandle::abort);
         bound.remove_control_socket();
@@ -230,12 +246,15 @@ fn reopen(telemetry: &Telemetry) {
     }
 }
 
-async fn stop(handle: &ServerHandle, arrivals: &Arrivals) {
+async fn stop(handle: &ServerHandle, arrivals: &Arrivals, restores: &Restores, shutdown: Duration) {
     log::info!("Stopping when the requests under way are answered");
+    let deadline = Instant::now() + shutdown;
+    restores.stop();
     // No more connections are accepted; those that were are served before the server forgets them.
     handle.pause().await;
     arrivals.settle().await;
     handle.stop(true).await;
+    restores.stopped(deadline.max(Instant::now() + RESTORE_AT_LEAST)).await;
     log::info!("Stopped");
     log::logger().flush();
 }
@@ -263,6 +282,7 @@ struct Reload<'a> {
     telemetry: &'a Telemetry,
     shared: &'a Shared,
     holds: &'a Holds,
+    restores: &'a Restores,
     names: &'a HostNames,
     started: &'a RestartOnly,
     tls: Option<&'a tls::Server>,
@@ -293,7 +313,7 @@ impl Reload<'_> {
         }
         let level = settings.log.level;
         let tls = settings.tls.clone();
-        let serving = serving(settings, self.holds, self.names, Purpose::Serve)?;
+        let serving = serving(settings, self.holds, self.restores, self.names, Purpose::Serve)?;
         if let (Some(server), Some(tls)) = (self.tls, &tls) {
             assemble::reload_tls(server, tls)?;
         }
@@ -306,6 +326,18 @@ impl Reload<'_> {
 /// What has become of a file of settings, for people.
 pub(crate) fn found(file: &Path) -> &'static str {
     if file.exists() { "read" } else { "not there, defaults apply" }
+}
+
+/// Where the holds are kept. A database that cannot be reached does not stop the start.
+fn holds(settings: &Settings) -> Result<Holds, StartError> {
+    let Some(database) = &settings.database else {
+        return Ok(Holds::open(&settings.server.state_directory, Clock::system())?);
+    };
+    log::info!("Holds are kept in the database {database}");
+    if settings.provider.name == "internal" {
+        log::warn!("The embedded IPAM is on this machine only, whatever database_url says: run one proxy over it");
+    }
+    Ok(Holds::shared(database.clone())?)
 }
 
 fn log_settings(settings: &Settings) {

@@ -1,5 +1,6 @@
 //! What a reload leaves as it was at the start: sockets that are bound, a directory whose lock is held, threads that run.
 
+use crate::allocation::holds::Database;
 use crate::settings::{Server, Settings};
 use crate::telemetry::Options;
 
@@ -7,6 +8,7 @@ use crate::telemetry::Options;
 #[derive(Debug, Clone)]
 pub(super) struct RestartOnly {
     server: Server,
+    database: Option<Database>,
     log: Options,
     has_tls: bool,
 }
@@ -14,7 +16,12 @@ pub(super) struct RestartOnly {
 impl RestartOnly {
     /// Those of these settings.
     pub(super) fn of(settings: &Settings) -> Self {
-        Self { server: settings.server.clone(), log: settings.log.clone(), has_tls: settings.tls.is_some() }
+        Self {
+            server: settings.server.clone(),
+            database: settings.database.clone(),
+            log: settings.log.clone(),
+            has_tls: settings.tls.is_some(),
+        }
     }
 
     /// Puts the settings of the start back in, and names the keys that were to be changed.
@@ -31,12 +38,14 @@ impl RestartOnly {
         keep("https_port", old.https_port != new.https_port && self.has_tls == settings.tls.is_some());
         keep("ssl_certificate, ssl_private_key and ssl_ca_file", self.has_tls != settings.tls.is_some());
         keep("state_directory", old.state_directory != new.state_directory);
+        keep("database_url, database_password_file and database_timeout_seconds", self.database != settings.database);
         keep("dns_resolv_timeouts", old.dns_timeouts != new.dns_timeouts);
         keep("workers", old.workers != new.workers);
         keep("shutdown_seconds", old.shutdown != new.shutdown);
         keep("log_file", self.log.destination != settings.log.destination);
         keep("log_buffer", self.log.buffer != settings.log.buffer);
         keep("log_buffer_errors", self.log.error_buffer != settings.log.error_buffer);
+        settings.database = self.database.clone();
         settings.log = Options { level: settings.log.level, ..self.log.clone() };
         settings.server = Server {
             trusted_hosts: settings.server.trusted_hosts.take(),

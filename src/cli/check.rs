@@ -8,7 +8,7 @@ use ipam_provider::Probe;
 
 use super::output::{complain, say};
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
-use crate::allocation::{Clock, Holds};
+use crate::allocation::{Clock, Holds, Restores};
 use crate::app::{self, Purpose};
 use crate::http::{details_of, version_of};
 use crate::settings::Settings;
@@ -48,7 +48,8 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     let mut ipam_is_well = true;
     if !arguments.settings_only {
         can_start &= say_all("start", app::check_state_directory(&settings.server.state_directory));
-        ipam_is_well = system.block_on(check_ipam(settings))?;
+        let database_is_well = system.block_on(check_database(&settings));
+        ipam_is_well = system.block_on(check_ipam(settings))? && database_is_well;
     }
     if !certificates_are_usable {
         Err(CommandError::Said(WRONG_SETTINGS))
@@ -77,10 +78,25 @@ fn check_certificates(settings: &Settings) -> bool {
     say_all("certificates", tls::report(&tls.files, &tls.policy, jiff::Timestamp::now()))
 }
 
+/// Asks the database that several proxies share, where there is one. It is not changed.
+async fn check_database(settings: &Settings) -> bool {
+    let Some(database) = &settings.database else { return true };
+    let mut is_well = true;
+    for found in database.check().await {
+        is_well &= found.is_ok();
+        match found {
+            Ok(what) => say(format!("database      ok: {what}")),
+            Err(what) => say(format!("database      fault: {what}")),
+        }
+    }
+    is_well
+}
+
 /// Asks the IPAM, and prints what Foreman would be told. A running proxy is not disturbed: the holds here are others.
 async fn check_ipam(settings: Settings) -> Result<bool, CommandError> {
     let holds = Holds::in_memory(Clock::system());
-    let serving = match app::serving(settings, &holds, &HostNames::new(Arc::new(SystemResolver)), Purpose::Check) {
+    let names = HostNames::new(Arc::new(SystemResolver));
+    let serving = match app::serving(settings, &holds, &Restores::default(), &names, Purpose::Check) {
         Ok(serving) => serving,
         Err(error) => {
             complain(&with_causes(&error));

@@ -1,6 +1,7 @@
 //! `holds`: who holds what, and freeing it.
 //!
-//! A running proxy is asked over its control socket; without one the journal in the state directory is read.
+//! A running proxy is asked over its control socket; without one the journal in the state directory is read, or the
+//! database that several proxies share.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -15,11 +16,16 @@ use serde_json::{Value, json};
 use super::output::{say, say_json, say_table};
 use super::running::{Running, listens};
 use super::{CommandError, Outcome, load};
+use crate::allocation::holds::Database;
 use crate::allocation::{Clock, GroupChoice, HeldAddress, Holds};
 use crate::app::control_socket;
+use crate::telemetry::with_causes;
 
 /// How long the running proxy may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// How many holds are read from a database at a time.
+const PAGE: usize = 1000;
 
 /// Of `GET /ipam/holds`.
 #[derive(Deserialize)]
@@ -61,6 +67,7 @@ pub(super) enum Command {
 pub(super) fn run(command: Command, directory: &Path) -> Outcome {
     let settings = load(directory)?;
     let state = settings.server.state_directory;
+    let database = settings.database.as_ref();
     let socket = control_socket(&state);
     let is_running = listens(&socket);
     actix_web::rt::System::new().block_on(async {
@@ -69,7 +76,7 @@ pub(super) fn run(command: Command, directory: &Path) -> Outcome {
                 let holds = if is_running {
                     ask_for_holds(socket).await?
                 } else {
-                    read_holds(&state)?.iter().map(|hold| json!(hold)).collect()
+                    read_holds(&state, database).await?.iter().map(|hold| json!(hold)).collect()
                 };
                 show(&holds, json);
                 Ok(())
@@ -78,16 +85,38 @@ pub(super) fn run(command: Command, directory: &Path) -> Outcome {
                 release_in_running(socket, address, subnet, &group).await
             }
             Command::Release { address, subnet, group } => {
-                release_in_journal(&state, settings.provider.name, address, subnet, &group).await
+                let holds = match database {
+                    Some(database) => shared(database)?,
+                    None => Holds::open(&state, Clock::system()).map_err(CommandError::failed)?,
+                };
+                release_in(&holds, settings.provider.name, address, subnet, &group).await
             }
         }
     })
 }
 
-/// The holds by the journal in a state directory, whether a proxy runs or not.
-pub(super) fn read_holds(state: &Path) -> Result<Vec<HeldAddress>, CommandError> {
-    Holds::read(state, &Clock::system())
-        .map_err(|error| CommandError::failed(format!("the holds in {} cannot be read: {error}", state.display())))
+/// The holds in a database, or else by the journal in a state directory, whether a proxy runs or not.
+pub(super) async fn read_holds(state: &Path, database: Option<&Database>) -> Result<Vec<HeldAddress>, CommandError> {
+    let Some(database) = database else {
+        return Holds::read(state, &Clock::system()).map_err(|error| {
+            CommandError::failed(format!("the holds in {} cannot be read: {error}", state.display()))
+        });
+    };
+    let holds = shared(database)?;
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = holds.page(after.as_deref(), PAGE).await;
+        let page = page.map_err(|error| CommandError::failed(with_causes(&error)))?;
+        all.extend(page.holds);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
+
+fn shared(database: &Database) -> Result<Holds, CommandError> {
+    Holds::shared(database.clone()).map_err(|error| CommandError::failed(with_causes(&error)))
 }
 
 async fn ask_for_holds(socket: PathBuf) -> Result<Vec<Value>, CommandError> {
@@ -111,10 +140,10 @@ async fn release_in_running(socket: PathBuf, address: IpAddr, subnet: Prefix, gr
     Ok(())
 }
 
-async fn release_in_journal(state: &Path, provider: &str, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
-    let holds = Holds::open(state, Clock::system()).map_err(CommandError::failed)?;
+async fn release_in(holds: &Holds, provider: &str, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
     let group = GroupChoice::of(GroupName::new(group));
-    if !holds.release(provider, subnet, &group, address).await.map_err(CommandError::failed)? {
+    let released = holds.release(provider, subnet, &group, address).await;
+    if !released.map_err(|error| CommandError::failed(with_causes(&error)))? {
         return Err(CommandError::failed("the address is not held; 'holds list' shows what is"));
     }
     say(format!("IP address {address} is not held any more"));

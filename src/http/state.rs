@@ -90,7 +90,9 @@ impl Shared {
     /// All that is wrong now, as one text.
     pub fn trouble(&self) -> Option<String> {
         let all = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let texts: Vec<String> = all.iter().map(|(subject, text)| format!("{subject}: {text}")).collect();
+        let texts = all.iter().map(|(subject, text)| format!("{subject}: {text}"));
+        let of_holds = self.serving.load().allocator.holds().trouble().map(|text| format!("holds: {text}"));
+        let texts: Vec<String> = texts.chain(of_holds).collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 }

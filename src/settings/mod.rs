@@ -8,6 +8,7 @@
 //! [`Settings::load`] finds the faults of all files in one go; each fault says where, what is wrong and what would be
 //! right, and none shows a value.
 
+mod database;
 mod environment;
 #[cfg(test)]
 mod examples;
@@ -42,6 +43,7 @@ pub(crate) use server::web_url;
 pub use server::{BindHost, Server};
 pub use tls::Tls;
 
+use crate::allocation::holds::Database;
 use crate::telemetry::Options;
 
 /// Where the settings are unless another directory is named.
@@ -56,6 +58,8 @@ pub struct Settings {
     pub server: Server,
     /// HTTPS, where it is on.
     pub tls: Option<Tls>,
+    /// What several proxies share, where there are several.
+    pub database: Option<Database>,
     /// Logging.
     pub log: Options,
     /// How the IPAM is asked and answered for.
@@ -106,6 +110,7 @@ impl Settings {
         reading.warnings.extend(source::readable_by_others(settings_directory));
         if let (Some(global), Some(external)) = (&global, &external) {
             reading.expect_listener(&global.server, external, settings_directory);
+            reading.expect_time_for_database(global, &external.ipam, directory);
         }
         match (global, external, provider) {
             (Some(global), Some(external), Some(provider)) if reading.faults.is_empty() => {
@@ -113,6 +118,7 @@ impl Settings {
                 Ok(Self {
                     server: global.server,
                     tls: global.tls,
+                    database: global.database,
                     log: global.log,
                     ipam: external.ipam,
                     holds: external.holds,
@@ -165,6 +171,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("server", &self.server)
             .field("tls", &self.tls)
+            .field("database", &self.database)
             .field("log", &self.log)
             .field("ipam", &self.ipam)
             .field("holds", &self.holds)
@@ -179,6 +186,7 @@ impl fmt::Debug for Settings {
 struct Global {
     server: Server,
     tls: Option<Tls>,
+    database: Option<Database>,
     log: Options,
     settings_directory: Option<PathBuf>,
 }
@@ -256,6 +264,7 @@ impl<'a> Reading<'a> {
         let global = Global {
             server: Server::read(&mut section, https, self.environment),
             tls: Tls::read(&mut section),
+            database: database::read(&mut section),
             log: log::read(&mut section),
             settings_directory: section.path("settings_directory"),
         };
@@ -266,6 +275,7 @@ impl<'a> Reading<'a> {
             findings.unknown.into_iter().partition(|unknown| unknown.file == name);
         self.faults.extend(in_environment);
         self.warnings.extend(in_file.into_iter().filter(|unknown| !foreman::is_known_elsewhere(unknown)));
+        self.warnings.extend(global.database.as_ref().and_then(database::readable_by_others));
         if global.server.http_port.is_some() && global.server.trusted_hosts.is_none() {
             self.warnings.push(Problem {
                 file: name,
@@ -275,6 +285,20 @@ impl<'a> Reading<'a> {
             });
         }
         Some(global)
+    }
+
+    /// What the database does not answer is answered for within the request's budget, with a call of the IPAM before it.
+    fn expect_time_for_database(&mut self, global: &Global, ipam: &Ipam, directory: &Path) {
+        let Some(database) = &global.database else { return };
+        if 2 * database.timeout() >= ipam.request_budget {
+            let below_half = (ipam.request_budget.as_secs() - 1) / 2;
+            self.faults.push(Problem {
+                file: directory.join("settings.yml").display().to_string(),
+                key: Some("database_timeout_seconds".to_owned()),
+                what: "is half of request_budget_seconds or more".to_owned(),
+                right: format!("set it to {below_half} or less, or raise request_budget_seconds above twice of it"),
+            });
+        }
     }
 
     fn external(&mut self, file: PathBuf) -> Option<External> {

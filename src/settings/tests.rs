@@ -219,7 +219,7 @@ fn each_file_has_variables_of_its_own() {
         ("FOREMAN_IPAM_PROXY__DAEMON", "x"),
     ]);
     insta::assert_snapshot!(faults, @r"
-    environment variable FOREMAN_IPAM_PROXY__DAEMON: daemon is not a setting; known are: bind_host, dns_resolv_timeouts, foreman_ssl_ca, foreman_url, foreman_version, forward_verify, http_port, https_port, log_buffer, log_buffer_errors, log_file, log_level, proxy_url, settings_directory, shutdown_seconds, ssl_ca_file, ssl_certificate, ssl_crl_file, ssl_disabled_ciphers, ssl_private_key, state_directory, tls_disabled_versions, trusted_hosts, workers
+    environment variable FOREMAN_IPAM_PROXY__DAEMON: daemon is not a setting; known are: bind_host, database_password_file, database_timeout_seconds, database_url, dns_resolv_timeouts, foreman_ssl_ca, foreman_url, foreman_version, forward_verify, http_port, https_port, log_buffer, log_buffer_errors, log_file, log_level, proxy_url, settings_directory, shutdown_seconds, ssl_ca_file, ssl_certificate, ssl_crl_file, ssl_disabled_ciphers, ssl_private_key, state_directory, tls_disabled_versions, trusted_hosts, workers
     environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM_NETBOX__TOKENN: tokenn is not a setting; did you mean token?
     environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM__READ_ATTEMPTS: read_attempts has a value that cannot be used; write a whole number from 1 to 5
     environment variable FOREMAN_IPAM_PROXY__HTTP_PORT: http_port has a value that cannot be used; write a whole number from 0 to 65535
@@ -272,7 +272,7 @@ fn unknown_keys_in_settings_yml_are_warnings_but_those_of_the_ruby_proxy_are_not
     );
     insta::assert_snapshot!(directory.warnings(), @r"
     DIR/settings.yml: htpp_port is not a setting; did you mean http_port?
-    DIR/settings.yml: puppet_url is not a setting; known are: bind_host, dns_resolv_timeouts, foreman_ssl_ca, foreman_url, foreman_version, forward_verify, http_port, https_port, log_buffer, log_buffer_errors, log_file, log_level, proxy_url, settings_directory, shutdown_seconds, ssl_ca_file, ssl_certificate, ssl_crl_file, ssl_disabled_ciphers, ssl_private_key, state_directory, tls_disabled_versions, trusted_hosts, workers
+    DIR/settings.yml: puppet_url is not a setting; known are: bind_host, database_password_file, database_timeout_seconds, database_url, dns_resolv_timeouts, foreman_ssl_ca, foreman_url, foreman_version, forward_verify, http_port, https_port, log_buffer, log_buffer_errors, log_file, log_level, proxy_url, settings_directory, shutdown_seconds, ssl_ca_file, ssl_certificate, ssl_crl_file, ssl_disabled_ciphers, ssl_private_key, state_directory, tls_disabled_versions, trusted_hosts, workers
     ");
 }
 

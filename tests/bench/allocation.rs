@@ -1,20 +1,24 @@
 //! What allocation itself costs, without HTTP: `cargo bench --bench allocation`.
 //!
 //! The provider answers at once from arithmetic, so that what is measured is the allocator: the look-up in its caches,
-//! the shared batch, the claim of a hold and, in the second group, its line in the journal.
+//! the shared batch, the claim of a hold and, in the second group, its line in the journal. In the last groups one proxy and two
+//! keep their holds in a PostgreSQL of the benchmark's own; without its programs they are left out.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use foreman_ipam_proxy::allocation::holds::Database;
 use foreman_ipam_proxy::allocation::{Allocator, Clock, GroupChoice, Holds, Rules};
+use futures_util::future::join_all;
 use ipam_provider::{
     AddressSpace, Capabilities, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe, Provider,
     RecordId, Released, Requester, Reservation, Result, Subnet,
 };
+use ipam_simulators::postgres::Server;
 
 /// One empty 10.0.0.0/8.
 #[derive(Debug)]
@@ -138,5 +142,49 @@ fn claims(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, claims);
+/// How many callers ask at the same time.
+const CALLERS: u32 = 64;
+
+/// A number of questions, each for a new MAC, by callers that share the proxies.
+async fn ask(allocators: &[Arc<Allocator>], first: u32, questions: u32) -> Duration {
+    let began = Instant::now();
+    let callers = (0..CALLERS).map(|caller| {
+        let allocator = allocators[caller as usize % allocators.len()].clone();
+        tokio::spawn(async move {
+            for number in (caller..questions).step_by(CALLERS as usize) {
+                let next = allocator.next_ip(prefix(), &GroupChoice::none(), Some(mac(first + number)), None).await;
+                next.expect("a /8 has room");
+            }
+        })
+    });
+    for ended in join_all(callers).await {
+        ended.expect("no caller fails");
+    }
+    began.elapsed()
+}
+
+/// The database is this machine's own, with its write to the disk at each commit.
+fn shared(criterion: &mut Criterion) {
+    let Some(server) = Server::start_with("") else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let mut group = criterion.benchmark_group("a hold in PostgreSQL, 64 callers");
+    group.sample_size(10).throughput(Throughput::Elements(1));
+    let mut first = 0;
+    for (name, proxies) in [("of one proxy", 1), ("of two proxies", 2)] {
+        let database = Database::new(&server.url(), None, Duration::from_secs(20)).expect("a right URL");
+        let proxy = |_| Arc::new(allocator(Holds::shared(database.clone()).expect("a thread")));
+        let allocators: Vec<Arc<Allocator>> = (0..proxies).map(proxy).collect();
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                let questions = u32::try_from(iterations).expect("a /8 has room");
+                first += questions;
+                runtime.block_on(ask(&allocators, first, questions))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, claims, shared);
 criterion_main!(benches);

@@ -1,11 +1,13 @@
 //! How much memory the proxy takes: `cargo bench --bench memory`.
 //!
-//! The proxy is the whole of it, a process with journal and embedded IPAM. It is measured idle, with a million holds in a
-//! thousand subnets of IPv4 and IPv6, and with a million in one; each time again after a restart, when the holds come from
-//! the journal. What is printed is what the system says of the process (`VmRSS` and `VmHWM` in `/proc/<pid>/status`), and
+//! The proxy is the whole of it, a process with journal and embedded IPAM. It is measured idle, and with 100,000 and a
+//! million holds, in a thousand subnets of IPv4 and IPv6 and in one subnet; each time again after a restart, when the holds
+//! come from the journal. The bounds are 64 MiB for 100,000 holds and 256 MiB for a million, resident; simple structures are
+//! worth more than less. What is printed is what the system says of the process (`VmRSS` and `VmHWM` in
+//! `/proc/<pid>/status`), with the bound where there is one, and
 //!
 //! - how much processor time the idle proxy takes;
-//! - how long the slowest answer took while the journal was written anew, which the proxy does within a minute of so many
+//! - how long the slowest answer took while the journal was written again, which the proxy does within a minute of so many
 //!   new holds;
 //! - how long the restart took, to the moment when it says that it is ready.
 //!
@@ -29,8 +31,8 @@ const CONNECTIONS: u32 = 4;
 /// How many requests a connection sends before it waits for the answers.
 const PIPELINED: u32 = 32;
 
-/// How long the proxy may take to write the journal anew after the last hold is made.
-const WRITTEN_ANEW_WITHIN: Duration = Duration::from_secs(150);
+/// How long the proxy may take to write the journal again after the last hold is made.
+const WRITTEN_AGAIN_WITHIN: Duration = Duration::from_secs(150);
 
 /// How often somebody asks meanwhile.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -39,11 +41,11 @@ const PAUSE: Duration = Duration::from_millis(2);
 fn main() {
     let (is_smoke, mut programs) = proxy::arguments("--program");
     let program = programs.pop().unwrap_or_else(|| env!("CARGO_BIN_EXE_foreman-ipam-proxy").into());
-    let holds = if is_smoke { 2000 } else { 1_000_000 };
-    println!("{:<44} {:>9} {:>9}", "MiB", "resident", "highest");
+    let counts: &[(u32, f64)] = if is_smoke { &[(2000, 64.0)] } else { &[(100_000, 64.0), (1_000_000, 256.0)] };
+    println!("{:<44} {:>9} {:>9} {:>9}", "MiB", "resident", "highest", "bound");
     let idle = Site::new(&[], &program);
     let proxy = idle.start();
-    proxy.report("idle");
+    proxy.report("idle", None);
     let span = Duration::from_secs(if is_smoke { 1 } else { 60 });
     println!("  processor time in {} s: {} ms", span.as_secs(), proxy.processor_time(span).as_millis());
     drop(proxy);
@@ -55,24 +57,30 @@ fn main() {
     let spread: Vec<String> = (0..1000).map(subnet).collect();
     let one = vec!["172.16.0.0/12".to_owned()];
     for (name, subnets) in [("in 1,000 subnets", spread), ("in one subnet", one)] {
-        let site = Site::new(&subnets, &program);
-        let proxy = site.start();
-        let start = Instant::now();
-        proxy.fill(&subnets, holds);
-        let filled = start.elapsed();
-        proxy.report(&format!("{holds} holds {name}"));
-        if !is_smoke {
-            let slowest = proxy.slowest_answer_until_written_anew(&subnets[0]);
-            proxy.report("… and the journal written anew");
-            println!("  filled in {:.1} s; slowest answer meanwhile {} ms", filled.as_secs_f64(), slowest.as_millis());
+        for (holds, bound) in counts {
+            measure(&Site::new(&subnets, &program), &subnets, (*holds, *bound), name, is_smoke);
         }
-        drop(proxy);
-        let start = Instant::now();
-        let proxy = site.start();
-        let ready = start.elapsed();
-        proxy.report("… and restarted");
-        println!("  ready after {:.2} s", ready.as_secs_f64());
     }
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+fn measure(site: &Site<'_>, subnets: &[String], (holds, bound): (u32, f64), name: &str, is_smoke: bool) {
+    let proxy = site.start();
+    let start = Instant::now();
+    proxy.fill(subnets, holds);
+    let filled = start.elapsed();
+    proxy.report(&format!("{holds} holds {name}"), Some(bound));
+    if !is_smoke {
+        let slowest = proxy.slowest_answer_until_written_again(&subnets[0]);
+        proxy.report("… and the journal written again", Some(bound));
+        println!("  filled in {:.1} s; slowest answer meanwhile {} ms", filled.as_secs_f64(), slowest.as_millis());
+    }
+    drop(proxy);
+    let start = Instant::now();
+    let proxy = site.start();
+    let ready = start.elapsed();
+    proxy.report("… and restarted", Some(bound));
+    println!("  ready after {:.2} s", ready.as_secs_f64());
 }
 
 /// The directory of a proxy.
@@ -106,16 +114,21 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// Prints how much memory the process has, and had at most.
+    /// Prints how much memory the process has, had at most, and may have.
     #[expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
-    fn report(&self, what: &str) {
+    fn report(&self, what: &str, bound: Option<f64>) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("a process");
         let mebibytes = |key: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(key)).expect("a line");
             let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
             kibibytes / 1024.0
         };
-        println!("{what:<44} {:>9.1} {:>9.1}", mebibytes("VmRSS:"), mebibytes("VmHWM:"));
+        let resident = mebibytes("VmRSS:");
+        let bound = bound.map_or_else(String::new, |bound| {
+            let excess = if resident > bound { " EXCEEDED" } else { "" };
+            format!(" {bound:>9.0}{excess}")
+        });
+        println!("{what:<44} {resident:>9.1} {:>9.1}{bound}", mebibytes("VmHWM:"));
     }
 
     /// How much processor time the process takes while nobody asks it anything.
@@ -148,13 +161,13 @@ impl Proxy {
     }
 
     /// Asks again and again until the journal is another file.
-    fn slowest_answer_until_written_anew(&self, subnet: &str) -> Duration {
+    fn slowest_answer_until_written_again(&self, subnet: &str) -> Duration {
         let file = || fs::metadata(&self.journal).expect("a journal").ino();
         let before = file();
         let start = Instant::now();
         let mut client = Client::connect(self.address);
         let mut slowest = Duration::ZERO;
-        while file() == before && start.elapsed() < WRITTEN_ANEW_WITHIN {
+        while file() == before && start.elapsed() < WRITTEN_AGAIN_WITHIN {
             let asked = Instant::now();
             client.next_ips([(subnet, 0)].into_iter());
             slowest = slowest.max(asked.elapsed());

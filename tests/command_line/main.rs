@@ -11,6 +11,7 @@
 //! | `check_ipam` | what `check` says of an IPAM whose certificate is refused |
 //! | `check_running` | whether the proxy that runs serves, and its trouble |
 //! | `holds` | who holds what, and freeing it |
+//! | `shared` | two proxies that share a database |
 //! | `upkeep` | where the store is, verify and backup |
 //! | `beside_a_proxy` | the same while a proxy runs over the store |
 //! | `demo` | everything that `serve --demo` tells people to try |
@@ -38,6 +39,7 @@ mod registration;
 mod run;
 #[cfg(feature = "netbox")]
 mod setup;
+mod shared;
 mod site;
 mod subnets;
 mod transfer;

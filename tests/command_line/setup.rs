@@ -73,6 +73,19 @@ fn options_make_a_proxy_that_starts() {
 }
 
 #[test]
+fn a_shared_database_is_written_and_asked() {
+    let Some(server) = ipam_simulators::postgres::Server::start() else { return };
+    let place = Place::new();
+    let ran = place.set_up(&["--database-url", &server.url()]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.out.contains("+ database_url: 'postgresql://ipam@"), "{}", ran.out);
+    assert!(ran.out.contains("database      ok: its version is "), "{}", ran.out);
+    let refused = place.set_up(&["--database-url", "postgresql://ipam:geheim@db/ipam"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("database_password_file") && !refused.err.contains("geheim"), "{}", refused.err);
+}
+
+#[test]
 fn the_address_for_foreman_is_kept_for_later_commands() {
     let place = Place::new();
     let ran = place.set_up(&["--proxy-url", "https://ipam.example.com:9443/"]);

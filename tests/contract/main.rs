@@ -9,6 +9,7 @@
 //! | `shapes`, `errors` | answers and refusals as Foreman and others can read them |
 //! | `allocation`, `concurrency`, `restart` | no address is promised twice |
 //! | `addresses` | add, exists and delete |
+//! | `sequences` | what Foreman calls for hosts and interfaces, one call after the other, and what is left when it is refused |
 //! | `transport`, `tls` | HTTP and TLS themselves, with bytes that no library sends |
 //! | `recorded` | what the Ruby plugin answered, and how we differ from it |
 //! | `support` | the server process, the clients and the store's contents |
@@ -28,6 +29,7 @@ mod logs;
 mod recorded;
 mod registration;
 mod restart;
+mod sequences;
 mod shapes;
 mod support;
 mod tls;

@@ -129,7 +129,7 @@ fn holds_are_listed_with_all_that_is_known_of_them() {
         let holds = body["holds"].as_array().expect("a list");
         let view = |hold: &Value| {
             let keys: Vec<String> = hold.as_object().expect("an object").keys().cloned().collect();
-            assert_eq!(keys, ["address", "group", "mac", "prefix", "provider", "since", "state", "until"]);
+            assert_eq!(keys, ["address", "group", "mac", "prefix", "provider", "since", "space", "state", "until"]);
             for time in ["since", "until"] {
                 let text = hold[time].as_str().expect("a time");
                 assert!(text.ends_with('Z') && text.contains('T'), "{text} is not in UTC");

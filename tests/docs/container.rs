@@ -23,11 +23,14 @@ fn file_in(manifest: &str, name: &str) -> String {
 fn the_settings_in_the_manifests_are_right() {
     let place = Place::new();
     let (map, secret) = (read("kubernetes/configmap.yaml"), read("kubernetes/secret.yaml"));
-    place.settings("settings.yml", &file_in(&map, "settings.yml"));
     place.settings("externalipam.yml", &file_in(&map, "externalipam.yml"));
     place.settings("externalipam_netbox.yml", &file_in(&secret, "externalipam_netbox.yml"));
-    let ended = place.shell("foreman-ipam-proxy check --settings-only");
-    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    let shared = read("kubernetes/two-replicas/configmap.yaml");
+    for settings in [&map, &shared] {
+        place.settings("settings.yml", &file_in(settings, "settings.yml"));
+        let ended = place.shell("foreman-ipam-proxy check --settings-only");
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    }
 }
 
 #[test]

@@ -52,6 +52,18 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "… to … of subnet … is offered again",
         ],
     ),
+    (
+        "What the database is sent.",
+        &[
+            "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+            "(extract(epoch FROM statement_timestamp()) * 1000)::bigint",
+            "BEGIN ISOLATION LEVEL READ COMMITTED",
+            "BEGIN ISOLATION LEVEL READ COMMITTED; CREATE TABLE IF NOT EXISTS ipam_proxy_schema (subject text PRIMARY KEY, version integer NOT NULL); INSERT INTO ipam_proxy_schema VALUES ('holds', 0) ON CONFLICT DO NOTHING",
+            "SET statement_timeout = …; SET lock_timeout = …; SET idle_in_transaction_session_timeout = …",
+            "h.address, h.prefix, h.group_name, h.mac, h.state, h.granted, h.ends, h.request, h.event, h.confirmed",
+        ],
+    ),
+    ("Keys of settings.", &["database_url, database_password_file and database_timeout_seconds"]),
     ("The two lines of a request.", &["Finished … with … (….… ms)", "Started …"]),
     (
         "A question of `setup` or `register`.",
@@ -61,6 +73,8 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "Certificate of this host, such as /etc/puppetlabs/puppet/ssl/certs/proxy.example.com.pem",
             "Certificates of the CA that signed Foreman's certificate, such as /etc/puppetlabs/puppet/ssl/certs/ca.pem",
             "Certificates that Foreman's own may be signed by",
+            "File that holds the password for the database",
+            "PostgreSQL that several proxies share",
             "Does it run, and shall it be registered in Foreman now?",
             "Hosts that may call, by the names in their certificates",
             "Port for Foreman's calls",

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `faults` | each trouble, over each IPAM |
 //! | `deletes` | a delete that is still on its way when its address is given on |
+//! | `several` | two and three proxies over one PostgreSQL, which is restarted while one proxy after the other is killed |
 //! | `program` | the program as it is used for figures, with few hosts |
 //!
 //! Nothing depends on how fast the machine is: troubles begin and end when so many hosts have.
@@ -17,8 +18,10 @@
 mod deletes;
 mod faults;
 mod program;
+mod several;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipam_load::ipam::Product;
 use ipam_load::own_proxy::Setup;
@@ -33,5 +36,8 @@ fn setup(product: Product) -> Setup {
         workers: 2,
         settings: Vec::new(),
         global_settings: Vec::new(),
+        proxies: 1,
+        database: None,
+        clocks_apart: Duration::ZERO,
     }
 }

@@ -272,7 +272,8 @@ pub(crate) fn a_delete_of_what_is_not_there_succeeds<V: Vendor>() {
             assert_eq!(ipam.records_of(seeded, ip(&address)), []);
         }
         assert_eq!(ipam.vendor.records(seeded).len(), seeded.taken.len(), "nothing else is deleted");
-        assert_eq!(foreman.next_ip(&prefix, Some(&mac(2)), group), Ok(address), "it is free again");
+        assert_ne!(foreman.next_ip(&prefix, Some(&mac(2)), group), Ok(address.clone()), "it is in quarantine");
+        assert_eq!(foreman.next_ip(&prefix, Some(&mac(1)), group), Ok(address), "its host gets it again");
     }
     assert_eq!(foreman.delete("192.0.2.0/28", "192.0.2.5", Some("No such group")), Ok(()));
 }

@@ -77,6 +77,15 @@ impl AddressSet {
         })
     }
 
+    /// Appends the addresses between two, both included, which are all above those that are there.
+    pub fn append_run(&mut self, first: IpAddr, last: IpAddr) {
+        match self.runs.last_mut() {
+            Some(run) if next_address(run.1) == Some(first) => run.1 = last,
+            _ => self.runs.push((first, last)),
+        }
+        self.count += length((first, last));
+    }
+
     /// Appends an address that is not below those that are there, unless it is one of them.
     fn append(&mut self, address: IpAddr) {
         match self.runs.last_mut() {
@@ -147,6 +156,12 @@ mod tests {
             let set: AddressSet = addresses.iter().copied().collect();
             let tree: BTreeSet<IpAddr> = addresses.iter().copied().collect();
             prop_assert_eq!(&set, &tree.iter().copied().collect::<AddressSet>(), "any order makes the same set");
+            let mut runs = AddressSet::default();
+            set.runs.iter().for_each(|(first, last)| runs.append_run(*first, *last));
+            prop_assert_eq!(&runs, &set);
+            let mut singles = AddressSet::default();
+            tree.iter().for_each(|address| singles.append_run(*address, *address));
+            prop_assert_eq!(&singles, &set);
             prop_assert_eq!((set.len(), set.is_empty()), (tree.len(), tree.is_empty()));
             prop_assert_eq!(set.contains(a), tree.contains(&a));
             let (first, last) = (a.min(b), a.max(b));

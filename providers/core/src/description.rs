@@ -42,8 +42,12 @@ impl Description {
         &self.mark
     }
 
-    /// The mark, and what is known of the host, in at most so many characters; what is too long is cut at the end.
+    /// The mark, and what is known of the host, in at most so many characters; what is too long is cut at the end. A
+    /// description that the requester brings is taken as it is.
     pub fn fill(&self, filling: Filling<'_>, at_most: usize) -> String {
+        if let Some(whole) = &filling.by.description {
+            return whole.chars().take(at_most).collect();
+        }
         let room = at_most.saturating_sub(self.mark.chars().count() + SEPARATOR.len());
         // IPAMs refuse control characters, NUL above all.
         let text = self.text.fill(filling, room).replace(char::is_control, "");
@@ -83,7 +87,7 @@ mod tests {
             description: String::new(),
             pool: false,
         };
-        let by = Requester { mac: None, hostname: Some(hostname.to_owned()) };
+        let by = Requester { hostname: Some(hostname.to_owned()), ..Requester::default() };
         description.fill(Filling { by: &by, address: [10, 1, 2, 5].into(), subnet: &subnet }, at_most)
     }
 
@@ -94,6 +98,27 @@ mod tests {
         assert_eq!(filled(&description, &"ä".repeat(300), 200).chars().count(), 200);
         assert!(filled(&description, &"ä".repeat(300), 200).starts_with("proxy: ää"));
         assert_eq!(filled(&description, "web", 5), "proxy", "there is no room for more");
+    }
+
+    #[test]
+    fn a_description_that_is_brought_is_taken_as_it_is() {
+        let (description, _) = read(json!({"mark": "proxy"}));
+        let prefix = "10.1.2.0/24".parse().expect("a prefix");
+        let subnet = Subnet {
+            id: RecordId::new(1),
+            prefix,
+            group: None,
+            space: AddressSpace::new(1),
+            description: String::new(),
+            pool: false,
+        };
+        for whole in ["proxy: web  1", "", "of another writer"] {
+            let by = Requester { description: Some(whole.to_owned()), ..Requester::default() };
+            assert_eq!(
+                description.fill(Filling { by: &by, address: [10, 1, 2, 5].into(), subnet: &subnet }, 20),
+                whole
+            );
+        }
     }
 
     #[test]

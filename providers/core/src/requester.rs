@@ -32,6 +32,9 @@ pub struct Requester {
     pub mac: Option<Mac>,
     /// The host's name.
     pub hostname: Option<String>,
+    /// The whole description of the record, mark included, when it is to be as an earlier one was; `None` for the one that
+    /// the settings say.
+    pub description: Option<String>,
 }
 
 /// What the IPAM has recorded of a reserved address.
@@ -41,8 +44,17 @@ pub struct Reservation {
     pub mac: Option<Mac>,
     /// The host's name, where it is set.
     pub hostname: Option<String>,
+    /// The whole description as it is recorded, mark included; it may be empty. `None` where the IPAM has no place for one.
+    pub description: Option<String>,
     /// Does the record carry the mark that only this proxy sets?
     pub ours: bool,
+}
+
+/// Records an address again as it was.
+impl From<Reservation> for Requester {
+    fn from(record: Reservation) -> Self {
+        Self { mac: record.mac, hostname: record.hostname, description: record.description }
+    }
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn places_are_filled_and_what_is_unknown_is_left_out() {
-        let by = Requester { mac: None, hostname: Some("web".to_owned()) };
+        let by = Requester { hostname: Some("web".to_owned()), ..Requester::default() };
         assert_eq!(
             fill("Foreman: {hostname} {mac} in {group}, {subnet} {address}", &by, 200),
             "Foreman: web in Zürich, 10.1.2.0/24 10.1.2.3"

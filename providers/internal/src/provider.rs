@@ -59,7 +59,8 @@ fn subnets(records: Vec<SubnetRecord>) -> Vec<Subnet> {
 }
 
 fn reservation(record: AddressRecord) -> Reservation {
-    Reservation { mac: record.mac, hostname: record.hostname, ours: record.owner == OWNER }
+    let description = Some(record.description);
+    Reservation { mac: record.mac, hostname: record.hostname, description, ours: record.owner == OWNER }
 }
 
 /// The row of a subnet. An id that is no number was never one of ours.
@@ -146,7 +147,7 @@ impl Provider for Internal {
         let details = AddressDetails {
             mac: by.mac,
             hostname: by.hostname.clone(),
-            description: String::new(),
+            description: by.description.clone().unwrap_or_default(),
             owner: OWNER.to_owned(),
         };
         let reserved = self.store.write(move |writing| writing.add_address(row, address, details)).await;

@@ -245,7 +245,11 @@ async fn only_what_the_proxy_recorded_is_its_own() {
     let id = store.read(|reading| reading.one_subnet(prefix(), &Scope::Anywhere)).expect("a subnet").id;
     let foreign = AddressDetails { owner: "somebody".to_owned(), ..AddressDetails::default() };
     store.write(|writing| writing.add_address(id, ip("198.18.0.1"), foreign)).expect("an address");
-    let by = Requester { mac: Some("02:00:5e:00:53:01".parse().expect("a MAC")), hostname: Some("h".to_owned()) };
+    let by = Requester {
+        mac: Some("02:00:5e:00:53:01".parse().expect("a MAC")),
+        hostname: Some("h".to_owned()),
+        ..Requester::default()
+    };
     fixture.provider.reserve(&subnet, ip("198.18.0.2"), &by).await.expect("a reservation");
     let reservation = |address| fixture.provider.reservation(&subnet, ip(address));
     assert!(!reservation("198.18.0.1").await.expect("an answer").expect("a reservation").ours);

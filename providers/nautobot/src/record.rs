@@ -41,6 +41,7 @@ pub(crate) fn reservation(settings: &Settings, row: &AddressRow) -> Reservation 
     Reservation {
         mac: settings.custom_fields.mac_of(&row.custom_fields),
         hostname: Some(row.dns_name.clone()).filter(|name| !name.is_empty()),
+        description: Some(row.description.clone()),
         ours: is_ours(settings, row),
     }
 }
@@ -92,7 +93,7 @@ mod tests {
             description: String::new(),
             pool: false,
         };
-        let by = Requester { mac: mac.parse().ok(), hostname: Some(hostname.to_owned()) };
+        let by = Requester { mac: mac.parse().ok(), hostname: Some(hostname.to_owned()), ..Requester::default() };
         new(&settings(description), "n", &subnet, [10, 1, 13, 9].into(), &by)
     }
 

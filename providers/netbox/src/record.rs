@@ -99,7 +99,8 @@ impl Records {
         let first = records.first()?;
         let mac = self.custom_fields.mac_of(&first.custom_fields);
         let hostname = Some(first.dns_name.clone()).filter(|name| !name.is_empty());
-        Some(Reservation { mac, hostname, ours: records.iter().all(|record| self.is_ours(record)) })
+        let description = Some(first.description.clone());
+        Some(Reservation { mac, hostname, description, ours: records.iter().all(|record| self.is_ours(record)) })
     }
 }
 
@@ -160,7 +161,11 @@ mod tests {
     }
 
     fn requester(mac: &str, hostname: &str) -> Requester {
-        Requester { mac: Some(mac.parse().expect("a MAC")), hostname: Some(hostname.to_owned()) }
+        Requester {
+            mac: Some(mac.parse().expect("a MAC")),
+            hostname: Some(hostname.to_owned()),
+            ..Requester::default()
+        }
     }
 
     #[test]

@@ -112,7 +112,8 @@ impl Phpipam {
 
     fn reservation_of(&self, row: AddressRow) -> Reservation {
         let (mac, ours) = (row.mac(), self.is_ours(&row));
-        Reservation { mac, ours, hostname: row.hostname.filter(|name| !name.is_empty()) }
+        let hostname = row.hostname.filter(|name| !name.is_empty());
+        Reservation { mac, hostname, description: Some(row.description.unwrap_or_default()), ours }
     }
 
     fn is_ours(&self, row: &AddressRow) -> bool {
@@ -241,7 +242,8 @@ impl Provider for Phpipam {
             // phpIPAM would record the address, and a subnet inside would then give it out again.
             self.first_free(subnet).await?;
         }
-        let whole = self.description.fill(Filling { by, address, subnet }, usize::MAX);
+        let fill = || self.description.fill(Filling { by, address, subnet }, usize::MAX);
+        let whole = by.description.clone().unwrap_or_else(fill);
         let description: String = whole.chars().take(DESCRIPTION_AT_MOST).collect();
         if description != whole {
             log::info!(

@@ -115,6 +115,7 @@ pub(crate) struct AddressRow {
     #[serde(rename = "subnetId")]
     pub(crate) subnet_id: Number,
     ip: String,
+    pub(crate) description: Option<String>,
     pub(crate) hostname: Option<String>,
     pub(crate) mac: Option<String>,
     pub(crate) owner: Option<String>,
@@ -241,6 +242,7 @@ mod tests {
             id: Number(1),
             subnet_id: Number(2),
             ip: ip.to_owned(),
+            description: None,
             hostname: None,
             mac: None,
             owner: None,

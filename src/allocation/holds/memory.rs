@@ -7,26 +7,32 @@
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ipam_provider::{AddressSet, Prefix, next_address};
 use moka::sync::Cache;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
 use super::journal::{self, Journal, JournalError, SLACK_OF_LIFE, Snapshot};
 use super::listing::HeldAddress;
 use super::place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
 use super::rules::{self, Becomes, Step};
-use super::table::Table;
+use super::runs::Runs;
+use super::table::{Swept, Table};
 use crate::allocation::{Clock, HOLD_LIFE_AT_MOST, Timestamp};
 
 /// A table that was not used for this long has no live hold.
 const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_secs(600));
 
 /// How many holds are looked at while others wait.
-const SLICE: usize = 512;
+const SLICE: usize = 2048;
+
+/// How many are looked at where those that have ended are removed, which takes ten times as long.
+const SLICE_OF_ENDED: usize = 256;
 
 /// How long an address is held at least after a restart when it is unknown whether it is reserved, for the looks that
 /// follow: no proxy could look while none ran.
@@ -77,7 +83,7 @@ impl MemoryPlace {
             }
             hold.event = 0;
             let table = place.table(&hold.scope.space);
-            let mut table = place.locked(&table);
+            let mut table = table.lock();
             place.put(&mut table, address, hold.clone());
             table.set_journaled(address, journaled);
             place.journal_held(&mut table, address, &hold, now);
@@ -118,9 +124,12 @@ impl MemoryPlace {
         self.spaces.get(space)
     }
 
-    fn locked<'a>(&self, table: &'a Mutex<Table>) -> MutexGuard<'a, Table> {
-        // A panic while the lock was held can at most have left a hold out of the index by MAC: the address stays excluded.
-        table.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Looks at some of a table. Callers that wait for it have their turn before the next look.
+    fn look<T>(table: &Mutex<Table>, look: impl FnOnce(&mut Table) -> T) -> T {
+        let mut table = table.lock();
+        let found = look(&mut table);
+        MutexGuard::unlock_fair(table);
+        found
     }
 
     fn put(&self, table: &mut Table, address: IpAddr, hold: Hold) {
@@ -175,10 +184,59 @@ impl MemoryPlace {
         spaces
     }
 
-    fn tidy_now(&self) {
-        self.remove_ended();
+    /// Removes all ended holds, some at a time.
+    async fn remove_ended(&self) {
+        for (space, table) in self.sorted_spaces() {
+            while !self.remove_some_ended(&space, &table) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Removes what has ended of the next holds; `true` when all have been looked at.
+    fn remove_some_ended(&self, space: &Space, table: &Mutex<Table>) -> bool {
+        let now = self.now();
+        Self::look(table, |table| {
+            let swept = table.sweep(SLICE_OF_ENDED, now);
+            self.note_swept(space, &swept, now);
+            swept.last.is_none()
+        })
+    }
+
+    /// The same of a subnet, after an address.
+    fn sweep_within(&self, scope: &Scope, table: &Mutex<Table>, after: Option<IpAddr>) -> Swept {
+        let now = self.now();
+        Self::look(table, |table| {
+            let swept = table.sweep_after(after, Some(scope.prefix), SLICE_OF_ENDED, now);
+            self.note_swept(&scope.space, &swept, now);
+            swept
+        })
+    }
+
+    /// To be called while the table is locked.
+    fn note_swept(&self, space: &Space, swept: &Swept, now: Timestamp) {
+        self.count.fetch_sub(swept.removed, Ordering::Relaxed);
         if let Some(journal) = &self.journal {
-            self.bring_up_to_date(journal);
+            // They were looked for as long as they were held; the next process need not.
+            for address in &swept.unanswered {
+                journal.append(&journal::ended(space, *address, now));
+            }
+        }
+    }
+
+    /// The addresses of a prefix in these runs, read some at a time.
+    async fn set_of(table: &Mutex<Table>, runs: fn(&Table) -> &Runs, prefix: Prefix) -> AddressSet {
+        let (mut set, mut from) = (AddressSet::default(), prefix.network());
+        loop {
+            let some = Self::look(table, |table| runs(table).some_within(from, prefix.last(), SLICE));
+            for (first, last) in &some {
+                set.append_run(*first, *last);
+            }
+            match some.last().and_then(|run| next_address(run.1)) {
+                Some(next) if some.len() == SLICE && next <= prefix.last() => from = next,
+                _ => return set,
+            }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -188,38 +246,15 @@ impl MemoryPlace {
         journal.write_again_if_due(self.now(), |snapshot| self.write_to(snapshot));
     }
 
-    /// Removes all ended holds, some at a time.
-    fn remove_ended(&self) {
-        for (space, table) in self.spaces.iter() {
-            loop {
-                let now = self.now();
-                let mut table = self.locked(&table);
-                let before = table.len();
-                let (unanswered, is_complete) = table.sweep(SLICE, now);
-                self.count.fetch_sub(before - table.len(), Ordering::Relaxed);
-                if let Some(journal) = &self.journal {
-                    // They were looked for as long as they were held; the next process need not.
-                    for address in unanswered {
-                        journal.append(&journal::ended(&space, address, now));
-                    }
-                }
-                if is_complete {
-                    break;
-                }
-            }
-        }
-    }
-
     /// Writes all live holds, some at a time: no caller waits for all of them.
     fn write_to(&self, snapshot: &mut Snapshot<'_>) -> io::Result<()> {
         for (_, table) in self.sorted_spaces() {
             let mut last = None;
             loop {
                 let now = self.now();
-                let some: Vec<Held> = {
-                    let table = self.locked(&table);
+                let some: Vec<Held> = Self::look(&table, |table| {
                     table.some_after(last, None, SLICE).map(|(address, hold)| (address, hold.clone())).collect()
-                };
+                });
                 for (address, hold) in some.iter().filter(|(_, hold)| hold.is_live(now)) {
                     snapshot.write(*address, hold, hold.until + SLACK_OF_LIFE)?;
                 }
@@ -241,12 +276,12 @@ impl Place for MemoryPlace {
 
     async fn get(&self, space: &Space, address: IpAddr) -> Result<Option<Hold>, PlaceError> {
         let now = self.now();
-        Ok(self.known(space).and_then(|table| self.locked(&table).get(address, now).cloned()))
+        Ok(self.known(space).and_then(|table| table.lock().get(address, now).cloned()))
     }
 
     async fn offer_for(&self, scope: &Scope, ask: &Ask) -> Result<Option<Offer>, PlaceError> {
         let now = self.now();
-        Ok(self.known(&scope.space).and_then(|table| self.locked(&table).offer_for(scope.prefix, ask, now)))
+        Ok(self.known(&scope.space).and_then(|table| table.lock().offer_for(scope.prefix, ask, now)))
     }
 
     async fn claim(
@@ -257,7 +292,7 @@ impl Place for MemoryPlace {
         at_most: usize,
     ) -> Result<Claim, PlaceError> {
         let table = self.table(&scope.space);
-        let mut table = self.locked(&table);
+        let mut table = table.lock();
         let at = self.event();
         if let Some(offer) = table.offer_for(scope.prefix, &grant.ask, at.now) {
             let there = table.get(offer.address, at.now);
@@ -287,7 +322,7 @@ impl Place for MemoryPlace {
 
     async fn step(&self, scope: &Arc<Scope>, address: IpAddr, step: Step) -> Result<Stepped, PlaceError> {
         let table = self.table(&scope.space);
-        let mut table = self.locked(&table);
+        let mut table = table.lock();
         let at = self.event();
         let before = table.get(address, at.now).cloned();
         let becomes = step.apply(scope, before.as_ref(), at);
@@ -297,21 +332,31 @@ impl Place for MemoryPlace {
 
     async fn held(&self, scope: &Scope) -> Result<HeldIn, PlaceError> {
         let Some(table) = self.known(&scope.space) else { return Ok(HeldIn::default()) };
-        let (mut held, mut promised, mut last) = (Vec::new(), 0, None);
+        // The lowest are offered first: of those none is left out that has ended.
+        let mut last = None;
+        for _ in 0..SLICE / SLICE_OF_ENDED {
+            last = self.sweep_within(scope, &table, last).last;
+            if last.is_none() {
+                break;
+            }
+        }
+        let addresses = Self::set_of(&table, Table::held, scope.prefix).await;
+        let reserved = Self::set_of(&table, Table::reserved, scope.prefix).await.len();
+        // Between the two some may have changed.
+        let promised = addresses.len().saturating_sub(reserved);
+        Ok(HeldIn { addresses, promised })
+    }
+
+    async fn remove_ended_in(&self, scope: &Scope) -> Result<bool, PlaceError> {
+        let Some(table) = self.known(&scope.space) else { return Ok(false) };
+        let (mut is_any, mut last) = (false, None);
         loop {
-            let now = self.now();
-            let mut count = 0;
-            for (address, hold) in self.locked(&table).some_after(last, Some(scope.prefix), SLICE) {
-                count += 1;
-                last = Some(address);
-                if hold.is_live(now) {
-                    held.push(address);
-                    promised += usize::from(hold.state != HoldState::Reserved);
-                }
+            let swept = self.sweep_within(scope, &table, last);
+            is_any |= swept.removed > 0;
+            if swept.last.is_none() {
+                return Ok(is_any);
             }
-            if count < SLICE {
-                return Ok(HeldIn { addresses: held.into_iter().collect(), promised });
-            }
+            last = swept.last;
             tokio::task::yield_now().await;
         }
     }
@@ -321,7 +366,8 @@ impl Place for MemoryPlace {
         let (mut best, mut last) = (None, None);
         loop {
             let now = self.now();
-            let (found, end) = self.locked(&table).spare_after(last, scope.prefix, SLICE, now, recycle_after);
+            let (found, end) =
+                Self::look(&table, |table| table.spare_after(last, scope.prefix, SLICE, now, recycle_after));
             best = match (best, found) {
                 (Some(known), Some(found)) => Some(if lower(&found, &known) { found } else { known }),
                 (known, found) => found.or(known),
@@ -344,18 +390,24 @@ impl Place for MemoryPlace {
             };
             loop {
                 let now = self.now();
-                let mut count = 0;
-                for (address, hold) in self.locked(&table).some_after(last, None, SLICE) {
-                    count += 1;
-                    last = Some(address);
-                    if hold.is_live(now) {
-                        page.push((address, hold.clone()));
-                        if page.len() == at_most {
-                            return Ok(page);
+                let is_complete = Self::look(&table, |table| {
+                    let mut count = 0;
+                    for (address, hold) in table.some_after(last, None, SLICE) {
+                        count += 1;
+                        last = Some(address);
+                        if hold.is_live(now) {
+                            page.push((address, hold.clone()));
+                            if page.len() == at_most {
+                                break;
+                            }
                         }
                     }
+                    count < SLICE
+                });
+                if page.len() == at_most {
+                    return Ok(page);
                 }
-                if count < SLICE {
+                if is_complete {
                     break;
                 }
                 tokio::task::yield_now().await;
@@ -367,7 +419,7 @@ impl Place for MemoryPlace {
     async fn find(&self, address: IpAddr) -> Result<Vec<Hold>, PlaceError> {
         let now = self.now();
         let spaces = self.sorted_spaces();
-        Ok(spaces.iter().filter_map(|(_, table)| self.locked(table).get(address, now).cloned()).collect())
+        Ok(spaces.iter().filter_map(|(_, table)| table.lock().get(address, now).cloned()).collect())
     }
 
     async fn count(&self) -> Result<usize, PlaceError> {
@@ -375,13 +427,17 @@ impl Place for MemoryPlace {
     }
 
     async fn sweep(&self) -> Result<(), PlaceError> {
-        self.remove_ended();
+        self.remove_ended().await;
         Ok(())
     }
 
     async fn tidy(self: Arc<Self>) -> Result<(), PlaceError> {
+        self.remove_ended().await;
         // The journal may be written again, which blocks on the disk.
-        let tidied = tokio::task::spawn_blocking(move || self.tidy_now());
+        let tidied = tokio::task::spawn_blocking(move || {
+            let Some(journal) = &self.journal else { return };
+            self.bring_up_to_date(journal);
+        });
         tidied.await.map_err(|panic| PlaceError(Arc::new(panic)))
     }
 

@@ -11,7 +11,9 @@ mod journal;
 mod listing;
 mod memory;
 mod place;
+mod postgres;
 mod rules;
+mod runs;
 #[cfg(test)]
 mod suite;
 mod table;
@@ -27,10 +29,14 @@ pub use hold::{Ask, Grant, Hold, HoldState, Moment, Offer, RequestMark, Scope, S
 pub use journal::JournalError;
 pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
-pub use place::{Claim, Held, HeldIn, Place, PlaceError};
+pub use place::{Claim, Held, HeldIn, Place, PlaceError, Stepped};
+pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError};
 pub use rules::{Becomes, Removed, Step};
 
 use super::{Clock, Failure, GroupChoice};
+
+/// How many holds are written as text while others wait.
+const TEXTS: usize = 100;
 
 /// How many holds are read at a time.
 const PAGE: usize = 1000;
@@ -55,6 +61,14 @@ impl Holds {
         Ok(Self { place: Arc::new(MemoryPlace::open(state_directory, clock)?) })
     }
 
+    /// Holds in a database that several proxies share. It is connected to when it is needed first.
+    ///
+    /// # Errors
+    /// When the thread for the database cannot be started.
+    pub fn shared(database: Database) -> Result<Self, DatabaseError> {
+        Ok(Self { place: Arc::new(PostgresPlace::new(database)?) })
+    }
+
     /// The live holds that a proxy which is not running left in its state directory.
     ///
     /// # Errors
@@ -66,6 +80,11 @@ impl Holds {
     /// What keeps them.
     pub fn place(&self) -> &dyn Place {
         &*self.place
+    }
+
+    /// What is wrong with what keeps them, for people.
+    pub fn trouble(&self) -> Option<String> {
+        self.place.trouble()
     }
 
     /// Does what keeps the place in order; to be called every some seconds.
@@ -85,7 +104,11 @@ impl Holds {
         let held = self.place.list(after.as_ref(), at_most).await?;
         let next = held.last().filter(|_| held.len() == at_most).map(|(address, hold)| listing::after(hold, *address));
         let utc = |time| self.place.utc(time);
-        let holds = held.iter().map(|(address, hold)| HeldAddress::new(*address, hold, utc)).collect();
+        let mut holds = Vec::with_capacity(held.len());
+        for some in held.chunks(TEXTS) {
+            holds.extend(some.iter().map(|(address, hold)| HeldAddress::new(*address, hold, utc)));
+            tokio::task::yield_now().await;
+        }
         Ok(Page { holds, next })
     }
 

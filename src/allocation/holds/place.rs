@@ -59,7 +59,7 @@ pub struct HeldIn {
 pub type Held = (IpAddr, Hold);
 
 /// Where a list of holds goes on: after this address of this space.
-pub(super) type After = (Space, IpAddr);
+pub type After = (Space, IpAddr);
 
 /// Keeps holds. Each method is one atomic step; between two steps anything may happen.
 ///
@@ -89,8 +89,14 @@ pub trait Place: fmt::Debug + Send + Sync {
     /// Changes the hold of one address by a rule.
     async fn step(&self, scope: &Arc<Scope>, address: IpAddr, step: Step) -> Result<Stepped, PlaceError>;
 
-    /// What is held in the subnet.
+    /// What is held in the subnet. Above thousands of holds it may name what has ended since the last sweep.
     async fn held(&self, scope: &Scope) -> Result<HeldIn, PlaceError>;
+
+    /// Removes the ended holds of a subnet, so that [`held`](Self::held) names none of them; `true` when there were some.
+    /// A place whose `held` never does has nothing to remove.
+    async fn remove_ended_in(&self, _: &Scope) -> Result<bool, PlaceError> {
+        Ok(false)
+    }
 
     /// The address of the subnet that is given to another host first when nothing else is free, if there is one:
     /// [`rules::spare`](super::rules::spare).

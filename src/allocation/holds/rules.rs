@@ -24,6 +24,13 @@ pub enum Step {
         /// Until the answer and all that was asked before it are done with.
         at_least: Duration,
     },
+    /// The same for an address that is to be reserved again, unless it is promised to another host or being added.
+    BeginRestore {
+        /// The host that had it.
+        mac: Option<Mac>,
+        /// As above.
+        at_least: Duration,
+    },
     /// The reservation that began with the event `ticket` is in the IPAM.
     FinishAdd {
         /// The event of its [`BeginAdd`](Step::BeginAdd).
@@ -120,6 +127,10 @@ impl Step {
                 let mac = hold.mac.filter(|_| hold.state != HoldState::Released);
                 Becomes::Held(Hold { mac, state: HoldState::Adding, until, event: at.event, ..hold })
             }
+            Self::BeginRestore { mac, at_least } => match there {
+                Some(hold) if !can_be_restored(hold, *mac) => Becomes::Unchanged,
+                _ => Self::BeginAdd { at_least: *at_least }.apply(scope, there, at),
+            },
             Self::FinishAdd { ticket, settled } => match of_ticket(there, *ticket) {
                 // With an event of its own: a delete that began during the add may have been answered before it.
                 Some(hold) => Becomes::Held(Hold { event: at.event, ..reserved(hold, at.now + *settled) }),
@@ -193,6 +204,16 @@ fn deleted(
 /// Can the address be offered: again to its MAC, or to another host when nothing else is free?
 fn is_offer(hold: &Hold) -> bool {
     matches!(hold.state, HoldState::Offered | HoldState::Released)
+}
+
+/// Does nobody but the host with this MAC have to do with the address? Of a reserved one the IPAM decides.
+fn can_be_restored(hold: &Hold, mac: Option<Mac>) -> bool {
+    match hold.state {
+        HoldState::Offered => mac.is_some() && hold.mac == mac,
+        HoldState::Unanswered => hold.mac == mac,
+        HoldState::Adding => false,
+        HoldState::Reserved | HoldState::Released => true,
+    }
 }
 
 /// The hold, if it is still the mark that the reservation with this ticket left.

@@ -1,6 +1,7 @@
 //! The holds of one address space in memory: by address, and an index by MAC.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Bound;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use ipam_provider::{Mac, Prefix};
 
 use super::hold::{Ask, Hold, HoldState, Offer};
 use super::rules;
+use super::runs::Runs;
 use crate::allocation::Timestamp;
 
 /// The lowest address of both families, in the order of [`IpAddr`].
@@ -24,9 +26,14 @@ struct Entry {
 /// The holds of one address space. What is held in a prefix is a range of it.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    by_address: BTreeMap<IpAddr, Entry>,
-    /// Of the holds that can be offered to their MAC again.
-    by_mac: BTreeSet<(Mac, IpAddr)>,
+    /// Boxed: half of a tree's room is empty where addresses come in order.
+    by_address: BTreeMap<IpAddr, Box<Entry>>,
+    /// Of the holds that can be offered to their MAC again. Two MACs may have the same mark.
+    by_mac: BTreeSet<(MacMark, IpAddr)>,
+    /// The addresses in `by_address`.
+    held: Runs,
+    /// Those of them that are reserved in the IPAM as far as is known.
+    reserved: Runs,
     /// Where the removal of ended holds goes on.
     swept_to: Option<IpAddr>,
 }
@@ -45,6 +52,11 @@ impl Table {
     /// The live hold of an address.
     pub(super) fn get(&self, address: IpAddr, now: Timestamp) -> Option<&Hold> {
         self.by_address.get(&address).map(|entry| &entry.hold).filter(|hold| hold.is_live(now))
+    }
+
+    /// The hold of an address, live or ended.
+    pub(super) fn entry(&self, address: IpAddr) -> Option<&Hold> {
+        self.by_address.get(&address).map(|entry| &entry.hold)
     }
 
     /// Until when the journal has the hold of an address.
@@ -67,7 +79,14 @@ impl Table {
             |before: &Hold| before.state == hold.state && before.mac == hold.mac && before.until <= hold.until;
         let is_renewal = self.by_address.get(&address).is_some_and(|entry| is_renewed(&entry.hold));
         let journaled = if is_renewal { self.journaled(address) } else { Timestamp::default() };
-        let before = self.by_address.insert(address, Entry { hold, journaled });
+        if !is_renewal {
+            self.held.insert(address);
+            match hold.state {
+                HoldState::Reserved => self.reserved.insert(address),
+                _ => self.reserved.remove(address),
+            }
+        }
+        let before = self.by_address.insert(address, Box::new(Entry { hold, journaled }));
         let old_key = before.and_then(|entry| self::key(address, &entry.hold));
         if old_key != key {
             if let Some(old) = old_key {
@@ -79,18 +98,30 @@ impl Table {
 
     /// Removes the hold of an address.
     pub(super) fn remove(&mut self, address: IpAddr) {
-        if let Some(entry) = self.by_address.remove(&address)
-            && let Some(key) = key(address, &entry.hold)
-        {
+        let Some(entry) = self.by_address.remove(&address) else { return };
+        self.held.remove(address);
+        self.reserved.remove(address);
+        if let Some(key) = key(address, &entry.hold) {
             self.by_mac.remove(&key);
         }
+    }
+
+    /// The addresses that have a hold, live or ended.
+    pub(super) fn held(&self) -> &Runs {
+        &self.held
+    }
+
+    /// Those of them whose address is reserved as far as is known: few, and for seconds.
+    pub(super) fn reserved(&self) -> &Runs {
+        &self.reserved
     }
 
     /// What the asking MAC is to be offered again in the prefix.
     pub(super) fn offer_for(&self, prefix: Prefix, ask: &Ask, now: Timestamp) -> Option<Offer> {
         let mac = ask.mac?;
-        let of_mac = self.by_mac.range((mac, prefix.network())..=(mac, prefix.last()));
-        rules::offer_for(of_mac.filter_map(|(_, address)| Some((*address, self.get(*address, now)?))), ask)
+        let of_mark = self.by_mac.range((mark(mac), prefix.network())..=(mark(mac), prefix.last()));
+        let holds = of_mark.filter_map(|(_, address)| Some((*address, self.get(*address, now)?)));
+        rules::offer_for(holds.filter(|(_, hold)| hold.mac == Some(mac)), ask)
     }
 
     /// The entries after an address, live and ended, at most so many; of all, or of a prefix.
@@ -133,28 +164,66 @@ impl Table {
         (best, last)
     }
 
-    /// Removes what has ended of the next entries. Returns the addresses of which it was unknown whether they are reserved,
-    /// and whether all entries have been looked at since the beginning.
-    pub(super) fn sweep(&mut self, at_most: usize, now: Timestamp) -> (Vec<IpAddr>, bool) {
-        let looked_at: Vec<(IpAddr, bool)> =
-            self.some_after(self.swept_to, None, at_most).map(|(address, hold)| (address, hold.is_live(now))).collect();
-        let is_complete = looked_at.len() < at_most;
-        self.swept_to = if is_complete { None } else { looked_at.last().map(|(address, _)| *address) };
-        let mut unanswered = Vec::new();
-        for (address, _) in looked_at.into_iter().filter(|(_, is_live)| !is_live) {
-            let entry = self.by_address.get(&address);
-            unanswered.extend(entry.filter(|entry| entry.hold.state == HoldState::Unanswered).map(|_| address));
+    /// Removes what has ended of the next entries.
+    pub(super) fn sweep(&mut self, at_most: usize, now: Timestamp) -> Swept {
+        let swept = self.sweep_after(self.swept_to, None, at_most, now);
+        self.swept_to = swept.last;
+        swept
+    }
+
+    /// Removes what has ended of these many entries after an address; of all, or of a prefix.
+    pub(super) fn sweep_after(
+        &mut self,
+        after: Option<IpAddr>,
+        within: Option<Prefix>,
+        at_most: usize,
+        now: Timestamp,
+    ) -> Swept {
+        let (mut swept, mut ended, mut count) = (Swept::default(), Vec::new(), 0);
+        for (address, hold) in self.some_after(after, within, at_most) {
+            count += 1;
+            swept.last = Some(address);
+            if !hold.is_live(now) {
+                ended.push((address, hold.state));
+            }
+        }
+        if count < at_most {
+            swept.last = None;
+        }
+        swept.removed = ended.len();
+        for (address, state) in ended {
+            swept.unanswered.extend((state == HoldState::Unanswered).then_some(address));
             self.remove(address);
         }
-        (unanswered, is_complete)
+        swept
     }
+}
+
+/// What a sweep has done.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    /// How many holds were removed.
+    pub(super) removed: usize,
+    /// Addresses of them of which it was unknown whether they are reserved.
+    pub(super) unanswered: Vec<IpAddr>,
+    /// Where the next sweep goes on; `None` when it begins at the beginning.
+    pub(super) last: Option<IpAddr>,
 }
 
 /// How soon a hold is given to another host; see [`rules::spare`].
 pub(super) type Spare = (bool, Timestamp, u64);
 
+/// Bytes that stand for a MAC in the index: a third of those that a MAC takes.
+type MacMark = [u8; 8];
+
+fn mark(mac: Mac) -> MacMark {
+    let mut hasher = DefaultHasher::new();
+    mac.hash(&mut hasher);
+    hasher.finish().to_be_bytes()
+}
+
 /// Its place in the index by MAC, if it can be offered to its MAC again.
-fn key(address: IpAddr, hold: &Hold) -> Option<(Mac, IpAddr)> {
+fn key(address: IpAddr, hold: &Hold) -> Option<(MacMark, IpAddr)> {
     let can_be_offered = matches!(hold.state, HoldState::Offered | HoldState::Released);
-    hold.mac.filter(|_| can_be_offered).map(|mac| (mac, address))
+    hold.mac.filter(|_| can_be_offered).map(|mac| (mark(mac), address))
 }

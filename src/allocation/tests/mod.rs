@@ -217,7 +217,7 @@ impl Stage {
         Lost {
             scope: hold.scope.clone(),
             address,
-            by: Requester { mac: hold.mac, hostname: None },
+            by: Requester { mac: hold.mac, ..Requester::default() },
             before: Some(hold.clone()),
             ticket: hold.event,
             request: "request 0a1b2c3d".to_owned(),

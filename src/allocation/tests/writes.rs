@@ -10,7 +10,7 @@ async fn the_mac_of_the_hold_travels_into_the_reservation_unless_one_is_given() 
     stage.add(&place, held).await.expect("added");
     assert_eq!(stage.record(&place, held).await.expect("a record").mac, mac(1));
     let held = stage.next(&place, mac(1)).await.expect("another address");
-    let given = Requester { mac: mac(2), hostname: Some("web.example.com".to_owned()) };
+    let given = Requester { mac: mac(2), hostname: Some("web.example.com".to_owned()), ..Requester::default() };
     stage.allocator.add(place.prefix, choice(&place), held, given).await.expect("added").answered().await;
     let record = stage.record(&place, held).await.expect("a record");
     assert_eq!((record.mac, record.hostname.as_deref()), (mac(2), Some("web.example.com")));

@@ -112,7 +112,11 @@ impl Inventory {
             for (address, subnet) in [(&interface.ip, interface.subnet_id), (&interface.ip6, interface.subnet6_id)] {
                 let Some(address) = text(address) else { continue };
                 match address.parse() {
-                    Ok(address) => self.take(address, subnet, Requester { mac, hostname: hostname.clone() }),
+                    Ok(address) => self.take(
+                        address,
+                        subnet,
+                        Requester { mac, hostname: hostname.clone(), ..Requester::default() },
+                    ),
                     Err(_) => self.odd.push(format!("{address} of {} in Foreman is no IP address", host.name)),
                 }
             }
@@ -293,6 +297,7 @@ mod tests {
         let by = |mac: &str, name: &str| Requester {
             mac: mac.parse().ok(),
             hostname: Some(name.to_owned()).filter(|name| !name.is_empty()),
+            ..Requester::default()
         };
         let wanted = by("52:54:00:00:00:01", "a.example.com");
         for recorded in [by("", ""), by("52:54:00:00:00:01", "A.example.com"), by("", "a.example.com")] {

@@ -7,7 +7,7 @@ use ipam_provider::{Error, ErrorKind, GroupName, Provider, Requester, Reservatio
 
 use super::inventory::{ForemanSubnet, Inventory, difference, named};
 use super::report::{Kind, Report};
-use crate::allocation::{Clock, GroupChoice, Holds};
+use crate::allocation::{Clock, GroupChoice, Holds, Restores};
 use crate::app::{self, Purpose};
 use crate::cli::CommandError;
 use crate::http::Serving;
@@ -25,7 +25,8 @@ pub(super) async fn import(
     // As for `check`: a running proxy is not disturbed, the holds here are others.
     let holds = Holds::in_memory(Clock::system());
     let purpose = if is_dry_run { Purpose::Check } else { Purpose::Serve };
-    let serving = app::serving(settings, &holds, &HostNames::new(Arc::new(SystemResolver)), purpose);
+    let names = HostNames::new(Arc::new(SystemResolver));
+    let serving = app::serving(settings, &holds, &Restores::default(), &names, purpose);
     let serving = serving.map_err(|error| CommandError::failed(with_causes(&error)))?;
     let mut import = Import { serving, group: GroupChoice::of(group), is_dry_run, report: Report::default() };
     for subnet in &inventory.subnets {
@@ -68,10 +69,12 @@ impl Import {
         }
         for (address, by) in &wanted.addresses {
             match self.look(&found, *address).await? {
-                Some(Reservation { mac, hostname, .. }) => match difference(&Requester { mac, hostname }, by) {
-                    Some(difference) => self.report.differs(Kind::Address, format!("{address} {difference}")),
-                    None => self.report.is_there(),
-                },
+                Some(Reservation { mac, hostname, .. }) => {
+                    match difference(&Requester { mac, hostname, ..Requester::default() }, by) {
+                        Some(difference) => self.report.differs(Kind::Address, format!("{address} {difference}")),
+                        None => self.report.is_there(),
+                    }
+                }
                 None => self.add(&found, *address, by).await?,
             }
         }

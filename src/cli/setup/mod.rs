@@ -77,6 +77,12 @@ pub(super) struct Arguments {
     /// The version of Foreman, such as 3.12, so that it shows no warning.
     #[arg(long, value_name = "VERSION", help_heading = "Foreman")]
     foreman_version: Option<String>,
+    /// The PostgreSQL in which several proxies share their holds, such as postgresql://ipam@db.example.com/ipam.
+    #[arg(long, value_name = "URL", help_heading = "Several proxies")]
+    database_url: Option<String>,
+    /// The file that holds the password for the database.
+    #[arg(long, value_name = "FILE", help_heading = "Several proxies")]
+    database_password_file: Option<String>,
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -169,6 +175,9 @@ fn ask_for_server(arguments: &Arguments, questions: &mut Questions<'_>, sheet: &
     questions.settle_unasked(sheet, &questions::FOREMAN_CA, authority.as_deref())?;
     questions.settle_unasked(sheet, &questions::PROXY_URL, arguments.identity.proxy_url.as_deref())?;
     questions.settle_unasked(sheet, &questions::FOREMAN_VERSION, arguments.foreman_version.as_deref())?;
+    questions.settle_unasked(sheet, &questions::DATABASE_URL, arguments.database_url.as_deref())?;
+    let password_file = arguments.database_password_file.as_deref();
+    questions.settle_unasked(sheet, &questions::DATABASE_PASSWORD_FILE, password_file)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ use super::super::output::{complain, say};
 use super::super::prompt::{Answer, Prompt};
 use super::super::register::variable;
 use super::sheet::Sheet;
+use crate::allocation::holds::Database;
 use crate::registry::PROVIDERS;
 use crate::settings::{provider_named, variable_of, web_url};
 
@@ -79,6 +81,19 @@ pub(super) const FOREMAN_VERSION: Question<'static> = Question {
     key: "foreman_version",
     option: "--foreman-version VERSION",
     text: "Version of Foreman",
+    read: |text| Ok(text.into()),
+};
+
+pub(super) const DATABASE_URL: Question<'static> = Question {
+    key: "database_url",
+    option: "--database-url URL",
+    text: "PostgreSQL that several proxies share",
+    read: database,
+};
+pub(super) const DATABASE_PASSWORD_FILE: Question<'static> = Question {
+    key: "database_password_file",
+    option: "--database-password-file FILE",
+    text: "File that holds the password for the database",
     read: |text| Ok(text.into()),
 };
 
@@ -197,6 +212,11 @@ pub(super) fn shown(value: &Value) -> String {
 fn url(text: &str) -> Result<Value, String> {
     let url = web_url(text).map(|url| url.trim_end_matches('/').into());
     url.ok_or_else(|| "Write https:// and the host, without user and password.".to_owned())
+}
+
+fn database(text: &str) -> Result<Value, String> {
+    let read = Database::new(text, None, Duration::from_secs(1));
+    read.map(|_| text.into()).map_err(|error| format!("Please {error}."))
 }
 
 fn file(text: &str) -> Result<Value, String> {

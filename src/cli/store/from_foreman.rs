@@ -135,13 +135,13 @@ fn record(
     report: &mut Report,
 ) -> Result<()> {
     if let Some(found) = writing.find_address(subnet.id, address)? {
-        match difference(&Requester { mac: found.mac, hostname: found.hostname }, by) {
+        match difference(&Requester { mac: found.mac, hostname: found.hostname, ..Requester::default() }, by) {
             Some(difference) => report.differs(Kind::Address, format!("{address} {difference}")),
             None => report.is_there(),
         }
         return Ok(());
     }
-    let Requester { mac, hostname } = by.clone();
+    let Requester { mac, hostname, .. } = by.clone();
     // They are Foreman's, and the proxy deletes them when Foreman does.
     let details = AddressDetails { mac, hostname, description: String::new(), owner: OWNER.to_owned() };
     match writing.add_address(subnet.id, address, details) {

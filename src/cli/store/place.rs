@@ -14,6 +14,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::allocation::HeldAddress;
+use crate::allocation::holds::Database;
 use crate::app::control_socket;
 use crate::cli::CommandError;
 use crate::cli::holds::read_holds;
@@ -43,6 +44,8 @@ pub(super) struct Located {
     store: PathBuf,
     /// Where the proxy over this store keeps its holds.
     state_directory: PathBuf,
+    /// Where it keeps them instead, if the settings name one.
+    database: Option<Database>,
 }
 
 impl Place {
@@ -58,7 +61,8 @@ impl Place {
     pub(super) fn locate(&self, directory: &Path) -> Result<Located, CommandError> {
         if let Some(store) = &self.store {
             // Unless told otherwise, both are in one directory; one without holds has none for this store either.
-            return Ok(Located { store: store.clone(), state_directory: directory_of(store).to_owned() });
+            let state_directory = directory_of(store).to_owned();
+            return Ok(Located { store: store.clone(), state_directory, database: None });
         }
         from_settings(directory, &providers(PROVIDERS))
     }
@@ -78,7 +82,7 @@ fn from_settings(directory: &Path, providers: &[Registration]) -> Result<Located
         Err(answer) => {
             let path = std::error::Error::source(&answer).and_then(|source| source.downcast_ref::<FoundAt>());
             let FoundAt(store) = path.expect("the plan answers with nothing else").clone();
-            Ok(Located { store, state_directory: surroundings.state_directory })
+            Ok(Located { store, state_directory: surroundings.state_directory, database: settings.database })
         }
         Ok(_) => unreachable!("the plan opens nothing"),
     }
@@ -168,9 +172,10 @@ impl Located {
         Ok(Store::open_or_create(&empty.path().join("ipam.sqlite"))?.try_out(work)?)
     }
 
-    /// What the proxy over this store has promised, by its journal: a running one need not be asked.
+    /// What the proxy over this store has promised: a running one need not be asked.
     pub(super) fn holds(&self) -> Result<Vec<HeldAddress>, CommandError> {
-        let holds = read_holds(&self.state_directory)?;
+        let holds = read_holds(&self.state_directory, self.database.as_ref());
+        let holds = actix_web::rt::System::new().block_on(holds)?;
         Ok(holds.into_iter().filter(|hold| *hold.scope.space.provider == *REGISTRATION.name).collect())
     }
 }

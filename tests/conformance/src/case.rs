@@ -169,6 +169,7 @@ macro_rules! every_case {
                 mac_and_hostname_are_recorded_where_the_ipam_has_a_place
                 mac_and_hostname_of_another_writer_are_read
                 a_reserve_needs_neither_mac_nor_hostname
+                a_removed_record_can_be_recorded_again_as_it_was
                 one_mac_may_have_several_addresses
                 infiniband_macs_never_fail_a_reserve
                 only_our_own_records_carry_our_mark

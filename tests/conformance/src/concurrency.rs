@@ -11,7 +11,7 @@ const CALLERS: usize = 32;
 
 fn requester(caller: usize) -> Requester {
     let mac: Mac = format!("02:00:5e:10:00:{caller:x}").parse().expect("a MAC");
-    Requester { mac: Some(mac), hostname: Some(format!("host-{caller}.example.com")) }
+    Requester { mac: Some(mac), hostname: Some(format!("host-{caller}.example.com")), ..Requester::default() }
 }
 
 /// Runs all at once and gives what each answered.

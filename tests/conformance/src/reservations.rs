@@ -11,7 +11,7 @@ const MAC: &str = "02:00:5e:00:53:aa";
 const INFINIBAND: &str = "80:00:02:08:fe:80:00:00:00:00:00:00:00:02:c9:03:00:2f:85:a1";
 
 fn requester(mac: &str, hostname: &str) -> Requester {
-    Requester { mac: Some(mac.parse().expect("a MAC")), hostname: Some(hostname.to_owned()) }
+    Requester { mac: Some(mac.parse().expect("a MAC")), hostname: Some(hostname.to_owned()), ..Requester::default() }
 }
 
 fn ip(address: &str) -> IpAddr {
@@ -222,6 +222,31 @@ pub async fn a_reserve_needs_neither_mac_nor_hostname(stage: &Stage) -> CaseResu
         assert_eq!(recorded.hostname, by.hostname.filter(|_| stage.capabilities().records_hostname), "{address}");
     }
     Ok(())
+}
+
+/// A delete that turns out to be wrong is undone from what it answered: the record is as it was, mark included.
+pub async fn a_removed_record_can_be_recorded_again_as_it_was(stage: &Stage) -> CaseResult {
+    for place in stage.places(&[Role::Empty, Role::Ipv6]).await {
+        let address = place.seeded.free(1)[0];
+        stage.reserve(&place.subnet, address, &requester(MAC, "host.example.com")).await;
+        again_as_it_was(stage, &place.subnet, address).await;
+        // The proxy writes such a description only here; people may have written it before.
+        release(stage, &place.subnet, address).await;
+        let description = Some("Rack 7, ask the network team".to_owned());
+        let by = Requester { description: description.clone(), ..Requester::default() };
+        stage.reserve(&place.subnet, address, &by).await;
+        assert_eq!(reservation(stage, &place.subnet, address).await.expect("it was reserved").description, description);
+        again_as_it_was(stage, &place.subnet, address).await;
+    }
+    Ok(())
+}
+
+async fn again_as_it_was(stage: &Stage, subnet: &Subnet, address: IpAddr) {
+    let recorded = reservation(stage, subnet, address).await.expect("it was reserved");
+    let Released::Removed(removed) = release(stage, subnet, address).await else { panic!("{address} was there") };
+    assert_eq!(removed, recorded, "{address}");
+    stage.reserve(subnet, address, &removed.into()).await;
+    assert_eq!(reservation(stage, subnet, address).await, Some(recorded), "{address}");
 }
 
 /// One MAC may have several addresses, as Foreman's hosts have: an interface for each subnet and family.

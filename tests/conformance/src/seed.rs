@@ -197,7 +197,7 @@ impl SeededSubnet {
 
     fn with_details(mut self, address: &str, mac: &str, hostname: &str) -> Self {
         let mac = Some(mac.parse().expect("the seed's MACs are MACs"));
-        self.taken.insert(ip(address), Requester { mac, hostname: Some(hostname.to_owned()) });
+        self.taken.insert(ip(address), Requester { mac, hostname: Some(hostname.to_owned()), ..Requester::default() });
         self
     }
 

@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
+use ipam_provider_internal::store::{AddressRecord, Scope, Store};
 use openssl::ssl::SslVersion;
 use tempfile::TempDir;
 
@@ -178,6 +179,22 @@ impl Server {
     /// Changes the contents of the IPAM while the server runs, as somebody else would.
     pub(crate) fn change_ipam(&self, seed: Seed) {
         seed.write(&self.store());
+    }
+
+    /// What the IPAM has in a subnet of the global table.
+    pub(crate) fn records(&self, prefix: &str) -> Vec<AddressRecord> {
+        let prefix = prefix.parse().expect("a prefix");
+        let store = Store::open(&self.store()).expect("a store");
+        let mut records = Vec::new();
+        let read = store.read(|reading| {
+            let subnet = reading.one_subnet(prefix, &Scope::Global)?;
+            reading.each_address(subnet.id, |record| {
+                records.push(record);
+                Ok(())
+            })
+        });
+        read.expect("the records of a subnet");
+        records
     }
 
     fn store(&self) -> PathBuf {

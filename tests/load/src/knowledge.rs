@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::connection::{Connections, Line, Target};
 use crate::ledger::Claim;
 use crate::places::Place;
+use crate::products::names::form_escape;
 
 /// What a proxy shows of what it knows.
 #[derive(Debug, Default)]
@@ -85,7 +86,7 @@ pub(crate) async fn holds(target: &Target) -> io::Result<Option<Vec<Held>>> {
         let Some(holds) = page["holds"].as_array() else { return Ok(None) };
         all.extend(holds.iter().map(shown));
         let Some(next) = page["next"].as_str() else { return Ok(Some(all)) };
-        path = format!("/ipam/holds?after={}", next.replace(' ', "%20"));
+        path = format!("/ipam/holds?after={}", form_escape(next));
     }
 }
 

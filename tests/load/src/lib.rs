@@ -12,7 +12,8 @@
 //! | [`duplicates`](mod@duplicates) | the checker: was an address given twice? |
 //! | [`audit`] | the ledger against the IPAM's records |
 //! | [`knowledge`] | what the proxy itself shows of what became of a host |
-//! | [`own_proxy`] | a proxy of the program's own, killed and started again as asked |
+//! | [`own_proxy`], `node` | proxies of the program's own, killed and started again as asked |
+//! | `balancer`, [`database`] | what several of them stand behind, and what they share |
 //! | [`ipam`], `relay`, `products` | the IPAM behind it, slow or failing as asked |
 //! | [`trouble`], [`run`] | what goes wrong meanwhile, and the whole of a run |
 //! | [`bare`] | a server that does nothing, to compare with |
@@ -23,17 +24,20 @@
 //! never mixed into it.
 
 pub mod audit;
+mod balancer;
 pub mod bare;
 pub mod calls;
 #[path = "../../../src/tls/test_certificates.rs"]
 mod certificates;
 pub mod connection;
+pub mod database;
 pub mod duplicates;
 pub mod hosts;
 mod identity;
 pub mod ipam;
 pub mod knowledge;
 pub mod ledger;
+mod node;
 pub mod own_proxy;
 pub mod places;
 mod products;

@@ -1,31 +1,24 @@
-//! A proxy that the program starts itself: on the loopback, in a directory of its own, over an IPAM with the places of
-//! the run.
+//! Proxies that the program starts itself: on the loopback, in a directory of their own, over an IPAM with the places of
+//! the run. Mostly it is one; several share a database, behind a balancer.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
 
+use crate::balancer::Balancer;
 use crate::connection::Target;
+use crate::database::{Choice, Database};
 use crate::identity::{Identities, SERVER};
 use crate::ipam::{Ipam, Product};
 use crate::knowledge::{Knowledge, holds};
+use crate::node::Node;
 use crate::places::{Place, csv};
 use crate::usage::Usage;
 
-/// Nothing that the proxy does of itself takes longer, however busy the machine.
-const AT_MOST: Duration = Duration::from_secs(60);
-
-/// How often the log is looked into for a line that is awaited.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// How to start a proxy.
+/// How to start proxies.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// The binary.
@@ -42,6 +35,12 @@ pub struct Setup {
     pub settings: Vec<String>,
     /// Lines for `settings.yml`.
     pub global_settings: Vec<String>,
+    /// How many proxies there are.
+    pub proxies: usize,
+    /// What they keep their holds in, if not in memory.
+    pub database: Option<Choice>,
+    /// How much later the clock of each proxy is than that of the one before.
+    pub clocks_apart: Duration,
 }
 
 /// A proxy that cannot be started, or does not do what it must.
@@ -58,219 +57,198 @@ pub enum ProxyError {
     /// The proxy itself said something else than was awaited.
     #[error("the proxy {0}")]
     Proxy(String),
+    /// The run needs what was not asked for.
+    #[error("{0}")]
+    Setup(&'static str),
 }
 
-fn io_error(doing: impl Into<String>) -> impl FnOnce(io::Error) -> ProxyError {
+pub(crate) fn io_error(doing: impl Into<String>) -> impl FnOnce(io::Error) -> ProxyError {
     let doing = doing.into();
     |source| ProxyError::Io { doing, source }
 }
 
-/// A running proxy. It ends when it is dropped.
+impl Setup {
+    /// Can proxies be started like this?
+    ///
+    /// # Errors
+    /// When several proxies would share nothing, or the database is in nobody's hand.
+    pub fn check(&self) -> Result<(), ProxyError> {
+        if self.proxies > 1 && self.database.is_none() {
+            return Err(ProxyError::Setup(
+                "several proxies need a database that they keep their holds in together, or they promise each other's \
+                 addresses: --database own starts a PostgreSQL, --database postgresql://… names one",
+            ));
+        }
+        if self.proxies > 1 && self.product == Product::Embedded {
+            return Err(ProxyError::Setup(
+                "several proxies cannot share the embedded IPAM; choose another with --ipam",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Running proxies, one or several behind a balancer. They end when they are dropped.
 pub struct OwnProxy {
-    directory: TempDir,
-    program: PathBuf,
-    identities: Identities,
+    // In the order in which they end.
+    nodes: Vec<Node>,
+    balancer: Option<Balancer>,
+    database: Option<Database>,
     ipam: Ipam,
-    child: Child,
+    identities: Identities,
     target: Target,
     is_tls: bool,
-    reloads: usize,
+    _directory: TempDir,
 }
 
 impl OwnProxy {
-    /// Starts a proxy over a new IPAM with these places in it.
+    /// Starts proxies over a new IPAM with these places in it.
     ///
     /// # Errors
-    /// When the binary does not start, or says that it cannot.
+    /// When the setup is not sound, the binary does not start, or says that it cannot.
     pub async fn start(setup: &Setup, places: &[Place]) -> Result<Self, ProxyError> {
+        setup.check()?;
         let directory = TempDir::new().map_err(io_error("a directory for the proxy"))?;
-        let path = |name: &str| directory.path().join(name);
         let identities = Identities::new();
-        identities.write(directory.path());
-        for name in ["etc", "etc/settings.d", "state"] {
-            fs::create_dir(path(name)).map_err(io_error(name))?;
-        }
-        let embedded = || Ipam::embedded(places, path("state/ipam.sqlite"));
+        let of_node = |number: usize| directory.path().join(format!("proxy-{number}"));
+        let embedded = || Ipam::embedded(places, of_node(0).join("state/ipam.sqlite"));
         let ipam = Ipam::simulated(places, setup.product, setup.with_relay).unwrap_or_else(embedded);
+        let database = match &setup.database {
+            Some(choice) => Some(Database::start(choice).await?),
+            None => None,
+        };
+        let global = database.as_ref().map(Database::settings).unwrap_or_default();
         let (provider, settings) = ipam.settings();
-        write(&path(&format!("etc/settings.d/externalipam_{provider}.yml")), &settings)?;
-        let lines = [vec![format!("use_provider: {provider}")], setup.settings.clone()].concat();
-        write(&path("etc/settings.d/externalipam.yml"), &(lines.join("\n") + "\n"))?;
-        write(&path("etc/settings.yml"), &global(setup, directory.path()))?;
-        if setup.product == Product::Embedded {
-            import(setup, directory.path(), places).await?;
+        let (mut nodes, mut addresses) = (Vec::new(), Vec::new());
+        for (number, behind) in (0..setup.proxies.max(1)).zip(0..) {
+            let mut node = Node::prepare(&of_node(number), setup, &identities, (provider, &settings), &global)?;
+            if !setup.clocks_apart.is_zero() {
+                node.set(another_clock(setup.clocks_apart * behind));
+            }
+            if setup.product == Product::Embedded {
+                node.import(&csv(places)).await?;
+            }
+            addresses.push(node.start().await?);
+            nodes.push(node);
         }
-        let (child, address) = serve(&setup.program, directory.path()).await?;
+        let balancer = match addresses.len() {
+            1 => None,
+            _ => Some(Balancer::start(addresses.clone()).await.map_err(io_error("the balancer"))?),
+        };
+        let address = balancer.as_ref().map_or(addresses[0], Balancer::address);
         let target =
             if setup.tls { Target::tls(address, identities.connector(), SERVER) } else { Target::plain(address) };
-        let (program, is_tls) = (setup.program.clone(), setup.tls);
-        Ok(Self { directory, program, identities, ipam, child, target, is_tls, reloads: 0 })
+        Ok(Self { nodes, balancer, database, ipam, identities, target, is_tls: setup.tls, _directory: directory })
     }
 
-    /// Where it is, also when it has been started again.
+    /// Where they are, also when they have been started again.
     pub fn target(&self) -> Target {
         self.target.clone()
     }
 
-    /// What is behind it.
+    /// What is behind them.
     pub fn ipam(&self) -> &Ipam {
         &self.ipam
     }
 
-    /// What the process has used; `None` when it is gone.
-    pub fn usage(&self) -> Option<Usage> {
-        self.child.id().and_then(Usage::of)
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.nodes.len()
     }
 
-    /// Everything that it has logged since it was first started.
+    /// What the processes have used together; `None` when one is gone.
+    pub fn usage(&self) -> Option<Usage> {
+        self.nodes.iter().map(Node::usage).sum()
+    }
+
+    /// Everything that they have logged since they were first started, one after the other.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When a file cannot be read.
     pub fn log(&self) -> io::Result<String> {
-        log(self.directory.path())
+        self.nodes.iter().map(Node::log).collect()
     }
 
-    /// Ends it as `kill -9` does.
+    /// Ends one as `kill -9` does.
     ///
     /// # Errors
     /// When the system refuses it.
-    pub async fn kill(&mut self) -> Result<(), ProxyError> {
-        self.child.kill().await.map_err(io_error("kill -9"))
+    pub async fn kill(&mut self, number: usize) -> Result<(), ProxyError> {
+        self.nodes[number].kill().await
     }
 
     /// Starts it again over the same files, on another port.
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub async fn start_again(&mut self) -> Result<(), ProxyError> {
-        let (child, address) = serve(&self.program, self.directory.path()).await?;
-        self.child = child;
-        self.target.move_to(address);
+    pub async fn start_again(&mut self, number: usize) -> Result<(), ProxyError> {
+        let address = self.nodes[number].start().await?;
+        match &self.balancer {
+            Some(balancer) => balancer.move_to(number, address),
+            None => self.target.move_to(address),
+        }
         Ok(())
     }
 
-    /// Gives it a new certificate, tells it so as systemd does, and waits until it says that it has it.
+    /// Ends the database with all its connections, and starts it again.
     ///
     /// # Errors
-    /// When it does not say so.
-    pub async fn renew_certificate(&mut self) -> Result<(), ProxyError> {
-        self.identities.renew_server(self.directory.path());
-        self.reloads += 1;
-        let id = self.child.id().ok_or_else(|| ProxyError::Proxy("has ended".to_owned()))?;
-        let sent = Command::new("sh").args(["-c", &format!("kill -HUP {id}")]).status().await;
-        sent.map_err(io_error("kill -HUP"))?;
-        let reloads = self.reloads;
-        let is_done = |log: &str| log.matches("Settings and certificates are reloaded").count() >= reloads;
-        wait(&mut self.child, self.directory.path(), "reloads nothing", |log| is_done(log).then_some(())).await
+    /// When the database is not the program's own, or does not start.
+    pub async fn restart_database(&self) -> Result<(), ProxyError> {
+        match &self.database {
+            Some(database) => database.restart().await,
+            None => Err(ProxyError::Setup("there is no database to restart; --database own starts one")),
+        }
     }
 
-    /// How it shows that it knows of an address which the IPAM may have recorded for a host that failed: a line of its
+    /// Gives each a new certificate, tells it so as systemd does, and waits until it says that it has it.
+    ///
+    /// # Errors
+    /// When one does not say so.
+    pub async fn renew_certificate(&mut self) -> Result<(), ProxyError> {
+        for node in &mut self.nodes {
+            node.renew_certificate(&self.identities).await?;
+        }
+        Ok(())
+    }
+
+    /// How they show that they know of an address which the IPAM may have recorded for a host that failed: a line of a
     /// log, or the hold of a reservation whose answer was lost.
     ///
     /// # Errors
-    /// When it does not answer, or its log cannot be read.
+    /// When there is no answer, or a log cannot be read.
     pub async fn knowledge(&self) -> Result<Knowledge, ProxyError> {
         let holds = holds(&self.target()).await.map_err(io_error("the list of holds"))?;
         let holds = holds.ok_or_else(|| ProxyError::Proxy("lists no holds".to_owned()))?;
         Ok(Knowledge::new(holds, self.log().map_err(io_error("the log"))?))
     }
 
-    /// Is it spoken to with TLS?
+    /// Are they spoken to with TLS?
     pub fn is_tls(&self) -> bool {
         self.is_tls
     }
 }
 
-fn global(setup: &Setup, directory: &Path) -> String {
-    let path = |name: &str| directory.join(name).display().to_string();
-    let mut lines = vec![
-        "bind_host: 127.0.0.1".to_owned(),
-        "log_file: STDOUT".to_owned(),
-        format!("workers: {}", setup.workers),
-        format!("state_directory: {}", path("state")),
-    ];
-    if setup.tls {
-        lines.push("https_port: 0".to_owned());
-        lines.push(format!("ssl_certificate: {}", path("server.pem")));
-        lines.push(format!("ssl_private_key: {}", path("server.key")));
-        lines.push(format!("ssl_ca_file: {}", path("authority.pem")));
-    } else {
-        lines.extend(["http_port: 0".to_owned(), "trusted_hosts: [localhost]".to_owned()]);
-    }
-    lines.extend(setup.global_settings.iter().cloned());
-    lines.join("\n") + "\n"
+/// Why the clock of a proxy cannot be set; `None` when it can.
+pub fn missing_clock() -> Option<&'static str> {
+    libfaketime().is_none().then_some("libfaketime is not installed")
 }
 
-fn write(path: &Path, text: &str) -> Result<(), ProxyError> {
-    let doing = || io_error(path.display().to_string());
-    fs::write(path, text).map_err(doing())?;
-    fs::set_permissions(path, PermissionsExt::from_mode(0o600)).map_err(doing())
+/// Variables that set a process's clock ahead, but for its monotonic one, which no administrator can set.
+fn another_clock(ahead: Duration) -> Vec<(&'static str, String)> {
+    let Some(library) = libfaketime() else { return Vec::new() };
+    vec![
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME", format!("+{}s", ahead.as_secs())),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
 }
 
-/// A command of the proxy on the directory, with an empty environment.
-fn command(program: &Path, directory: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.arg("--config-dir").arg(directory.join("etc")).env_clear().stdin(Stdio::null()).kill_on_drop(true);
-    command
-}
-
-/// Fills the embedded IPAM, with the proxy's own command.
-async fn import(setup: &Setup, directory: &Path, places: &[Place]) -> Result<(), ProxyError> {
-    let file = directory.join("places.csv");
-    write(&file, &csv(places))?;
-    let output = command(&setup.program, directory).arg("import").arg(&file).output().await;
-    let output = output.map_err(io_error(setup.program.display().to_string()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(ProxyError::Proxy(format!("imports nothing: {}", String::from_utf8_lossy(&output.stderr))))
-}
-
-fn log_path(directory: &Path) -> PathBuf {
-    directory.join("proxy.log")
-}
-
-fn log(directory: &Path) -> io::Result<String> {
-    Ok(String::from_utf8_lossy(&fs::read(log_path(directory))?).into_owned())
-}
-
-/// Starts the proxy and waits until it serves; where, it says itself.
-async fn serve(program: &Path, directory: &Path) -> Result<(Child, SocketAddr), ProxyError> {
-    let open = || -> io::Result<File> { OpenOptions::new().create(true).append(true).open(log_path(directory)) };
-    let output = || open().map_err(io_error("a file for the log"));
-    let before = output()?.metadata().map_or(0, |metadata| metadata.len());
-    let mut proxy = command(program, directory);
-    proxy.arg("serve").stdout(output()?).stderr(output()?);
-    let mut child = proxy.spawn().map_err(io_error(program.display().to_string()))?;
-    let before = usize::try_from(before).unwrap_or(usize::MAX);
-    let address = wait(&mut child, directory, "does not become ready", |log| {
-        // What an earlier process of it said is passed over.
-        let new = log.get(before..)?;
-        let (_, listening) = new.split_once("Listening on http").filter(|_| new.contains("] Ready"))?;
-        let (_, address) = listening.split_once("://")?;
-        address.split_whitespace().next()?.parse().ok()
-    });
-    let address = address.await?;
-    Ok((child, address))
-}
-
-/// Looks into the log until something is there.
-async fn wait<T>(
-    child: &mut Child,
-    directory: &Path,
-    otherwise: &str,
-    find: impl Fn(&str) -> Option<T>,
-) -> Result<T, ProxyError> {
-    let deadline = Instant::now() + AT_MOST;
-    loop {
-        let has_ended = child.try_wait().map_err(io_error("the process"))?.is_some();
-        let log = log(directory).map_err(io_error("the log"))?;
-        if let Some(found) = find(&log) {
-            return Ok(found);
-        }
-        if has_ended || Instant::now() > deadline {
-            return Err(ProxyError::Proxy(format!("{otherwise}; it wrote:\n{log}")));
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+/// `/usr/lib/<architecture>/faketime` at Debian, `/usr/lib64/faketime` at Fedora.
+fn libfaketime() -> Option<PathBuf> {
+    let of_architectures = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut directories = of_architectures.chain(["/usr/lib64".into(), "/usr/lib".into()]);
+    directories.find_map(|directory: PathBuf| {
+        Some(directory.join("faketime/libfaketime.so.1")).filter(|library| library.exists())
+    })
 }

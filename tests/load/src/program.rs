@@ -14,12 +14,13 @@ use ipam_provider::{GroupName, Prefix};
 use crate::audit::{Audit, Record};
 use crate::bare::{self, Bare};
 use crate::connection::{Connections, Target};
+use crate::database::Choice;
 use crate::hosts::{Life, Plan, Progress, existing, play};
 use crate::identity::connector_from_pem;
 use crate::ipam::Product;
 use crate::knowledge::Knowledge;
 use crate::ledger::Written;
-use crate::own_proxy::Setup;
+use crate::own_proxy::{Setup, missing_clock};
 use crate::places::{Generated, Place};
 use crate::promise::Clock;
 use crate::report::{Report, Surroundings};
@@ -98,6 +99,15 @@ struct Behind {
     /// For --own-proxy: a line for settings.yml, such as 'log_level: WARN'. May be repeated.
     #[arg(long, value_name = "LINE")]
     global_setting: Vec<String>,
+    /// For --own-proxy: how many proxies there are, behind a TCP balancer and over one database.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "own_proxy", value_parser = clap::value_parser!(u8).range(1..=9))]
+    proxies: u8,
+    /// For --own-proxy: the PostgreSQL that keeps the holds, as in database_url; with own the program starts one.
+    #[arg(long, value_name = "own|URL", requires = "own_proxy")]
+    database: Option<Choice>,
+    /// For --proxies: how many minutes the clock of each proxy is ahead of that of the one before.
+    #[arg(long, value_name = "MINUTES", default_value_t = 0, requires = "own_proxy")]
+    clocks_apart: u64,
     /// For --url: the PEM certificates that the server's own may be signed by.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -312,7 +322,8 @@ impl Arguments {
         plan: &Arc<Plan>,
         progress: Arc<Progress>,
     ) -> Result<Report, Failed> {
-        let Behind { ipam, plain, workers, setting, global_setting, .. } = &self.behind;
+        let Behind { ipam, plain, workers, setting, global_setting, proxies, database, clocks_apart, .. } =
+            &self.behind;
         let Troubles { trouble, rounds, calm, during, trouble_seconds, late_milliseconds } = self.troubles;
         if trouble.is_some_and(Trouble::is_of_the_ipam) && *ipam == Product::Embedded {
             return Err("the embedded IPAM cannot be made to fail; choose another with --ipam".into());
@@ -320,6 +331,14 @@ impl Arguments {
         let has_no_group = |place: &Place| place.group.is_none();
         if matches!(ipam, Product::Nautobot | Product::Phpipam) && plan.places.iter().any(has_no_group) {
             return Err("this IPAM has every subnet in a group; name them, and ask without with --without-group".into());
+        }
+        if trouble.is_some_and(Trouble::is_of_several) && self.behind.database.is_none() {
+            return Err("this trouble is of proxies that share a database; name it with --database".into());
+        }
+        if *clocks_apart > 0
+            && let Some(missing) = missing_clock()
+        {
+            writeln!(io::stderr(), "SKIPPED: --clocks-apart; all clocks are the same, because {missing}")?;
         }
         let setup = Setup {
             program: fs::canonicalize(program).map_err(|error| format!("{}: {error}", program.display()))?,
@@ -329,12 +348,19 @@ impl Arguments {
             workers: *workers,
             settings: setting.clone(),
             global_settings: global_setting.clone(),
+            proxies: (*proxies).into(),
+            database: database.clone(),
+            clocks_apart: Duration::from_secs(60 * clocks_apart),
         };
+        setup.check()?;
         let at_least = Duration::from_secs(trouble_seconds);
         let course = Course { rounds, calm, during, at_least, late: Duration::from_millis(late_milliseconds) };
         let outcome = run(&setup, plan.clone(), trouble.map(|trouble| (trouble, course)), progress).await?;
         let around = Surroundings {
-            server: format!("a proxy of its own over {ipam:?}"),
+            server: match proxies {
+                1 => format!("a proxy of its own over {ipam:?}"),
+                several => format!("{several} proxies of its own over one database and {ipam:?}"),
+            },
             tls: setup.tls,
             audit: Some(outcome.audit),
             ipam_requests: outcome.requests,
@@ -427,7 +453,12 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
-        for wrong in [&[][..], &["--bare", "--own-proxy", "x"], &["--bare", "--without-mac", "101"]] {
+        for wrong in [
+            &["--own-proxy", "x", "--proxies", "0"][..],
+            &[],
+            &["--bare", "--own-proxy", "x"],
+            &["--bare", "--without-mac", "101"],
+        ] {
             assert!(Arguments::try_parse_from([&["ipam-load"], wrong].concat()).is_err(), "{wrong:?}");
         }
     }

@@ -10,6 +10,9 @@ use crate::ledger::Ledger;
 use crate::own_proxy::{OwnProxy, ProxyError};
 use crate::promise::{Clock, Host, Kind, Moment, Promise};
 
+/// How often one of several proxies is killed.
+const A_SECOND: Duration = Duration::from_secs(1);
+
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -34,6 +37,12 @@ pub enum Trouble {
     Reload,
     /// Somebody else takes addresses straight in the IPAM.
     OtherWriter,
+    /// Every second another one of several proxies is killed and started again.
+    KillInTurn,
+    /// The database that the proxies share is restarted.
+    RestartDatabase,
+    /// Both: the database is restarted in the middle round, while one proxy is dead.
+    KillInTurnAndRestartDatabase,
 }
 
 /// When it goes wrong, counted in hosts so that nothing depends on how fast the machine is.
@@ -79,20 +88,33 @@ impl Trouble {
                     proxy.ipam().delay(Duration::ZERO);
                 }
                 Self::Kill => {
-                    proxy.kill().await?;
+                    proxy.kill(0).await?;
                     during.await;
-                    proxy.start_again().await?;
+                    proxy.start_again(0).await?;
                 }
                 Self::KillWhileSlow => {
                     proxy.ipam().delay(course.late);
                     progress.more_created(course.calm).await;
-                    proxy.kill().await?;
+                    proxy.kill(0).await?;
                     during.await;
                     proxy.ipam().delay(Duration::ZERO);
-                    proxy.start_again().await?;
+                    proxy.start_again(0).await?;
                 }
                 Self::Reload => {
                     proxy.renew_certificate().await?;
+                    during.await;
+                }
+                Self::KillInTurn | Self::KillInTurnAndRestartDatabase => {
+                    let number = usize::try_from(round).unwrap_or_default() % proxy.count();
+                    proxy.kill(number).await?;
+                    if self == Self::KillInTurnAndRestartDatabase && round == course.rounds / 2 {
+                        proxy.restart_database().await?;
+                    }
+                    tokio::time::sleep(A_SECOND.max(course.at_least)).await;
+                    proxy.start_again(number).await?;
+                }
+                Self::RestartDatabase => {
+                    proxy.restart_database().await?;
                     during.await;
                 }
                 Self::OtherWriter => {
@@ -123,6 +145,11 @@ impl Trouble {
         self.fault().is_some() || self.needs_relay()
     }
 
+    /// Does it need a database that several proxies share?
+    pub fn is_of_several(self) -> bool {
+        matches!(self, Self::KillInTurn | Self::RestartDatabase | Self::KillInTurnAndRestartDatabase)
+    }
+
     /// Does it need a way to the IPAM that can be made longer?
     pub fn needs_relay(self) -> bool {
         matches!(self, Self::Slow | Self::KillWhileSlow)
@@ -135,7 +162,14 @@ impl Trouble {
             Self::TooManyRequests => Some(Fault::TooManyRequests),
             Self::HtmlError => Some(Fault::HtmlError),
             Self::Gone => Some(Fault::Gone),
-            Self::Slow | Self::Kill | Self::KillWhileSlow | Self::Reload | Self::OtherWriter => None,
+            Self::Slow
+            | Self::Kill
+            | Self::KillWhileSlow
+            | Self::Reload
+            | Self::OtherWriter
+            | Self::KillInTurn
+            | Self::RestartDatabase
+            | Self::KillInTurnAndRestartDatabase => None,
         }
     }
 }

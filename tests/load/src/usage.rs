@@ -1,6 +1,7 @@
 //! What a process has used of memory and processors, as Linux tells it under `/proc`.
 
 use std::fs;
+use std::iter::Sum;
 
 use serde::Serialize;
 
@@ -42,6 +43,18 @@ impl Usage {
             resident_mib: mib("VmRSS:")?,
             peak_mib: mib("VmHWM:")?,
             processor_seconds: (user + system) / TICKS_IN_A_SECOND,
+        })
+    }
+}
+
+impl Sum for Usage {
+    /// Of several processes together.
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        let none = Self { resident_mib: 0.0, peak_mib: 0.0, processor_seconds: 0.0 };
+        all.fold(none, |sum, one| Self {
+            resident_mib: sum.resident_mib + one.resident_mib,
+            peak_mib: sum.peak_mib + one.peak_mib,
+            processor_seconds: sum.processor_seconds + one.processor_seconds,
         })
     }
 }

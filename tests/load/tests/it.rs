@@ -86,6 +86,21 @@ fn arguments_that_do_not_fit_are_said() {
     assert!(text.contains("'ftp://x' is not http://HOST:PORT"), "{text}");
 }
 
+#[test]
+fn several_proxies_that_share_nothing_are_refused() {
+    for (arguments, why) in [
+        (&["--ipam", "netbox", "--proxies", "2"][..], "--database own starts a PostgreSQL"),
+        (&["--ipam", "embedded", "--proxies", "2", "--database", "own"], "cannot share the embedded IPAM"),
+        (&["--ipam", "netbox", "--trouble", "restart-database"], "name it with --database"),
+    ] {
+        let own = env!("CARGO_BIN_EXE_ipam-load");
+        let output = run(&[&["--own-proxy", own], arguments].concat());
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let text = String::from_utf8(output.stderr).expect("text");
+        assert!(text.contains(why), "{text}");
+    }
+}
+
 /// A server that records an address and says that it does not know so, in the add's answer and in this log.
 fn unsure_server(log: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -14,6 +14,7 @@ pub mod foreman;
 pub mod nautobot;
 pub mod netbox;
 pub mod phpipam;
+pub mod postgres;
 pub mod replay;
 mod server;
 

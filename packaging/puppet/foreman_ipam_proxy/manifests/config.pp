@@ -14,30 +14,33 @@ class foreman_ipam_proxy::config {
   }
 
   $server = {
-    'ssl_certificate'       => $foreman_ipam_proxy::ssl_certificate,
-    'ssl_private_key'       => $foreman_ipam_proxy::ssl_private_key,
-    'ssl_ca_file'           => $foreman_ipam_proxy::ssl_ca_file,
-    'ssl_crl_file'          => $foreman_ipam_proxy::ssl_crl_file,
-    'https_port'            => $foreman_ipam_proxy::https_port,
-    'tls_disabled_versions' => $foreman_ipam_proxy::tls_disabled_versions,
-    'ssl_disabled_ciphers'  => $foreman_ipam_proxy::ssl_disabled_ciphers,
-    'trusted_hosts'         => $trusted_hosts,
-    'forward_verify'        => $foreman_ipam_proxy::forward_verify,
-    'dns_resolv_timeouts'   => $foreman_ipam_proxy::dns_resolv_timeouts,
-    'bind_host'             => $foreman_ipam_proxy::bind_host,
-    'http_port'             => $foreman_ipam_proxy::http_port,
-    'foreman_url'           => $foreman_ipam_proxy::foreman_url,
-    'proxy_url'             => $foreman_ipam_proxy::registered_url,
-    'foreman_ssl_ca'        => $foreman_ipam_proxy::foreman_ssl_ca,
-    'foreman_version'       => $foreman_ipam_proxy::foreman_version,
-    'log_file'              => $foreman_ipam_proxy::log_file,
-    'log_level'             => $foreman_ipam_proxy::log_level,
-    'log_buffer'            => $foreman_ipam_proxy::log_buffer,
-    'log_buffer_errors'     => $foreman_ipam_proxy::log_buffer_errors,
-    'settings_directory'    => $foreman_ipam_proxy::settings_directory,
-    'state_directory'       => $foreman_ipam_proxy::state_directory,
-    'workers'               => $foreman_ipam_proxy::workers,
-    'shutdown_seconds'      => $foreman_ipam_proxy::shutdown_seconds,
+    'ssl_certificate'          => $foreman_ipam_proxy::ssl_certificate,
+    'ssl_private_key'          => $foreman_ipam_proxy::ssl_private_key,
+    'ssl_ca_file'              => $foreman_ipam_proxy::ssl_ca_file,
+    'ssl_crl_file'             => $foreman_ipam_proxy::ssl_crl_file,
+    'https_port'               => $foreman_ipam_proxy::https_port,
+    'tls_disabled_versions'    => $foreman_ipam_proxy::tls_disabled_versions,
+    'ssl_disabled_ciphers'     => $foreman_ipam_proxy::ssl_disabled_ciphers,
+    'trusted_hosts'            => $trusted_hosts,
+    'forward_verify'           => $foreman_ipam_proxy::forward_verify,
+    'dns_resolv_timeouts'      => $foreman_ipam_proxy::dns_resolv_timeouts,
+    'bind_host'                => $foreman_ipam_proxy::bind_host,
+    'http_port'                => $foreman_ipam_proxy::http_port,
+    'foreman_url'              => $foreman_ipam_proxy::foreman_url,
+    'proxy_url'                => $foreman_ipam_proxy::registered_url,
+    'foreman_ssl_ca'           => $foreman_ipam_proxy::foreman_ssl_ca,
+    'foreman_version'          => $foreman_ipam_proxy::foreman_version,
+    'log_file'                 => $foreman_ipam_proxy::log_file,
+    'log_level'                => $foreman_ipam_proxy::log_level,
+    'log_buffer'               => $foreman_ipam_proxy::log_buffer,
+    'log_buffer_errors'        => $foreman_ipam_proxy::log_buffer_errors,
+    'settings_directory'       => $foreman_ipam_proxy::settings_directory,
+    'database_url'             => $foreman_ipam_proxy::database_url,
+    'database_password_file'   => $foreman_ipam_proxy::database_password_file,
+    'database_timeout_seconds' => $foreman_ipam_proxy::database_timeout_seconds,
+    'state_directory'          => $foreman_ipam_proxy::state_directory,
+    'workers'                  => $foreman_ipam_proxy::workers,
+    'shutdown_seconds'         => $foreman_ipam_proxy::shutdown_seconds,
   }
 
   $external = {
@@ -76,7 +79,7 @@ class foreman_ipam_proxy::config {
   $restart_only = $server.filter |$key, $value| {
     $key in [
       'https_port', 'dns_resolv_timeouts', 'bind_host', 'http_port', 'log_file', 'log_buffer', 'log_buffer_errors',
-      'state_directory', 'workers', 'shutdown_seconds',
+      'database_url', 'database_password_file', 'database_timeout_seconds', 'state_directory', 'workers', 'shutdown_seconds',
     ]
   } + { 'https' => $foreman_ipam_proxy::ssl_certificate =~ NotUndef }
 

@@ -80,6 +80,12 @@
 #   How many older warnings and errors it can show besides.
 # @param settings_directory
 #   The directory with the files besides settings.yml. The one above it must exist.
+# @param database_url
+#   The PostgreSQL in which several proxies share their holds, such as postgresql://ipam@db.example.com/ipam.
+# @param database_password_file
+#   The file on the managed host that holds the password for the database.
+# @param database_timeout_seconds
+#   Seconds that the database may take for one answer, less than half of request_budget_seconds.
 # @param state_directory
 #   The directory for what must survive a restart.
 # @param workers
@@ -168,6 +174,9 @@ class foreman_ipam_proxy (
   Optional[Integer[1, 100000]] $log_buffer = undef,
   Optional[Integer[1, 100000]] $log_buffer_errors = undef,
   Optional[Foreman_ipam_proxy::Absolutepath] $settings_directory = undef,
+  Optional[Pattern[/\Apostgres(ql)?:\/\/[^\s:@\/]+@\S+\z/]] $database_url = undef,
+  Optional[Foreman_ipam_proxy::Absolutepath] $database_password_file = undef,
+  Optional[Integer[1, 27]] $database_timeout_seconds = undef,
   Optional[Foreman_ipam_proxy::Absolutepath] $state_directory = undef,
   Optional[Integer[1, 512]] $workers = undef,
   Optional[Integer[0, 300]] $shutdown_seconds = undef,

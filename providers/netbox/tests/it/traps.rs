@@ -493,8 +493,11 @@ async fn a_gateway_that_hides_the_ranges_does_not_make_their_addresses_free() {
 async fn a_new_address_has_the_length_of_its_subnet_its_vrf_and_the_mark() {
     let running = Running::seeded(Version::V4_6);
     let found = subnet(&running, "192.0.2.16/28", Some("Production")).await;
-    let by =
-        Requester { mac: Some("02:00:5E:00:53:01".parse().expect("a MAC")), hostname: Some("Web.Example.com".into()) };
+    let by = Requester {
+        mac: Some("02:00:5E:00:53:01".parse().expect("a MAC")),
+        hostname: Some("Web.Example.com".into()),
+        ..Requester::default()
+    };
     running.provider.reserve(&found, ip("192.0.2.20"), &by).await.expect("a reservation");
     let records = running.netbox.records_of("192.0.2.20");
     assert_eq!(records.len(), 1);
@@ -539,7 +542,8 @@ async fn an_odd_host_name_or_an_infiniband_mac_fails_no_host() {
     let (running, found) = one_subnet(netbox(), json!({})).await;
     let infiniband = "80:00:02:08:fe:80:00:00:00:00:00:00:00:02:c9:03:00:2f:85:a1";
     let hostname = format!("bücher {}", "x".repeat(300));
-    let by = Requester { mac: Some(infiniband.parse().expect("a MAC")), hostname: Some(hostname) };
+    let by =
+        Requester { mac: Some(infiniband.parse().expect("a MAC")), hostname: Some(hostname), ..Requester::default() };
     running.provider.reserve(&found, ip("10.1.2.5"), &by).await.expect("a reservation");
     let record = &running.netbox.records_of("10.1.2.5")[0];
     assert_eq!((&record["dns_name"], &record["custom_fields"][MAC_FIELD]), (&json!(""), &Value::Null));

@@ -389,7 +389,7 @@ async fn the_first_address_of_an_empty_subnet_can_be_looked_at() {
 async fn a_description_is_cut_to_64_characters_not_bytes() {
     let fixture = Fixture::with(json!({"user": USER, "password": PASSWORD, "description": "Zürich {hostname}"}));
     let (seeded, subnet) = (fixture.seeded(Role::Empty), fixture.subnet(Role::Empty).await);
-    let by = Requester { mac: None, hostname: Some("ü".repeat(200)) };
+    let by = Requester { hostname: Some("ü".repeat(200)), ..Requester::default() };
     let address = seeded.free(1)[0];
     fixture.provider.reserve(&subnet, address, &by).await.expect("a reservation");
     let [description, owner, _] = fixture.ipam.record(seeded, address).expect("a record");
@@ -404,7 +404,11 @@ async fn values_that_do_not_fit_are_left_out_and_never_fail_a_host() {
     let fixture = Fixture::new();
     let (seeded, subnet) = (fixture.seeded(Role::Empty), fixture.subnet(Role::Empty).await);
     let infiniband = "80:00:02:08:fe:80:00:00:00:00:00:00:00:02:c9:03:00:2f:85:a1";
-    let by = Requester { mac: Some(infiniband.parse().expect("a MAC")), hostname: Some("h".repeat(256)) };
+    let by = Requester {
+        mac: Some(infiniband.parse().expect("a MAC")),
+        hostname: Some("h".repeat(256)),
+        ..Requester::default()
+    };
     let address = seeded.free(1)[0];
     fixture.provider.reserve(&subnet, address, &by).await.expect("a reservation");
     let recorded = fixture.provider.reservation(&subnet, address).await.expect("an answer").expect("a record");

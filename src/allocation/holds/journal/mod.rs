@@ -220,11 +220,16 @@ impl Journal {
                     break;
                 }
             }
-            let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-            fresh.file.write_all(&take().unwrap_or_default())?;
-            *open = Open { file: Some(fresh.put_in_place()?), live_when_written: live };
-            self.lines.store(live, Ordering::Relaxed);
-            self.has_gaps.store(false, Ordering::Relaxed);
+            let replaced = {
+                let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+                fresh.file.write_all(&take().unwrap_or_default())?;
+                let fresh = Open { file: Some(fresh.put_in_place()?), live_when_written: live };
+                self.lines.store(live, Ordering::Relaxed);
+                self.has_gaps.store(false, Ordering::Relaxed);
+                std::mem::replace(&mut *open, fresh)
+            };
+            // With the last handle of a file that has no name its blocks are freed, which takes a while for a large one.
+            drop(replaced);
             Ok(())
         })();
         *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -106,6 +106,10 @@ defects! {
     KnowsOneTextOnly,
     /// MAC and hostname are not recorded.
     DropsDetails,
+    /// A description that the requester brings is not recorded.
+    ForgetsDescriptions,
+    /// What is removed is not answered.
+    ForgetsWhatItRemoved,
     /// A reserve needs a MAC and a hostname.
     RefusesBareRequests,
     /// A MAC may have one address.
@@ -317,7 +321,7 @@ impl Provider for Defective {
             match self.defect {
                 Defect::MarksAll => reservation.ours = true,
                 Defect::MarksNone => reservation.ours = false,
-                Defect::DropsDetails => *reservation = Reservation { mac: None, hostname: None, ..*reservation },
+                Defect::DropsDetails => (reservation.mac, reservation.hostname) = (None, None),
                 _ => {}
             }
         }
@@ -394,6 +398,8 @@ impl Provider for Defective {
             tokio::task::yield_now().await;
             self.is_busy.store(false, Ordering::Relaxed);
         }
+        let without = Requester { description: None, ..by.clone() };
+        let by = if self.has(Defect::ForgetsDescriptions) { &without } else { by };
         let mut outcome = self.inner.reserve(subnet, address, by).await;
         if self.has(Defect::ReservesEverywhere) && outcome.is_ok() {
             for twin in self.twins(subnet).await?.iter().filter(|twin| twin.id != subnet.id) {
@@ -439,6 +445,9 @@ impl Provider for Defective {
         }
         let outcome = self.end(self.inner.release(subnet, address).await);
         match outcome {
+            Ok(Released::Removed(_)) if self.has(Defect::ForgetsWhatItRemoved) => {
+                Ok(Released::Removed(Reservation::default()))
+            }
             Ok(Released::WasAbsent) if self.has(Defect::AbsentIsAnError) => {
                 Err(Error::new(ErrorKind::NotFound, format!("{address} is not recorded")))
             }

@@ -14,6 +14,9 @@ use ipam_provider::{
 use crate::seed::hosts;
 use crate::{Fault, Seed, SeededSubnet};
 
+/// The description of a record whose requester brings none.
+const DESCRIPTION: &str = "recorded by the proxy";
+
 /// Groups, subnets and addresses behind one lock, and the faults of an IPAM that is far away.
 #[derive(Debug)]
 pub struct ReferenceIpam {
@@ -59,7 +62,7 @@ impl ReferenceIpam {
                 description: seeded.description.clone(),
                 pool: seeded.pool,
             },
-            taken: seeded.taken.iter().map(|(ip, by)| (*ip, recorded(by, capabilities, false))).collect(),
+            taken: seeded.taken.iter().map(|(ip, by)| (*ip, seeded_record(by, capabilities))).collect(),
         });
         let state = State { groups: groups.collect(), records: records.collect(), fault: None, requests: 0 };
         Self { capabilities, state: Mutex::new(state) }
@@ -77,7 +80,7 @@ impl ReferenceIpam {
 
     /// Another writer takes an address.
     pub fn take(&self, subnet: &SeededSubnet, address: IpAddr) {
-        self.state().seeded(subnet).taken.insert(address, Reservation::default());
+        self.state().seeded(subnet).taken.insert(address, of_another_writer());
     }
 
     /// Another writer frees an address.
@@ -162,11 +165,20 @@ fn is_seeded(record: &Record, subnet: &SeededSubnet) -> bool {
     record.subnet.prefix == subnet.prefix && record.subnet.group == subnet.group
 }
 
-fn recorded(by: &Requester, capabilities: Capabilities, ours: bool) -> Reservation {
+fn of_another_writer() -> Reservation {
+    Reservation { description: Some(String::new()), ..Reservation::default() }
+}
+
+fn seeded_record(by: &Requester, capabilities: Capabilities) -> Reservation {
+    Reservation { description: Some(String::new()), ours: false, ..recorded(by, capabilities) }
+}
+
+fn recorded(by: &Requester, capabilities: Capabilities) -> Reservation {
     Reservation {
         mac: by.mac.filter(|mac| capabilities.records_mac && !mac.is_infiniband()),
         hostname: by.hostname.clone().filter(|_| capabilities.records_hostname),
-        ours,
+        description: Some(by.description.clone().unwrap_or_else(|| DESCRIPTION.to_owned())),
+        ours: true,
     }
 }
 
@@ -233,7 +245,7 @@ impl Provider for ReferenceIpam {
     }
 
     async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
-        let record = recorded(by, self.capabilities, true);
+        let record = recorded(by, self.capabilities);
         let reserve = |state: &mut State| {
             let taken = &mut state.record(subnet)?.taken;
             if taken.contains_key(&address) {

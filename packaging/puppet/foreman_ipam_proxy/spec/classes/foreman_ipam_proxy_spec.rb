@@ -316,7 +316,8 @@ describe 'foreman_ipam_proxy' do
   {
     'https_port' => 0, 'workers' => 513, 'hold_seconds' => 59, 'log_level' => 'info', 'ssl_certificate' => 'cert.pem',
     'use_provider' => 'externalipam_netbox', 'trusted_hosts' => 'foreman.example.com', 'foreman_url' => 'foreman.example.com',
-    'foreman_version' => '3', 'ensure' => 'running', 'dns_resolv_timeouts' => [0], 'tls_disabled_versions' => ['TLSv1.2']
+    'foreman_version' => '3', 'ensure' => 'running', 'dns_resolv_timeouts' => [0], 'tls_disabled_versions' => ['TLSv1.2'],
+    'database_url' => 'postgresql://ipam:secret@db.example.com/ipam'
   }.each do |key, value|
     context "with #{key} #{value.inspect}" do
       let(:params) { https.merge(key => value) }

@@ -29,7 +29,7 @@ pub(crate) fn name(name: &str) -> GroupName {
 }
 
 pub(crate) fn host(hostname: &str) -> Requester {
-    Requester { mac: Some(MAC.parse().expect("a MAC")), hostname: Some(hostname.to_owned()) }
+    Requester { mac: Some(MAC.parse().expect("a MAC")), hostname: Some(hostname.to_owned()), ..Requester::default() }
 }
 
 pub(crate) async fn free(provider: &Arc<dyn Provider>, subnet: &Subnet, at_most: usize) -> Result<Vec<IpAddr>, Error> {

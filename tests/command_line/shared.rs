@@ -1,0 +1,95 @@
+//! Two proxies that share their holds in a PostgreSQL.
+
+use std::os::unix::net::UnixStream;
+
+use ipam_simulators::postgres::{Server, Stop};
+use serde_json::Value;
+
+use crate::process::Proxy;
+use crate::site::Site;
+
+const SUBNET: &str = "10.0.0.0/29";
+
+/// A site whose proxy keeps its holds in the database.
+fn site(server: &Server) -> Site {
+    let site = Site::new();
+    let settings = format!(
+        "bind_host: 127.0.0.1\nhttp_port: 0\ntrusted_hosts: [localhost]\nlog_file: STDOUT\nworkers: 1\n\
+         state_directory: {}\ndatabase_url: {}\ndatabase_timeout_seconds: 2\n",
+        site.place("state").display(),
+        server.url()
+    );
+    site.write("etc/settings.yml", &settings);
+    site.ok(&["subnet", "add", SUBNET]);
+    site
+}
+
+fn next_ip(site: &Site) -> (u16, Value) {
+    let socket = UnixStream::connect(site.place("state/control.sock")).expect("a control socket");
+    crate::http::call(socket, "GET", &format!("/ipam/subnet/{SUBNET}/next_ip"))
+}
+
+fn listed(site: &Site) -> Vec<String> {
+    let holds = site.json(&["holds", "list", "--json"]);
+    let holds = holds.as_array().expect("a list").iter();
+    holds.map(|hold| hold["address"].as_str().expect("an address").to_owned()).collect()
+}
+
+#[test]
+fn two_proxies_share_their_holds() {
+    let Some(server) = Server::start() else { return };
+    let (one, other) = (site(&server), site(&server));
+    let mut proxies = [&one, &other].map(|site| Proxy::start(site.command(&["serve"])));
+    assert!(proxies[0].said.iter().any(|line| line.contains("Holds are kept in the database ipam at ")));
+    assert_eq!(next_ip(&one).1["data"], "10.0.0.1");
+    assert_eq!(next_ip(&other).1["data"], "10.0.0.2");
+    assert_eq!(next_ip(&one).1["data"], "10.0.0.3");
+    for site in [&one, &other] {
+        assert_eq!(listed(site), ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    }
+    let ran = other.run(&["holds", "release", "10.0.0.1", "--subnet", SUBNET]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "IP address 10.0.0.1 is not held any more\n"), "{}", ran.err);
+    assert!(proxies.iter_mut().all(|proxy| proxy.terminate().success()));
+    // Without a proxy the database itself is read and changed.
+    assert_eq!(listed(&one), ["10.0.0.2", "10.0.0.3"]);
+    let ran = one.run(&["holds", "release", "10.0.0.2", "--subnet", SUBNET]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "IP address 10.0.0.2 is not held any more\n"), "{}", ran.err);
+    assert_eq!(listed(&other), ["10.0.0.3"]);
+    // The commands of the embedded IPAM pass over what is held.
+    for expected in ["10.0.0.1\n", "10.0.0.2\n", "10.0.0.4\n"] {
+        assert_eq!(one.ok(&["address", "add", "--next", "--subnet", SUBNET]), expected);
+    }
+}
+
+#[test]
+fn a_database_that_is_away_is_told_and_no_address_is_offered() {
+    let Some(server) = Server::start() else { return };
+    let site = site(&server);
+    let checked = site.run(&["check"]);
+    assert!(checked.out.contains("database      ok: its version is "), "{}", checked.out);
+    assert!(
+        checked.out.contains("database      ok: it has no tables for holds; the proxy makes them"),
+        "{}",
+        checked.out
+    );
+    server.stop(Stop::Fast);
+    let checked = site.run(&["check"]);
+    assert_eq!(checked.code, 1);
+    assert!(checked.out.contains("database      fault: the database ipam at "), "{}", checked.out);
+    // The start does not wait for it.
+    let mut proxy = Proxy::start(site.command(&["serve"]));
+    let (status, answer) = next_ip(&site);
+    assert_eq!(status, 503, "{answer}");
+    let error = answer["error"].as_str().expect("an error");
+    assert!(error.starts_with("The proxy cannot reach the database that keeps its holds"), "{error}");
+    let running = site.ok(&["check", "--running"]);
+    assert!(running.contains("trouble       holds: the database ipam at "), "{running}");
+    let refused = site.refused(&["holds", "list"]);
+    assert!(refused.contains("The proxy cannot reach the database that keeps its holds"), "{refused}");
+    server.start_again();
+    assert_eq!(next_ip(&site).1["data"], "10.0.0.1");
+    assert!(site.ok(&["check", "--running"]).contains("trouble       none"));
+    assert!(proxy.terminate().success());
+    let checked = site.run(&["check"]);
+    assert!(checked.out.contains("database      ok: its user may read and change holds"), "{}", checked.out);
+}

@@ -1,0 +1,12 @@
+//! Holds in PostgreSQL: several places over one database, and a database that fails.
+//!
+//! Each test starts a PostgreSQL of its own; without its programs the tests say that they are skipped.
+
+#[path = "../../src/tls/test_certificates.rs"]
+mod certificates;
+mod failures;
+mod relay;
+mod rules;
+mod support;
+mod tables;
+mod tls;
