@@ -4,6 +4,8 @@
 //! of the proxy sees of it. Holds are kept by address space: two subnets of one space never promise one address, however
 //! they nest and whatever they are called.
 
+#[cfg(test)]
+mod explore;
 mod hold;
 mod journal;
 mod listing;
