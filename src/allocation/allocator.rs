@@ -191,7 +191,7 @@ impl Allocator {
             Ok(done) if done.is_done() => self.candidates.drop_current(&subnet.scope),
             Ok(_) => {}
             Err(error) => {
-                log::warn!("An offer of {address} in {} stays although it is reserved: {error}", subnet.scope)
+                log::warn!("An offer of {address} in {} stays although it is reserved: {error}", subnet.scope);
             }
         }
     }

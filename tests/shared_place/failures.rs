@@ -97,6 +97,7 @@ impl Callers {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "on a thread of its own, beside the callers")]
 async fn a_restart_of_the_database_gives_no_address_twice() {
     let Some(server) = Server::start() else { return };
     let places = [place(&server.url()), place(&server.url())];
@@ -116,6 +117,7 @@ async fn a_restart_of_the_database_gives_no_address_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "on a thread of its own, beside the callers")]
 async fn connections_that_are_ended_in_the_middle_give_no_address_twice() {
     let Some(server) = Server::start() else { return };
     let places = [place(&server.url()), place(&server.url())];

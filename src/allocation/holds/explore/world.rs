@@ -302,7 +302,7 @@ impl World {
             *hold = hold.filter(|hold| now < hold.until);
         }
         for batch in self.batches.iter_mut().flatten() {
-            *batch = batch.filter(|batch| now - batch.asked <= CANDIDATE);
+            *batch = batch.filter(|batch| now - batch.asked == CANDIDATE);
         }
         for caller in &mut self.callers {
             caller.promise = caller.promise.filter(|(_, until)| now < *until);
