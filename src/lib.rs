@@ -38,8 +38,8 @@
 //!
 //! # What is kept where
 //!
-//! The truth is in the IPAM. The proxy itself keeps holds only: short promises of addresses, in memory and in a journal
-//! in the state directory. Everything that settings decide is one value, [`http::Serving`], which a reload replaces as a
+//! The truth is in the IPAM. The proxy itself keeps holds only, short promises of addresses: in memory and in a journal in
+//! the state directory, or, for several proxies, in a PostgreSQL that they share. Everything that settings decide is one value, [`http::Serving`], which a reload replaces as a
 //! whole; [`allocation::Holds`] outlives it.
 
 pub mod allocation;

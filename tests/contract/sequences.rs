@@ -420,6 +420,7 @@ impl<'a> Site<'a> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the proxy waits too, for calls that do not come")]
 fn after_every_sequence_foreman_and_the_ipam_agree_or_the_log_names_the_difference() {
     let server = Server::start(Seed::new().group("one").group("two"));
     let sites = (0..CASES.len()).map(|number| Site::new(&server, number + 1));
