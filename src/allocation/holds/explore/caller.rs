@@ -430,7 +430,7 @@ impl World {
         let ask = caller.grant(arrival, 0).ask;
         if let Some(offer) = self.offer_for(caller.subnet, &ask) {
             let offer = SmallOffer::of(offer);
-            let is_fresh = self.now - offer.confirmed == CANDIDATE;
+            let is_fresh = self.now - offer.confirmed < CANDIDATE;
             return next.does(
                 number,
                 match is_fresh {
@@ -440,7 +440,7 @@ impl World {
             );
         }
         if let Some(batch) = self.batches[caller.proxy][caller.subnet]
-            && caller.came.saturating_sub(batch.asked) == CANDIDATE
+            && caller.came.saturating_sub(batch.asked) < CANDIDATE
         {
             return next.does(number, Doing::Claim { arrival, batch });
         }

@@ -19,11 +19,11 @@ pub(super) const LIFE: u64 = 3;
 pub(super) const LIFE_WITHOUT_MAC: u64 = 3;
 pub(super) const RECYCLE_AFTER: u64 = 1;
 pub(super) const QUARANTINE: u64 = 4;
-/// How old a batch may be when a request comes.
-pub(super) const CANDIDATE: u64 = 0;
+/// A batch is younger than this when a request comes that uses it.
+pub(super) const CANDIDATE: u64 = 1;
 pub(super) const BUDGET: u64 = 1;
-/// One more than batch and request together: within one tick it is unknown what came first.
-pub(super) const SETTLED: u64 = CANDIDATE + BUDGET + 1;
+/// How long a batch of now, and a request that uses it, may live.
+pub(super) const SETTLED: u64 = CANDIDATE + BUDGET;
 /// How long the fate of an unanswered add is looked for; until then it has taken effect or never will.
 pub(super) const LOOKED_FOR: u64 = 3;
 /// How long an add excludes its address: a proxy that ends in the middle of it leaves nobody to look.
@@ -302,7 +302,7 @@ impl World {
             *hold = hold.filter(|hold| now < hold.until);
         }
         for batch in self.batches.iter_mut().flatten() {
-            *batch = batch.filter(|batch| now - batch.asked == CANDIDATE);
+            *batch = batch.filter(|batch| now - batch.asked < CANDIDATE);
         }
         for caller in &mut self.callers {
             caller.promise = caller.promise.filter(|(_, until)| now < *until);
@@ -338,7 +338,7 @@ impl World {
             caller.came = 0;
         }
         for hold in self.holds.iter_mut().flatten() {
-            if self.now - hold.confirmed > CANDIDATE {
+            if self.now - hold.confirmed >= CANDIDATE {
                 hold.confirmed = 0;
             }
         }
