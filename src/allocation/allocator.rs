@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipam_provider::{ErrorKind, Group, Guard, Mac, Prefix, Provider, Subnet};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::Failure;
 use super::candidates::Candidates;
 use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Step};
 use super::lookup::{Found, GroupChoice, Lookup};
-use super::restore::Restores;
-use super::watch::Watches;
+use super::restore::requests::Restores;
+
+/// How many additions are looked for in the background at once: an IPAM that fails for all is not to be asked for all of
+/// them.
+pub(super) const WATCHED_AT_MOST: usize = 1000;
 
 /// How long things live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +58,8 @@ pub struct Allocator {
     pub(super) candidates: Candidates,
     pub(super) lookup: Lookup,
     pub(super) rules: Rules,
-    pub(super) watches: Watches,
+    /// A permit for each addition that is looked for in the background.
+    pub(super) watches: Arc<Semaphore>,
     pub(super) restores: Restores,
 }
 
@@ -67,7 +72,7 @@ impl Allocator {
             candidates: Candidates::new(rules.candidate),
             lookup: Lookup::new(rules.lookup),
             rules,
-            watches: Watches::new(),
+            watches: Arc::new(Semaphore::new(WATCHED_AT_MOST)),
             restores: Restores::default(),
         }
     }

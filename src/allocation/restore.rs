@@ -12,7 +12,7 @@
 //! Foreman's roll-back does not delete it, and is named in the log. Of what Foreman rolls back for a reason of its own, nothing
 //! can be known here.
 
-mod requests;
+pub(super) mod requests;
 
 #[cfg(test)]
 mod tests;

@@ -13,16 +13,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{Error, ErrorKind, Provider, Requester};
+use ipam_provider::{Error, ErrorKind, Provider, Requester, Reservation};
 use log::Level;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::Failure;
-use super::allocator::Allocator;
+use super::allocator::{Allocator, WATCHED_AT_MOST};
 use super::holds::{Hold, HoldState, Scope};
 use super::lookup::GroupChoice;
-use super::writes::is_own;
 use crate::telemetry::request_id::{self, RequestId};
 
 /// When to look, after the caller was told; and a last time before the hold ends.
@@ -30,19 +28,6 @@ const LOOKS: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(30), D
 
 /// How long before the end of the hold the last look is: the address should still be excluded when it is found.
 const BEFORE_END: Duration = Duration::from_secs(10);
-
-/// How many additions are watched at once: an IPAM that fails for all is not to be asked for all of them.
-pub(super) const WATCHED_AT_MOST: usize = 1000;
-
-/// The additions that are watched.
-#[derive(Debug)]
-pub(super) struct Watches(Arc<Semaphore>);
-
-impl Watches {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(WATCHED_AT_MOST)))
-    }
-}
 
 /// An addition whose caller was told of a failure, or of nothing, and which may still take effect.
 #[derive(Debug, Clone)]
@@ -80,6 +65,20 @@ impl From<Unsettled> for Failure {
 }
 
 impl Lost {
+    /// Is the record that was found after a lost answer provably the one that the lost reservation made?
+    ///
+    /// Only while the address was promised and not yet reserved: a record that was there before belongs to another host.
+    /// Two MACs decide it. Without them the mark that only this proxy sets does: while the hold lived, the proxy offered
+    /// the address to no other host.
+    pub(super) fn is_own(&self, record: &Reservation) -> bool {
+        let before = self.before.as_ref();
+        let was_promised = before.is_some_and(|hold| matches!(hold.state, HoldState::Offered | HoldState::Unanswered));
+        match (record.mac, self.by.mac) {
+            (Some(recorded), Some(wanted)) => was_promised && recorded == wanted,
+            _ => was_promised && record.ours,
+        }
+    }
+
     /// What the log is told when the caller is told of the failure.
     pub(super) fn told_unknown(&self, error: &Error, look: &Unsettled) -> String {
         let Self { address, scope, request, .. } = self;
@@ -117,7 +116,7 @@ pub(super) enum Finding {
 impl Allocator {
     /// Looks again for the effect of an addition, in the background.
     pub(super) fn watch(self: &Arc<Self>, lost: Lost) {
-        let Ok(permit) = self.watches.0.clone().try_acquire_owned() else {
+        let Ok(permit) = self.watches.clone().try_acquire_owned() else {
             log::warn!("{} in {} is not looked for again: {WATCHED_AT_MOST} others are", lost.address, lost.scope);
             return;
         };
@@ -189,7 +188,7 @@ impl Allocator {
         self.in_time(async {
             let subnet = self.lookup.subnet(self.provider(), *prefix, &GroupChoice::of(group.clone())).await?;
             let record = self.provider.reservation(&subnet, lost.address).await?;
-            Ok(record.map(|record| match is_own(&record, &lost.by, lost.before.as_ref()) {
+            Ok(record.map(|record| match lost.is_own(&record) {
                 true => Finding::Reserved,
                 false => Finding::ReservedBySomebody,
             }))

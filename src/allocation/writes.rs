@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Failure;
 use super::allocator::{Allocator, Deleted};
-use super::holds::{Becomes, Hold, HoldState, Removed, Scope, Step, Stepped};
+use super::holds::{Becomes, HoldState, Removed, Scope, Step, Stepped};
 use super::lookup::{Found, GroupChoice};
 use super::watch::{self, Lost, Unsettled};
 use crate::telemetry::request_id::{self, RequestId};
@@ -137,7 +137,7 @@ impl Allocator {
     ) -> Result<Option<()>, Unsettled> {
         let look = timeout_at(deadline, turn.reservation(subnet, lost.address)).await;
         let unsettled = match look.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "there was no time left"))) {
-            Ok(Some(record)) if is_own(&record, &lost.by, lost.before.as_ref()) => return Ok(Some(())),
+            Ok(Some(record)) if lost.is_own(&record) => return Ok(Some(())),
             Ok(Some(_)) => {
                 if let Err(failure) = self.mark_reserved(subnet, lost.address).await {
                     log::warn!("{failure}");
@@ -359,18 +359,5 @@ fn is_gone(failure: &Failure) -> bool {
         Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. } | Failure::GroupsUnsupported => true,
         Failure::Provider(error) => error.kind() == ErrorKind::NotFound,
         _ => false,
-    }
-}
-
-/// Is the record that was found after a lost answer provably the one that the lost reservation made?
-///
-/// Only while the address was promised and not yet reserved: a record that was there before belongs to another host.
-/// Two MACs decide it. Without them the mark that only this proxy sets does: while the hold lived, the proxy offered the
-/// address to nobody else.
-pub(super) fn is_own(record: &Reservation, by: &Requester, before: Option<&Hold>) -> bool {
-    let was_promised = before.is_some_and(|hold| matches!(hold.state, HoldState::Offered | HoldState::Unanswered));
-    match (record.mac, by.mac) {
-        (Some(recorded), Some(wanted)) => was_promised && recorded == wanted,
-        _ => was_promised && record.ours,
     }
 }

@@ -72,6 +72,30 @@ pub enum HoldState {
     Released,
 }
 
+impl HoldState {
+    /// Its name where holds are kept.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Offered => "offered",
+            Self::Adding => "adding",
+            Self::Unanswered => "unanswered",
+            Self::Reserved => "reserved",
+            Self::Released => "released",
+        }
+    }
+
+    /// The state of this name. A state that only a newer version knows excludes the address until the hold ends.
+    pub(super) fn of_name(name: &str) -> Self {
+        match name {
+            "offered" => Self::Offered,
+            "adding" => Self::Adding,
+            "unanswered" => Self::Unanswered,
+            "released" => Self::Released,
+            _ => Self::Reserved,
+        }
+    }
+}
+
 /// Tells one request from another: 32 bits of a hash of its `X-Request-Id`. That is enough, because only requests with
 /// one MAC in one space are compared, within the life of a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

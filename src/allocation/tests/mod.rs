@@ -22,8 +22,9 @@ use ipam_provider::{
 
 use tokio::sync::Semaphore;
 
+use super::allocator::WATCHED_AT_MOST;
 use super::holds::{Scope, Space};
-use super::watch::{Finding, Lost, Unsettled, WATCHED_AT_MOST};
+use super::watch::{Finding, Lost, Unsettled};
 use super::*;
 
 /// Longer than any hold lives.

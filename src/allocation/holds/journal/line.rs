@@ -66,7 +66,7 @@ pub(in crate::allocation::holds) fn held(address: IpAddr, hold: &Hold, until: Ti
         group: scope.group.as_ref().map(|group| Cow::Borrowed(group.as_str())),
         prefix: Some(scope.prefix.to_string().into()),
         address: Some(address),
-        state: Some(Cow::Borrowed(name(hold.state))),
+        state: Some(Cow::Borrowed(hold.state.name())),
         mac: hold.mac.map(|mac| mac.to_string().into()),
         granted: Some(hold.granted),
         until: Some(until),
@@ -112,7 +112,11 @@ pub(in crate::allocation::holds) fn decode(text: &[u8]) -> Option<Line> {
     let hold = Hold {
         scope,
         mac,
-        state: state(&line.state?),
+        state: match HoldState::of_name(&line.state?) {
+            // The process ended before the IPAM's answer came, or before its own was given.
+            HoldState::Adding => HoldState::Unanswered,
+            state => state,
+        },
         granted: line.granted?,
         until: line.until?,
         request: line.request.map(RequestMark::of),
@@ -122,27 +126,6 @@ pub(in crate::allocation::holds) fn decode(text: &[u8]) -> Option<Line> {
         confirmed: Timestamp::default(),
     };
     Some(Line::Held(address, hold, line.at))
-}
-
-fn name(state: HoldState) -> &'static str {
-    match state {
-        HoldState::Offered => "offered",
-        HoldState::Adding => "adding",
-        HoldState::Unanswered => "unanswered",
-        HoldState::Reserved => "reserved",
-        HoldState::Released => "released",
-    }
-}
-
-fn state(name: &str) -> HoldState {
-    match name {
-        "offered" => HoldState::Offered,
-        // The process ended before the IPAM's answer came, or before its own was given.
-        "adding" | "unanswered" => HoldState::Unanswered,
-        "released" => HoldState::Released,
-        // Or whatever a newer version knows: the address is excluded until the hold ends.
-        _ => HoldState::Reserved,
-    }
 }
 
 #[cfg(test)]

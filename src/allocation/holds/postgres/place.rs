@@ -155,7 +155,7 @@ impl Shared {
             let found = self.pool.query(|statements| &statements.held, &values).await?;
             for row in &found {
                 addresses.push(rows::address(row.try_get(0)?)?);
-                promised += usize::from(rows::state(row.try_get(1)?) != HoldState::Reserved);
+                promised += usize::from(HoldState::of_name(row.try_get(1)?) != HoldState::Reserved);
             }
             match found.last() {
                 // The bytes that follow those of the last address.

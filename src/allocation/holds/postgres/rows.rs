@@ -31,27 +31,6 @@ pub(super) fn address(bytes: &[u8]) -> Result<IpAddr, DatabaseError> {
     }
 }
 
-pub(super) fn of_state(state: HoldState) -> &'static str {
-    match state {
-        HoldState::Offered => "offered",
-        HoldState::Adding => "adding",
-        HoldState::Unanswered => "unanswered",
-        HoldState::Reserved => "reserved",
-        HoldState::Released => "released",
-    }
-}
-
-/// A state of a newer version excludes the address.
-pub(super) fn state(text: &str) -> HoldState {
-    match text {
-        "offered" => HoldState::Offered,
-        "adding" => HoldState::Adding,
-        "unanswered" => HoldState::Unanswered,
-        "released" => HoldState::Released,
-        _ => HoldState::Reserved,
-    }
-}
-
 /// A number as the database has it: they are below 2^63.
 pub(super) fn of_number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -84,7 +63,7 @@ pub(super) fn hold(row: &Row, from: usize, space: &Space) -> Result<(IpAddr, Hol
     let hold = Hold {
         scope: Arc::new(Scope { space: space.clone(), group, prefix }),
         mac,
-        state: state(row.try_get(from + 4)?),
+        state: HoldState::of_name(row.try_get(from + 4)?),
         granted: time(row.try_get(from + 5)?),
         until: time(row.try_get(from + 6)?),
         request: row.try_get::<_, Option<i64>>(from + 7)?.map(|mark| RequestMark::of(number(mark))),
@@ -115,7 +94,7 @@ impl<'a> Columns<'a> {
         self.prefixes.push(hold.scope.prefix.to_string());
         self.groups.push(hold.scope.group.as_ref().map(GroupName::as_str));
         self.macs.push(hold.mac.as_ref().map(Mac::as_bytes));
-        self.states.push(of_state(hold.state));
+        self.states.push(hold.state.name());
         self.granted.push(of_number(hold.granted.0));
         self.ends.push(of_number(hold.until.0));
         self.requests.push(hold.request.map(|mark| mark.get().into()));
