@@ -25,7 +25,7 @@ fn the_settings_in_the_manifests_are_right() {
     let (map, secret) = (read("kubernetes/configmap.yaml"), read("kubernetes/secret.yaml"));
     place.settings("externalipam.yml", &file_in(&map, "externalipam.yml"));
     place.settings("externalipam_netbox.yml", &file_in(&secret, "externalipam_netbox.yml"));
-    let shared = read("kubernetes/two-replicas/configmap.yaml");
+    let shared = read("kubernetes-two-replicas/configmap.yaml");
     for settings in [&map, &shared] {
         place.settings("settings.yml", &file_in(settings, "settings.yml"));
         let ended = place.shell("foreman-ipam-proxy check --settings-only");
