@@ -1,6 +1,6 @@
 //! The promises of addresses, and the places that keep them.
 //!
-//! [`rules`] says what may become of a hold, [`Place`] is the interface of what keeps holds, and [`Holds`] is what the rest
+//! `rules` says what may become of a hold, [`Place`] is the interface of what keeps holds, and [`Holds`] is what the rest
 //! of the proxy sees of it. Holds are kept by address space: two subnets of one space never promise one address, however
 //! they nest and whatever they are called.
 

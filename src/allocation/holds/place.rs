@@ -73,7 +73,7 @@ pub trait Place: fmt::Debug + Send + Sync {
     /// The live hold of an address.
     async fn get(&self, space: &Space, address: IpAddr) -> Result<Option<Hold>, PlaceError>;
 
-    /// What the asking MAC is to be offered again in the subnet: [`rules::offer_for`](super::rules::offer_for).
+    /// What the asking MAC is to be offered again in the subnet: `rules::offer_for`.
     async fn offer_for(&self, scope: &Scope, ask: &Ask) -> Result<Option<Offer>, PlaceError>;
 
     /// Promises the first candidate that is not held. When the asking MAC has been answered meanwhile, by a parallel
@@ -99,7 +99,7 @@ pub trait Place: fmt::Debug + Send + Sync {
     }
 
     /// The address of the subnet that is given to another host first when nothing else is free, if there is one:
-    /// [`rules::spare`](super::rules::spare).
+    /// `rules::spare`.
     async fn spare(&self, scope: &Scope, recycle_after: Duration) -> Result<Option<Offer>, PlaceError>;
 
     /// Live holds by space and address, the next `at_most` after `after`.

@@ -17,7 +17,7 @@ use crate::allocation::Timestamp;
 pub enum Step {
     /// Promises an offer again to its MAC, unless it changed hands since it was read.
     Renew(Offer, Grant),
-    /// Promises a [`spare`] address to another host, unless it changed since it was read.
+    /// Promises a [`spare`](super::Place::spare) address to another host, unless it changed since it was read.
     Reuse(Offer, Grant),
     /// A reservation is sent to the IPAM. The hold lives for `at_least` from now.
     BeginAdd {
