@@ -28,9 +28,8 @@ use proxy::Process;
 /// How many ask at the same time while the holds are made.
 const CONNECTIONS: u32 = 4;
 
-/// How many requests a connection sends before it waits for the answers. They have less than the 4 KiB that the proxy reads
-/// before it answers: more may stall until the connection is closed.
-const PIPELINED: u32 = 16;
+/// How many requests a connection sends before it waits for the answers: more than the 4 KiB that the proxy reads at once.
+const PIPELINED: u32 = 32;
 
 /// How long the proxy may take to write the journal again after the last hold is made.
 const WRITTEN_AGAIN_WITHIN: Duration = Duration::from_secs(150);

@@ -36,6 +36,9 @@ pub(super) struct Guarded<S> {
     waits_for: WaitsFor,
     timer: Option<Pin<Box<Sleep>>>,
     read_since_flush: usize,
+    /// actix-http may have taken input without looking for requests in it, because enough of them were waiting already. It
+    /// looks again only when its task is woken.
+    may_hold_requests: bool,
     /// A read was put off until the output has gone.
     has_unread_input: bool,
     is_hurried: bool,
@@ -64,6 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
             waits_for: WaitsFor::FirstRequest,
             timer: None,
             read_since_flush: 0,
+            may_hold_requests: false,
             has_unread_input: false,
             is_hurried: false,
             replacement: None,
@@ -179,6 +183,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
         let count = part.filled().len();
         buffer.advance(count);
         this.read_since_flush += count;
+        if this.read_since_flush == READ_AT_ONCE {
+            this.may_hold_requests = true;
+        } else if outcome.is_pending() && !this.activity.is_busy() {
+            // None waits any more, so all input is looked at after this.
+            this.may_hold_requests = false;
+        }
         outcome
     }
 }
@@ -204,6 +214,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.read_since_flush = 0;
+        if this.may_hold_requests {
+            context.waker().wake_by_ref();
+        }
         let outcome = Pin::new(&mut this.stream).poll_flush(context);
         this.ended(context, outcome)
     }
