@@ -8,7 +8,7 @@ use clap::Args;
 use ipam_provider::settings::Section;
 use ipam_provider::state_files::directory_of;
 use ipam_provider::{Error, ErrorKind, Plan, Registration, Surroundings};
-use ipam_provider_internal::store::{self, Store, StoreError, Writing};
+use ipam_store::{Store, StoreError, Writing};
 use ipam_provider_internal::{REGISTRATION, Settings as InternalSettings};
 use reqwest::Method;
 use serde_json::Value;
@@ -130,7 +130,7 @@ impl Located {
     /// Changes the store; where there is none, creates one that has the change, or none when it fails.
     pub(super) fn write_or_create<T>(
         &self,
-        work: impl FnOnce(&Writing<'_>) -> store::Result<T>,
+        work: impl FnOnce(&Writing<'_>) -> ipam_store::Result<T>,
     ) -> Result<T, CommandError> {
         let directory = directory_of(&self.store);
         if !directory.is_dir() {
@@ -162,7 +162,7 @@ impl Located {
     }
 
     /// What a change would come to, without changing anything.
-    pub(super) fn try_out<T>(&self, work: impl FnOnce(&Writing<'_>) -> store::Result<T>) -> Result<T, CommandError> {
+    pub(super) fn try_out<T>(&self, work: impl FnOnce(&Writing<'_>) -> ipam_store::Result<T>) -> Result<T, CommandError> {
         let failed =
             |error: io::Error| CommandError::failed(format!("{} cannot be read: {error}", self.store.display()));
         if self.store.try_exists().map_err(failed)? {
@@ -188,7 +188,7 @@ pub(super) struct Changing<'a> {
 
 impl Changing<'_> {
     /// Changes it as [`Store::write`] does; afterwards a running proxy offers nothing that was free only before.
-    pub(super) fn write<T>(&mut self, work: impl FnOnce(&Writing<'_>) -> store::Result<T>) -> store::Result<T> {
+    pub(super) fn write<T>(&mut self, work: impl FnOnce(&Writing<'_>) -> ipam_store::Result<T>) -> ipam_store::Result<T> {
         let done = self.store.write(work)?;
         self.located.end_batches();
         Ok(done)
