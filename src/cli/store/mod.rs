@@ -8,6 +8,7 @@ mod addresses;
 mod from_foreman;
 mod groups;
 mod place;
+mod progress;
 mod subnets;
 mod transfer;
 mod upkeep;

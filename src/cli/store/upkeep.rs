@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use ipam_store::{Finding, Scope, Store};
+use ipam_store::{Finding, Scope, Store, StoreError};
 
 use super::place::Located;
+use super::progress::Bar;
+use super::transfer::counted;
 use super::values::shown;
 use crate::cli::output::{say, say_json};
 use crate::cli::{CommandError, Outcome};
@@ -30,6 +32,15 @@ pub(in crate::cli) enum Command {
         #[arg(value_name = "FILE")]
         to: PathBuf,
     },
+    /// Copy all records into a new or empty store, and compare the two: all of them, or none when something is in the way.
+    ///
+    /// What is recorded while it runs is not in the copy: stop the service if the copy is to take the place of the store. Holds
+    /// are not copied.
+    Copy {
+        /// The store to create.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
 }
 
 pub(super) fn run(command: Command, located: &Located) -> Outcome {
@@ -37,10 +48,10 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
         Command::Path => say(located.path().display()),
         Command::Verify { repair, json } => {
             let mut store = located.open()?;
-            let mut findings = store.verify()?;
+            let mut findings = verify(&store)?;
             if repair && self::repair(&mut store, &findings)? {
                 located.end_batches();
-                findings = store.verify()?;
+                findings = verify(&store)?;
             }
             return report(&findings, json, located);
         }
@@ -48,8 +59,18 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
             located.open()?.backup(&to)?;
             say(format!("The address store is copied to {}", to.display()));
         }
+        Command::Copy { to } => {
+            let store = located.open()?;
+            let copied = store.copy(&to, &Bar::new())?;
+            say(format!("Copied {} to {}", counted(copied), to.display()));
+        }
     }
     Ok(())
+}
+
+fn verify(store: &Store) -> Result<Vec<Finding>, StoreError> {
+    let bar = Bar::new();
+    store.read(|reading| reading.verify(&bar))
 }
 
 /// Puts right what can be; tells whether anything was.

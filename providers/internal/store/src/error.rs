@@ -56,6 +56,14 @@ pub enum StoreError {
     /// A backup or a new store would replace a file.
     #[error("File {0} already exists; choose another name")]
     FileExists(PathBuf),
+    /// A store that something is to be copied into has something already.
+    #[error("The store to copy into is not empty; name one that is new or empty")]
+    NotNew,
+    /// A copy was made, is not what it should be, and was not kept.
+    #[error(
+        "The copy is not kept, for it is not what was copied: {0}; run 'store verify' for the store that was to be copied"
+    )]
+    CopyDiffers(String),
     /// There was no store, and another process was faster to create one.
     #[error("Another process has just created the address store {0}; do the same again")]
     JustCreated(PathBuf),
@@ -199,6 +207,7 @@ impl StoreError {
                 ErrorKind::AlreadyExists
             }
             Self::Overlap { .. }
+            | Self::NotNew
             | Self::NotEmpty { .. }
             | Self::NoContainer { .. }
             | Self::Container(_)
@@ -219,7 +228,7 @@ impl StoreError {
             | Self::Newer { .. }
             | Self::Stopped
             | Self::NotSaved(_) => ErrorKind::Unavailable,
-            Self::Inconsistent(_) => ErrorKind::Unexpected,
+            Self::CopyDiffers(_) | Self::Inconsistent(_) => ErrorKind::Unexpected,
             Self::Database(error) => match error.failure() {
                 Failure::Busy
                 | Failure::DiskFull

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use ipam_provider::AddressSet;
 
 use crate::Result;
+use crate::bulk::NewExtents;
 use crate::connection::{Connection, Row};
 use crate::key::{Key, Span};
 use crate::value::values;
@@ -27,7 +28,7 @@ fn at_or_below(connection: &dyn Connection, subnet: i64, key: Key) -> Result<Opt
     connection.row(nearest, values![subnet, key], span)
 }
 
-fn insert(connection: &dyn Connection, subnet: i64, extent: Span) -> Result<()> {
+pub(crate) fn insert(connection: &dyn Connection, subnet: i64, extent: Span) -> Result<()> {
     let insert = "INSERT INTO free_extent (subnet_id, first, last) VALUES (?1, ?2, ?3)";
     connection.execute(insert, values![subnet, extent.first, extent.last]).map(drop)
 }
@@ -49,6 +50,54 @@ pub(crate) fn take(connection: &dyn Connection, subnet: i64, key: Key) -> Result
     };
     replace(connection, subnet, extent, Span { first: key, last: key })?;
     Ok(true)
+}
+
+/// Takes addresses out of the extents of a subnet, lowest first: each extent is read and replaced once, however many
+/// addresses are taken out of it.
+#[derive(Debug)]
+pub(crate) struct Taking<'c> {
+    connection: &'c dyn Connection,
+    subnet: i64,
+    /// What is left of the extent of the last address; no row has it.
+    rest: Option<Span>,
+    /// What is left of the others, and of this one below the last address.
+    left: NewExtents<'c>,
+}
+
+impl<'c> Taking<'c> {
+    pub(crate) fn new(connection: &'c dyn Connection, subnet: i64) -> Self {
+        Self { connection, subnet, rest: None, left: NewExtents::new(connection, subnet) }
+    }
+
+    /// Takes an address, which must be higher than the one before; `false` when it is in no extent.
+    pub(crate) fn take(&mut self, key: Key) -> Result<bool> {
+        let mut extent = self.rest.take();
+        if let Some(passed) = extent.take_if(|extent| !extent.contains(key)) {
+            self.left.add(passed)?;
+        }
+        if extent.is_none() {
+            // What waits to be inserted ends below this address, so the table need not have it.
+            extent = at_or_below(self.connection, self.subnet, key)?.filter(|extent| extent.contains(key));
+            if let Some(extent) = extent {
+                delete(self.connection, self.subnet, extent.first)?;
+            }
+        }
+        let Some(extent) = extent else { return Ok(false) };
+        if let Some(last) = key.previous().filter(|last| extent.first <= *last) {
+            self.left.add(Span { first: extent.first, last })?;
+        }
+        let above = key.next().filter(|first| *first <= extent.last);
+        self.rest = above.map(|first| Span { first, last: extent.last });
+        Ok(true)
+    }
+
+    /// Inserts what is left.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        if let Some(rest) = self.rest {
+            self.left.add(rest)?;
+        }
+        self.left.finish()
+    }
 }
 
 /// Takes a whole range out of the extents, as far as it is in any.
@@ -163,11 +212,13 @@ impl<'c> Ascending<'c> {
 }
 
 /// Works out from allocations and excluded ranges what is free within `window`, and calls `found` with each maximal
-/// interval, lowest first. `window` must lie within what the subnet offers.
+/// interval, lowest first. `window` must lie within what the subnet offers. `passed` is called with the number of records
+/// that were read.
 pub(crate) fn work_out(
     connection: &dyn Connection,
     subnet: i64,
     window: Span,
+    mut passed: impl FnMut(u64),
     mut found: impl FnMut(Span) -> Result<()>,
 ) -> Result<()> {
     // Two sorted lists in one; their members may overlap, for an address may be recorded within an excluded range.
@@ -178,6 +229,7 @@ pub(crate) fn work_out(
     let mut next_free = Some(window.first);
     connection.query_each(taken, values![subnet, window.first, window.last], &mut |row| {
         let taken = span(row)?;
+        passed(1);
         let Some(first) = next_free else { return Ok(ControlFlow::Break(())) };
         if let Some(last) = taken.first.previous().filter(|last| taken.first > first && *last >= first) {
             found(Span { first, last })?;
@@ -194,5 +246,7 @@ pub(crate) fn work_out(
 /// Makes the extents of a subnet anew. Costs as much as the subnet has records.
 pub(crate) fn rebuild(connection: &dyn Connection, subnet: i64, offerable: Span) -> Result<()> {
     clear(connection, subnet)?;
-    work_out(connection, subnet, offerable, |extent| insert(connection, subnet, extent))
+    let mut extents = NewExtents::new(connection, subnet);
+    work_out(connection, subnet, offerable, |_| {}, |extent| extents.add(extent))?;
+    extents.finish()
 }

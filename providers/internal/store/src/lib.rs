@@ -23,7 +23,9 @@
 //! outside of `engine` knows that.
 
 mod addresses;
+mod bulk;
 mod connection;
+mod copy;
 mod csv;
 mod database_error;
 mod engine;
@@ -32,6 +34,7 @@ mod extents;
 mod groups;
 mod key;
 mod locks;
+mod progress;
 mod ranges;
 mod records;
 mod shared;
@@ -44,10 +47,11 @@ mod verify;
 mod work;
 
 pub use connection::{Connection, Row, Visit, Writers};
-pub use csv::{Fault, Faults, Imported};
+pub use csv::{Fault, Faults, Imported, Rows};
 pub use database_error::{Constraint, DatabaseError, Failure};
 pub use error::{Result, StoreError};
 pub use key::Key;
+pub use progress::{Progress, Step, Unseen};
 pub use records::{
     AddressDetails, AddressEdit, AddressRecord, Contents, ExcludedRange, GroupEdit, GroupRecord, NewSubnet, Scope,
     SubnetEdit, SubnetRecord, Usage,

@@ -3,8 +3,9 @@
 use std::io;
 use std::path::Path;
 
+use crate::copy::Contents;
 use crate::engine::sqlite;
-use crate::{Finding, GroupRecord, Imported, Reading, Result, Writing};
+use crate::{Finding, GroupRecord, Imported, Progress, Reading, Result, Rows, Unseen, Writing};
 
 /// A store, opened for one caller at a time.
 #[derive(Debug)]
@@ -82,24 +83,24 @@ impl Store {
     /// # Errors
     /// Those of [`Reading::export`].
     pub fn export(&self, to: impl io::Write) -> Result<()> {
-        self.read(|reading| reading.export(to))
+        self.read(|reading| reading.export(to, &Unseen))
     }
 
-    /// Adds all rows of a CSV file, or none when there is a fault in any.
+    /// Adds all rows of a CSV file, or none when there is a fault in any. Others can write until all of it is read.
     ///
     /// # Errors
     /// [`Import`](crate::StoreError::Import) with every faulty row.
     pub fn import(&mut self, from: impl io::Read) -> Result<Imported> {
-        self.write(|writing| writing.import(from))
+        let rows = Rows::read(from, None, &Unseen)?;
+        self.write(|writing| writing.add_rows(&rows, &Unseen))
     }
 
     /// [`Reading::verify`] in a transaction of its own.
     ///
     /// # Errors
     /// Those of [`Reading::verify`].
-    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method's path is not general enough")]
     pub fn verify(&self) -> Result<Vec<Finding>> {
-        self.read(|reading| reading.verify())
+        self.read(|reading| reading.verify(&Unseen))
     }
 
     /// Writes a copy of the store to a new file, readable for its owner only. The copy is one state of the store, and
@@ -109,5 +110,16 @@ impl Store {
     /// [`FileExists`](crate::StoreError::FileExists), and [`Io`](crate::StoreError::Io) when the file cannot be written.
     pub fn backup(&self, to: &Path) -> Result<()> {
         self.session.backup(to)
+    }
+
+    /// Copies all that the store has into a new or empty one. The copy is there wholly or not at all, and is compared with
+    /// what was copied before it is kept. Nobody who writes to this store meanwhile has to wait.
+    ///
+    /// # Errors
+    /// [`NotNew`](crate::StoreError::NotNew), [`CopyDiffers`](crate::StoreError::CopyDiffers), and those of
+    /// [`write_or_create`](Self::write_or_create).
+    pub fn copy(&self, to: &Path, progress: &dyn Progress) -> Result<Imported> {
+        let contents = self.read(|reading| Contents::of(reading, progress))?;
+        Self::write_or_create(to, |writing| contents.add(writing, progress))
     }
 }

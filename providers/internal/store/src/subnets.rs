@@ -46,6 +46,20 @@ impl SubnetRecord {
     pub(crate) fn as_leaf(&self) -> Result<()> {
         if self.container { Err(StoreError::Container(self.prefix)) } else { Ok(()) }
     }
+
+    /// # Errors
+    /// [`Container`](StoreError::Container), [`Outside`](StoreError::Outside) and
+    /// [`NotOfferable`](StoreError::NotOfferable) for an address that is never recorded here.
+    pub(crate) fn can_record(&self, address: IpAddr) -> Result<()> {
+        self.as_leaf()?;
+        if !self.prefix.contains(address) {
+            return Err(StoreError::Outside { what: format!("Address {address}"), subnet: self.prefix });
+        }
+        if !self.prefix.is_offerable(address, self.pool) {
+            return Err(StoreError::NotOfferable { address, subnet: self.prefix });
+        }
+        Ok(())
+    }
 }
 
 impl Reading<'_> {

@@ -132,14 +132,18 @@ pub(super) fn create_with<T>(path: &Path, fill: impl FnOnce(&mut Connection) -> 
     })
 }
 
-/// Copies the store that `from` has open into a new file.
+/// Copies the store that `from` has open into a new file, which has its name only if it can be opened and is whole.
 pub(super) fn copy(from: &Connection, to: &Path) -> Result<()> {
     publish(to, |connection| {
         // In one step: with several, each write by another connection would begin the copy anew.
         let copied = Backup::new(from, connection)?.step(-1)?;
-        match copied {
-            StepResult::Done => Ok(()),
-            _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into()),
+        if !matches!(copied, StepResult::Done) {
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into());
+        }
+        let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        match (identity(connection)?, found.as_str()) {
+            ((schema::APPLICATION_ID, schema::VERSION), "ok") => Ok(()),
+            (_, found) => Err(StoreError::CopyDiffers(found.to_owned())),
         }
     })
 }

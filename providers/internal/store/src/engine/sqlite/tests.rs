@@ -12,7 +12,7 @@ use super::file::{self, Access};
 use super::schema;
 use super::testing::raw;
 use crate::tests::{Engine, Fixture, group, message};
-use crate::{AddressDetails, Store, StoreError, Writing};
+use crate::{AddressDetails, Rows, Store, StoreError, Unseen, Writing};
 
 #[test]
 fn a_new_store_is_for_its_owner_only_and_leaves_nothing_beside_it() {
@@ -48,11 +48,15 @@ fn a_store_is_created_only_by_a_change_that_succeeds() {
         writing.add_group(&group("a"), "")
     });
     assert!(matches!(failed, Err(StoreError::GroupExists(_))));
-    let failed = Store::write_or_create(&path, |writing| writing.import(&b"kind,group\ngroup,a\nhost,\n"[..]));
+    let import = |text: &str| {
+        let rows = Rows::read(text.as_bytes(), None, &Unseen).expect("a header");
+        Store::write_or_create(&path, |writing| writing.add_rows(&rows, &Unseen))
+    };
+    let failed = import("kind,group\ngroup,a\nhost,\n");
     assert!(matches!(failed, Err(StoreError::Import(_))));
     assert_eq!(names(directory.path()), [""; 0]);
 
-    let imported = Store::write_or_create(&path, |writing| writing.import(&b"kind,group\ngroup,a\n"[..]));
+    let imported = import("kind,group\ngroup,a\n");
     assert_eq!(imported.expect("an import").groups, 1);
     assert_eq!(names(directory.path()), ["ipam.sqlite"]);
     assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
@@ -199,4 +203,46 @@ fn a_backup_while_others_write_is_consistent() {
     for to in &to {
         assert_eq!(Store::open(to).expect("a store").verify().expect("a readable store"), []);
     }
+}
+
+#[test]
+fn a_backup_of_a_damaged_store_is_refused_and_leaves_nothing() {
+    let mut fixture = Fixture::on(Engine::Sqlite);
+    let subnet = fixture.subnet("10.0.0.0/24");
+    for last in 1..=200 {
+        fixture.take(&subnet, &format!("10.0.0.{last}")).expect("an address");
+    }
+    let path = fixture.store.path().to_owned();
+    let directory = fixture.directory;
+    drop(fixture.store);
+    let mut file = fs::read(&path).expect("a file");
+    let page = file.len() - 4096;
+    file[page..page + 64].fill(0xff);
+    fs::write(&path, file).expect("written");
+    let to = directory.path().join("backup.sqlite");
+    let outcome = Store::open(&path).expect("a store").backup(&to);
+    assert!(matches!(outcome, Err(StoreError::CopyDiffers(_))), "{outcome:?}");
+    assert_eq!(names(directory.path()), ["ipam.sqlite"]);
+}
+
+#[test]
+fn a_copy_is_a_private_file_and_leaves_nothing_when_it_is_refused() {
+    let mut fixture = Fixture::on(Engine::Sqlite);
+    let subnet = fixture.subnet("10.0.0.0/29");
+    fixture.take(&subnet, "10.0.0.2").expect("an address");
+    let to = fixture.path("copy.sqlite");
+    fixture.store.copy(&to, &Unseen).expect("a copy");
+    assert_eq!(fs::metadata(&to).expect("a file").permissions().mode() & 0o777, 0o600);
+    let before = fs::read(&to).expect("a file");
+    assert!(matches!(fixture.store.copy(&to, &Unseen), Err(StoreError::NotNew)));
+    assert!(matches!(fixture.store.copy(fixture.store.path(), &Unseen), Err(StoreError::NotNew)));
+    assert!(fs::read(&to).expect("a file") == before, "its bytes have changed");
+    // What cannot be right by the rules of an import is no copy.
+    raw(fixture.store.path()).execute("UPDATE allocation SET hostname = 'two words'", []).expect("an update");
+    let refused = fixture.path("refused.sqlite");
+    assert!(matches!(fixture.store.copy(&refused, &Unseen), Err(StoreError::Import(_))));
+    drop(fixture.store);
+    let mut left = names(fixture.directory.path());
+    left.sort();
+    assert_eq!(left, ["copy.sqlite", "ipam.sqlite"]);
 }
