@@ -77,6 +77,35 @@ fn a_backup_is_a_store_like_the_first() {
 }
 
 #[test]
+fn a_copy_has_all_that_the_first_has_and_replaces_nothing() {
+    let site = Site::new();
+    site.ok(&["group", "add", "Lab & Test", "--description", " blank kept "]);
+    site.ok(&["subnet", "add", "10.0.0.0/24", "--group", "Lab & Test"]);
+    site.ok(&["subnet", "add", "2001:db8::/64"]);
+    site.ok(&["subnet", "exclude", "10.0.0.0/24", "10.0.0.10-10.0.0.20"]);
+    for address in ["10.0.0.5", "10.0.0.15", "2001:db8::5"] {
+        site.ok(&["address", "add", address, "--mac", "00:00:5e:00:53:01", "--owner", "me"]);
+    }
+    let copy = site.text("copy.sqlite");
+    let said = format!("Copied groups: 1, subnets: 2, excluded ranges: 1, addresses: 3 to {copy}\n");
+    assert_eq!(site.ok(&["store", "copy", "--to", &copy]), said);
+    assert_eq!(site.ok(&["export", "--store", &copy]), site.ok(&["export"]));
+    site.ok(&["store", "verify", "--store", &copy]);
+    assert_eq!(fs::metadata(&copy).expect("a file").permissions().mode() & 0o777, 0o600);
+    let next = ["address", "add", "--next", "--subnet", "10.0.0.0/24"];
+    assert_eq!(site.ok(&[&next[..], &["--store", &copy]].concat()), site.ok(&next));
+    let error = site.refused(&["store", "copy", "--to", &copy]);
+    assert_eq!(error, "The store to copy into is not empty; name one that is new or empty");
+    // An empty one will do.
+    let empty = site.text("empty.sqlite");
+    site.ok(&["group", "add", "A", "--store", &empty]);
+    site.ok(&["group", "delete", "A", "--store", &empty]);
+    assert_eq!(site.ok(&["store", "copy", "--to", &empty]), said.replace("copy.sqlite", "empty.sqlite"));
+    let error = site.refused(&["store", "copy", "--to", &site.text("etc/settings.yml")]);
+    assert!(error.ends_with("is not an address store of this product"), "{error}");
+}
+
+#[test]
 fn verify_tells_what_is_wrong_and_repairs_what_can_be() {
     let site = Site::new();
     site.ok(&["subnet", "add", "10.0.0.0/29"]);
