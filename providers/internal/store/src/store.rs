@@ -3,13 +3,22 @@
 use std::io;
 use std::path::Path;
 
-use crate::engine::sqlite;
-use crate::{Finding, GroupRecord, Imported, Reading, Result, Writing};
+use ipam_provider::database::Database;
+
+use crate::engine::{postgres, sqlite};
+use crate::{Finding, GroupRecord, Imported, Reading, Result, StoreError, Writing};
 
 /// A store, opened for one caller at a time.
 #[derive(Debug)]
 pub struct Store {
-    pub(crate) session: sqlite::Session,
+    pub(crate) engine: Engine,
+}
+
+/// What it is in.
+#[derive(Debug)]
+pub(crate) enum Engine {
+    File(sqlite::Session),
+    Database(Box<postgres::Pool>),
 }
 
 impl Store {
@@ -19,7 +28,7 @@ impl Store {
     /// [`Missing`](crate::StoreError::Missing), [`NotAStore`](crate::StoreError::NotAStore) and
     /// [`Newer`](crate::StoreError::Newer).
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self { session: sqlite::Session::open(path)? })
+        Ok(Self { engine: Engine::File(sqlite::Session::open(path)?) })
     }
 
     /// Opens a store, and creates it, for its owner only, when there is no such file. The directory must exist.
@@ -27,7 +36,18 @@ impl Store {
     /// # Errors
     /// Those of [`open`](Self::open), and [`Io`](crate::StoreError::Io) when the file cannot be created.
     pub fn open_or_create(path: &Path) -> Result<Self> {
-        Ok(Self { session: sqlite::Session::open_or_create(path)? })
+        Ok(Self { engine: Engine::File(sqlite::Session::open_or_create(path)?) })
+    }
+
+    /// Opens the store in a database, and makes its tables where there are none. What is asked of it may take as long as it
+    /// needs.
+    ///
+    /// # Errors
+    /// [`Newer`](crate::StoreError::Newer), and when the database cannot be used.
+    pub fn open_database(database: &Database) -> Result<Self> {
+        let pool = postgres::Pool::new(database.clone(), postgres::Patience::Unlimited);
+        pool.connect()?;
+        Ok(Self { engine: Engine::Database(Box::new(pool)) })
     }
 
     /// Changes a store as [`write`](Self::write) does. Where there is none it creates one as
@@ -39,9 +59,12 @@ impl Store {
         sqlite::Session::write_or_create(path, work)
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        self.session.path()
+    /// Its file, if it is in one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.engine {
+            Engine::File(session) => Some(session.path()),
+            Engine::Database(_) => None,
+        }
     }
 
     /// Reads; all of `work` sees one state of the store.
@@ -49,7 +72,10 @@ impl Store {
     /// # Errors
     /// Those of `work`, and of the database.
     pub fn read<T>(&self, work: impl FnOnce(&Reading<'_>) -> Result<T>) -> Result<T> {
-        self.session.read(work)
+        match &self.engine {
+            Engine::File(session) => session.read(work),
+            Engine::Database(pool) => pool.read(work),
+        }
     }
 
     /// All groups, by name: [`Reading::groups`] in a transaction of its own.
@@ -66,7 +92,10 @@ impl Store {
     /// # Errors
     /// Those of `work`, and of the database: busy when another process has been writing for five seconds.
     pub fn write<T>(&mut self, work: impl FnOnce(&Writing<'_>) -> Result<T>) -> Result<T> {
-        self.session.write(work)
+        match &mut self.engine {
+            Engine::File(session) => session.write(work),
+            Engine::Database(pool) => pool.write(work),
+        }
     }
 
     /// What `work` comes to as [`write`](Self::write) would run it; nothing is changed.
@@ -74,7 +103,10 @@ impl Store {
     /// # Errors
     /// Those of [`write`](Self::write).
     pub fn try_out<T>(&mut self, work: impl FnOnce(&Writing<'_>) -> Result<T>) -> Result<T> {
-        self.session.try_out(work)
+        match &mut self.engine {
+            Engine::File(session) => session.try_out(work),
+            Engine::Database(pool) => pool.try_out(work),
+        }
     }
 
     /// [`Reading::export`] in a transaction of its own.
@@ -106,8 +138,15 @@ impl Store {
     /// nobody who writes to it meanwhile has to wait.
     ///
     /// # Errors
-    /// [`FileExists`](crate::StoreError::FileExists), and [`Io`](crate::StoreError::Io) when the file cannot be written.
+    /// [`FileExists`](crate::StoreError::FileExists), [`Io`](crate::StoreError::Io) when the file cannot be written, and
+    /// [`Invalid`](crate::StoreError::Invalid) for a store in a database, which has means of its own.
     pub fn backup(&self, to: &Path) -> Result<()> {
-        self.session.backup(to)
+        match &self.engine {
+            Engine::File(session) => session.backup(to),
+            Engine::Database(pool) => Err(StoreError::Invalid(format!(
+                "The address store is in the database {}; back it up with pg_dump",
+                pool.database()
+            ))),
+        }
     }
 }

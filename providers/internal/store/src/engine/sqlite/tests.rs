@@ -17,7 +17,7 @@ use crate::{AddressDetails, Store, StoreError, Writing};
 #[test]
 fn a_new_store_is_for_its_owner_only_and_leaves_nothing_beside_it() {
     let fixture = Fixture::on(Engine::Sqlite);
-    let mode = fs::metadata(fixture.store.path()).expect("a file").permissions().mode();
+    let mode = fs::metadata(fixture.file()).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     drop(fixture.store);
     assert_eq!(names(fixture.directory.path()), ["ipam.sqlite"]);
@@ -96,7 +96,7 @@ fn what_is_no_store_is_refused_and_left_alone() {
 fn a_link_is_refused_and_what_it_leads_to_is_left_alone() {
     let fixture = Fixture::on(Engine::Sqlite);
     let (link, nowhere) = (fixture.path("link.sqlite"), fixture.path("nowhere.sqlite"));
-    symlink(fixture.store.path(), &link).expect("a link");
+    symlink(fixture.file(), &link).expect("a link");
     symlink(fixture.path("nothing"), &nowhere).expect("a link");
     for path in [&link, &nowhere] {
         assert!(matches!(Store::open(path), Err(StoreError::Link(refused)) if refused == *path));
@@ -116,8 +116,8 @@ fn a_link_is_refused_and_what_it_leads_to_is_left_alone() {
 #[test]
 fn a_newer_format_is_refused_with_both_numbers() {
     let fixture = Fixture::on(Engine::Sqlite);
-    raw(fixture.store.path()).pragma_update(None, "user_version", schema::VERSION + 1).expect("a pragma");
-    let text = message(Store::open_or_create(fixture.store.path()));
+    raw(fixture.file()).pragma_update(None, "user_version", schema::VERSION + 1).expect("a pragma");
+    let text = message(Store::open_or_create(fixture.file()));
     let right =
         format!("has format {}, but this version knows no format after {}", schema::VERSION + 1, schema::VERSION);
     assert!(text.contains(&right), "{text}");
@@ -144,7 +144,7 @@ fn many_who_create_one_store_at_the_same_time_get_one_store() {
 #[test]
 fn a_commit_is_synced_to_the_disk_and_the_log_is_written_ahead() {
     let fixture = Fixture::on(Engine::Sqlite);
-    let raw = raw(fixture.store.path());
+    let raw = raw(fixture.file());
     let number = |pragma| raw.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).expect("a pragma");
     assert_eq!(number("synchronous"), 2, "FULL");
     assert_eq!(number("foreign_keys"), 1);
@@ -156,7 +156,7 @@ fn a_commit_is_synced_to_the_disk_and_the_log_is_written_ahead() {
 #[test]
 fn a_connection_for_reading_cannot_write() {
     let fixture = Fixture::on(Engine::Sqlite);
-    let reader = file::open(fixture.store.path(), Access::Read).expect("a connection");
+    let reader = file::open(fixture.file(), Access::Read).expect("a connection");
     let refused = reader.execute("INSERT INTO ipam_group (name, description) VALUES ('a', '')", []);
     assert_eq!(refused.expect_err("a refusal").sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
 }
@@ -176,14 +176,14 @@ fn a_backup_is_a_private_store_and_never_replaces_a_file() {
         backup.read(|reading| reading.free_addresses(subnet.id, 9, &AddressSet::default())).expect("free addresses");
     assert_eq!(free.len(), 5);
     assert!(matches!(fixture.store.backup(&to), Err(StoreError::FileExists(path)) if path == to));
-    assert!(matches!(fixture.store.backup(fixture.store.path()), Err(StoreError::FileExists(_))));
+    assert!(matches!(fixture.store.backup(fixture.file()), Err(StoreError::FileExists(_))));
 }
 
 #[test]
 fn a_backup_while_others_write_is_consistent() {
     let mut fixture = Fixture::on(Engine::Sqlite);
     let subnet = fixture.subnet("10.0.0.0/16");
-    let path = fixture.store.path().to_owned();
+    let path = fixture.file().to_owned();
     let to: Vec<PathBuf> = (0..5).map(|number| fixture.path(&format!("backup-{number}"))).collect();
     thread::scope(|scope| {
         scope.spawn(|| {
