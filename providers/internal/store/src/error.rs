@@ -182,6 +182,11 @@ pub enum StoreError {
     /// A group of writes could not be made durable; why is in the log.
     #[error("The address store could not save the change: {0}")]
     NotSaved(String),
+    /// The database's answer to a commit is lost.
+    #[error(
+        "The database of the address store has not answered; the change may have been made or not, look before you repeat it"
+    )]
+    Unknown,
 }
 
 /// A failure of the database in words for people. The database's own text stays the source.
@@ -191,6 +196,11 @@ fn said_of(failure: Failure) -> &'static str {
         Failure::DiskFull => "The disk that holds the address store is full",
         Failure::NotWritable => {
             "The address store cannot be opened for writing; look at the rights of the file and its directory"
+        }
+        Failure::ReadOnly => "The database of the address store takes no changes now: it is read-only",
+        Failure::Away => "The database of the address store cannot be reached; try again",
+        Failure::Forbidden => {
+            "The database of the address store refuses its user; look at the user, the password and the rights"
         }
         Failure::Damaged => "The address store is damaged; restore it from a backup",
         Failure::Unreadable => "Reading or writing the address store failed",
@@ -227,10 +237,14 @@ impl StoreError {
             | Self::NotAStore(_)
             | Self::Newer { .. }
             | Self::Stopped
+            | Self::Unknown
             | Self::NotSaved(_) => ErrorKind::Unavailable,
             Self::CopyDiffers(_) | Self::Inconsistent(_) => ErrorKind::Unexpected,
             Self::Database(error) => match error.failure() {
+                Failure::Away => ErrorKind::Unreachable,
+                Failure::Forbidden => ErrorKind::Unauthenticated,
                 Failure::Busy
+                | Failure::ReadOnly
                 | Failure::DiskFull
                 | Failure::NotWritable
                 | Failure::Unreadable

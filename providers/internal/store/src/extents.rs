@@ -14,7 +14,8 @@ use crate::connection::{Connection, Row};
 use crate::key::{Key, Span};
 use crate::value::values;
 
-/// How many extents [`Ascending`] reads at a time.
+/// How many extents [`Ascending`] reads at first, and at a time at most.
+const FIRST_PAGE: i64 = 4;
 const PAGE: i64 = 1000;
 
 fn span(row: &dyn Row) -> Result<Span> {
@@ -150,40 +151,34 @@ pub(crate) fn give_back(connection: &dyn Connection, subnet: i64, range: Span) -
     insert(connection, subnet, merged)
 }
 
-/// Calls `visit` with each extent of a subnet, lowest first, until it answers `false`.
-fn visit(connection: &dyn Connection, subnet: i64, mut visit: impl FnMut(Span) -> bool) -> Result<()> {
-    let all = "SELECT first, last FROM free_extent WHERE subnet_id = ?1 ORDER BY first";
-    connection.query_each(all, values![subnet], &mut |row| {
-        let goes_on = visit(span(row)?);
-        Ok(if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-    })
-}
-
 /// Free addresses, lowest first: at most `at_most`, none of `held`.
 ///
-/// Extents are read one by one, and held runs are passed as a whole, so that neither the size of a subnet nor the number
+/// Extents are read by and by, and held runs are passed as a whole, so that neither the size of a subnet nor the number
 /// of its holds costs anything.
 pub(crate) fn lowest(connection: &dyn Connection, subnet: i64, at_most: usize, held: &AddressSet) -> Result<Vec<Key>> {
     let mut found = Vec::new();
-    visit(connection, subnet, |extent| {
+    let mut extents = Ascending::new(connection, subnet);
+    while found.len() < at_most
+        && let Some(extent) = extents.next()?
+    {
         let free = held.absent_within(extent.first.address(), extent.last.address()).map(Key::from);
         found.extend(free.take(at_most - found.len()));
-        found.len() < at_most
-    })?;
+    }
     Ok(found)
 }
 
 /// How many addresses of a subnet are free.
 pub(crate) fn count(connection: &dyn Connection, subnet: i64) -> Result<u128> {
     let mut free = 0;
-    visit(connection, subnet, |extent| {
-        free += extent.count();
-        true
+    connection.each("SELECT first, last FROM free_extent WHERE subnet_id = ?1", values![subnet], |row| {
+        free += span(row)?.count();
+        Ok(())
     })?;
     Ok(free)
 }
 
-/// The extents of a subnet, lowest first, for those who look at something else meanwhile.
+/// The extents of a subnet, lowest first, for those who look at something else meanwhile, or need only the first few. Each
+/// page is a question with a limit, so that no database reads more than that.
 #[derive(Debug)]
 pub(crate) struct Ascending<'c> {
     connection: &'c dyn Connection,
@@ -191,11 +186,13 @@ pub(crate) struct Ascending<'c> {
     page: VecDeque<Span>,
     /// Where the next page begins; `None` after the last one.
     from: Option<Key>,
+    /// How many it has at most.
+    at_most: i64,
 }
 
 impl<'c> Ascending<'c> {
     pub(crate) fn new(connection: &'c dyn Connection, subnet: i64) -> Self {
-        Self { connection, subnet, page: VecDeque::new(), from: Some(Key(0)) }
+        Self { connection, subnet, page: VecDeque::new(), from: Some(Key(0)), at_most: FIRST_PAGE }
     }
 
     /// The next one; `None` at the end.
@@ -203,9 +200,10 @@ impl<'c> Ascending<'c> {
         if let (true, Some(from)) = (self.page.is_empty(), self.from) {
             let page =
                 "SELECT first, last FROM free_extent WHERE subnet_id = ?1 AND first >= ?2 ORDER BY first LIMIT ?3";
-            self.page = self.connection.rows(page, values![self.subnet, from, PAGE], span)?.into();
+            self.page = self.connection.rows(page, values![self.subnet, from, self.at_most], span)?.into();
             // What is damaged may end before it begins, so the next page depends on beginnings only.
             self.from = self.page.back().and_then(|last| last.first.next());
+            self.at_most = (self.at_most * 8).min(PAGE);
         }
         Ok(self.page.pop_front())
     }

@@ -275,6 +275,7 @@ impl Writing<'_> {
     /// [`NoSubnet`](StoreError::NoSubnet), and [`NotEmpty`](StoreError::NotEmpty) when it has addresses recorded that
     /// must not be deleted with it.
     pub fn delete_subnet(&self, id: i64, contents: Contents) -> Result<()> {
+        self.lock_subnets()?;
         let subnet = self.lock_subnet(id)?;
         let used = self.usage(&subnet)?.used;
         if contents == Contents::MustBeEmpty && used > 0 {

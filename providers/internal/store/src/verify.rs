@@ -40,7 +40,7 @@ pub(crate) fn verify(reading: &Reading<'_>, progress: &dyn Progress) -> Result<V
         // What cannot be read need not be compared.
         return Ok(findings);
     }
-    progress.begin(Step::Checking, Some(reading.address_count()?));
+    progress.begin(Step::Checking, Some(reading.address_count()? + reading.range_count()?));
     for subnet in reading.subnets_in(&Scope::Anywhere)? {
         bounds(reading, &subnet, &mut findings)?;
         if subnet.container {

@@ -42,7 +42,16 @@ impl<'c> Reading<'c> {
 
     /// How many addresses are recorded. Counts them all.
     pub(crate) fn address_count(&self) -> Result<u64> {
-        let count: Option<i64> = self.connection.row("SELECT count(*) FROM allocation", &[], |row| row.get(0))?;
+        self.count("SELECT count(*) FROM allocation")
+    }
+
+    /// How many ranges are excluded.
+    pub(crate) fn range_count(&self) -> Result<u64> {
+        self.count("SELECT count(*) FROM excluded_range")
+    }
+
+    fn count(&self, sql: &'static str) -> Result<u64> {
+        let count: Option<i64> = self.connection.row(sql, &[], |row| row.get(0))?;
         Ok(count.unwrap_or_default().unsigned_abs())
     }
 }
