@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
+use ipam_simulators::postgres::Server;
 use ipam_store::Store;
 use serde_json::{Value, json};
 
@@ -103,6 +104,56 @@ fn a_copy_has_all_that_the_first_has_and_replaces_nothing() {
     assert_eq!(site.ok(&["store", "copy", "--to", &empty]), said.replace("copy.sqlite", "empty.sqlite"));
     let error = site.refused(&["store", "copy", "--to", &site.text("etc/settings.yml")]);
     assert!(error.ends_with("is not an address store of this product"), "{error}");
+}
+
+#[test]
+fn a_site_moves_into_a_database_wholly_or_not_at_all() {
+    let Some(server) = Server::start() else { return };
+    let site = Site::new();
+    site.ok(&["group", "add", "Lab & Test"]);
+    site.ok(&["subnet", "add", "10.0.0.0/24", "--group", "Lab & Test"]);
+    site.ok(&["address", "add", "10.0.0.5"]);
+    let url = server.url();
+    let copied = site.ok(&["store", "copy", "--to", &url]);
+    assert!(
+        copied.starts_with("Copied groups: 1, subnets: 1, excluded ranges: 0, addresses: 1 to ipam at "),
+        "{copied}"
+    );
+    let error = site.refused(&["store", "copy", "--to", &url]);
+    assert_eq!(error, "The store to copy into is not empty; name one that is new or empty");
+    let count = server.sql("ipam", "SELECT count(*) FROM ipam_store.allocation");
+    assert_eq!(count.trim(), "1");
+    server.sql("ipam", "DROP SCHEMA ipam_store CASCADE; DROP TABLE public.ipam_proxy_schema");
+    // Killed in the middle it leaves nothing.
+    let rows = (0..8000).map(|row| format!("address,10.1.0.0/16,10.1.{}.{}\n", row / 250, row % 250 + 1));
+    site.write("many.csv", &format!("kind,prefix,address\nsubnet,10.1.0.0/16,\n{}", rows.collect::<String>()));
+    site.ok(&["import", &site.text("many.csv")]);
+    let mut child = site.command(&["store", "copy", "--to", &url]).spawn().expect("it starts");
+    let is_writing =
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND query NOT LIKE '%CREATE%'";
+    while server.sql("postgres", is_writing).trim() != "1" {
+        assert!(child.try_wait().expect("a state").is_none(), "it was done before it could be killed");
+    }
+    child.kill().expect("killed");
+    child.wait().expect("its end");
+    assert_eq!(server.sql("ipam", "SELECT count(*) FROM ipam_store.ipam_group").trim(), "0");
+    let copied = site.ok(&["store", "copy", "--to", &url]);
+    assert!(copied.starts_with("Copied groups: 1, subnets: 2, excluded ranges: 0, addresses: 8001 to "), "{copied}");
+}
+
+#[test]
+fn what_cannot_be_copied_to_is_refused() {
+    let site = Site::new();
+    site.ok(&["group", "add", "A"]);
+    let error = site.refused(&["store", "copy", "--to", "postgresql://db.example.com"]);
+    assert!(error.starts_with("--to: write postgresql://user@host:port/database;"), "{error}");
+    let error = site.refused(&["store", "copy", "--to", "postgresql://ipam:secret@db.example.com/ipam"]);
+    assert!(error.contains("leave the password out") && !error.contains("secret"), "{error}");
+    let error = site.refused(&["store", "copy", "--to", "a.sqlite", "--password-file", "password"]);
+    assert_eq!(error, "--password-file is for a database; --to names a file");
+    let nowhere = "postgresql://ipam@127.0.0.1:1/ipam?sslmode=disable";
+    let error = site.refused(&["store", "copy", "--to", nowhere]);
+    assert!(error.contains("ipam at 127.0.0.1:1"), "{error}");
 }
 
 #[test]

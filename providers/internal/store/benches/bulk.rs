@@ -5,8 +5,8 @@
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
-use std::fmt::Write;
 use std::fs;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -64,14 +64,15 @@ fn peak() -> u64 {
 }
 
 /// Rows of a /8 with every `step`th address.
-fn write_rows(path: &Path, rows: u32, step: u32) {
-    let mut text = "kind,prefix,address,mac,hostname,description\nsubnet,10.0.0.0/8,,,,\n".to_owned();
+fn write_rows(path: &Path, rows: u32, step: u32) -> io::Result<()> {
+    let mut to = BufWriter::new(fs::File::create(path)?);
+    writeln!(to, "kind,prefix,address,mac,hostname,description\nsubnet,10.0.0.0/8,,,,")?;
     for number in 0..rows {
         let [a, b, c, d] = (0x0a00_0001 + number * step).to_be_bytes();
         let mac = format!("00:1a:{a:02x}:{b:02x}:{c:02x}:{d:02x}");
-        writeln!(text, "address,10.0.0.0/8,{a}.{b}.{c}.{d},{mac},host-{number}.example.com,").expect("text");
+        writeln!(to, "address,10.0.0.0/8,{a}.{b}.{c}.{d},{mac},host-{number}.example.com,")?;
     }
-    fs::write(path, text).expect("a file");
+    to.flush()
 }
 
 fn say(what: &str, took: Duration, waits: &Waits) {
@@ -93,7 +94,7 @@ fn main() {
         println!("{million} addresses, {name}");
         let directory = tempfile::tempdir_in("/var/tmp").expect("a directory");
         let place = |name: &str| directory.path().join(name);
-        write_rows(&place("rows.csv"), million, step);
+        write_rows(&place("rows.csv"), million, step).expect("a file");
         let path = place("ipam.sqlite");
         drop(Store::open_or_create(&path).expect("a store"));
 
