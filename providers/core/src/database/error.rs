@@ -58,7 +58,9 @@ impl DatabaseError {
     /// Did the database refuse a statement, so that the transaction has certainly no effect?
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Statement(error) => error.as_db_error().is_some_and(|said| said.parsed_severity() == Some(Severity::Error)),
+            Self::Statement(error) => {
+                error.as_db_error().is_some_and(|said| said.parsed_severity() == Some(Severity::Error))
+            }
             _ => false,
         }
     }
