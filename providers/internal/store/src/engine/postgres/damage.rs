@@ -16,8 +16,8 @@ const CHECKS: &str = "
 /// The foreign keys, each as a question for rows that belong to none.
 const KEYS: &str = "
     SELECT format(
-            'SELECT 1 FROM ipam_store.%I c WHERE c.%I IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM ipam_store.%I p WHERE p.%I = c.%2$I) LIMIT %s',
+            'SELECT 1 FROM ipam_store.%1$I c WHERE c.%2$I IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM ipam_store.%3$I p WHERE p.%4$I = c.%2$I) LIMIT %5$s',
             c.relname, ca.attname, p.relname, pa.attname, $1::bigint),
         format('a row of %s belongs to a row of %s that is not there', c.relname, p.relname)
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
