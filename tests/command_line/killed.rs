@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ipam_provider::database::Database;
+use ipam_simulators::postgres::Server;
 use ipam_store::Store;
 
 use crate::site::{Site, is_there, run};
@@ -52,7 +54,10 @@ fn kill_in_the_middle(mut command: impl FnMut() -> Command, mut check: impl FnMu
 
 /// What a store has, which must be in order.
 fn contents(path: &Path) -> String {
-    let store = Store::open(path).expect("a store");
+    contents_of(&Store::open(path).expect("a store"))
+}
+
+fn contents_of(store: &Store) -> String {
     assert_eq!(store.verify().expect("a readable store"), []);
     let mut text = Vec::new();
     store.export(&mut text).expect("an export");
@@ -126,4 +131,33 @@ fn a_new_store_a_copy_and_a_backup_are_there_wholly_or_not_at_all() {
             },
         );
     }
+}
+
+#[test]
+fn a_copy_in_a_database_is_there_wholly_or_not_at_all() {
+    let Some(server) = Server::start() else { return };
+    let site = Site::with(&csv(1));
+    let right = contents(&site.store());
+    let database = Database::new(&server.url(), None, Duration::from_secs(20)).expect("a right URL");
+    let (mut done, mut undone) = (0, 0);
+    kill_in_the_middle(
+        || site.command(&["store", "copy", "--to", &server.url()]),
+        || {
+            // Its tables may be there, or not; so may its transaction, for a moment.
+            let copy = Store::open_database(&database).expect("a store");
+            let copied = contents_of(&copy);
+            if copied == right {
+                done += 1;
+            } else {
+                assert_eq!(copied.lines().count(), 1, "it is neither whole nor empty");
+                undone += 1;
+            }
+            drop(copy);
+            let others = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+                          WHERE datname = 'ipam' AND pid <> pg_backend_pid()";
+            server.sql("postgres", others);
+            server.sql("ipam", "DROP SCHEMA ipam_store CASCADE; DROP TABLE public.ipam_proxy_schema");
+        },
+    );
+    assert!(done > 0 && undone > 0, "{done} done, {undone} not");
 }

@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     /// The CSV file, or - for standard input. 'export' shows the columns.
     ///
     /// Rows refer to what is in the file or in the store. A running proxy records addresses while the rows are read, and
-    /// waits while they are added, which takes a few seconds for a million.
+    /// waits while they are added, which takes about two seconds for a million.
     #[cfg(feature = "internal")]
     #[arg(required_unless_present = "from_foreman", conflicts_with = "from_foreman")]
     file: Option<PathBuf>,

@@ -1,17 +1,21 @@
 //! A million addresses at once: import, verify, backup and copy, what they need of memory, and how long somebody who
 //! records an address meanwhile has to wait.
 //!
+//! Over PostgreSQL only where its programs are installed.
+//!
 //! Under `cargo test --bench`, which only looks whether the benchmark works, a million is ten thousand.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ipam_provider::database::Database;
+use ipam_simulators::postgres::Server;
 use ipam_store::{AddressDetails, NewSubnet, Rows, Store, Unseen};
 
 /// How long a caller pauses between two addresses that it records.
@@ -25,12 +29,28 @@ struct Waits {
     refused: usize,
 }
 
+/// Where a store is.
+enum Place {
+    File(PathBuf),
+    Database(Database),
+}
+
+impl Place {
+    fn open(&self) -> Store {
+        match self {
+            Self::File(path) => Store::open_or_create(path),
+            Self::Database(database) => Store::open_database(database),
+        }
+        .expect("a store")
+    }
+}
+
 /// Runs `work` while a caller records addresses, as a proxy does.
-fn while_serving<T>(path: &Path, work: impl FnOnce() -> T) -> (T, Duration, Waits) {
+fn while_serving<T>(place: &Place, work: impl FnOnce() -> T) -> (T, Duration, Waits) {
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let caller = scope.spawn(|| {
-            let mut store = Store::open(path).expect("a store");
+            let mut store = place.open();
             let subnet =
                 store.write(|writing| writing.add_subnet(&NewSubnet::of("192.168.0.0/16".parse().expect("a prefix"))));
             let subnet = subnet.expect("a subnet").id;
@@ -87,38 +107,50 @@ fn say(what: &str, took: Duration, waits: &Waits) {
     );
 }
 
+fn measure(place: &Place, other: &Place, directory: &Path, million: u32, step: u32) {
+    let rows = directory.join("rows.csv");
+    write_rows(&rows, million, step).expect("a file");
+    drop(place.open());
+    let file = fs::File::open(&rows).expect("a file");
+    let (rows, took, waits) = while_serving(place, || Rows::read(file, None, &Unseen).expect("rows"));
+    say("import, reading", took, &waits);
+    let (imported, took, waits) =
+        while_serving(place, || place.open().write(|writing| writing.add_rows(&rows, &Unseen)).expect("an import"));
+    assert_eq!(imported.addresses, u64::from(million));
+    say("import, adding", took, &waits);
+    drop(rows);
+    let (findings, took, waits) = while_serving(place, || place.open().verify().expect("a readable store"));
+    assert_eq!(findings, []);
+    say("verify", took, &waits);
+    if let Place::File(_) = place {
+        let backup = directory.join("backup.sqlite");
+        let ((), took, waits) = while_serving(place, || place.open().backup(&backup).expect("a backup"));
+        say("backup", took, &waits);
+    }
+    let (_, took, waits) = while_serving(place, || place.open().copy_into(&mut other.open(), &Unseen).expect("a copy"));
+    say("copy", took, &waits);
+}
+
 fn main() {
     let is_smoke = !std::env::args().any(|argument| argument == "--bench");
     let million = if is_smoke { 10_000 } else { 1_000_000 };
     for (name, step) in [("side by side", 1), ("every second", 2)] {
-        println!("{million} addresses, {name}");
         let directory = tempfile::tempdir_in("/var/tmp").expect("a directory");
-        let place = |name: &str| directory.path().join(name);
-        write_rows(&place("rows.csv"), million, step).expect("a file");
-        let path = place("ipam.sqlite");
-        drop(Store::open_or_create(&path).expect("a store"));
-
-        let file = fs::File::open(place("rows.csv")).expect("a file");
-        let (rows, took, waits) = while_serving(&path, || Rows::read(file, None, &Unseen).expect("rows"));
-        say("import, reading", took, &waits);
-        let (imported, took, waits) = while_serving(&path, || {
-            Store::write_or_create(&path, |writing| writing.add_rows(&rows, &Unseen)).expect("an import")
-        });
-        assert_eq!(imported.addresses, u64::from(million));
-        say("import, adding", took, &waits);
-        drop(rows);
-
-        let (findings, took, waits) =
-            while_serving(&path, || Store::open(&path).and_then(|store| store.verify()).expect("a readable store"));
-        assert_eq!(findings, []);
-        say("verify", took, &waits);
-        let backup = place("backup.sqlite");
-        let ((), took, waits) =
-            while_serving(&path, || Store::open(&path).and_then(|store| store.backup(&backup)).expect("a backup"));
-        say("backup", took, &waits);
-        let copy = place("copy.sqlite");
-        let (_, took, waits) =
-            while_serving(&path, || Store::open(&path).and_then(|store| store.copy(&copy, &Unseen)).expect("a copy"));
-        say("copy", took, &waits);
+        let file = |name: &str| Place::File(directory.path().join(name));
+        println!("{million} addresses, {name}, from a file into another");
+        measure(&file("ipam.sqlite"), &file("copy.sqlite"), directory.path(), million, step);
+        // With its disk, as it is for users.
+        let Some(server) = Server::start_with("") else { continue };
+        server.sql("postgres", "CREATE DATABASE copy");
+        let database = |name| {
+            let url = server.url_through(server.directory(), "ipam", name);
+            Place::Database(Database::new(&url, None, Duration::from_secs(20)).expect("a right URL"))
+        };
+        println!("{million} addresses, {name}, from PostgreSQL into a file");
+        measure(&database("ipam"), &file("back.sqlite"), directory.path(), million, step);
+        let (from, to) = (file("ipam.sqlite"), database("copy"));
+        let begun = Instant::now();
+        from.open().copy_into(&mut to.open(), &Unseen).expect("a copy");
+        println!("copy from a file into PostgreSQL: {:.2} s", begun.elapsed().as_secs_f64());
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use ipam_provider::AddressSet;
 use rusqlite::Connection;
@@ -245,4 +246,31 @@ fn a_copy_is_a_private_file_and_leaves_nothing_when_it_is_refused() {
     let mut left = names(fixture.directory.path());
     left.sort();
     assert_eq!(left, ["copy.sqlite", "ipam.sqlite"]);
+}
+
+#[test]
+fn what_killed_processes_have_left_is_removed_and_what_others_make_is_not() {
+    let fixture = Fixture::on(Engine::Sqlite);
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    for name in ["copy.sqlite.new-1-0", "copy.sqlite.new-2-0", "copy.sqlite.new-3-0", "other.sqlite.new-1-0"] {
+        fixture.store.backup(&fixture.path(name)).expect("a backup");
+        let is_young = name == "copy.sqlite.new-3-0";
+        let changed = if is_young { SystemTime::now() } else { old };
+        fs::File::options()
+            .write(true)
+            .open(fixture.path(name))
+            .and_then(|file| file.set_modified(changed))
+            .expect("a time");
+    }
+    fs::write(fixture.path("copy.sqlite.new-1-0-journal"), "").expect("a file");
+    let used = Store::open(&fixture.path("copy.sqlite.new-2-0")).expect("a store");
+    used.groups().expect("groups");
+    fixture.store.backup(&fixture.path("copy.sqlite")).expect("a backup");
+    used.groups().expect("groups");
+    drop(used);
+    drop(fixture.store);
+    let mut left = names(fixture.directory.path());
+    left.sort();
+    let right = ["copy.sqlite", "copy.sqlite.new-2-0", "copy.sqlite.new-3-0", "ipam.sqlite", "other.sqlite.new-1-0"];
+    assert_eq!(left, right);
 }
