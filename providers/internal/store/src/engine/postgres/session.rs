@@ -80,6 +80,9 @@ impl Session {
             // Plans that were made on empty tables read the whole of them later. A database that has no such setting is none
             // the worse for it.
             let _ = client.batch_execute("SET plan_cache_mode = force_custom_plan").await;
+            // A page of a table that has just been filled would be read from a bitmap of all that follows it: there are no
+            // statistics yet, and the estimate is far too low.
+            let _ = client.batch_execute("SET enable_bitmapscan = off").await;
             // Units of connections that are long gone. Where nothing can be written, nothing has to be.
             let _ = client.batch_execute("DELETE FROM unit_of_work WHERE at < now() - interval '1 day'").await;
             let name: String = client.query_one("SELECT gen_random_uuid()::text", &[]).await?.try_get(0)?;
