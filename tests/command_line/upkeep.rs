@@ -116,14 +116,17 @@ fn a_site_moves_into_a_database() {
     site.ok(&["group", "add", "Lab & Test"]);
     site.ok(&["subnet", "add", "10.0.0.0/24", "--group", "Lab & Test"]);
     site.ok(&["address", "add", "10.0.0.5"]);
-    let url = server.url();
-    let copied = site.ok(&["store", "copy", "--to", &url]);
+    let settings = fs::read_to_string(site.place("etc/settings.yml")).expect("settings");
+    site.write("etc/settings.yml", &format!("{settings}database_url: {}\n", server.url()));
+    let copied = site.ok(&["store", "copy", "--to", "database"]);
     assert!(
         copied.starts_with("Copied groups: 1, subnets: 1, excluded ranges: 0, addresses: 1 to ipam at "),
         "{copied}"
     );
-    let error = site.refused(&["store", "copy", "--to", &url]);
-    assert_eq!(error, "The store to copy into is not empty; name one that is new or empty");
+    for to in ["database", &server.url()] {
+        let error = site.refused(&["store", "copy", "--to", to]);
+        assert_eq!(error, "The store to copy into is not empty; name one that is new or empty");
+    }
     let count = server.sql("ipam", "SELECT count(*) FROM ipam_store.allocation");
     assert_eq!(count.trim(), "1");
 }
@@ -137,7 +140,9 @@ fn what_cannot_be_copied_to_is_refused() {
     let error = site.refused(&["store", "copy", "--to", "postgresql://ipam:secret@db.example.com/ipam"]);
     assert!(error.contains("leave the password out") && !error.contains("secret"), "{error}");
     let error = site.refused(&["store", "copy", "--to", "a.sqlite", "--password-file", "password"]);
-    assert_eq!(error, "--password-file is for a database; --to names a file");
+    assert_eq!(error, "--password-file is for the URL of a database; --to names none");
+    let error = site.refused(&["store", "copy", "--to", "database"]);
+    assert!(error.starts_with("--to database is that of database_url in settings.yml, which is not set; "), "{error}");
     let nowhere = "postgresql://ipam@127.0.0.1:1/ipam?sslmode=disable";
     let error = site.refused(&["store", "copy", "--to", nowhere]);
     assert!(error.contains("ipam at 127.0.0.1:1"), "{error}");

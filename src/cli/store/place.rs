@@ -96,6 +96,11 @@ impl Located {
         &self.store
     }
 
+    /// The database that the settings name.
+    pub(super) fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
+    }
+
     /// Opens the store.
     pub(super) fn open(&self) -> Result<Store, CommandError> {
         Ok(Store::open(&self.store)?)

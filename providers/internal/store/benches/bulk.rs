@@ -32,7 +32,7 @@ struct Waits {
 /// Where a store is.
 enum Place {
     File(PathBuf),
-    Database(Database),
+    Database(Box<Database>),
 }
 
 impl Place {
@@ -43,6 +43,11 @@ impl Place {
         }
         .expect("a store")
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a caller that pauses, on a thread of its own")]
+fn pause() {
+    thread::sleep(PAUSE);
 }
 
 /// Runs `work` while a caller records addresses, as a proxy does.
@@ -60,13 +65,13 @@ fn while_serving<T>(place: &Place, work: impl FnOnce() -> T) -> (T, Duration, Wa
                 let added = store.write(|writing| writing.add_next_free(subnet, AddressDetails::default()));
                 waits.push(begun.elapsed());
                 refused += usize::from(added.is_err());
-                thread::sleep(PAUSE);
+                pause();
             }
             store.write(|writing| writing.delete_subnet(subnet, ipam_store::Contents::DeleteToo)).expect("no subnet");
             waits.sort_unstable();
             Waits { count: waits.len(), median: waits[waits.len() / 2], longest: waits[waits.len() - 1], refused }
         });
-        thread::sleep(10 * PAUSE);
+        pause();
         let begun = Instant::now();
         let outcome = work();
         let took = begun.elapsed();
@@ -144,7 +149,7 @@ fn main() {
         server.sql("postgres", "CREATE DATABASE copy");
         let database = |name| {
             let url = server.url_through(server.directory(), "ipam", name);
-            Place::Database(Database::new(&url, None, Duration::from_secs(20)).expect("a right URL"))
+            Place::Database(Box::new(Database::new(&url, None, Duration::from_secs(20)).expect("a right URL")))
         };
         println!("{million} addresses, {name}, from PostgreSQL into a file");
         measure(&database("ipam"), &file("back.sqlite"), directory.path(), million, step);

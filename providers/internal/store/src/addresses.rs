@@ -42,8 +42,9 @@ pub(crate) const INSERT: &str = "INSERT INTO allocation
 
 /// [`INSERT`] for several addresses at once.
 pub(crate) fn insert_many() -> String {
-    let columns = "(subnet_id, address, mac, hostname, description, owner, created_at, updated_at)";
-    bulk::rows_at_once(&format!("INSERT INTO allocation {columns}"), COLUMNS, "ON CONFLICT DO NOTHING")
+    let (columns, conflict) = INSERT.split_once("VALUES").expect("the statement above");
+    let (_, conflict) = conflict.split_once(')').expect("the statement above");
+    bulk::rows_at_once(columns, COLUMNS, conflict)
 }
 
 /// The values of [`INSERT`]; the times are seconds since 1970.
