@@ -35,7 +35,7 @@ const VERSIONS: [&str; 1] = ["
         PRIMARY KEY (space, address)
     );
     CREATE INDEX ipam_proxy_hold_mac ON ipam_proxy_hold (space, mac, address);
-    CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (space, ends);
+    CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (ends, space);
 "];
 
 /// What this program knows.
