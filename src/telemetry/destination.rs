@@ -185,7 +185,7 @@ fn connect_syslog() -> io::Result<LoggerBackend> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
     use std::os::unix::net::UnixDatagram;
     use std::sync::OnceLock;
 
@@ -250,6 +250,11 @@ mod tests {
                     odd => panic!("check and the log do not agree: {odd:?}"),
                 }
             }
+        }
+        // Only root can give a directory away.
+        if chown(&logs, Some(12_345), None).is_ok() {
+            let (checked, opened) = outcome();
+            assert!(checked.is_err() && opened.is_err(), "the owner of the directory could have made the link");
         }
         set_mode(0o777);
         fs::remove_file(&log).expect("removed");
