@@ -34,7 +34,7 @@ pub(in crate::cli) enum Command {
 
 pub(super) fn run(command: Command, located: &Located) -> Outcome {
     match command {
-        Command::Path => say(located.path().display()),
+        Command::Path => say(located.place()),
         Command::Verify { repair, json } => {
             let mut store = located.open()?;
             let mut findings = store.verify()?;
@@ -74,7 +74,7 @@ fn repair(store: &mut Store, findings: &[Finding]) -> Result<bool, CommandError>
 }
 
 fn report(findings: &[Finding], json: bool, located: &Located) -> Outcome {
-    let path = located.path().display();
+    let path = located.place();
     if json {
         say_json(&findings);
     } else {
