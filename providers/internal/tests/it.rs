@@ -14,7 +14,7 @@ use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSet, ErrorKind, FreeQuery, Guard, Limits, Prefix, Provider, Requester, Subnet, Surroundings,
 };
-use ipam_provider_internal::{Internal, REGISTRATION};
+use ipam_provider_internal::{Internal, Place, REGISTRATION};
 use ipam_store::{AddressDetails, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
 use tempfile::TempDir;
 
@@ -42,7 +42,7 @@ impl Subject for InternalSubject {
     async fn start(seed: &Seed) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("ipam.sqlite");
-        let provider = Arc::new(Internal::open(&path).expect("a store"));
+        let provider = Arc::new(Internal::open(&Place::File(path.clone())).expect("a store"));
         let mut other = Store::open(&path).expect("a store");
         let fill = |writing: &ipam_store::Writing<'_>| {
             for group in &seed.groups {
@@ -129,7 +129,7 @@ impl Fixture {
         let path = directory.path().join("ipam.sqlite");
         let mut store = Store::open_or_create(&path).expect("a store");
         store.write(|writing| writing.add_subnet(&NewSubnet::of(prefix()))).expect("a subnet");
-        let provider = Arc::new(Internal::open(&path).expect("a provider"));
+        let provider = Arc::new(Internal::open(&Place::File(path.clone())).expect("a provider"));
         Self { _directory: directory, path, provider }
     }
 
@@ -290,7 +290,7 @@ async fn the_registration_builds_a_provider_whose_probes_succeed() {
     let mut section = Section::new("settings.d/externalipam_internal.yml", [].into());
     let plan = (REGISTRATION.read)(&mut section);
     assert!(section.finish().problems.is_empty());
-    let surroundings = Surroundings { state_directory: directory.path().to_owned(), may_create: true };
+    let surroundings = Surroundings { state_directory: directory.path().to_owned(), may_create: true, database: None };
     let provider = plan(&surroundings).expect("a provider");
     assert_eq!((REGISTRATION.name, provider.name()), ("internal", "internal"));
     let probes = provider.probe().await;
@@ -309,7 +309,7 @@ fn the_process_that_is_killed() {
     let path = PathBuf::from(std::env::var_os(STORE).expect("started by the test"));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let provider = Internal::open(&path).expect("a store");
+        let provider = Internal::open(&Place::File(path.clone())).expect("a store");
         let subnet = subnet(&provider).await;
         loop {
             let address = lowest_free(&provider, &subnet).await;

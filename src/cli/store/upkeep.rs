@@ -57,7 +57,7 @@ const IN_DATABASE: &str = "database";
 
 pub(super) fn run(command: Command, located: &Located) -> Outcome {
     match command {
-        Command::Path => say(located.path().display()),
+        Command::Path => say(located.place()),
         Command::Verify { repair, json } => {
             let mut store = located.open()?;
             let mut findings = verify(&store)?;
@@ -134,7 +134,7 @@ fn repair(store: &mut Store, findings: &[Finding]) -> Result<bool, CommandError>
 }
 
 fn report(findings: &[Finding], json: bool, located: &Located) -> Outcome {
-    let path = located.path().display();
+    let path = located.place();
     if json {
         say_json(&findings);
     } else {

@@ -4,10 +4,6 @@
 -- group follows from the same four constraints as on SQLite: the leaf subnets of a group do not overlap, their bounds
 -- never change, an allocation lies within its leaf subnet, and it is the only one there.
 
--- An administrator may have made the schema for a user that may not.
-DO $$ BEGIN
-    IF to_regnamespace('ipam_store') IS NULL THEN CREATE SCHEMA ipam_store; END IF;
-END $$;
 SET LOCAL search_path = ipam_store;
 
 CREATE TABLE ipam_group (
