@@ -110,7 +110,7 @@ fn a_copy_has_all_that_the_first_has_and_replaces_nothing() {
 }
 
 #[test]
-fn a_site_moves_into_a_database() {
+fn a_site_moves_into_the_database_and_back() {
     let Some(server) = Server::start() else { return };
     let site = Site::new();
     site.ok(&["group", "add", "Lab & Test"]);
@@ -127,8 +127,22 @@ fn a_site_moves_into_a_database() {
         let error = site.refused(&["store", "copy", "--to", to]);
         assert_eq!(error, "The store to copy into is not empty; name one that is new or empty");
     }
-    let count = server.sql("ipam", "SELECT count(*) FROM ipam_store.allocation");
-    assert_eq!(count.trim(), "1");
+    // With it as the store, everything goes on there.
+    let exported = site.ok(&["export"]);
+    site.write("etc/settings.d/externalipam_internal.yml", "store: database\n");
+    fs::rename(site.store(), site.place("before.sqlite")).expect("renamed");
+    assert_eq!(site.ok(&["export"]), exported);
+    assert!(site.ok(&["store", "verify"]).ends_with(" is in order\n"));
+    assert_eq!(site.ok(&["address", "add", "--next", "--subnet", "10.0.0.0/24"]), "10.0.0.1\n");
+    site.write("more.csv", "kind,group,prefix,address\naddress,Lab & Test,10.0.0.0/24,10.0.0.2\n");
+    site.ok(&["import", &site.text("more.csv")]);
+    let error = site.refused(&["store", "backup", &site.text("backup.sqlite")]);
+    assert!(error.starts_with("The address store is in the database ") && error.ends_with("with pg_dump"), "{error}");
+    // And back.
+    let back = site.text("back.sqlite");
+    let copied = site.ok(&["store", "copy", "--to", &back]);
+    assert_eq!(copied, format!("Copied groups: 1, subnets: 1, excluded ranges: 0, addresses: 3 to {back}\n"));
+    assert_eq!(site.ok(&["export", "--store", &back]), site.ok(&["export"]));
 }
 
 #[test]

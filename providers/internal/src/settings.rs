@@ -11,7 +11,7 @@ use ipam_provider::{Error, ErrorKind, Plan, Result};
 use crate::Internal;
 
 /// The store's file in the state directory, unless the settings name another.
-const FILE: &str = "ipam.sqlite";
+pub const FILE: &str = "ipam.sqlite";
 
 /// What `store` says for the database that several proxies share.
 const IN_DATABASE: &str = "database";
