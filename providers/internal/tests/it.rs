@@ -1,6 +1,7 @@
 //! The embedded IPAM behind the provider contract: the conformance suite, bare and guarded, and what is special
 //! about a file that several processes share.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -28,13 +29,15 @@ const LIMIT: Duration = Duration::from_secs(10);
 struct Home {
     directory: TempDir,
     place: Place,
+    /// The file or the URL.
+    name: String,
 }
 
 impl Home {
     fn in_file() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let place = Place::File(directory.path().join("ipam.sqlite"));
-        Self { directory, place }
+        let path = directory.path().join("ipam.sqlite");
+        Self { directory, name: path.display().to_string(), place: Place::File(path) }
     }
 
     /// A database of its own; `None` where PostgreSQL is not installed, which standard error says.
@@ -47,7 +50,7 @@ impl Home {
         let url = server.url_through(server.directory(), "ipam", &name);
         let database = Database::new(&url, None, LIMIT).expect("a right URL");
         let place = Place::Database(Box::new(database));
-        Some(Self { directory: tempfile::tempdir().expect("a directory"), place })
+        Some(Self { directory: tempfile::tempdir().expect("a directory"), place, name: url })
     }
 
     fn open(&self) -> Store {
@@ -270,10 +273,10 @@ async fn two_processes_that_reserve_and_release_at_the_same_time_keep_the_store_
         for caller in callers.collect::<Vec<_>>() {
             caller.await.expect("no panic");
         }
-        let store = Store::open(&fixture.path).expect("a store");
-        let used =
-            store.read(|reading| reading.usage(&reading.one_subnet(prefix(), &Scope::Global)?)).expect("usage").used;
-        assert_eq!(used, 40);
+        let usage = |store: Store| {
+            store.read(|reading| reading.usage(&reading.one_subnet(prefix(), &Scope::Global)?)).expect("usage")
+        };
+        assert_eq!(aside(|| usage(fixture.home.open())).used, 40);
         assert!(fixture.verified());
     }
 }
@@ -366,18 +369,26 @@ async fn the_registration_builds_a_provider_whose_probes_succeed() {
     assert!(directory.path().join("ipam.sqlite").exists());
 }
 
-/// Names the store to the process that is to be killed.
+/// Names the store to the process that is to be killed: its file, or the URL of its database.
 const STORE: &str = "IPAM_TEST_STORE_OF_THE_KILLED";
 
-/// Not a test: what `an_answered_reservation_survives_the_end_of_the_process` starts and kills.
+/// How often it is killed, and after how many answers.
+const KILLS: usize = 100;
+const ANSWERS: usize = 8;
+
+/// Not a test: what `answered_reservations_survive_the_end_of_the_process` starts and kills.
 #[test]
 #[ignore = "reserves until its process is killed"]
 #[expect(clippy::print_stdout, reason = "this is how the test learns what was answered")]
 fn the_process_that_is_killed() {
-    let path = PathBuf::from(std::env::var_os(STORE).expect("started by the test"));
+    let home = std::env::var(STORE).expect("started by the test");
+    let place = match Database::new(&home, None, LIMIT) {
+        Ok(database) => Place::Database(Box::new(database)),
+        Err(_) => Place::File(home.into()),
+    };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let provider = Internal::open(&Place::File(path.clone())).expect("a store");
+        let provider = Internal::open(&place).expect("a store");
         let subnet = subnet(&provider).await;
         loop {
             let address = lowest_free(&provider, &subnet).await;
@@ -387,12 +398,11 @@ fn the_process_that_is_killed() {
     });
 }
 
-#[test]
-fn an_answered_reservation_survives_the_end_of_the_process() {
-    let fixture = Fixture::new();
+/// Starts the process, kills it in the middle of its work, and tells what it was answered.
+fn reserved_until_killed(home: &str) -> Vec<String> {
     let mut process = Command::new(std::env::current_exe().expect("this test"))
         .args(["--ignored", "--exact", "--nocapture", "the_process_that_is_killed"])
-        .env(STORE, &fixture.path)
+        .env(STORE, home)
         .stdout(Stdio::piped())
         .spawn()
         .expect("a process");
@@ -401,21 +411,34 @@ fn an_answered_reservation_survives_the_end_of_the_process() {
         .by_ref()
         .map(|line| line.expect("its output"))
         .filter_map(|line| line.strip_prefix("reserved ").map(str::to_owned))
-        .take(50)
+        .take(ANSWERS)
         .collect();
-    assert_eq!(reserved.len(), 50);
+    assert_eq!(reserved.len(), ANSWERS);
     process.kill().expect("it runs until it is killed");
     process.wait().expect("its end");
     // The last line may be cut off.
     let rest: Vec<String> = lines.map(|line| line.expect("its output")).collect();
     let whole = rest.iter().rev().skip(1).filter_map(|line| line.strip_prefix("reserved ").map(str::to_owned));
     reserved.extend(whole);
-    let store = Store::open(&fixture.path).expect("a store");
-    let id = store.read(|reading| reading.one_subnet(prefix(), &Scope::Anywhere)).expect("a subnet").id;
-    for address in reserved {
-        store.read(|reading| reading.address(id, ip(&address))).expect("what was answered is there");
+    reserved
+}
+
+#[test]
+fn answered_reservations_survive_the_end_of_the_process() {
+    for fixture in Fixture::each() {
+        let mut reserved = BTreeSet::new();
+        for _ in 0..KILLS {
+            for address in reserved_until_killed(&fixture.home.name) {
+                assert!(reserved.insert(address.clone()), "{address} was given twice");
+            }
+        }
+        let store = fixture.home.open();
+        let id = store.read(|reading| reading.one_subnet(prefix(), &Scope::Anywhere)).expect("a subnet").id;
+        for address in reserved {
+            store.read(|reading| reading.address(id, ip(&address))).expect("what was answered is there");
+        }
+        assert!(fixture.verified());
     }
-    assert!(verified(&fixture.path));
 }
 
 /// What another process would find after this one was killed: the file alone.
