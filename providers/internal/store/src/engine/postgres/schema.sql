@@ -32,7 +32,7 @@ CREATE UNIQUE INDEX subnet_leaf ON subnet (scope, network) WHERE container = 0;
 -- at the same time cannot add two that overlap.
 CREATE TYPE span AS RANGE (subtype = bytea);
 ALTER TABLE subnet ADD CONSTRAINT subnet_leaves_do_not_overlap EXCLUDE USING gist (
-    span(int8send(scope) || network, int8send(scope) || last, '[]') WITH &&) WHERE (container = 0);
+    ipam_store.span(int8send(scope) || network, int8send(scope) || last, '[]') WITH &&) WHERE (container = 0);
 
 CREATE TABLE excluded_range (
     subnet_id   bigint NOT NULL REFERENCES subnet (id) ON DELETE CASCADE,
@@ -96,18 +96,18 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER subnet_placed AFTER INSERT OR UPDATE OF group_id, container ON subnet
-    FOR EACH ROW EXECUTE FUNCTION subnet_placed();
+    FOR EACH ROW EXECUTE FUNCTION ipam_store.subnet_placed();
 
 CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '%', TG_ARGV[0];
 END $$;
 CREATE TRIGGER subnet_fixed BEFORE UPDATE OF id, network, length, last ON subnet
-    FOR EACH ROW EXECUTE FUNCTION refused('the bounds of a subnet do not change');
+    FOR EACH ROW EXECUTE FUNCTION ipam_store.refused('the bounds of a subnet do not change');
 CREATE TRIGGER range_fixed BEFORE UPDATE OF subnet_id, first, last ON excluded_range
-    FOR EACH ROW EXECUTE FUNCTION refused('the bounds of a range do not change');
+    FOR EACH ROW EXECUTE FUNCTION ipam_store.refused('the bounds of a range do not change');
 CREATE TRIGGER allocation_fixed BEFORE UPDATE OF subnet_id, address ON allocation
-    FOR EACH ROW EXECUTE FUNCTION refused('the address of an allocation does not change');
+    FOR EACH ROW EXECUTE FUNCTION ipam_store.refused('the address of an allocation does not change');
 
 CREATE FUNCTION range_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -125,7 +125,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER range_added BEFORE INSERT ON excluded_range FOR EACH ROW EXECUTE FUNCTION range_added();
+CREATE TRIGGER range_added BEFORE INSERT ON excluded_range FOR EACH ROW EXECUTE FUNCTION ipam_store.range_added();
 
 CREATE FUNCTION allocation_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -137,7 +137,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER allocation_added BEFORE INSERT ON allocation FOR EACH ROW EXECUTE FUNCTION allocation_added();
+CREATE TRIGGER allocation_added BEFORE INSERT ON allocation FOR EACH ROW EXECUTE FUNCTION ipam_store.allocation_added();
 
 -- The version is noted where the connection has it.
 SET LOCAL search_path TO DEFAULT;
