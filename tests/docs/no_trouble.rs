@@ -86,6 +86,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "Certificates that Foreman's own may be signed by",
             "File that holds the password for the database",
             "PostgreSQL that several proxies share",
+            "Where the embedded IPAM keeps its addresses: a file of this machine, or the database that the proxies share",
             "Does it run, and shall it be registered in Foreman now?",
             "Hosts that may call, by the names in their certificates",
             "Port for Foreman's calls",
