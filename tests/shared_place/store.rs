@@ -242,4 +242,11 @@ async fn a_check_before_the_first_start_sees_an_empty_store_and_makes_nothing() 
     store.write(|_| Ok(())).await.expect("it could be written");
     drop(store);
     assert_eq!(server.sql("ipam", "SELECT to_regclass('ipam_proxy_schema'), to_regnamespace('ipam_store')"), "|");
+    // A user that may make nothing is told before the first start.
+    server.sql("ipam", "CREATE USER other");
+    let url = server.url_through(server.directory(), "other", "ipam");
+    let store = SharedStore::in_database_or_stand_in(database(&url));
+    let error = store.read(|reading| Ok(reading.groups()?.len())).await.expect_err("a refusal");
+    assert!(format!("{error:?}").contains("MayNotMake"), "{error:?}");
+    assert_eq!(kind(error), ErrorKind::Unauthenticated);
 }

@@ -132,7 +132,7 @@ impl Pool {
 
     /// A connection in which a unit has begun. While the database is being restarted, or another one takes its place, it is
     /// tried again; one that is away for longer fails at once, so that callers do not queue up.
-    fn begun<T>(&self, begin: impl Fn(&Session, Option<Instant>) -> Result<T>) -> Result<(Session, T)> {
+    pub(super) fn begun<T>(&self, begin: impl Fn(&Session, Option<Instant>) -> Result<T>) -> Result<(Session, T)> {
         let until = Instant::now() + self.database.timeout();
         let deadline = (self.patience == Patience::Limited).then_some(until);
         loop {

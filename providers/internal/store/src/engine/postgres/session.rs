@@ -24,6 +24,10 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT extract(epoch 
 /// Begins a unit that sees one state of the store.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// Is the schema there, or may it be made?
+const MAY_MAKE: &str = "SELECT to_regnamespace('ipam_store') IS NOT NULL \
+    OR has_database_privilege(current_database(), 'CREATE')";
+
 /// How long a lock is waited for where a statement may take as long as it needs.
 const LOCK: Duration = Duration::from_secs(5);
 
@@ -78,6 +82,10 @@ impl Session {
             client.batch_execute(&settings(database.timeout(), patience)).await?;
             let schema = match absent {
                 Absent::StandIn if TABLES.version(&client).await? < TABLES.newest() => {
+                    let may_make: bool = client.query_one(MAY_MAKE, &[]).await?.try_get(0)?;
+                    if !may_make {
+                        return Err(ConnectionError::MayNotMake("ipam_store"));
+                    }
                     client.batch_execute(&format!("BEGIN; {}; COMMIT", stand_in())).await?;
                     "pg_temp"
                 }
