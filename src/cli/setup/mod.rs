@@ -195,8 +195,10 @@ fn ask_for_store(
 ) -> Outcome {
     let shares = global.get(questions::DATABASE_URL.key).is_some();
     let is_set = own.get(questions::STORE.key).is_some();
-    let state_directory = global.get("state_directory").and_then(Value::as_str).unwrap_or(STATE_DIRECTORY);
-    let is_there = Path::new(state_directory).join(ipam_provider_internal::FILE).exists();
+    let is_there = named_directory(global, "state_directory")
+        .unwrap_or_else(|| STATE_DIRECTORY.into())
+        .join(ipam_provider_internal::FILE)
+        .exists();
     if chosen.name != super::store::PROVIDER || !shares || is_set || is_there {
         return Ok(());
     }
@@ -223,9 +225,13 @@ fn take_over(ruby: &Ruby, sheet: &mut Sheet) {
 
 /// Where the files of the IPAM are: as the loader finds it.
 fn settings_directory(global: &Sheet, directory: &Path) -> PathBuf {
-    let named = variable(&variable_of(None, "settings_directory"))
-        .or_else(|| global.get("settings_directory").and_then(Value::as_str).map(str::to_owned));
-    named.map_or_else(|| directory.join("settings.d"), PathBuf::from)
+    named_directory(global, "settings_directory").unwrap_or_else(|| directory.join("settings.d"))
+}
+
+/// A directory that the environment or else the file names.
+fn named_directory(global: &Sheet, key: &str) -> Option<PathBuf> {
+    let named = variable(&variable_of(None, key));
+    named.or_else(|| global.get(key).and_then(Value::as_str).map(str::to_owned)).map(PathBuf::from)
 }
 
 fn choose_provider(
