@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipam_provider::{Mac, Prefix};
 
-use super::hold::{Ask, Hold, HoldState, Offer};
-use super::rules;
+use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope};
+use super::rules::{self, Becomes, Step};
 use super::runs::Runs;
 use crate::allocation::Timestamp;
 
@@ -124,6 +125,32 @@ impl Table {
         rules::offer_for(holds.filter(|(_, hold)| hold.mac == Some(mac)), ask)
     }
 
+    /// The promise that a claim comes to: of the address that the asking MAC is to be offered again, or of the first
+    /// candidate that is not held; `None` when all are held.
+    pub(super) fn promise(
+        &self,
+        scope: &Arc<Scope>,
+        mut candidates: &mut dyn Iterator<Item = IpAddr>,
+        grant: &Grant,
+        at: Moment,
+    ) -> Option<Promise> {
+        if let Some(again) = self.promise_again(scope, grant, at) {
+            return Some(again);
+        }
+        let address = Iterator::find(&mut candidates, |address| self.get(*address, at.now).is_none())?;
+        Some(Promise { address, hold: rules::granted(scope, grant, at), is_one_more: !self.has(address) })
+    }
+
+    fn promise_again(&self, scope: &Arc<Scope>, grant: &Grant, at: Moment) -> Option<Promise> {
+        let offer = self.offer_for(scope.prefix, &grant.ask, at.now)?;
+        // A released address is offered again only after the IPAM was asked about it.
+        let there = self.get(offer.address, at.now).filter(|hold| hold.state != HoldState::Released);
+        match Step::Renew(offer, Grant { confirmed: offer.confirmed, ..*grant }).apply(scope, there, at) {
+            Becomes::Held(hold) => Some(Promise { address: offer.address, hold, is_one_more: false }),
+            Becomes::Unchanged | Becomes::Ended => None,
+        }
+    }
+
     /// The entries after an address, live and ended, at most so many; of all, or of a prefix.
     pub(super) fn some_after(
         &self,
@@ -197,6 +224,15 @@ impl Table {
         }
         swept
     }
+}
+
+/// What a claim enters.
+#[derive(Debug)]
+pub(super) struct Promise {
+    pub(super) address: IpAddr,
+    pub(super) hold: Hold,
+    /// Is there no entry of the address yet, live or ended?
+    pub(super) is_one_more: bool,
 }
 
 /// What a sweep has done.
