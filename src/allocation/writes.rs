@@ -199,8 +199,10 @@ impl Allocator {
         }
         log::warn!("{address} counts as deleted, because the IPAM has no record of it by this proxy: {gone}");
         // By what the caller said: the IPAM knows of no subnet.
-        if let Err(failure) = self.release_hold(prefix, group, address).await {
-            log::info!("No hold of {address} is ended: {failure}");
+        match self.holds.meant(self.provider.name(), prefix, group, address).await {
+            Ok(Some(hold)) => self.deleted(&hold.scope, address, Some(hold.event), None).await?,
+            Ok(None) => {}
+            Err(failure) => log::info!("No hold of {address} is ended: {failure}"),
         }
         Ok(Deleted::WasAbsent)
     }
@@ -255,12 +257,24 @@ impl Allocator {
         if let Some(record) = removed {
             self.restores.deleted(&subnet.scope, address, record);
         }
-        let step = Step::Delete { seen, removed: mac, quarantine: self.rules.quarantine };
-        let ended = self.place().step(&subnet.scope, address, step).await?;
-        if ended.becomes == Becomes::Ended {
-            self.candidates.drop_current(&subnet.scope);
-        }
+        self.deleted(&subnet.scope, address, seen, mac).await?;
         Ok(if is_removed { Deleted::Removed } else { Deleted::WasAbsent })
+    }
+
+    /// The IPAM has no record of the address, whether one was removed or not.
+    async fn deleted(
+        &self,
+        scope: &Arc<Scope>,
+        address: IpAddr,
+        seen: Option<u64>,
+        removed: Option<Removed>,
+    ) -> Result<(), Failure> {
+        let step = Step::Delete { seen, removed, quarantine: self.rules.quarantine };
+        let ended = self.place().step(scope, address, step).await?;
+        if ended.becomes == Becomes::Ended {
+            self.candidates.drop_current(scope);
+        }
+        Ok(())
     }
 
     /// Waits for the turn to write. Half of the time that is left then is for the write and half for the look that

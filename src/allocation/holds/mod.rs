@@ -132,12 +132,8 @@ impl Holds {
 
     /// Ends the hold of an address; `false` when there is none.
     ///
-    /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on. Those of `provider`
-    /// come first; the holds of another one, from before a reload, are only ended where it has none.
-    ///
     /// # Errors
-    /// [`Failure::BeingReserved`] while a reservation is on its way, [`Failure::Ambiguous`] when the address is held in
-    /// several groups and none is chosen, and when the place cannot be reached.
+    /// [`Failure::BeingReserved`] while a reservation is on its way, and as [`meant`](Self::meant).
     pub async fn release(
         &self,
         provider: &str,
@@ -145,6 +141,27 @@ impl Holds {
         group: &GroupChoice,
         address: IpAddr,
     ) -> Result<bool, Failure> {
+        let Some(hold) = self.meant(provider, prefix, group, address).await? else { return Ok(false) };
+        let ended = self.place.step(&hold.scope, address, Step::End).await?;
+        let is_still_there = ended.before.is_some() && !ended.is_done();
+        if is_still_there { Err(Failure::BeingReserved { address }) } else { Ok(true) }
+    }
+
+    /// The hold of an address of the subnet that is meant.
+    ///
+    /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on. Those of `provider`
+    /// come first; the holds of another one, from before a reload, only where it has none.
+    ///
+    /// # Errors
+    /// [`Failure::Ambiguous`] when the address is held in several groups and none is chosen, and when the place cannot be
+    /// reached.
+    pub(super) async fn meant(
+        &self,
+        provider: &str,
+        prefix: Prefix,
+        group: &GroupChoice,
+        address: IpAddr,
+    ) -> Result<Option<Hold>, Failure> {
         let is_meant = |scope: &Scope| match (group.readings(), &scope.group) {
             _ if scope.prefix != prefix => false,
             ([], _) => true,
@@ -157,17 +174,10 @@ impl Holds {
         if holding.iter().any(is_of_provider) {
             holding.retain(is_of_provider);
         }
-        match &holding[..] {
-            [] => Ok(false),
-            [hold] => {
-                let ended = self.place.step(&hold.scope, address, Step::End).await?;
-                let is_still_there = ended.before.is_some() && !ended.is_done();
-                if is_still_there { Err(Failure::BeingReserved { address }) } else { Ok(true) }
-            }
-            several => {
-                let groups: Vec<GroupName> = several.iter().filter_map(|hold| hold.scope.group.clone()).collect();
-                Err(Failure::Ambiguous { prefix, groups })
-            }
+        if holding.len() > 1 {
+            let groups: Vec<GroupName> = holding.iter().filter_map(|hold| hold.scope.group.clone()).collect();
+            return Err(Failure::Ambiguous { prefix, groups });
         }
+        Ok(holding.pop())
     }
 }

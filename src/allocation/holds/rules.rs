@@ -167,8 +167,10 @@ impl Step {
     }
 }
 
-/// The IPAM had the address free before its answer to the delete was here. What was offered or sent meanwhile stays; and a
-/// reservation whose answer was lost may still take effect after a delete that found nothing.
+/// The IPAM had the address free before its answer to the delete was here. What was offered or sent meanwhile stays.
+///
+/// A delete that found no record ends only what was known as reserved. The contract's DELETE names no host, so an offer may
+/// be another host's; and a reservation whose answer was lost may still take effect.
 fn deleted(
     scope: &Arc<Scope>,
     there: Option<&Hold>,
@@ -182,18 +184,13 @@ fn deleted(
     if !is_same || is_being_added {
         return Becomes::Unchanged;
     }
-    match (there, removed) {
-        (None, None) => Becomes::Unchanged,
-        (Some(hold), None) if hold.state == HoldState::Unanswered => Becomes::Unchanged,
-        // A second delete of one address does not make its quarantine longer or shorter.
-        (Some(hold), None) if hold.state == HoldState::Released => Becomes::Unchanged,
-        (Some(_), None) => Becomes::Ended,
-        (there, Some(_)) if quarantine.is_zero() => match there {
-            Some(_) => Becomes::Ended,
-            None => Becomes::Unchanged,
-        },
-        (there, Some(Removed { mac })) => Becomes::Held(Hold {
-            mac: mac.or(there.and_then(|hold| hold.mac)),
+    let was_recorded = removed.is_some() || there.is_some_and(|hold| hold.state == HoldState::Reserved);
+    match there {
+        _ if !was_recorded => Becomes::Unchanged,
+        None if quarantine.is_zero() => Becomes::Unchanged,
+        Some(_) if quarantine.is_zero() => Becomes::Ended,
+        there => Becomes::Held(Hold {
+            mac: removed.and_then(|record| record.mac).or(there.and_then(|hold| hold.mac)),
             state: HoldState::Released,
             until: at.now + quarantine,
             ..unknown(scope, at)

@@ -19,6 +19,8 @@ pub(super) struct Caller {
     pub(super) subnet: usize,
     /// How many addresses it asks for, one after another.
     pub(super) rounds: u8,
+    /// It asks for none, and deletes one that it does not have.
+    pub(super) is_stray: bool,
     /// When its request came.
     pub(super) came: u64,
     pub(super) doing: Doing,
@@ -194,7 +196,7 @@ fn ticks(ticks: u64) -> Duration {
 
 impl Caller {
     pub(super) fn new(proxy: usize, host: u8, subnet: usize) -> Self {
-        Self { proxy, host, subnet, rounds: 1, came: 0, doing: Doing::Nothing, promise: None }
+        Self { proxy, host, subnet, rounds: 1, is_stray: false, came: 0, doing: Doing::Nothing, promise: None }
     }
 
     /// It asks for no other address.
@@ -254,6 +256,13 @@ impl World {
         let caller = &self.callers[number];
         let (subnet, proxy) = (caller.subnet, caller.proxy);
         match caller.doing {
+            Doing::Nothing if caller.rounds > 0 && caller.is_stray => {
+                for address in Self::inside(subnet) {
+                    let mut next = self.begin_delete(number, address);
+                    next.callers[number].rounds -= 1;
+                    can("deletes what it does not have", Ok(next));
+                }
+            }
             Doing::Nothing if caller.rounds > 0 => {
                 let mut next = self.comes(number);
                 next.callers[number].rounds -= 1;
@@ -391,6 +400,10 @@ impl World {
                 if self.is_turn_free(proxy) && self.record(address) == Some(number) {
                     can("begins to delete", Ok(self.begin_delete(number, address)));
                 }
+            }
+            // It would delete the record of another: see what is not in the world.
+            Doing::SendDelete { address, .. } if caller.is_stray && self.record(address).is_some() => {
+                can("does not delete", Ok(self.clone().ends(number)));
             }
             Doing::SendDelete { address, seen } => {
                 let mut next = self.clone();

@@ -4,8 +4,8 @@
 //! is the shortest one. It is our own because it is a page; stateright, the library for it, brings a web server and actors
 //! over UDP into the build.
 //!
-//! Not in the world: a delete that is repeated after its address was given to another host, and an add after the promise
-//! has ended. The contract's DELETE and POST name the address only, so no rule can tell whose call it is.
+//! Not in the world: a delete of a record that another host has meanwhile, and an add after the promise has ended. The
+//! contract's DELETE and POST name the address only, so no rule can tell whose call it is.
 
 mod caller;
 mod world;
@@ -135,12 +135,20 @@ fn addresses_that_are_released_and_a_proxy_that_crashes() {
 }
 
 #[test]
+fn promises_whose_address_another_host_deletes() {
+    for proxies in [1, 2] {
+        expect_none(&World::deleted_by_another(proxies).with_ticks(2));
+    }
+}
+
+#[test]
 fn wrong_rules_are_found() {
     let worlds = [
         World::promised_before(2, 1).with_ticks(1),
         World::promised_before(2, 1).with_lost_answers(1),
         World::promised_before(2, 0).with_ticks(2),
         World::fresh(2),
+        World::deleted_by_another(1),
     ];
     for mutation in Mutation::ALL {
         let is_found = |world: &World| matches!(explore(&world.clone().with(mutation)), Found::Violation(..));

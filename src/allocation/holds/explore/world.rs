@@ -136,6 +136,8 @@ pub(super) enum Mutation {
     ReuseWhatChanged,
     /// A delete ends what was promised or sent after it began.
     DeleteWhatChanged,
+    /// A delete that finds no record ends an offer.
+    DeleteEndsOffers,
     /// An add does not exclude the address.
     BeginLeaves,
     /// What is spare is not asked for its age.
@@ -145,11 +147,12 @@ pub(super) enum Mutation {
 }
 
 impl Mutation {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::FinishEnds,
         Self::LoseEnds,
         Self::ReuseWhatChanged,
         Self::DeleteWhatChanged,
+        Self::DeleteEndsOffers,
         Self::BeginLeaves,
         Self::SpareAtOnce,
         Self::BeginKeepsTheEnd,
@@ -235,6 +238,13 @@ impl World {
         ];
         let mut world = Self::new(proxies, callers);
         world.ipam[0] = Some(0);
+        world
+    }
+
+    /// A host has just been promised an address, another one asks, and a third deletes an address that it does not have.
+    pub(super) fn deleted_by_another(proxies: usize) -> Self {
+        let mut world = Self::promised_before(proxies, 1);
+        world.callers[2] = Caller { is_stray: true, ..Caller::new(proxies - 1, 0, 1) };
         world
     }
 
@@ -438,6 +448,11 @@ impl World {
             (Mutation::DeleteWhatChanged, Step::Delete { removed, quarantine, .. }) => {
                 let seen = there.map(|hold| hold.event);
                 Step::Delete { seen, removed: *removed, quarantine: *quarantine }.apply(scope, there, at)
+            }
+            (Mutation::DeleteEndsOffers, Step::Delete { seen, removed: None, .. })
+                if there.is_some_and(|hold| hold.state == HoldState::Offered && Some(hold.event) == *seen) =>
+            {
+                Becomes::Ended
             }
             _ => step.apply(scope, there, at),
         };

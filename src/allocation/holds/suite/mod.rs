@@ -94,6 +94,7 @@ macro_rules! suite {
             only_the_add_that_began_is_finished
             a_hold_lives_at_least_as_long_as_its_add
             a_delete_ends_the_hold_that_it_saw
+            a_delete_that_finds_no_record_leaves_an_offer
             a_delete_that_began_during_an_add_leaves_the_reservation
             what_the_ipam_says_is_reserved_is_not_offered
             a_hold_is_ended_unless_it_is_being_added

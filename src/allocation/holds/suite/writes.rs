@@ -123,7 +123,7 @@ pub(in crate::allocation::holds) async fn a_delete_ends_the_hold_that_it_saw(sta
     assert!(!stage.deleted(&subnet, ip(1), None, None, LIFE).await.is_done());
     stage.add(&subnet, ip(1)).await;
     let seen = event().await;
-    assert_eq!(stage.deleted(&subnet, ip(1), seen, None, LIFE).await.becomes, Becomes::Ended);
+    assert!(stage.deleted(&subnet, ip(1), seen, REMOVED, 0).await.is_done());
     // What was promised or sent after the delete began stays.
     stage.promise(&subnet, mac(2), ip(1)).await;
     assert!(!stage.deleted(&subnet, ip(1), seen, REMOVED, LIFE).await.is_done());
@@ -134,6 +134,25 @@ pub(in crate::allocation::holds) async fn a_delete_ends_the_hold_that_it_saw(sta
     let seen = event().await;
     assert!(!stage.deleted(&subnet, ip(1), seen, REMOVED, LIFE).await.is_done());
     assert_eq!(stage.state(&subnet, ip(1)).await, Some(HoldState::Adding));
+}
+
+pub(in crate::allocation::holds) async fn a_delete_that_finds_no_record_leaves_an_offer(stage: &Stage) {
+    let subnet = scope("10.0.0.0/24");
+    for host in [mac(1), None] {
+        stage.promise(&subnet, host, ip(1)).await;
+        let offer = stage.get(&subnet, ip(1)).await.expect("a hold");
+        assert!(!stage.deleted(&subnet, ip(1), Some(offer.event), None, LIFE).await.is_done());
+        assert_eq!(stage.get(&subnet, ip(1)).await, Some(offer));
+        assert_eq!(stage.claim(&subnet, mac(2), &[ip(1)]).await, Claim::NoneFree);
+        assert!(stage.step(&subnet, ip(1), Step::End).await.is_done());
+    }
+    // Known as reserved, and the record is gone: as if the delete had removed it.
+    for (quarantine, expected) in [(LIFE, Some(HoldState::Released)), (0, None)] {
+        stage.add(&subnet, ip(2)).await;
+        let seen = stage.get(&subnet, ip(2)).await.map(|hold| hold.event);
+        assert!(stage.deleted(&subnet, ip(2), seen, None, quarantine).await.is_done());
+        assert_eq!(stage.state(&subnet, ip(2)).await, expected);
+    }
 }
 
 pub(in crate::allocation::holds) async fn a_delete_that_began_during_an_add_leaves_the_reservation(stage: &Stage) {
