@@ -8,7 +8,7 @@ use ipam_provider::Probe;
 
 use super::output::{complain, say};
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
-use crate::allocation::{Clock, Holds, Restores};
+use crate::allocation::{Clock, Holds};
 use crate::app::{self, Purpose};
 use crate::http::{details_of, version_of};
 use crate::settings::Settings;
@@ -96,7 +96,7 @@ async fn check_database(settings: &Settings) -> bool {
 async fn check_ipam(settings: Settings) -> Result<bool, CommandError> {
     let holds = Holds::in_memory(Clock::system());
     let names = HostNames::new(Arc::new(SystemResolver));
-    let serving = match app::serving(settings, &holds, &Restores::default(), &names, Purpose::Check) {
+    let serving = match app::serving(settings, &holds, &names, Purpose::Check) {
         Ok(serving) => serving,
         Err(error) => {
             complain(&with_causes(&error));

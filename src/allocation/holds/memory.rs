@@ -24,6 +24,7 @@ use super::rules::{Becomes, Step};
 use super::runs::Runs;
 use super::table::{Promise, Swept, Table};
 use crate::allocation::{Clock, HOLD_LIFE_AT_MOST, Timestamp};
+use crate::telemetry::request_id::RequestId;
 
 /// A table that was not used for this long has no live hold.
 const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_secs(600));
@@ -405,6 +406,16 @@ impl Place for MemoryPlace {
         let now = self.now();
         let spaces = self.sorted_spaces();
         Ok(spaces.iter().filter_map(|(_, table)| table.lock().get(address, now).cloned()).collect())
+    }
+
+    async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError> {
+        let now = self.now();
+        Ok(self.sorted_spaces().iter().flat_map(|(_, table)| table.lock().traced(request, now)).collect())
+    }
+
+    async fn pending(&self) -> Result<Vec<Held>, PlaceError> {
+        let now = self.now();
+        Ok(self.sorted_spaces().iter().flat_map(|(_, table)| table.lock().pending(now)).collect())
     }
 
     async fn count(&self) -> Result<usize, PlaceError> {

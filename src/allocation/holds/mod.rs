@@ -17,6 +17,7 @@ mod runs;
 #[cfg(test)]
 mod suite;
 mod table;
+mod trace;
 
 use std::io;
 use std::net::IpAddr;
@@ -31,15 +32,13 @@ pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
 pub use place::{Claim, Held, HeldIn, Place, PlaceError, Stepped};
 pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError};
-pub use rules::{Becomes, Removed, Step};
+pub use rules::{Becomes, Step};
+pub use trace::{Due, Removed, Trace};
 
 use super::{Clock, Failure, GroupChoice};
 
 /// How many holds are written as text while others wait.
 const TEXTS: usize = 100;
-
-/// How many holds are read at a time.
-const PAGE: usize = 1000;
 
 /// All holds that this proxy knows of.
 #[derive(Debug, Clone)]
@@ -110,24 +109,6 @@ impl Holds {
             tokio::task::yield_now().await;
         }
         Ok(Page { holds, next })
-    }
-
-    /// The addresses of a provider of which it is unknown whether they are reserved.
-    ///
-    /// # Errors
-    /// When the place cannot be reached.
-    pub(super) async fn unanswered(&self, provider: &str) -> Result<Vec<Held>, PlaceError> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.place.list(after.as_ref(), PAGE).await?;
-            after = page.last().map(|(address, hold)| (hold.scope.space.clone(), *address));
-            let is_last = page.len() < PAGE;
-            let is_meant = |hold: &Hold| hold.state == HoldState::Unanswered && &*hold.scope.space.provider == provider;
-            all.extend(page.into_iter().filter(|(_, hold)| is_meant(hold)));
-            if is_last {
-                return Ok(all);
-            }
-        }
     }
 
     /// Ends the hold of an address; `false` when there is none.

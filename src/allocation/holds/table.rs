@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,17 @@ use std::time::Duration;
 use ipam_provider::{Mac, Prefix};
 
 use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope};
+use super::place::Held;
 use super::rules::{self, Becomes, Step};
 use super::runs::Runs;
 use crate::allocation::Timestamp;
+use crate::telemetry::request_id::RequestId;
 
 /// The lowest address of both families, in the order of [`IpAddr`].
 const LOWEST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// The highest.
+const HIGHEST: IpAddr = IpAddr::V6(Ipv6Addr::from_bits(u128::MAX));
 
 /// A hold, and until when the journal has it.
 #[derive(Debug, Clone)]
@@ -31,6 +36,10 @@ pub(super) struct Table {
     by_address: BTreeMap<IpAddr, Box<Entry>>,
     /// Of the holds that can be offered to their MAC again. Two MACs may have the same mark.
     by_mac: BTreeSet<(MacMark, IpAddr)>,
+    /// Of the holds that a request has left a trace on.
+    by_request: BTreeSet<(RequestId, IpAddr)>,
+    /// The addresses whose holds a proxy has to see to.
+    pending: BTreeSet<IpAddr>,
     /// The addresses in `by_address`.
     held: Runs,
     /// Those of them that are reserved in the IPAM as far as is known.
@@ -76,8 +85,10 @@ impl Table {
     pub(super) fn put(&mut self, address: IpAddr, hold: Hold) {
         let key = key(address, &hold);
         // A renewal changes neither state nor MAC; what the journal has of it still counts, unless it is now too long.
-        let is_renewed =
-            |before: &Hold| before.state == hold.state && before.mac == hold.mac && before.until <= hold.until;
+        let is_renewed = |before: &Hold| {
+            let is_same = before.state == hold.state && before.mac == hold.mac && before.trace == hold.trace;
+            is_same && before.until <= hold.until
+        };
         let is_renewal = self.by_address.get(&address).is_some_and(|entry| is_renewed(&entry.hold));
         let journaled = if is_renewal { self.journaled(address) } else { Timestamp::default() };
         if !is_renewal {
@@ -86,6 +97,7 @@ impl Table {
                 HoldState::Reserved => self.reserved.insert(address),
                 _ => self.reserved.remove(address),
             }
+            self.index(address, &hold);
         }
         let before = self.by_address.insert(address, Box::new(Entry { hold, journaled }));
         let old_key = before.and_then(|entry| self::key(address, &entry.hold));
@@ -97,11 +109,31 @@ impl Table {
         }
     }
 
+    /// Enters a hold in the indices by request and of what is pending, in place of what is there of the address.
+    fn index(&mut self, address: IpAddr, hold: &Hold) {
+        let before = self.by_address.get(&address).map(|entry| &entry.hold);
+        let (old, new) = (before.and_then(|before| before.trace.as_deref()), hold.trace.as_deref());
+        if old.map(|trace| &trace.request) != new.map(|trace| &trace.request) {
+            if let Some(trace) = old {
+                self.by_request.remove(&(trace.request.clone(), address));
+            }
+            self.by_request.extend(new.map(|trace| (trace.request.clone(), address)));
+        }
+        match hold.is_pending() {
+            true => self.pending.insert(address),
+            false => self.pending.remove(&address),
+        };
+    }
+
     /// Removes the hold of an address.
     pub(super) fn remove(&mut self, address: IpAddr) {
         let Some(entry) = self.by_address.remove(&address) else { return };
         self.held.remove(address);
         self.reserved.remove(address);
+        self.pending.remove(&address);
+        if let Some(trace) = &entry.hold.trace {
+            self.by_request.remove(&(trace.request.clone(), address));
+        }
         if let Some(key) = key(address, &entry.hold) {
             self.by_mac.remove(&key);
         }
@@ -115,6 +147,19 @@ impl Table {
     /// Those of them whose address is reserved as far as is known: few, and for seconds.
     pub(super) fn reserved(&self) -> &Runs {
         &self.reserved
+    }
+
+    /// The live holds that a request has left a trace on.
+    pub(super) fn traced(&self, request: &RequestId, now: Timestamp) -> Vec<Held> {
+        let of_request = (request.clone(), LOWEST)..=(request.clone(), HIGHEST);
+        let addresses = self.by_request.range(of_request).map(|(_, address)| *address);
+        addresses.filter_map(|address| Some((address, self.get(address, now)?.clone()))).collect()
+    }
+
+    /// The live holds that a proxy has to see to.
+    pub(super) fn pending(&self, now: Timestamp) -> Vec<Held> {
+        let addresses = self.pending.iter().copied();
+        addresses.filter_map(|address| Some((address, self.get(address, now)?.clone()))).collect()
     }
 
     /// What the asking MAC is to be offered again in the prefix.

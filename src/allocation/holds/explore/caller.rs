@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::super::hold::{Ask, Grant, HoldState, Offer};
-use super::super::rules::{Removed, Step};
+use super::super::rules::Step;
+use super::super::trace::Removed;
 use super::world::{
     ADDED_WITHIN, Batch, CANDIDATE, LIFE, LIFE_WITHOUT_MAC, LOOKED_FOR, Late, Next, QUARANTINE, SETTLED, Small, World,
     ip, mac,
@@ -353,7 +354,8 @@ impl World {
             Doing::Holding { address } => {
                 if self.is_turn_free(proxy) {
                     let mut next = self.comes(number);
-                    let (before, _, at) = next.step(subnet, address, &Step::BeginAdd { at_least: ticks(ADDED_WITHIN) });
+                    let (before, _, at) =
+                        next.step(subnet, address, &Step::BeginAdd { at_least: ticks(ADDED_WITHIN), request: None });
                     // From now on the promise lives as long as the request.
                     next.callers[number].promise = Some((address, u64::MAX));
                     can("begins to add", Ok(next.does(number, Doing::Send { address, ticket: at.event, before })));
@@ -393,7 +395,7 @@ impl World {
             Doing::Mark { address } => can("is refused", Ok(self.clone().mark(subnet, address).ends(number))),
             Doing::Finish { address, ticket } => {
                 let mut next = self.clone();
-                next.step(subnet, address, &Step::FinishAdd { ticket, settled: ticks(SETTLED) });
+                next.step(subnet, address, &Step::FinishAdd { ticket, settled: ticks(SETTLED), is_restored: false });
                 can("finishes", Ok(next.does(number, Doing::Reserved { address })));
             }
             Doing::Reserved { address } => {
@@ -412,8 +414,12 @@ impl World {
             }
             Doing::Delete { address, seen, removed } => {
                 let mut next = self.clone();
-                let removed = removed.map(|host| Removed { mac: mac(host) });
-                next.step(subnet, address, &Step::Delete { seen, removed, quarantine: ticks(QUARANTINE) });
+                let removed = removed.map(|host| Removed::of(mac(host)));
+                next.step(
+                    subnet,
+                    address,
+                    &Step::Delete { seen, removed, quarantine: ticks(QUARANTINE), request: None },
+                );
                 can("has deleted", Ok(next.ends(number)));
             }
         }

@@ -116,6 +116,11 @@ fn promises_that_end_and_a_proxy_that_crashes() {
 }
 
 #[test]
+fn adds_without_end_that_another_proxy_takes_over() {
+    expect_none(&World::added_before().with_crashes(1).with_ticks(2));
+}
+
+#[test]
 fn promises_that_end_and_an_answer_that_is_lost() {
     for proxies in [1, 2] {
         expect_none(&World::promised_before(proxies, 1).with_lost_answers(1).with_ticks(1));

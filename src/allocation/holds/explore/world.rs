@@ -99,6 +99,7 @@ impl Small {
             request: None,
             event: self.event,
             confirmed: Timestamp(self.confirmed),
+            trace: None,
         }
     }
 
@@ -184,6 +185,7 @@ pub(super) enum What {
     Caller(usize, &'static str),
     Tick,
     Crash { proxy: usize, is_late: bool },
+    TakesOver { address: u8 },
     LandsLate(Late),
     NeverLands(Late),
 }
@@ -225,6 +227,19 @@ impl World {
         // One without a MAC is recycled before it ends.
         let until = if host > 0 { 11 } else { 12 };
         world.holds[0] = Some(Small { subnet: 1, host, state: 0, granted: 9, until, event: 1, confirmed: 0 });
+        world.event = 2;
+        world
+    }
+
+    /// A host has an address, which its proxy may add; others ask another proxy.
+    pub(super) fn added_before() -> Self {
+        let callers = vec![
+            Caller { doing: Doing::Holding { address: 1 }, promise: Some((1, 12)), ..Caller::new(0, 1, 1).idle() },
+            Caller::new(1, 2, 1),
+            Caller::new(1, 0, 0),
+        ];
+        let mut world = Self::new(2, callers);
+        world.holds[0] = Some(Small { subnet: 1, host: 1, state: 0, granted: 9, until: 12, event: 1, confirmed: 0 });
         world.event = 2;
         world
     }
@@ -282,6 +297,17 @@ impl World {
                 for is_late in [false, true] {
                     all.push((What::Crash { proxy, is_late }, Ok(self.crashed(proxy, is_late))));
                 }
+            }
+        }
+        for address in 1..=ADDRESSES {
+            if let Some(dead) = self.get(address).filter(|hold| hold.state() == HoldState::Adding)
+                && self.now > dead.granted + BUDGET
+            {
+                let mut next = self.clone();
+                let at_least = Duration::from_millis(LOOKED_FOR);
+                let lose = Step::LoseAdd { ticket: dead.event, mac: mac(dead.host), at_least };
+                next.step(usize::from(dead.subnet), address, &lose);
+                all.push((What::TakesOver { address }, Ok(next)));
             }
         }
         for number in 0..self.late.len() {
@@ -439,7 +465,7 @@ impl World {
             }
             (Mutation::BeginLeaves, Step::BeginAdd { .. }) => Becomes::Unchanged,
             (Mutation::BeginKeepsTheEnd, Step::BeginAdd { .. }) => {
-                Step::BeginAdd { at_least: Duration::ZERO }.apply(scope, there, at)
+                Step::BeginAdd { at_least: Duration::ZERO, request: None }.apply(scope, there, at)
             }
             (Mutation::ReuseWhatChanged, Step::Reuse(offer, grant)) => {
                 let offer = there.map_or(*offer, |hold| Offer::of(offer.address, hold));
@@ -447,7 +473,8 @@ impl World {
             }
             (Mutation::DeleteWhatChanged, Step::Delete { removed, quarantine, .. }) => {
                 let seen = there.map(|hold| hold.event);
-                Step::Delete { seen, removed: *removed, quarantine: *quarantine }.apply(scope, there, at)
+                Step::Delete { seen, removed: removed.clone(), quarantine: *quarantine, request: None }
+                    .apply(scope, there, at)
             }
             (Mutation::DeleteEndsOffers, Step::Delete { seen, removed: None, .. })
                 if there.is_some_and(|hold| hold.state == HoldState::Offered && Some(hold.event) == *seen) =>

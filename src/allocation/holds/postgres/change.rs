@@ -224,9 +224,25 @@ async fn commit(session: &Session, work: Work, outcomes: Vec<Outcome>) -> Result
         if held.addresses.is_empty() {
             return Ok(0);
         }
-        let Columns { addresses, prefixes, groups, macs, states, granted, ends, requests, events, confirmed } = &held;
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 11] =
-            [&work.id, addresses, prefixes, groups, macs, states, granted, ends, requests, events, confirmed];
+        let Columns { addresses, prefixes, groups, macs, states, granted, ends, requests, events, confirmed, .. } =
+            &held;
+        let Columns { traces, requests_of_traces, pending, .. } = &held;
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 14] = [
+            &work.id,
+            addresses,
+            prefixes,
+            groups,
+            macs,
+            states,
+            granted,
+            ends,
+            requests,
+            events,
+            confirmed,
+            traces,
+            requests_of_traces,
+            pending,
+        ];
         client.execute(&statements.put, &values).await
     };
     let remove =

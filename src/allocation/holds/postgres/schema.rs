@@ -32,10 +32,15 @@ const VERSIONS: [&str; 1] = ["
         request bigint,
         event bigint NOT NULL,
         confirmed bigint NOT NULL,
+        trace text,
+        trace_request text,
+        pending boolean NOT NULL DEFAULT false,
         PRIMARY KEY (space, address)
     );
     CREATE INDEX ipam_proxy_hold_mac ON ipam_proxy_hold (space, mac, address);
     CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (space, ends);
+    CREATE INDEX ipam_proxy_hold_trace ON ipam_proxy_hold (trace_request) WHERE trace_request IS NOT NULL;
+    CREATE INDEX ipam_proxy_hold_pending ON ipam_proxy_hold (space) WHERE pending;
 "];
 
 /// What this program knows.
