@@ -26,7 +26,7 @@
 //! | Module | Holds |
 //! | --- | --- |
 //! | [`app`] | the composition root: settings → provider → allocator → servers; signals, reload, shutdown |
-//! | [`cli`] | the commands |
+//! | [`cli`] | the commands; those for the embedded IPAM work on its store themselves (crate ipam-store in `providers/internal/store`) |
 //! | [`foreman_api`] | the client of Foreman's own API |
 //! | [`registration`] | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use ipam_provider_internal::store::{Scope, Store};
+use ipam_store::{Scope, Store};
 use tempfile::TempDir;
 
 use super::CommandError;

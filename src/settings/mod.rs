@@ -52,8 +52,8 @@ pub const DIRECTORY: &str = "/etc/foreman-ipam-proxy";
 /// The name of the file for External IPAM, and of the part of variables that stands for it.
 pub(crate) const EXTERNALIPAM: &str = "externalipam";
 
-/// All settings, without fault.
-pub struct Settings {
+/// All settings, without fault. `P` is what is made of the provider's own: the usual is how to build it.
+pub struct Settings<P = Plan> {
     /// Where the proxy listens, and whom it trusts.
     pub server: Server,
     /// HTTPS, where it is on.
@@ -67,7 +67,7 @@ pub struct Settings {
     /// For how long addresses are promised.
     pub holds: Holds,
     /// The IPAM.
-    pub provider: ChosenProvider,
+    pub provider: ChosenProvider<P>,
     /// The files that were looked for, whether they exist or not.
     pub files: Vec<PathBuf>,
     /// What is odd, but no reason not to start. Sorted.
@@ -75,11 +75,11 @@ pub struct Settings {
 }
 
 /// The provider that the settings name.
-pub struct ChosenProvider {
+pub struct ChosenProvider<P = Plan> {
     /// Its name, such as `netbox`.
     pub name: &'static str,
-    /// How to build it, from its own settings.
-    pub plan: Plan,
+    /// How to build it, from its own settings; or what else was made of these.
+    pub plan: P,
 }
 
 impl Settings {
@@ -96,6 +96,22 @@ impl Settings {
     /// # Errors
     /// All faults of all files and variables.
     pub fn load_with(directory: &Path, providers: &[Registration], environment: &Environment) -> Result<Self, Faults> {
+        Self::load_as(directory, providers, environment, |chosen, section| (chosen.read)(section))
+    }
+}
+
+impl<P> Settings<P> {
+    /// As [`load_with`](Settings::load_with), but `read` reads the settings of the provider that is chosen: for those who
+    /// need to know what is in them.
+    ///
+    /// # Errors
+    /// All faults of all files and variables.
+    pub fn load_as(
+        directory: &Path,
+        providers: &[Registration],
+        environment: &Environment,
+        read: impl FnOnce(Registration, &mut Section) -> P,
+    ) -> Result<Self, Faults> {
         let mut reading = Reading::new(providers, environment);
         reading.expect_directory(directory);
         let global = reading.global(directory.join("settings.yml"));
@@ -106,7 +122,7 @@ impl Settings {
         let external = reading.external(external_file(settings_directory));
         let chosen = external.as_ref().and_then(|external| external.provider);
         let provider =
-            chosen.and_then(|chosen| reading.provider(settings_directory.join(file_of(chosen.name)), chosen));
+            chosen.and_then(|chosen| reading.provider(settings_directory.join(file_of(chosen.name)), chosen, read));
         reading.warnings.extend(source::readable_by_others(settings_directory));
         if let (Some(global), Some(external)) = (&global, &external) {
             reading.expect_listener(&global.server, external, settings_directory);
@@ -146,7 +162,7 @@ pub fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result
         _ if !file.exists() => reading.expect_file(file),
         ("settings.yml", _) => drop(reading.global(path)),
         ("externalipam.yml", _) => drop(reading.external(path)),
-        (_, Some(chosen)) => drop(reading.provider(path, chosen)),
+        (_, Some(chosen)) => drop(reading.provider(path, chosen, |chosen, section| (chosen.read)(section))),
         (_, None) => reading.expect_name(name),
     }
     if reading.faults.is_empty() {
@@ -166,7 +182,7 @@ pub fn state_directory(directory: &Path) -> PathBuf {
 }
 
 /// Everything but the plan, which is a function that may know secrets.
-impl fmt::Debug for Settings {
+impl<P> fmt::Debug for Settings<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("server", &self.server)
@@ -309,10 +325,15 @@ impl<'a> Reading<'a> {
         Some(External { ipam, holds, provider })
     }
 
-    fn provider(&mut self, file: PathBuf, chosen: Registration) -> Option<ChosenProvider> {
+    fn provider<P>(
+        &mut self,
+        file: PathBuf,
+        chosen: Registration,
+        read: impl FnOnce(Registration, &mut Section) -> P,
+    ) -> Option<ChosenProvider<P>> {
         let stem = stem_of(chosen.name);
         let mut section = self.section(file, Some(&stem))?;
-        let plan = (chosen.read)(&mut section);
+        let plan = read(chosen, &mut section);
         self.take_all(section);
         Some(ChosenProvider { name: chosen.name, plan })
     }

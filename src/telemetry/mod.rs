@@ -44,8 +44,8 @@ use self::writer::Writer;
 /// The target of records that end the process: `log::error!(target: telemetry::FATAL, "…")`.
 pub const FATAL: &str = "fatal";
 
-/// How the targets of our own crates begin: this one and the providers.
-const OUR_TARGETS: [&str; 2] = ["foreman_ipam_proxy", "ipam_provider"];
+/// How the targets of our own crates begin: this one, the providers, and the embedded IPAM's store.
+const OUR_TARGETS: [&str; 3] = ["foreman_ipam_proxy", "ipam_provider", "ipam_store"];
 
 /// How long the end of the process, a panic or `log::logger().flush()` waits for the destination.
 const FLUSH_AT_MOST: Duration = Duration::from_secs(2);
@@ -308,14 +308,18 @@ mod tests {
         subject.log(log::Level::Warn, OURS, "loud");
         subject.telemetry.set_level(Level::Debug);
         subject.log(log::Level::Debug, "ipam_provider_netbox::client", "detail");
+        subject.log(log::Level::Info, "ipam_store::engine::sqlite::shared", "open again");
         subject.log(log::Level::Trace, OURS, "noise");
         subject.telemetry.set_level(Level::Fatal);
         subject.log(log::Level::Error, OURS, "not grave enough");
         subject.log(log::Level::Error, FATAL, "the end");
         subject.telemetry.set_level(Level::Unknown);
         subject.log(log::Level::Error, FATAL, "unheard");
-        assert_eq!(subject.buffered(), ["loud", "detail", "the end"]);
-        assert_eq!(subject.lines(), ["-------- [W] loud", "-------- [D] detail", "-------- [F] the end"]);
+        assert_eq!(subject.buffered(), ["loud", "detail", "open again", "the end"]);
+        assert_eq!(
+            subject.lines(),
+            ["-------- [W] loud", "-------- [D] detail", "-------- [I] open again", "-------- [F] the end"]
+        );
     }
 
     #[test]

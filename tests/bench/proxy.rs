@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use ipam_provider_internal::store::{NewSubnet, Store};
+use ipam_store::{NewSubnet, Store};
 
 /// How many workers each server has.
 pub(crate) const WORKERS: usize = 2;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
-use ipam_provider_internal::store::Store;
+use ipam_store::Store;
 use serde_json::{Value, json};
 
 use crate::site::{Site, binary, is_there, run};

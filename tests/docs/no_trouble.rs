@@ -223,9 +223,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "no request id",
             "the caller does not read",
             "An API app with a code has no login",
-            "The address store was looked for, not opened",
             "every path of NetBox ends with a slash",
-            "the address store is …",
         ],
     ),
 ];

@@ -50,11 +50,12 @@ pub(crate) fn texts() -> BTreeMap<String, Known> {
     texts
 }
 
-/// The directories with the source of the program: the proxy's own, and that of each provider.
+/// The directories with the source of the program: the proxy's own, that of each provider, and that of the store.
 fn sources() -> Vec<PathBuf> {
     let providers = fs::read_dir(root().join("providers")).expect("the providers");
     let providers = providers.map(|entry| entry.expect("an entry").path().join("src")).filter(|path| path.is_dir());
-    let mut sources: Vec<PathBuf> = providers.chain([root().join("src")]).collect();
+    let mut sources: Vec<PathBuf> =
+        providers.chain(["src", "providers/internal/store/src"].map(|source| root().join(source))).collect();
     sources.sort();
     sources
 }
@@ -104,7 +105,8 @@ fn words(text: &str) -> usize {
 }
 
 fn is_sql(text: &str) -> bool {
-    const BEGINNINGS: [&str; 8] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WHERE", "CREATE", "PRAGMA", "ROLLBACK"];
+    const BEGINNINGS: [&str; 10] =
+        ["SELECT", "INSERT", "UPDATE", "DELETE", "WHERE", "CREATE", "PRAGMA", "ROLLBACK", "RELEASE", "LOCK"];
     let first = text.split(|c: char| !c.is_ascii_alphabetic()).find(|word| word.len() >= 2);
     first.is_some_and(|first| BEGINNINGS.contains(&first)) || text.contains(" WHERE ")
 }

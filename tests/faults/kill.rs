@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use ipam_provider_internal::store::Scope;
+use ipam_store::Scope;
 use serde_json::json;
 
 use crate::support::{Client, Connection, Place, Process, Request, SUBNET, Seed, mac, next_ip, offered, target};

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::mpsc::channel;
 use std::thread;
 
-use ipam_provider_internal::store::Store;
+use ipam_store::Store;
 use openssl::ssl::{SslConnector, SslMethod};
 
 use crate::support::{

@@ -2,7 +2,6 @@
 
 mod provider;
 mod settings;
-pub mod store;
 
 use ipam_provider::Registration;
 

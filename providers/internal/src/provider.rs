@@ -9,7 +9,7 @@ use ipam_provider::{
     Requester, Reservation, Result, Subnet, titled,
 };
 
-use crate::store::{AddressDetails, AddressRecord, GroupRecord, OWNER, Scope, SharedStore, StoreError, SubnetRecord};
+use ipam_store::{AddressDetails, AddressRecord, GroupRecord, OWNER, Scope, SharedStore, StoreError, SubnetRecord};
 
 /// The name in settings and log lines.
 pub(crate) const NAME: &str = "internal";

@@ -1,10 +1,10 @@
 //! The settings of `settings.d/externalipam_internal.yml`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ipam_provider::Plan;
 use ipam_provider::settings::Section;
-use ipam_provider::{Plan, Surroundings};
 
 use crate::Internal;
 
@@ -23,16 +23,16 @@ impl Settings {
         Self { store: section.path("store") }
     }
 
-    /// The path of the store.
-    pub fn store(&self, surroundings: &Surroundings) -> PathBuf {
-        self.store.clone().unwrap_or_else(|| surroundings.state_directory.join(FILE))
+    /// The path of the store of a proxy with this state directory.
+    pub fn store(&self, state_directory: &Path) -> PathBuf {
+        self.store.clone().unwrap_or_else(|| state_directory.join(FILE))
     }
 }
 
 pub(crate) fn plan(section: &mut Section) -> Plan {
     let settings = Settings::read(section);
     Box::new(move |surroundings| {
-        let path = settings.store(surroundings);
+        let path = settings.store(&surroundings.state_directory);
         let open = if surroundings.may_create { Internal::open } else { Internal::open_without_creating };
         Ok(Arc::new(open(&path)?))
     })
@@ -52,21 +52,21 @@ mod tests {
         Section::new("settings.d/externalipam_internal.yml", BTreeMap::from([("store".to_owned(), setting)]))
     }
 
-    fn surroundings() -> Surroundings {
-        Surroundings { state_directory: "/var/lib/proxy".into(), may_create: true }
+    fn store(section: &mut Section) -> PathBuf {
+        Settings::read(section).store(Path::new("/var/lib/proxy"))
     }
 
     #[test]
     fn without_a_setting_the_store_is_in_the_state_directory() {
         let mut section = section(json!(null));
-        assert_eq!(Settings::read(&mut section).store(&surroundings()), PathBuf::from("/var/lib/proxy/ipam.sqlite"));
+        assert_eq!(store(&mut section), PathBuf::from("/var/lib/proxy/ipam.sqlite"));
         assert_eq!(section.finish().problems, []);
     }
 
     #[test]
     fn the_store_can_be_elsewhere_but_not_relative_to_nowhere() {
         let mut absolute = section(json!("/srv/ipam.sqlite"));
-        assert_eq!(Settings::read(&mut absolute).store(&surroundings()), PathBuf::from("/srv/ipam.sqlite"));
+        assert_eq!(store(&mut absolute), PathBuf::from("/srv/ipam.sqlite"));
         let mut relative = section(json!("ipam.sqlite"));
         Settings::read(&mut relative);
         assert_eq!(relative.finish().problems.len(), 1);

@@ -14,8 +14,8 @@ use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSet, ErrorKind, FreeQuery, Guard, Limits, Prefix, Provider, Requester, Subnet, Surroundings,
 };
-use ipam_provider_internal::store::{AddressDetails, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
 use ipam_provider_internal::{Internal, REGISTRATION};
+use ipam_store::{AddressDetails, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ impl Subject for InternalSubject {
         let path = directory.path().join("ipam.sqlite");
         let provider = Arc::new(Internal::open(&path).expect("a store"));
         let mut other = Store::open(&path).expect("a store");
-        let fill = |writing: &ipam_provider_internal::store::Writing<'_>| {
+        let fill = |writing: &ipam_store::Writing<'_>| {
             for group in &seed.groups {
                 writing.add_group(&group.name, &group.description)?;
             }
@@ -81,9 +81,8 @@ impl Subject for InternalSubject {
 
     async fn take(&self, subnet: &SeededSubnet, address: IpAddr) {
         self.change(subnet, |store, record| {
-            let add = |writing: &ipam_provider_internal::store::Writing<'_>| {
-                writing.add_address(record.id, address, AddressDetails::default())
-            };
+            let add =
+                |writing: &ipam_store::Writing<'_>| writing.add_address(record.id, address, AddressDetails::default());
             store.write(add).expect("a free address");
         });
     }
@@ -221,7 +220,7 @@ async fn what_another_process_writes_is_seen_at_once_and_reads_do_not_wait_for_i
     let path = fixture.path.clone();
     let other = tokio::task::spawn_blocking(move || {
         let mut store = Store::open(&path).expect("a store");
-        let take = |writing: &ipam_provider_internal::store::Writing<'_>| {
+        let take = |writing: &ipam_store::Writing<'_>| {
             let id = writing.one_subnet(prefix(), &Scope::Anywhere)?.id;
             let taken = writing.add_next_free(id, AddressDetails::default());
             begun.send(()).expect("the test waits");

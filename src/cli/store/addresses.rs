@@ -4,9 +4,7 @@ use std::net::IpAddr;
 
 use clap::{Args, Subcommand};
 use ipam_provider::{AddressSet, GroupName, Mac, Prefix};
-use ipam_provider_internal::store::{
-    AddressDetails, AddressEdit, AddressRecord, Reading, Result, StoreError, SubnetRecord,
-};
+use ipam_store::{AddressDetails, AddressEdit, AddressRecord, Reading, Result, StoreError, SubnetRecord};
 use serde::Serialize;
 
 use super::place::Located;

@@ -4,9 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use ipam_provider::{GroupName, Requester, next_address};
-use ipam_provider_internal::store::{
-    AddressDetails, ExcludedRange, NewSubnet, OWNER, Result, Scope, StoreError, SubnetRecord, Writing,
-};
+use ipam_store::{AddressDetails, ExcludedRange, NewSubnet, OWNER, Result, Scope, StoreError, SubnetRecord, Writing};
 
 use super::place::Place;
 use super::subnets::titled;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use ipam_provider::GroupName;
-use ipam_provider_internal::store::{GroupEdit, GroupRecord, Scope, SubnetRecord};
+use ipam_store::{GroupEdit, GroupRecord, Scope, SubnetRecord};
 use serde::Serialize;
 
 use super::place::{Located, not_deleted};

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use ipam_provider::Registration;
 use ipam_provider::settings::Section;
 use ipam_provider::state_files::directory_of;
-use ipam_provider::{Error, ErrorKind, Plan, Registration, Surroundings};
-use ipam_provider_internal::store::{self, Store, StoreError, Writing};
 use ipam_provider_internal::{REGISTRATION, Settings as InternalSettings};
+use ipam_store::{Store, StoreError, Writing};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ use crate::cli::holds::read_holds;
 use crate::cli::output::warn;
 use crate::cli::running::{Running, listens};
 use crate::registry::PROVIDERS;
-use crate::settings::Settings;
+use crate::settings::{Environment, Settings};
 
 /// How long the running proxy may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -64,51 +64,30 @@ impl Place {
             let state_directory = directory_of(store).to_owned();
             return Ok(Located { store: store.clone(), state_directory, database: None });
         }
-        from_settings(directory, &providers(PROVIDERS))
+        from_settings(directory, PROVIDERS)
     }
 }
 
 fn from_settings(directory: &Path, providers: &[Registration]) -> Result<Located, CommandError> {
-    let settings = Settings::load(directory, providers)?;
-    if settings.provider.name != REGISTRATION.name {
+    let settings = Settings::load_as(directory, providers, &Environment::of_process(), own)?;
+    let Some(own) = settings.provider.plan else {
         return Err(CommandError::failed(format!(
             "the settings choose the provider {}, not the embedded IPAM; name a store with --store FILE to work on \
                  it nevertheless",
             settings.provider.name
         )));
-    }
-    let surroundings = Surroundings { state_directory: settings.server.state_directory, may_create: false };
-    match (settings.provider.plan)(&surroundings) {
-        Err(answer) => {
-            let path = std::error::Error::source(&answer).and_then(|source| source.downcast_ref::<FoundAt>());
-            let FoundAt(store) = path.expect("the plan answers with nothing else").clone();
-            Ok(Located { store, state_directory: surroundings.state_directory, database: settings.database })
-        }
-        Ok(_) => unreachable!("the plan opens nothing"),
-    }
-}
-
-/// The same providers, but the embedded IPAM only says where its store is: settings hand out nothing else of a provider's
-/// own file than the plan made of it, and the usual plan would open the store and create it.
-fn providers(usual: &[Registration]) -> Vec<Registration> {
-    let only_found = |registration: &Registration| {
-        let read = if registration.name == REGISTRATION.name { find } else { registration.read };
-        Registration { name: registration.name, read }
     };
-    usual.iter().map(only_found).collect()
+    let state_directory = settings.server.state_directory;
+    Ok(Located { store: own.store(&state_directory), state_directory, database: settings.database })
 }
 
-/// Where the store is, on its way out of a [`Plan`].
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the address store is {}", .0.display())]
-struct FoundAt(PathBuf);
-
-fn find(section: &mut Section) -> Plan {
-    let settings = InternalSettings::read(section);
-    Box::new(move |surroundings| {
-        let found = FoundAt(settings.store(surroundings));
-        Err(Error::new(ErrorKind::Unsupported, "The address store was looked for, not opened").because(found))
-    })
+/// The settings of the embedded IPAM. Those of another provider are only looked at for faults.
+fn own(chosen: Registration, section: &mut Section) -> Option<InternalSettings> {
+    if chosen.name == REGISTRATION.name {
+        return Some(InternalSettings::read(section));
+    }
+    drop((chosen.read)(section));
+    None
 }
 
 impl Located {
@@ -130,7 +109,7 @@ impl Located {
     /// Changes the store; where there is none, creates one that has the change, or none when it fails.
     pub(super) fn write_or_create<T>(
         &self,
-        work: impl FnOnce(&Writing<'_>) -> store::Result<T>,
+        work: impl FnOnce(&Writing<'_>) -> ipam_store::Result<T>,
     ) -> Result<T, CommandError> {
         let directory = directory_of(&self.store);
         if !directory.is_dir() {
@@ -162,7 +141,10 @@ impl Located {
     }
 
     /// What a change would come to, without changing anything.
-    pub(super) fn try_out<T>(&self, work: impl FnOnce(&Writing<'_>) -> store::Result<T>) -> Result<T, CommandError> {
+    pub(super) fn try_out<T>(
+        &self,
+        work: impl FnOnce(&Writing<'_>) -> ipam_store::Result<T>,
+    ) -> Result<T, CommandError> {
         let failed =
             |error: io::Error| CommandError::failed(format!("{} cannot be read: {error}", self.store.display()));
         if self.store.try_exists().map_err(failed)? {
@@ -188,7 +170,10 @@ pub(super) struct Changing<'a> {
 
 impl Changing<'_> {
     /// Changes it as [`Store::write`] does; afterwards a running proxy offers nothing that was free only before.
-    pub(super) fn write<T>(&mut self, work: impl FnOnce(&Writing<'_>) -> store::Result<T>) -> store::Result<T> {
+    pub(super) fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Writing<'_>) -> ipam_store::Result<T>,
+    ) -> ipam_store::Result<T> {
         let done = self.store.write(work)?;
         self.located.end_batches();
         Ok(done)
@@ -238,7 +223,7 @@ mod tests {
         write("settings.yml", "http_port: 0\nstate_directory: /srv/state\n");
         write("settings.d/externalipam.yml", external);
         write("settings.d/externalipam_internal.yml", internal);
-        from_settings(directory.path(), &providers(&[REGISTRATION, OTHER]))
+        from_settings(directory.path(), &[REGISTRATION, OTHER])
     }
 
     #[test]

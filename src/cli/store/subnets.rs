@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use clap::{ArgAction, Args, Subcommand};
 use ipam_provider::{GroupName, Prefix};
-use ipam_provider_internal::store::{ExcludedRange, NewSubnet, Reading, Result, SubnetEdit, SubnetRecord, Usage};
+use ipam_store::{ExcludedRange, NewSubnet, Reading, Result, SubnetEdit, SubnetRecord, Usage};
 use serde::Serialize;
 
 use super::place::{Located, not_deleted};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ipam_provider::state_files::directory_of;
-use ipam_provider_internal::store::{Imported, Store, StoreError};
+use ipam_store::{Imported, Store, StoreError};
 use tempfile::NamedTempFile;
 
 use super::place::Place;

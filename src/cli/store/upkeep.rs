@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use ipam_provider_internal::store::{Finding, Scope, Store};
+use ipam_store::{Finding, Scope, Store};
 
 use super::place::Located;
 use super::values::shown;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipam_provider::{GroupName, HostnameError, check_hostname};
-use ipam_provider_internal::store::{Contents, OWNER, Scope};
+use ipam_store::{Contents, OWNER, Scope};
 
 pub(super) use crate::cli::group_name::{group_name, new_group_name};
 pub(super) use crate::cli::output::shown;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use ipam_provider::{GroupName, Prefix};
-use ipam_provider_internal::store::{AddressDetails, NewSubnet, Result, Scope, Store, Writing};
+use ipam_store::{AddressDetails, NewSubnet, Result, Scope, Store, Writing};
 
 /// Records to add to a store.
 #[derive(Debug, Default)]

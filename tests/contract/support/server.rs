@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
-use ipam_provider_internal::store::{AddressRecord, Scope, Store};
+use ipam_store::{AddressRecord, Scope, Store};
 use openssl::ssl::SslVersion;
 use tempfile::TempDir;
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use ipam_provider_internal::store::Store;
+use ipam_store::Store;
 use tempfile::TempDir;
 
 use super::process::{Process, Spawn};

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use ipam_conformance::{Fault, Seed};
 use ipam_provider::{Prefix, addresses_between};
-use ipam_provider_internal::store::{AddressDetails, Scope, Store, StoreError};
 use ipam_simulators::Server;
+use ipam_store::{AddressDetails, Scope, Store, StoreError};
 use serde::Serialize;
 
 use crate::audit::Record;

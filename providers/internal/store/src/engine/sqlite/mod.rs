@@ -1,0 +1,18 @@
+//! SQLite: the store is one file. One unit of work writes at a time; several processes may have the file open.
+
+mod connection;
+mod errors;
+mod file;
+mod open_files;
+mod readers;
+mod schema;
+mod session;
+mod shared;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub(crate) use session::Session;
+pub(crate) use shared::Shared;

@@ -1,0 +1,198 @@
+//! The free extents of a subnet: its maximal free intervals, lowest first.
+//!
+//! Every step finds its extent through the primary key `(subnet_id, first)`, so it costs O(log n) however full the
+//! subnet is. All of it runs within the transaction that changes allocations or excluded ranges.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
+use ipam_provider::AddressSet;
+
+use crate::Result;
+use crate::connection::{Connection, Row};
+use crate::key::{Key, Span};
+use crate::value::values;
+
+/// How many extents [`Ascending`] reads at a time.
+const PAGE: i64 = 1000;
+
+fn span(row: &dyn Row) -> Result<Span> {
+    Ok(Span { first: row.get(0)?, last: row.get(1)? })
+}
+
+/// The extent with the highest beginning at or below `key`; it need not reach as far as `key`.
+fn at_or_below(connection: &dyn Connection, subnet: i64, key: Key) -> Result<Option<Span>> {
+    let nearest =
+        "SELECT first, last FROM free_extent WHERE subnet_id = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1";
+    connection.row(nearest, values![subnet, key], span)
+}
+
+fn insert(connection: &dyn Connection, subnet: i64, extent: Span) -> Result<()> {
+    let insert = "INSERT INTO free_extent (subnet_id, first, last) VALUES (?1, ?2, ?3)";
+    connection.execute(insert, values![subnet, extent.first, extent.last]).map(drop)
+}
+
+fn delete(connection: &dyn Connection, subnet: i64, first: Key) -> Result<()> {
+    let delete = "DELETE FROM free_extent WHERE subnet_id = ?1 AND first = ?2";
+    connection.execute(delete, values![subnet, first]).map(drop)
+}
+
+/// Removes all of a subnet.
+pub(crate) fn clear(connection: &dyn Connection, subnet: i64) -> Result<()> {
+    connection.execute("DELETE FROM free_extent WHERE subnet_id = ?1", values![subnet]).map(drop)
+}
+
+/// Takes one address out of the extents; `false` when it is in none.
+pub(crate) fn take(connection: &dyn Connection, subnet: i64, key: Key) -> Result<bool> {
+    let Some(extent) = at_or_below(connection, subnet, key)?.filter(|extent| extent.contains(key)) else {
+        return Ok(false);
+    };
+    replace(connection, subnet, extent, Span { first: key, last: key })?;
+    Ok(true)
+}
+
+/// Takes a whole range out of the extents, as far as it is in any.
+pub(crate) fn cut(connection: &dyn Connection, subnet: i64, range: Span) -> Result<()> {
+    // From the top down: each extent that is cut leaves less below.
+    let mut top = range.last;
+    while let Some(extent) = at_or_below(connection, subnet, top)?.filter(|extent| extent.last >= range.first) {
+        replace(connection, subnet, extent, range)?;
+        match extent.first.previous() {
+            Some(below) if extent.first > range.first => top = below,
+            Some(_) | None => break,
+        }
+    }
+    Ok(())
+}
+
+/// Replaces an extent with what a hole leaves of it: nothing, one part or two.
+fn replace(connection: &dyn Connection, subnet: i64, extent: Span, hole: Span) -> Result<()> {
+    let below = hole.first.previous().filter(|last| *last >= extent.first && hole.first > extent.first);
+    let above = hole.last.next().filter(|first| *first <= extent.last);
+    match below {
+        Some(last) => {
+            let shorten = "UPDATE free_extent SET last = ?3 WHERE subnet_id = ?1 AND first = ?2";
+            connection.execute(shorten, values![subnet, extent.first, last])?;
+        }
+        None => delete(connection, subnet, extent.first)?,
+    }
+    match above {
+        Some(first) => insert(connection, subnet, Span { first, last: extent.last }),
+        None => Ok(()),
+    }
+}
+
+/// Adds a range that is in no extent, merging it with the neighbours that it touches.
+pub(crate) fn give_back(connection: &dyn Connection, subnet: i64, range: Span) -> Result<()> {
+    let mut merged = range;
+    if let Some(above) = range.last.next() {
+        let exact = "SELECT first, last FROM free_extent WHERE subnet_id = ?1 AND first = ?2";
+        if let Some(neighbour) = connection.row(exact, values![subnet, above], span)? {
+            delete(connection, subnet, neighbour.first)?;
+            merged.last = neighbour.last;
+        }
+    }
+    if let Some(neighbour) = at_or_below(connection, subnet, range.first)?
+        && neighbour.last.next() == Some(range.first)
+    {
+        delete(connection, subnet, neighbour.first)?;
+        merged.first = neighbour.first;
+    }
+    insert(connection, subnet, merged)
+}
+
+/// Calls `visit` with each extent of a subnet, lowest first, until it answers `false`.
+fn visit(connection: &dyn Connection, subnet: i64, mut visit: impl FnMut(Span) -> bool) -> Result<()> {
+    let all = "SELECT first, last FROM free_extent WHERE subnet_id = ?1 ORDER BY first";
+    connection.query_each(all, values![subnet], &mut |row| {
+        let goes_on = visit(span(row)?);
+        Ok(if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })
+}
+
+/// Free addresses, lowest first: at most `at_most`, none of `held`.
+///
+/// Extents are read one by one, and held runs are passed as a whole, so that neither the size of a subnet nor the number
+/// of its holds costs anything.
+pub(crate) fn lowest(connection: &dyn Connection, subnet: i64, at_most: usize, held: &AddressSet) -> Result<Vec<Key>> {
+    let mut found = Vec::new();
+    visit(connection, subnet, |extent| {
+        let free = held.absent_within(extent.first.address(), extent.last.address()).map(Key::from);
+        found.extend(free.take(at_most - found.len()));
+        found.len() < at_most
+    })?;
+    Ok(found)
+}
+
+/// How many addresses of a subnet are free.
+pub(crate) fn count(connection: &dyn Connection, subnet: i64) -> Result<u128> {
+    let mut free = 0;
+    visit(connection, subnet, |extent| {
+        free += extent.count();
+        true
+    })?;
+    Ok(free)
+}
+
+/// The extents of a subnet, lowest first, for those who look at something else meanwhile.
+#[derive(Debug)]
+pub(crate) struct Ascending<'c> {
+    connection: &'c dyn Connection,
+    subnet: i64,
+    page: VecDeque<Span>,
+    /// Where the next page begins; `None` after the last one.
+    from: Option<Key>,
+}
+
+impl<'c> Ascending<'c> {
+    pub(crate) fn new(connection: &'c dyn Connection, subnet: i64) -> Self {
+        Self { connection, subnet, page: VecDeque::new(), from: Some(Key(0)) }
+    }
+
+    /// The next one; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Span>> {
+        if let (true, Some(from)) = (self.page.is_empty(), self.from) {
+            let page =
+                "SELECT first, last FROM free_extent WHERE subnet_id = ?1 AND first >= ?2 ORDER BY first LIMIT ?3";
+            self.page = self.connection.rows(page, values![self.subnet, from, PAGE], span)?.into();
+            // What is damaged may end before it begins, so the next page depends on beginnings only.
+            self.from = self.page.back().and_then(|last| last.first.next());
+        }
+        Ok(self.page.pop_front())
+    }
+}
+
+/// Works out from allocations and excluded ranges what is free within `window`, and calls `found` with each maximal
+/// interval, lowest first. `window` must lie within what the subnet offers.
+pub(crate) fn work_out(
+    connection: &dyn Connection,
+    subnet: i64,
+    window: Span,
+    mut found: impl FnMut(Span) -> Result<()>,
+) -> Result<()> {
+    // Two sorted lists in one; their members may overlap, for an address may be recorded within an excluded range.
+    let taken = "SELECT first, last FROM excluded_range WHERE subnet_id = ?1 AND first <= ?3 AND last >= ?2
+         UNION ALL
+         SELECT address, address FROM allocation WHERE subnet_id = ?1 AND address BETWEEN ?2 AND ?3
+         ORDER BY 1";
+    let mut next_free = Some(window.first);
+    connection.query_each(taken, values![subnet, window.first, window.last], &mut |row| {
+        let taken = span(row)?;
+        let Some(first) = next_free else { return Ok(ControlFlow::Break(())) };
+        if let Some(last) = taken.first.previous().filter(|last| taken.first > first && *last >= first) {
+            found(Span { first, last })?;
+        }
+        next_free = taken.last.next().map(|above| above.max(first));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    match next_free.filter(|first| *first <= window.last) {
+        Some(first) => found(Span { first, last: window.last }),
+        None => Ok(()),
+    }
+}
+
+/// Makes the extents of a subnet anew. Costs as much as the subnet has records.
+pub(crate) fn rebuild(connection: &dyn Connection, subnet: i64, offerable: Span) -> Result<()> {
+    clear(connection, subnet)?;
+    work_out(connection, subnet, offerable, |extent| insert(connection, subnet, extent))
+}

@@ -1,0 +1,62 @@
+//! The store of the embedded IPAM: groups, subnets, excluded ranges and addresses, in a database.
+//!
+//! The words, what the store promises, the tables and the columns of the CSV are described in
+//! `providers/internal/README.md`.
+//!
+//! ```text
+//! Store, SharedStore          one caller, or many at once; each unit of work is a closure
+//!        │
+//!        ▼
+//! Reading, Writing            what can be asked and changed: groups, subnets, ranges, addresses, CSV, verify
+//!        │                    one set of statements, in literals
+//!        ▼
+//! Connection                  a statement with its values; rows
+//!        │
+//!        ▼
+//! an engine                   opens, creates and copies a database, runs units of work, has the tables, knows its errors
+//! ```
+//!
+//! Each unit of work happens wholly or not at all, and sees one state of the store. Several processes may have one store
+//! open: nothing of its content is remembered from one unit to the next.
+//!
+//! The engine is SQLite: one file, of which one thread is the writer, with readers on connections of their own. Nothing
+//! outside of `engine` knows that.
+
+mod addresses;
+mod connection;
+mod csv;
+mod database_error;
+mod engine;
+mod error;
+mod extents;
+mod groups;
+mod key;
+mod locks;
+mod ranges;
+mod records;
+mod shared;
+mod store;
+mod subnets;
+#[cfg(test)]
+mod tests;
+mod value;
+mod verify;
+mod work;
+
+pub use connection::{Connection, Row, Visit, Writers};
+pub use csv::{Fault, Faults, Imported};
+pub use database_error::{Constraint, DatabaseError, Failure};
+pub use error::{Result, StoreError};
+pub use key::Key;
+pub use records::{
+    AddressDetails, AddressEdit, AddressRecord, Contents, ExcludedRange, GroupEdit, GroupRecord, NewSubnet, Scope,
+    SubnetEdit, SubnetRecord, Usage,
+};
+pub use shared::SharedStore;
+pub use store::Store;
+pub use value::{FromValue, Value};
+pub use verify::Finding;
+pub use work::{Reading, Writing};
+
+/// The owner of addresses that the proxy records for Foreman. Whoever else writes to the store uses another.
+pub const OWNER: &str = "foreman-ipam-proxy";

@@ -1,0 +1,232 @@
+//! Export and import.
+
+use super::*;
+use crate::{Imported, Scope};
+
+fn export(fixture: &Fixture) -> String {
+    let mut text = Vec::new();
+    fixture.store.export(&mut text).expect("an export");
+    String::from_utf8(text).expect("UTF-8")
+}
+
+fn import(fixture: &mut Fixture, text: &str) -> Result<Imported> {
+    fixture.store.import(text.as_bytes())
+}
+
+fn faults(engine: Engine, text: &str) -> Vec<(u64, String)> {
+    let mut fixture = Fixture::on(engine);
+    let outcome = import(&mut fixture, text);
+    let Err(StoreError::Import(faults)) = outcome else { panic!("faults, not {outcome:?}") };
+    let is_empty = fixture
+        .store
+        .read(|reading| Ok(reading.groups()?.is_empty() && reading.subnets_in(&Scope::Anywhere)?.is_empty()));
+    assert!(is_empty.expect("a readable store"), "something was imported");
+    faults.faults.into_iter().map(|fault| (fault.line, fault.what)).collect()
+}
+
+fn an_export_imported_into_an_empty_store_reproduces_it(engine: Engine) {
+    let mut fixture = Fixture::on(engine);
+    fixture.store.write(|writing| writing.add_group(&group("R+D, \"new\"\nline"), "ümlaut; =1+1")).expect("a group");
+    fixture.try_subnet(container("10.0.0.0/8")).expect("a container");
+    let pool = NewSubnet { pool: true, ..in_group("R+D, \"new\"\nline", "10.0.0.0/29") };
+    let pool = fixture.try_subnet(pool).expect("a pool");
+    let plain = fixture.subnet("10.0.0.0/24");
+    let ipv6 = fixture.subnet("2001:db8::/64");
+    fixture.exclude(&plain, "10.0.0.1", "10.0.0.9").expect("a range");
+    for (subnet, address) in [(&pool, "10.0.0.0"), (&plain, "10.0.0.5"), (&ipv6, "2001:db8::ff")] {
+        let details = AddressDetails {
+            mac: Some("0:a:b:c:d:e".parse().expect("a MAC")),
+            hostname: Some(format!("h-{address}")),
+            description: " blank kept ".to_owned(),
+            owner: "me".to_owned(),
+        };
+        fixture.store.write(|writing| writing.add_address(subnet.id, ip(address), details)).expect("an address");
+    }
+    let text = export(&fixture);
+    let mut other = Fixture::on(engine);
+    let imported = import(&mut other, &text).expect("an import");
+    assert_eq!(imported, Imported { groups: 1, subnets: 4, excluded_ranges: 1, addresses: 3 });
+    assert_eq!(export(&other), text);
+    assert_eq!(other.findings(), [""; 0]);
+}
+
+fn an_empty_store_is_exported_and_imported(engine: Engine) {
+    let fixture = Fixture::on(engine);
+    assert_eq!(import(&mut Fixture::on(engine), &export(&fixture)).expect("an import"), Imported::default());
+}
+
+fn a_short_hand_written_file_is_enough(engine: Engine) {
+    let mut fixture = Fixture::on(engine);
+    let text = "kind,prefix,address,last\nsubnet,10.0.0.0/29,,\nexcluded,10.0.0.0/29,10.0.0.1,10.0.0.2\n\
+                excluded,10.0.0.0/29,10.0.0.6,\naddress,10.0.0.0/29,10.0.0.3,\n";
+    import(&mut fixture, text).expect("an import");
+    let subnet = fixture.store.read(|reading| reading.one_subnet(prefix("10.0.0.0/29"), &Scope::Global));
+    assert_eq!(fixture.free(&subnet.expect("a subnet")), ["10.0.0.4", "10.0.0.5"]);
+}
+
+fn every_faulty_row_is_reported_with_its_line_and_nothing_is_imported(engine: Engine) {
+    let text = "kind,group,prefix,address,last,mac,description,pool,created_at\n\
+        group,a,,,,,\"two\nlines\",,\n\
+        group,a,,,,,,,\n\
+        subnet,a,10.0.0.0/24,,,,,,\n\
+        subnet,a,10.0.0.0/25,,,,,,\n\
+        subnet,a,10.0.0.5/24,,,,,,\n\
+        subnet,a,10.1.0.0/24,,,,,maybe,\n\
+        subnet,b,10.1.0.0/24,,,,,,\n\
+        address,a,10.0.0.0/24,10.0.0.1,,,,,\n\
+        address,a,10.0.0.0/24,10.0.0.1,,,,,\n\
+        address,a,10.0.0.0/24,10.0.0,,,,,\n\
+        address,a,10.0.0.0/24,10.0.0.2,,zz,,,\n\
+        address,a,10.0.0.0/24,10.0.0.0,,,,,\n\
+        address,a,10.0.0.0/24,10.0.0.3,10.0.0.4,,,,\n\
+        address,a,10.0.0.0/24,10.0.0.3,,,,,yesterday\n\
+        address,,10.0.0.0/24,10.0.0.3,,,,,\n\
+        excluded,a,10.0.0.0/24,10.0.0.9,10.0.0.8,,,,\n\
+        host,a,,,,,,,\n\
+        group,c\n\
+        group,,,,,,,,\n";
+    let faults = faults(engine, text);
+    let right = [
+        (4, "Group 'a' already exists"),
+        (6, "Subnet 10.0.0.0/25 (group a) overlaps subnet 10.0.0.0/24 (group a); only a container may hold subnets"),
+        (7, "prefix: Network address 10.0.0.5 should be 10.0.0.0 with prefix 24"),
+        (8, "pool: 'maybe' is neither true nor false"),
+        (9, "There is no group 'b'"),
+        (11, "Address 10.0.0.1 in subnet 10.0.0.0/24 is already taken"),
+        (12, "address: '10.0.0' is not an IP address"),
+        (
+            13,
+            "mac: 'zz' is not a MAC address: 6 or 20 hexadecimal bytes separated by ':' or '-', \
+             as in 00:1a:2b:3c:4d:5e",
+        ),
+        (
+            14,
+            "10.0.0.0 cannot be given to a host: it is the first or last address of subnet 10.0.0.0/24, \
+             which is not a pool",
+        ),
+        (15, "address rows have no last; leave it empty"),
+        (16, "created_at: 'yesterday' is not a time such as 2026-01-31T12:00:00Z"),
+        (17, "There is no subnet 10.0.0.0/24"),
+        (18, "Range 10.0.0.9 to 10.0.0.8 ends before it begins"),
+        (19, "kind must be group, subnet, excluded or address"),
+        (20, "the row has 2 columns, the header 9, separated by commas"),
+        (21, "group is missing"),
+    ];
+    assert_eq!(faults, right.map(|(line, what)| (line, what.to_owned())));
+}
+
+fn a_host_name_that_the_proxy_would_not_take_is_a_fault_of_its_line(engine: Engine) {
+    let row = |host: u8, name: &str| format!("address,10.0.0.0/24,10.0.0.{host},\"{name}\"\n");
+    let long = "a".repeat(254);
+    let names = ["web1.example.com", "", "web 1", "a\tb", "a\nb", "a\u{1b}[2J", &long];
+    let rows: String = names.iter().zip(1..).map(|(name, host)| row(host, name)).collect();
+    let rule = "is no host name; a host name has 1 to 253 characters, and neither blanks nor control characters";
+    let right = [
+        (5, format!(r#"hostname: "web 1" {rule}"#)),
+        (6, format!(r#"hostname: "a\tb" {rule}"#)),
+        (7, format!(r#"hostname: "a\nb" {rule}"#)),
+        // The row before has two lines.
+        (9, format!(r#"hostname: "a\u{{1b}}[2J" {rule}"#)),
+        (10, format!(r#"hostname: "{long}" {rule}"#)),
+    ];
+    assert_eq!(faults(engine, &format!("kind,prefix,address,hostname\nsubnet,10.0.0.0/24,,\n{rows}")), right);
+}
+
+fn a_header_with_a_wrong_column_is_refused(engine: Engine) {
+    let missing = "the column kind is missing; the columns are separated by commas";
+    assert!(faults(engine, "kind,groop\ngroup,a\n")[0].1.starts_with("unknown columns: groop; known are: kind, group"));
+    assert_eq!(faults(engine, "group\na\n"), [(1, missing.to_owned())]);
+    assert_eq!(faults(engine, "kind,group,group\ngroup,a,a\n"), [(1, "column group is there twice".to_owned())]);
+    assert_eq!(faults(engine, ""), [(1, missing.to_owned())]);
+    let other = "unknown columns: kind,group; known are: ";
+    let (_, text) = faults(engine, "kind,group;prefix;description\n").remove(0);
+    assert!(text.starts_with(other) && text.ends_with("; the columns are separated by semicolons"), "{text}");
+}
+
+fn text_that_is_not_utf8_is_a_fault_of_its_row(engine: Engine) {
+    let mut fixture = Fixture::on(engine);
+    let outcome = fixture.store.import(&b"kind,group\ngroup,a\ngroup,\xff\n"[..]);
+    assert_eq!(message(outcome), "Nothing was imported\nline 3: the text is not UTF-8; save the file as CSV in UTF-8");
+    assert_eq!(fixture.store.groups().expect("groups"), []);
+}
+
+fn files_as_spreadsheets_write_them_are_read(engine: Engine) {
+    let plain = "kind,group,prefix,address,mac,description,pool\ngroup,Lab,,,,,\nsubnet,Lab,10.0.0.0/24,,,\"Servers, all\",true\n\
+                 subnet,Lab,10.0.1.0/24,,,,false\naddress,Lab,10.0.0.0/24,10.0.0.5,00:1a:2b:3c:4d:60,,\n\
+                 address,Lab,10.0.0.0/24,10.0.0.6,00:1a:2b:3c:4d:61,,\n";
+    let mut right = Fixture::on(engine);
+    import(&mut right, plain).expect("an import");
+    let contents = |fixture: &Fixture| {
+        // Without the times, which may differ by a second.
+        let rows: Vec<String> =
+            export(fixture).lines().map(|row| row.split(",20").next().unwrap_or(row).to_owned()).collect();
+        rows
+    };
+    let header = "Kind;Group;PREFIX;address;mac;description;pool";
+    let semicolons = format!(
+        "\u{feff}{header};;\r\nGroup;Lab;;;;;;;\r\n;;;;;;;;\r\nSubnet;Lab;10.0.0.0/24;;;Servers, all;TRUE;;\r\n\
+         subnet;Lab;10.0.1.0/24;;;;FALSE;;\r\n\r\naddress;Lab;10.0.0.0/24;10.0.0.5;001a.2b3c.4d60;;;;\r\n\
+         address;Lab;10.0.0.0/24;10.0.0.6;001A2B3C4D61;;;;\r\n;;;;;;;;\r\n"
+    );
+    let blanks = "kind, group, prefix , address, mac, description, pool\ngroup, Lab,,,,,\n\
+                  subnet, Lab, 10.0.0.0/24 ,,, \"Servers, all\", True\nsubnet, Lab, 10.0.1.0/24,,,, False\n , ,\n\
+                  address, Lab, 10.0.0.0/24, 10.0.0.5, 00-1A-2B-3C-4D-60,,\naddress , Lab, 10.0.0.0/24, 10.0.0.6, 001a.2B3C.4d61 ,,,,,\n";
+    let tabs =
+        plain.replace("\"Servers, all\"", "Servers; all").replace(',', "\t").replace("Servers; all", "Servers, all");
+    for text in [&semicolons, blanks, &tabs] {
+        let mut fixture = Fixture::on(engine);
+        import(&mut fixture, text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(contents(&fixture), contents(&right), "{text}");
+    }
+}
+
+fn what_a_spreadsheet_row_has_too_much_is_a_fault(engine: Engine) {
+    let text = "kind;group;\ngroup;a;b\ngroup\n";
+    let right = [
+        (2, "the row has 3 columns, the header 2, separated by semicolons".to_owned()),
+        (3, "the row has 1 columns, the header 2, separated by semicolons".to_owned()),
+    ];
+    assert_eq!(faults(engine, text), right);
+    for mac in
+        ["001a2b3c4d6", "001a.2b3c.4d6", "00.1a.2b.3c.4d.60", "001a2b3c4d6g", "001a.2b3c4d60", "...", "+01a2b3c4d60"]
+    {
+        let text = format!("kind,prefix,address,mac\nsubnet,10.0.0.0/24,,\naddress,10.0.0.0/24,10.0.0.5,{mac}\n");
+        assert!(faults(engine, &text)[0].1.starts_with("mac: "), "{mac}");
+    }
+    let mut fixture = Fixture::on(engine);
+    let outcome = fixture.store.import(&b"\xff\xfek\0i\0n\0d\0"[..]);
+    assert_eq!(message(outcome), "Nothing was imported\nline 1: the file is UTF-16; save it as CSV in UTF-8");
+}
+
+fn blanks_at_the_ends_of_names_survive_export_and_import(engine: Engine) {
+    let mut fixture = Fixture::on(engine);
+    for name in [" ", " Lab", "Lab ", "Lab"] {
+        fixture.store.write(|writing| writing.add_group(&group(name), "; \t ")).expect("a group");
+    }
+    let text = export(&fixture);
+    let mut other = Fixture::on(engine);
+    import(&mut other, &text).expect("an import");
+    assert_eq!(export(&other), text);
+    assert_eq!(other.store.groups().expect("groups").len(), 4);
+}
+
+fn rows_are_added_to_what_is_there(engine: Engine) {
+    let mut fixture = Fixture::on(engine);
+    let subnet = fixture.subnet("10.0.0.0/30");
+    import(&mut fixture, "kind,prefix,address\naddress,10.0.0.0/30,10.0.0.1\n").expect("an import");
+    assert_eq!(fixture.free(&subnet), ["10.0.0.2"]);
+}
+
+over_each_engine! {
+    an_export_imported_into_an_empty_store_reproduces_it,
+    an_empty_store_is_exported_and_imported,
+    a_short_hand_written_file_is_enough,
+    every_faulty_row_is_reported_with_its_line_and_nothing_is_imported,
+    a_host_name_that_the_proxy_would_not_take_is_a_fault_of_its_line,
+    a_header_with_a_wrong_column_is_refused,
+    text_that_is_not_utf8_is_a_fault_of_its_row,
+    files_as_spreadsheets_write_them_are_read,
+    what_a_spreadsheet_row_has_too_much_is_a_fault,
+    blanks_at_the_ends_of_names_survive_export_and_import,
+    rows_are_added_to_what_is_there,
+}

@@ -1,0 +1,163 @@
+//! Does everything hold that must hold? Asks the database first, then works out the rest from the records.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::key::{Key, Span};
+use crate::value::values;
+use crate::{Reading, Result, Scope, SubnetRecord, extents};
+
+/// How many differing extents of one subnet are reported: after the first few, the rest says nothing new.
+const EXTENTS_AT_MOST: usize = 5;
+
+/// Something that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The subnet it is in, where it is in one.
+    pub subnet: Option<String>,
+    /// What is wrong.
+    pub what: String,
+    /// Would [`Writing::rebuild_extents`](crate::Writing::rebuild_extents) put it right?
+    pub rebuild_helps: bool,
+}
+
+impl Finding {
+    fn of_all(what: String) -> Self {
+        Self { subnet: None, what, rebuild_helps: false }
+    }
+
+    fn of(subnet: &SubnetRecord, what: String) -> Self {
+        Self { subnet: Some(subnet.to_string()), what, rebuild_helps: false }
+    }
+}
+
+pub(crate) fn verify(reading: &Reading<'_>) -> Result<Vec<Finding>> {
+    let mut findings = whole(reading)?;
+    if !findings.is_empty() {
+        // What cannot be read need not be compared.
+        return Ok(findings);
+    }
+    for subnet in reading.subnets_in(&Scope::Anywhere)? {
+        bounds(reading, &subnet, &mut findings)?;
+        if subnet.container {
+            container(reading, &subnet, &mut findings)?;
+        } else {
+            ranges(reading, &subnet, &mut findings)?;
+            allocations(reading, &subnet, &mut findings)?;
+            free(reading, &subnet, &mut findings)?;
+        }
+    }
+    overlaps(reading, &mut findings)?;
+    Ok(findings)
+}
+
+/// What the database finds, and what cannot be read as a subnet.
+fn whole(reading: &Reading<'_>) -> Result<Vec<Finding>> {
+    let mut findings: Vec<Finding> = reading.connection.damage()?.into_iter().map(Finding::of_all).collect();
+    // What lies past the length that an address has room for has no prefix to read it as.
+    reading.connection.each("SELECT id, network, length FROM subnet", &[], |row| {
+        let (id, length): (i64, i64) = (row.get(0)?, row.get(2)?);
+        let network = row.get::<Key>(1);
+        let readable =
+            u8::try_from(length).is_ok_and(|length| network.is_ok_and(|network| network.prefix(length).is_ok()));
+        if !readable {
+            findings.push(Finding::of_all(format!("the subnet with id {id} has a prefix that is none")));
+        }
+        Ok(())
+    })?;
+    Ok(findings)
+}
+
+fn bounds(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<Finding>) -> Result<()> {
+    let last = reading.connection.row("SELECT last FROM subnet WHERE id = ?1", values![subnet.id], |row| row.get(0))?;
+    if let Some(last) = last.filter(|last: &Key| *last != Span::whole(subnet.prefix).last) {
+        findings.push(Finding::of(subnet, format!("ends at {}, which is not its last address", last.address())));
+    }
+    Ok(())
+}
+
+fn container(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<Finding>) -> Result<()> {
+    for (sql, what) in [
+        ("SELECT 1 FROM allocation WHERE subnet_id = ?1 LIMIT 1", "addresses"),
+        ("SELECT 1 FROM excluded_range WHERE subnet_id = ?1 LIMIT 1", "excluded ranges"),
+        ("SELECT 1 FROM free_extent WHERE subnet_id = ?1 LIMIT 1", "free extents"),
+    ] {
+        if reading.connection.is_any(sql, values![subnet.id])? {
+            findings.push(Finding::of(subnet, format!("is a container and yet has {what}")));
+        }
+    }
+    Ok(())
+}
+
+fn ranges(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<Finding>) -> Result<()> {
+    let ranges = reading.excluded_ranges(subnet.id)?;
+    for range in &ranges {
+        if !subnet.prefix.contains(range.first) || !subnet.prefix.contains(range.last) {
+            let what = format!("has the excluded range {} to {} outside itself", range.first, range.last);
+            findings.push(Finding::of(subnet, what));
+        }
+    }
+    for pair in ranges.windows(2).filter(|pair| pair[0].last >= pair[1].first) {
+        let what = format!("has overlapping excluded ranges at {}", pair[1].first);
+        findings.push(Finding::of(subnet, what));
+    }
+    Ok(())
+}
+
+fn allocations(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<Finding>) -> Result<()> {
+    if let Some(address) = reading.recorded_outside(subnet.id, subnet.offerable())? {
+        findings.push(Finding::of(subnet, format!("has {address} recorded, which it cannot give to a host")));
+    }
+    Ok(())
+}
+
+/// Compares the extents with what follows from allocations and excluded ranges.
+fn free(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<Finding>) -> Result<()> {
+    let mut stored = extents::Ascending::new(reading.connection, subnet.id);
+    let mut next = stored.next()?;
+    let mut differences = Vec::new();
+    let mut differs = |what: &str, span: Span| {
+        if differences.len() < EXTENTS_AT_MOST {
+            differences.push(format!("{what}: {} to {}", span.first.address(), span.last.address()));
+        }
+    };
+    extents::work_out(reading.connection, subnet.id, subnet.offerable(), |right| {
+        while let Some(extra) = next.filter(|span| *span < right) {
+            differs("free extent that should not be there", extra);
+            next = stored.next()?;
+        }
+        if next == Some(right) {
+            next = stored.next()?;
+        } else {
+            differs("free extent that is missing", right);
+        }
+        Ok(())
+    })?;
+    while let Some(extra) = next {
+        differs("free extent that should not be there", extra);
+        next = stored.next()?;
+    }
+    findings.extend(differences.into_iter().map(|what| Finding { rebuild_helps: true, ..Finding::of(subnet, what) }));
+    Ok(())
+}
+
+/// Subnets of a group either nest, the outer one being a container, or share nothing.
+fn overlaps(reading: &Reading<'_>, findings: &mut Vec<Finding>) -> Result<()> {
+    let mut by_group = BTreeMap::<_, Vec<SubnetRecord>>::new();
+    for subnet in reading.subnets_in(&Scope::Anywhere)? {
+        by_group.entry(subnet.group.clone()).or_default().push(subnet);
+    }
+    for subnets in by_group.values() {
+        // In the order of prefixes, what a leaf overlaps follows it; nothing else can lie between.
+        let mut leaf: Option<&SubnetRecord> = None;
+        for subnet in subnets {
+            match leaf.filter(|leaf| leaf.prefix.overlaps(&subnet.prefix)) {
+                Some(leaf) => findings.push(Finding::of(subnet, format!("overlaps subnet {leaf}, no container"))),
+                None if !subnet.container => leaf = Some(subnet),
+                None => {}
+            }
+        }
+    }
+    Ok(())
+}
