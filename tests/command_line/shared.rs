@@ -85,7 +85,7 @@ fn an_add_without_end_is_named_in_the_log_of_another_proxy() {
     assert_eq!(next_ip(&one).1["data"], "10.0.0.1");
     proxies[0].signal("KILL");
     // As that one leaves it when it is killed in the middle of an add.
-    server.sql("ipam", "UPDATE ipam_proxy_hold SET state = 'adding', pending = true, granted = granted - 60000");
+    server.sql("ipam", "UPDATE ipam_proxy_hold SET state = 'adding', pending = 1, granted = granted - 60000");
     proxies[1].wait_for("10.0.0.1 in 10.0.0.0/29 was being added for a request before the last start by a proxy");
     let holds = other.json(&["holds", "list", "--json"]);
     assert_eq!(holds[0]["state"], "unanswered", "{holds}");

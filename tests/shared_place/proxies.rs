@@ -68,7 +68,7 @@ impl Site {
 
     /// The hold as the database has it: its state, and whether there is something to see to.
     fn hold(&self) -> String {
-        self.server.sql("ipam", "SELECT state, pending, trace IS NOT NULL FROM ipam_proxy_hold")
+        self.server.sql("ipam", "SELECT state, pending IS NOT NULL, trace IS NOT NULL FROM ipam_proxy_hold")
     }
 }
 

@@ -93,7 +93,7 @@ pub(super) struct Columns<'a> {
     pub(super) confirmed: Vec<i64>,
     pub(super) traces: Vec<Option<String>>,
     pub(super) requests_of_traces: Vec<Option<&'a str>>,
-    pub(super) pending: Vec<bool>,
+    pub(super) pending: Vec<Option<i64>>,
 }
 
 impl<'a> Columns<'a> {
@@ -112,7 +112,7 @@ impl<'a> Columns<'a> {
         self.traces
             .push(trace.map(|trace| serde_json::to_string(trace).expect("a trace of texts and numbers is JSON")));
         self.requests_of_traces.push(trace.map(|trace| trace.request.as_str()));
-        self.pending.push(hold.is_pending());
+        self.pending.push(hold.is_pending().then_some(1));
     }
 }
 

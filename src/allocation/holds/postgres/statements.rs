@@ -57,7 +57,7 @@ statements! {
     put: "INSERT INTO ipam_proxy_hold \
         (space, address, prefix, group_name, mac, state, granted, ends, request, event, confirmed, \
         trace, trace_request, pending) SELECT $1::bigint, u.* FROM unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bigint[], \
-        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::boolean[]) u \
+        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bigint[]) u \
         ON CONFLICT (space, address) DO UPDATE SET prefix = excluded.prefix, group_name = excluded.group_name, \
         mac = excluded.mac, state = excluded.state, granted = excluded.granted, ends = excluded.ends, \
         request = excluded.request, event = excluded.event, confirmed = excluded.confirmed, \
@@ -97,7 +97,7 @@ statements! {
         WHERE h.trace_request = $1 AND {LIVE}");
     /// Some live holds that a proxy has to see to.
     pending: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s JOIN ipam_proxy_hold h ON h.space = s.id \
-        WHERE h.pending AND {LIVE} LIMIT 1000");
+        WHERE h.pending = 1 AND {LIVE} LIMIT 1000");
     /// The spaces that have ended holds.
     with_ended: format!("SELECT s.provider, s.name FROM ipam_proxy_space s WHERE EXISTS \
         (SELECT 1 FROM ipam_proxy_hold h WHERE h.space = s.id AND h.ends <= {NOW})");
