@@ -2,7 +2,7 @@
 //!
 //! When somebody changes the address of an interface, Foreman sends DELETE for the old one, then GET and POST for the new
 //! one, all with one `X-Request-Id`. When the new one is refused, Foreman rolls back: the interface keeps the old address in
-//! Foreman, and the IPAM would give it to the next host. So the hold of a deleted address has a [`Trace`] of the request with
+//! Foreman, and the IPAM would give it to the next host. So the hold of a deleted address has a trace of the request with
 //! what was recorded. A refusal makes all of these due, and some seconds later each address is reserved again as it was
 //! recorded. A delete or an add of the address by Foreman in the meantime has the same effect as at any other time.
 //!
@@ -25,7 +25,7 @@ use std::time::Duration;
 use ipam_provider::{ErrorKind, Provider, Requester};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Failure;
 use super::allocator::Allocator;
@@ -40,6 +40,9 @@ pub(super) const SILENCE: Duration = Duration::from_secs(5);
 /// When to try again, after a failure that may pass: the IPAM that refused the new address may be out of order. The last one
 /// is also how long another proxy leaves the last attempt alone.
 const AGAIN: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(300)];
+
+/// How long the caller of a refused call waits for that to be noted. A database may be away.
+const NOTED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What an attempt to reserve an address again came to.
 #[derive(Debug)]
@@ -80,10 +83,10 @@ impl Call {
         self.request = None;
     }
 
-    /// It has not. What the request has done before is due when this returns.
+    /// It has not. What the request has done before is due when this returns, or a little later.
     pub(super) async fn refused(mut self) {
         if let Some(noting) = self.note() {
-            let _ = noting.await;
+            let _ = timeout(NOTED_WITHIN, noting).await;
         }
     }
 
@@ -136,12 +139,17 @@ impl Allocator {
     }
 
     /// A delete of the request that is being answered has failed: Foreman keeps the host with all of its addresses.
-    pub(super) async fn name_deleted_before(&self, address: IpAddr) {
+    pub(super) fn name_deleted_before(self: &Arc<Self>, address: IpAddr) {
         let Some(request) = request_id::current() else { return };
+        let this = self.clone();
+        tokio::spawn(request_id::inherit(async move { this.name_deleted(address, &request).await }));
+    }
+
+    async fn name_deleted(&self, address: IpAddr, request: &RequestId) {
         let mut deleted = Vec::new();
-        for (before, hold) in self.traced(&request).await.unwrap_or_default() {
+        for (before, hold) in self.traced(request).await.unwrap_or_default() {
             let is_meant = hold.due().is_none() && hold.trace.as_ref().is_some_and(|trace| trace.is_deletion());
-            if is_meant && self.forget(&hold.scope, before, &request).await.unwrap_or(false) {
+            if is_meant && self.forget(&hold.scope, before, request).await.unwrap_or(false) {
                 deleted.push(format!("{before} in {}", hold.scope));
             }
         }

@@ -181,7 +181,7 @@ impl Allocator {
         // Foreman does not come to a new address, and keeps the host.
         call.accepted();
         if outcome.is_err() {
-            self.name_deleted_before(address).await;
+            self.name_deleted_before(address);
         }
         outcome
     }

@@ -114,7 +114,8 @@ impl Holds {
     /// Ends the hold of an address; `false` when there is none.
     ///
     /// # Errors
-    /// [`Failure::BeingReserved`] while a reservation is on its way, and as [`meant`](Self::meant).
+    /// [`Failure::BeingReserved`] while a reservation is on its way, [`Failure::Ambiguous`] when the address is held in several
+    /// groups and none is chosen, and when the place cannot be reached.
     pub async fn release(
         &self,
         provider: &str,

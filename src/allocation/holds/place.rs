@@ -112,7 +112,7 @@ pub trait Place: fmt::Debug + Send + Sync {
     /// The live holds that a request has left a trace on, in every space.
     async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError>;
 
-    /// The live holds that a proxy has to see to, some hundreds at most: those with [`Hold::is_pending`].
+    /// The live holds that a proxy has to see to, some hundreds at most: those for which `Hold::is_pending`.
     async fn pending(&self) -> Result<Vec<Held>, PlaceError>;
 
     /// How many holds there are; ended ones may count until they are removed.

@@ -187,7 +187,11 @@ impl Step {
             },
             Self::UndoAdd { ticket, before } => match (of_ticket(there, *ticket), before) {
                 (None, _) => Becomes::Unchanged,
-                (Some(_), Some(before)) if before.is_live(at.now) => Becomes::Held(before.clone()),
+                (Some(hold), Some(before)) if before.is_live(at.now) => {
+                    // A refusal may have come meanwhile.
+                    let newer = hold.trace.clone().filter(|trace| trace.is_deletion());
+                    Becomes::Held(Hold { trace: newer.or_else(|| before.trace.clone()), ..before.clone() })
+                }
                 (Some(_), _) => Becomes::Ended,
             },
             Self::LoseAdd { ticket, mac, at_least } => match of_ticket(there, *ticket) {

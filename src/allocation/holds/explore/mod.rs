@@ -1,6 +1,7 @@
 //! Every order of events, explored: the rules of holds, with callers, proxies and an IPAM around them.
 //!
-//! [`world`] is what exists, [`caller`] what can happen next. The search is breadth first, so that the path to a violation
+//! [`numbers`] are what everything is made of, [`world`] is what exists, [`caller`] who wants something of it. [`place`] does what
+//! a place does, or a [`mutation`] of it; [`next`] is what a caller can do next, and [`events`] all that can happen. The search is breadth first, so that the path to a violation
 //! is the shortest one. It is our own because it is a page; stateright, the library for it, brings a web server and actors
 //! over UDP into the build.
 //!
@@ -8,13 +9,19 @@
 //! contract's DELETE and POST name the address only, so no rule can tell whose call it is.
 
 mod caller;
+mod events;
+mod mutation;
+mod next;
+mod numbers;
+mod place;
 mod world;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use world::{Mutation, World};
+use mutation::Mutation;
+use world::World;
 
 /// How the search ended.
 #[derive(Debug)]

@@ -139,6 +139,16 @@ pub(in crate::allocation::holds) async fn a_refusal_makes_due_what_the_request_d
     let due = hold.due().expect("it is due");
     assert_eq!((hold.state, hold.event, hold.mac, due.attempts), (before.state, before.event, before.mac, 0));
     assert!(hold.until.since(due.at) >= Duration::from_secs(60), "it is there when it is due");
+    // Another host's add is under way when the refusal comes, and fails.
+    stage.delete_in(&subnet, ip(5), Some(record(mac(1))), "one").await;
+    let begin = Step::BeginAdd { at_least: stage.units(SETTLED), request: Some(request("other")) };
+    let begun = stage.step(&subnet, ip(5), begin).await;
+    assert!(stage.refuse(&subnet, ip(5), "one").await.is_done());
+    let undo = Step::UndoAdd { ticket: begun.at.event, before: begun.before };
+    assert!(stage.step(&subnet, ip(5), undo).await.is_done());
+    let hold = stage.get(&subnet, ip(5)).await.expect("a hold");
+    assert!(hold.state == HoldState::Released && hold.due().is_some(), "{hold:?}");
+    assert!(stage.step(&subnet, ip(5), Step::End).await.is_done());
     assert!(stage.step(&subnet, ip(2), Step::Forget { request: request("one") }).await.is_done());
     assert!(!stage.step(&subnet, ip(2), Step::Forget { request: request("one") }).await.is_done(), "once");
     assert_eq!(stage.pending().await, [ip(1)]);
