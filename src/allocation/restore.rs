@@ -166,7 +166,7 @@ impl Allocator {
         let Some(trace) = hold.trace.as_deref() else { return Ok(()) };
         let (scope, request) = (&hold.scope, &trace.request);
         let Some(record) = &trace.deleted else {
-            if self.forget(scope, address, request).await? {
+            if hold.state == HoldState::Reserved && self.forget(scope, address, request).await? {
                 log::warn!("{}", left_over(address, scope, request));
             }
             return Ok(());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipam_provider::{Error, ErrorKind, Prefix, Provider, Released, Requester, Reservation, Turn};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Failure;
 use super::allocator::{Allocator, Deleted};
@@ -20,6 +20,9 @@ const WRITE_AT_LEAST: Duration = Duration::from_secs(2);
 
 /// How long an address that a request has deleted is at least kept from other hosts: Foreman may yet roll back.
 const QUARANTINE_IN_REQUEST: Duration = Duration::from_secs(60);
+
+/// How long a delete waits for the end of an add, in milliseconds, one after the other.
+const END_OF_ADD: [u64; 7] = [10, 20, 40, 80, 160, 320, 640];
 
 impl Allocator {
     /// Reserves the address. `by` wins over what the hold knows of the host.
@@ -227,7 +230,21 @@ impl Allocator {
         }
     }
 
+    /// Waits a moment while the address is being added: the caller of the add has its answer a little earlier than the hold
+    /// has its end, and may send a delete at once.
+    async fn await_end_of_add(&self, scope: &Scope, address: IpAddr) -> Result<(), Failure> {
+        for milliseconds in END_OF_ADD {
+            let there = self.place().get(&scope.space, address).await?;
+            if there.is_none_or(|hold| hold.state != HoldState::Adding) {
+                break;
+            }
+            sleep(Duration::from_millis(milliseconds)).await;
+        }
+        Ok(())
+    }
+
     async fn release(&self, subnet: &Found, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
+        self.await_end_of_add(&subnet.scope, address).await?;
         let turn = self.turn_to_write(deadline).await?;
         let there = self.place().get(&subnet.scope.space, address).await?;
         let seen = there.as_ref().map(|hold| hold.event);

@@ -307,7 +307,8 @@ fn has_deleted(hold: &Hold, request: &RequestId) -> bool {
 
 /// Has the request done something to the address that Foreman's roll-back leaves behind, and that is not dealt with yet?
 fn is_rolled_back(hold: &Hold, request: &RequestId) -> bool {
-    let has_added = hold.state == HoldState::Reserved && hold.trace_of(request).is_some();
+    let is_reserved = matches!(hold.state, HoldState::Adding | HoldState::Reserved);
+    let has_added = is_reserved && hold.trace_of(request).is_some();
     (has_added || has_deleted(hold, request)) && hold.due().is_none_or(|due| due.attempts == 0)
 }
 

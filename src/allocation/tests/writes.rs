@@ -362,3 +362,21 @@ async fn an_address_that_is_deleted_in_the_ipam_after_an_add_is_offered_again() 
     stage.clock.advance(RULES.candidate + RULES.request_budget);
     assert_eq!(stage.next(&place, mac(2)).await.expect("an address"), address);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_right_after_the_answer_to_an_add_ends_what_was_added() {
+    let stage = Arc::new(Stage::start().await);
+    let place = stage.place(Role::Wide);
+    let address = stage.next(&place, mac(1)).await.expect("an address");
+    let added = stage.allocator.add(place.prefix, choice(&place), address, Requester::default()).await.expect("added");
+    // The caller has its answer, and the hold is behind.
+    let deleting = tokio::spawn({
+        let (stage, place) = (stage.clone(), place.clone());
+        async move { stage.delete(&place, address).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    added.answered().await;
+    assert_eq!(deleting.await.expect("no panic").expect("deleted"), Deleted::Removed);
+    let [hold] = &held(stage.allocator.holds()).await[..] else { panic!("one hold") };
+    assert_eq!((hold.address, hold.state, hold.mac), (address, HoldState::Released, mac(1)));
+}

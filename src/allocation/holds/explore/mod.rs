@@ -156,11 +156,11 @@ fn promises_whose_address_another_host_deletes() {
 #[test]
 fn wrong_rules_are_found() {
     let worlds = [
+        World::deleted_by_another(1),
         World::promised_before(2, 1).with_ticks(1),
         World::promised_before(2, 1).with_lost_answers(1),
         World::promised_before(2, 0).with_ticks(2),
         World::fresh(2),
-        World::deleted_by_another(1),
     ];
     for mutation in Mutation::ALL {
         let is_found = |world: &World| matches!(explore(&world.clone().with(mutation)), Found::Violation(..));
