@@ -20,11 +20,11 @@ impl SharedStore {
         Ok(Self { shared: sqlite::Shared::open_or_create(path)? })
     }
 
-    /// As [`open_or_create`](Self::open_or_create), but where there is no such file, an empty store beside it is used, and
-    /// is removed with this value.
+    /// As [`open_or_create`](Self::open_or_create), but where there is no such file, an empty store beside it is used. It is
+    /// created when it is first asked something, and removed with this value.
     ///
     /// # Errors
-    /// Those of [`open_or_create`](Self::open_or_create).
+    /// Those of [`open_or_create`](Self::open_or_create), some of them only then.
     pub fn open_or_stand_in(path: &Path) -> Result<Self> {
         Ok(Self { shared: sqlite::Shared::open_or_stand_in(path)? })
     }

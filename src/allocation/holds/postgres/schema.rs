@@ -39,7 +39,7 @@ const VERSIONS: [&str; 1] = ["
         PRIMARY KEY (space, address)
     );
     CREATE INDEX ipam_proxy_hold_mac ON ipam_proxy_hold (space, mac, address);
-    CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (space, ends);
+    CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (ends, space);
     CREATE INDEX ipam_proxy_hold_trace ON ipam_proxy_hold (trace_request) WHERE trace_request IS NOT NULL;
     CREATE INDEX ipam_proxy_hold_pending ON ipam_proxy_hold (pending) WHERE pending IS NOT NULL;
 "];
