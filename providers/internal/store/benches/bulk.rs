@@ -11,6 +11,7 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,31 +54,47 @@ fn pause() {
 /// Runs `work` while a caller records addresses, as a proxy does.
 fn while_serving<T>(place: &Place, work: impl FnOnce() -> T) -> (T, Duration, Waits) {
     let is_done = AtomicBool::new(false);
+    let (ready, begins) = mpsc::channel();
     thread::scope(|scope| {
-        let caller = scope.spawn(|| {
+        let is_done = &is_done;
+        let caller = scope.spawn(move || {
             let mut store = place.open();
             let subnet =
                 store.write(|writing| writing.add_subnet(&NewSubnet::of("192.168.0.0/16".parse().expect("a prefix"))));
             let subnet = subnet.expect("a subnet").id;
+            ready.send(()).expect("somebody waits");
             let (mut waits, mut refused) = (Vec::new(), 0);
-            while !is_done.load(Ordering::Relaxed) {
+            loop {
                 let begun = Instant::now();
                 let added = store.write(|writing| writing.add_next_free(subnet, AddressDetails::default()));
                 waits.push(begun.elapsed());
                 refused += usize::from(added.is_err());
+                if is_done.load(Ordering::Relaxed) {
+                    break;
+                }
                 pause();
             }
             store.write(|writing| writing.delete_subnet(subnet, ipam_store::Contents::DeleteToo)).expect("no subnet");
             waits.sort_unstable();
             Waits { count: waits.len(), median: waits[waits.len() / 2], longest: waits[waits.len() - 1], refused }
         });
-        pause();
+        begins.recv().expect("a caller");
+        let done = Done(is_done);
         let begun = Instant::now();
         let outcome = work();
         let took = begun.elapsed();
-        is_done.store(true, Ordering::Relaxed);
+        drop(done);
         (outcome, took, caller.join().expect("a caller"))
     })
+}
+
+/// Says so when it is dropped, also by a panic, after which nobody may wait for ever.
+struct Done<'d>(&'d AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The most memory that this process has had, in MiB.

@@ -54,13 +54,14 @@ fn of_leaves_that_overlap_and_are_added_at_the_same_time_one_is_refused() {
             prefix(text).length()
         )
     };
-    let slow = Raw::open(&fixture.database());
+    let database = fixture.database();
+    let slow = Raw::open(&database);
     slow.batch("BEGIN");
     slow.execute(&insert("10.0.0.0/23")).expect("a subnet");
     thread::scope(|scope| {
         // It sees nothing of the other, and waits for what becomes of it.
-        let outcome = scope.spawn(|| fixture.raw(&insert("10.0.1.0/24")));
-        let elsewhere = scope.spawn(|| fixture.raw(&insert("10.0.2.0/24")));
+        let outcome = scope.spawn(|| Raw::open(&database).execute(&insert("10.0.1.0/24")));
+        let elsewhere = scope.spawn(|| Raw::open(&database).execute(&insert("10.0.2.0/24")));
         elsewhere.join().expect("no panic").expect("a subnet beside them");
         slow.batch("COMMIT");
         let text = message(outcome.join().expect("no panic"));
