@@ -89,7 +89,7 @@ impl Fixture {
     }
 
     /// Runs one statement that the store itself never would. What the tables refuse they refuse here too.
-    pub(super) fn raw(&self, sql: &str) -> Result<u64> {
+    pub(crate) fn raw(&self, sql: &str) -> Result<u64> {
         match self.engine {
             Engine::Sqlite => sqlite::testing::execute(self.file(), sql),
             Engine::Postgres => Raw::open(&self.database()).execute(sql),
@@ -107,7 +107,7 @@ impl Fixture {
 
 impl Engine {
     /// An address as statements have it.
-    pub(super) fn address(self, text: &str) -> String {
+    pub(crate) fn address(self, text: &str) -> String {
         let digits: String = Key::from(ip(text)).bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         self.bytes(&digits)
     }
