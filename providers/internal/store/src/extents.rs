@@ -119,16 +119,18 @@ pub(crate) fn cut(connection: &dyn Connection, subnet: i64, range: Span) -> Resu
 fn replace(connection: &dyn Connection, subnet: i64, extent: Span, hole: Span) -> Result<()> {
     let below = hole.first.previous().filter(|last| *last >= extent.first && hole.first > extent.first);
     let above = hole.last.next().filter(|first| *first <= extent.last);
-    match below {
-        Some(last) => {
+    match (below, above) {
+        (None, None) => delete(connection, subnet, extent.first),
+        // What the lowest free address leaves.
+        (None, Some(first)) => {
+            let shorten = "UPDATE free_extent SET first = ?3 WHERE subnet_id = ?1 AND first = ?2";
+            connection.execute(shorten, values![subnet, extent.first, first]).map(drop)
+        }
+        (Some(last), above) => {
             let shorten = "UPDATE free_extent SET last = ?3 WHERE subnet_id = ?1 AND first = ?2";
             connection.execute(shorten, values![subnet, extent.first, last])?;
+            above.map_or(Ok(()), |first| insert(connection, subnet, Span { first, last: extent.last }))
         }
-        None => delete(connection, subnet, extent.first)?,
-    }
-    match above {
-        Some(first) => insert(connection, subnet, Span { first, last: extent.last }),
-        None => Ok(()),
     }
 }
 
