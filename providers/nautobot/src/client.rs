@@ -15,11 +15,8 @@ use serde_json::Value;
 
 use crate::Settings;
 use crate::refusal::{collection_error, error, is_lost_race, is_other_parent, lacks_right};
-use crate::right::Right;
+use crate::vendor::{Right, WHAT};
 use crate::wire::{AddressRow, AvailableList, AvailableRow, NewAddress, PAGE, Page, PrefixRow};
-
-/// The product for people.
-pub(crate) const WHAT: &str = "Nautobot";
 
 const NAMESPACES: [&str; 2] = ["ipam", "namespaces"];
 const PREFIXES: [&str; 2] = ["ipam", "prefixes"];

@@ -4,7 +4,7 @@ use ipam_provider::{Error, ErrorKind, Probe, Result};
 
 use crate::Settings;
 use crate::client::{Client, Objects};
-use crate::right::Right;
+use crate::vendor::Right;
 use crate::wire::{AddressRow, NamedRow};
 
 /// The object type of addresses, as statuses and tags name what they are for.

@@ -4,22 +4,21 @@
 //! look at the prefix.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    RecordId, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Plan, Prefix, Probe,
+    Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::client::{Added, Client, Objects};
-use crate::right::Right;
+use crate::vendor::{NAME, Right};
 use crate::wire::{AddressRow, NamespaceRow, PrefixRow};
 use crate::{Settings, free, probe, record};
-
-/// The name in settings and log lines.
-pub(crate) const NAME: &str = "nautobot";
 
 /// One Nautobot.
 #[derive(Debug)]
@@ -135,6 +134,11 @@ fn subnet(row: PrefixRow, known: Option<&GroupName>) -> Result<Subnet> {
 /// Can the name be filtered by? `null` asks for "no value"; control characters are an error.
 fn can_be_asked_for(name: &GroupName) -> bool {
     name.as_str() != "null" && !name.as_str().contains(char::is_control)
+}
+
+pub(crate) fn plan(section: &mut Section) -> Plan {
+    let settings = Settings::read(section);
+    Box::new(move |_| Ok(Arc::new(Nautobot::new(settings.expect("a plan is only run when there was no fault"))?)))
 }
 
 #[async_trait]

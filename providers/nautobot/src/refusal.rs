@@ -4,8 +4,7 @@ use ipam_provider::http::Answer;
 use ipam_provider::{Error, ErrorKind};
 use serde_json::Value;
 
-use crate::client::WHAT;
-use crate::right::Right;
+use crate::vendor::{Right, WHAT};
 use crate::wire::Refusal;
 
 /// So much of an answer goes into the log.

@@ -1,14 +1,10 @@
 //! The settings of `settings.d/externalipam_nautobot.yml`.
 
-use std::sync::Arc;
-
 use ipam_provider::http::HttpSettings;
 use ipam_provider::settings::{Secret, Section};
-use ipam_provider::{CustomFields, Description, Plan};
+use ipam_provider::{CustomFields, Description};
 use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
-
-use crate::Nautobot;
 
 const URL: &str = "https://nautobot.example.com";
 
@@ -69,11 +65,6 @@ fn is_token(text: &str) -> bool {
 /// Nautobot makes keys that are valid in GraphQL too.
 fn is_field_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-pub(crate) fn plan(section: &mut Section) -> Plan {
-    let settings = Settings::read(section);
-    Box::new(move |_| Ok(Arc::new(Nautobot::new(settings.expect("a plan is only run when there was no fault"))?)))
 }
 
 #[cfg(test)]

@@ -12,23 +12,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
 use crate::refusal::{collection_error, error};
+use crate::vendor::{ADD_ADDRESS, ADDRESSES, DELETE_ADDRESS, WHAT};
 use crate::wire;
-
-/// The product's name for people.
-pub(crate) const WHAT: &str = "NetBox";
-
-pub(crate) const STATUS: [&str; 3] = ["api", "status", ""];
-pub(crate) const PREFIXES: [&str; 4] = ["api", "ipam", "prefixes", ""];
-pub(crate) const ADDRESSES: [&str; 4] = ["api", "ipam", "ip-addresses", ""];
-pub(crate) const VRFS: [&str; 4] = ["api", "ipam", "vrfs", ""];
-pub(crate) const RANGES: [&str; 4] = ["api", "ipam", "ip-ranges", ""];
-
-pub(crate) const VIEW_PREFIX: &str = "ipam.view_prefix";
-pub(crate) const VIEW_ADDRESS: &str = "ipam.view_ipaddress";
-pub(crate) const ADD_ADDRESS: &str = "ipam.add_ipaddress";
-pub(crate) const DELETE_ADDRESS: &str = "ipam.delete_ipaddress";
-pub(crate) const VIEW_VRF: &str = "ipam.view_vrf";
-pub(crate) const VIEW_RANGE: &str = "ipam.view_iprange";
 
 /// Asks one NetBox. There is no session: each request carries the token.
 #[derive(Debug, Clone)]

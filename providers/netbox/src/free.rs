@@ -10,9 +10,9 @@ use std::net::IpAddr;
 
 use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Prefix, Result, Subnet, next_address};
 
-use crate::client::{ADDRESSES, VIEW_ADDRESS, WHAT};
+use crate::netbox::vrf_filter;
 use crate::note::Note;
-use crate::provider::{gone_as, vrf_filter};
+use crate::vendor::{ADDRESSES, VIEW_ADDRESS, WHAT, gone_as};
 use crate::wire::PAGE;
 use crate::{Netbox, wire, withheld};
 

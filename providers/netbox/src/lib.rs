@@ -3,6 +3,7 @@
 mod client;
 mod free;
 mod group_by;
+mod netbox;
 mod note;
 mod probe;
 mod provider;
@@ -10,13 +11,14 @@ mod record;
 mod refusal;
 mod settings;
 mod uniqueness;
+mod vendor;
 mod wire;
 mod withheld;
 
 use ipam_provider::Registration;
 
-pub use provider::Netbox;
+pub use netbox::Netbox;
 pub use settings::Settings;
 
 /// NetBox in the list of providers.
-pub const REGISTRATION: Registration = Registration { name: provider::NAME, read: settings::plan };
+pub const REGISTRATION: Registration = Registration { name: vendor::NAME, read: provider::plan };

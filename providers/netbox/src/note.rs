@@ -5,7 +5,7 @@ use std::fmt;
 use ipam_provider::{Result, Subnet};
 use serde::{Deserialize, Serialize};
 
-use crate::provider::gone;
+use crate::vendor::gone;
 
 /// What an operation on an address of a prefix needs to know besides what everybody sees of it. JSON in
 /// [`RecordId::note`](ipam_provider::RecordId::note).

@@ -3,8 +3,9 @@
 use ipam_provider::{Error, ErrorKind, Probe, Result};
 
 use crate::Netbox;
-use crate::client::{ADDRESSES, Client, PREFIXES, STATUS, VIEW_ADDRESS, VIEW_PREFIX, WHAT};
+use crate::client::Client;
 use crate::record::Records;
+use crate::vendor::{ADDRESSES, PREFIXES, STATUS, VIEW_ADDRESS, VIEW_PREFIX, WHAT};
 
 /// An id that no record has: the database counts from 1.
 const NO_ID: u64 = 0;

@@ -5,49 +5,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    RecordId, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Plan, Prefix, Probe,
+    Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
-use crate::client::{
-    ADD_ADDRESS, ADDRESSES, Client, DELETE_ADDRESS, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT,
-};
 use crate::group_by::GroupBy;
+use crate::netbox::NULL;
 use crate::note::Note;
 use crate::record::Place;
-use crate::uniqueness::Uniqueness;
-use crate::{Settings, free, probe, wire};
-
-/// The name in settings and log lines.
-pub(crate) const NAME: &str = "netbox";
-
-/// The one name that no filter finds: NetBox takes it for "without a name".
-const NULL: &str = "null";
+use crate::vendor::{
+    ADD_ADDRESS, ADDRESSES, DELETE_ADDRESS, NAME, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT, gone_as,
+};
+use crate::{Netbox, Settings, free, probe, wire};
 
 /// So many VRFs are asked about in one request, whose line must stay below 4 kB.
 const VRFS_AT_MOST: usize = 100;
 
-/// One NetBox.
-#[derive(Debug, Clone)]
-pub struct Netbox {
-    pub(crate) client: Client,
-    pub(crate) settings: Settings,
-    uniqueness: Uniqueness,
-}
-
 impl Netbox {
-    /// A provider for the settings. Does no network.
-    ///
-    /// # Errors
-    /// [`Rejected`](ErrorKind::Rejected) when a certificate file cannot be used.
-    pub fn new(settings: Settings) -> Result<Self> {
-        let client = Client::new(&settings.http, settings.authorization.clone())?;
-        Ok(Self { client, settings, uniqueness: Uniqueness::new() })
-    }
-
     /// All records that have this name, by id: names of VRFs and tenants are not unique.
     async fn groups_named(&self, name: &GroupName) -> Result<Vec<wire::Group>> {
         let by = self.settings.group_by;
@@ -118,34 +97,6 @@ impl Netbox {
             rules.extend(found.into_iter().map(|rule| (rule.id, rule)));
         }
         Ok(rules)
-    }
-
-    /// The prefix behind a subnet, as it is now.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when it has gone, or has become another prefix or part of another group.
-    pub(crate) async fn record(&self, subnet: &Subnet) -> Result<wire::Prefix> {
-        let id = subnet.id.as_str();
-        if id.parse::<u64>().is_err() {
-            return Err(gone(subnet));
-        }
-        let path = ["api", "ipam", "prefixes", id, ""];
-        let row = self.client.get(&path, &[("fields", wire::Prefix::FIELDS)], VIEW_PREFIX).await;
-        let row: wire::Prefix = row.map_err(|error| gone_as(error, subnet))?;
-        let is_same = row.cidr() == Some(subnet.prefix) && self.settings.group_by.group_of(&row)? == subnet.group;
-        if is_same { Ok(row) } else { Err(gone(subnet)) }
-    }
-
-    /// All records of an address in a VRF, by id. Their length may be any.
-    async fn addresses(&self, vrf: Option<u64>, subnet: &Subnet, address: IpAddr) -> Result<Vec<wire::Address>> {
-        // Without a length any length is found. `Display` writes IPv6 as NetBox does; 3.x finds no other spelling.
-        let text = address.to_string();
-        let query = [("fields", wire::Address::FIELDS), ("address", &text), ("vrf_id", &vrf_filter(vrf))];
-        let rows = self.client.list(&ADDRESSES, &query, VIEW_ADDRESS).await;
-        let mut rows: Vec<wire::Address> = rows.map_err(|error| gone_as(error, subnet))?;
-        rows.retain(|row| row.ip() == Some(address) && row.vrf.as_ref().map(|vrf| vrf.id) == vrf);
-        rows.sort_by_key(|row| row.id);
-        Ok(rows)
     }
 
     /// Records an address where NetBox may let it have a second record, and takes that back when another one was there
@@ -235,25 +186,18 @@ fn odd() -> Error {
     Error::new(ErrorKind::Unexpected, format!("{WHAT} shows a prefix that is none"))
 }
 
-pub(crate) fn gone(subnet: &Subnet) -> Error {
-    Error::new(ErrorKind::NotFound, format!("Subnet {subnet} has gone from {WHAT}"))
-}
-
-/// The value of the filter `vrf_id`: without one all VRFs would be looked at.
-pub(crate) fn vrf_filter(vrf: Option<u64>) -> String {
-    vrf.map_or_else(|| NULL.to_owned(), |id| id.to_string())
-}
-
-/// Names the subnet in an error that says that a record has gone.
-pub(crate) fn gone_as(error: Error, subnet: &Subnet) -> Error {
-    if error.kind() == ErrorKind::NotFound {
-        return gone(subnet).because(error);
-    }
-    error
-}
-
 fn taken(subnet: &Subnet, address: IpAddr) -> Error {
     Error::new(ErrorKind::AlreadyExists, format!("{address} is already recorded in subnet {subnet} of {WHAT}"))
+}
+
+pub(crate) fn plan(section: &mut Section) -> Plan {
+    let settings = Settings::read(section);
+    Box::new(move |_| {
+        // A section without faults has a url and a token.
+        let incomplete = || Error::new(ErrorKind::Rejected, "The settings of NetBox are not complete");
+        let netbox: Result<Netbox> = settings.ok_or_else(incomplete).and_then(Netbox::new);
+        Ok(Arc::new(netbox?))
+    })
 }
 
 #[async_trait]

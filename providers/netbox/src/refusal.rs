@@ -4,7 +4,7 @@ use ipam_provider::http::Answer;
 use ipam_provider::{Error, ErrorKind};
 use serde_json::Value;
 
-use crate::client::WHAT;
+use crate::vendor::WHAT;
 use crate::wire;
 
 /// The one text of a refusal that is about rights.

@@ -12,8 +12,9 @@ use ipam_provider::http::Answer;
 use moka::future::Cache;
 use serde_json::{Value, json};
 
-use crate::client::{Client, WHAT};
+use crate::client::Client;
 use crate::refusal::is_about_a_duplicate;
+use crate::vendor::WHAT;
 use crate::wire::NewAddress;
 
 /// For so long an answer is trusted. The setting is changed by an administrator, in a file or in a form of NetBox.

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use ipam_provider::{Error, ErrorKind, Result, Subnet};
 
-use crate::client::{ADDRESSES, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT};
-use crate::provider::{gone_as, vrf_filter};
+use crate::netbox::vrf_filter;
+use crate::vendor::{ADDRESSES, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT, gone_as};
 use crate::{Netbox, wire};
 
 /// NetBox lists no free address: the subnet is full, or NetBox gives out nothing of what is free in it. It gives out no

@@ -13,8 +13,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::failure::{Asked, Failure, WHAT, api_in_url, judge, refused_credentials};
+use crate::failure::{Asked, Failure, api_in_url, judge, refused_credentials};
 use crate::session::{LoginEnd, Session};
+use crate::vendor::WHAT;
 use crate::wire::{Data, Login};
 use crate::{Credentials, Settings};
 

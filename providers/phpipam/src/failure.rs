@@ -5,10 +5,8 @@
 use ipam_provider::http::Answer;
 use ipam_provider::{Error, ErrorKind};
 
+use crate::vendor::WHAT;
 use crate::wire::Envelope;
-
-/// phpIPAM's name for people.
-pub(crate) const WHAT: &str = "phpIPAM";
 
 /// Why phpIPAM did not do what it was asked, as far as the operations act on it. None of the first four was executed.
 #[derive(Debug)]

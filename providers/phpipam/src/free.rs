@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Result, Subnet};
 
 use crate::Phpipam;
-use crate::failure::{Failure, WHAT};
-use crate::provider::ASK_FIRST;
+use crate::failure::Failure;
+use crate::phpipam::ASK_FIRST;
+use crate::vendor::{WHAT, gone};
 use crate::wire::UsedRow;
 
 impl Phpipam {
@@ -72,11 +73,6 @@ impl Phpipam {
 fn unused(subnet: &Subnet, query: FreeQuery<'_>, used: &AddressSet) -> Vec<IpAddr> {
     let (first, last) = subnet.prefix.offerable(subnet.pool);
     query.held.absent_within(first, last).filter(|address| !used.contains(*address)).take(query.at_most).collect()
-}
-
-/// For operations on a subnet that was found before.
-pub(crate) fn gone(subnet: &Subnet) -> Error {
-    Error::new(ErrorKind::NotFound, format!("Subnet {subnet} is no longer in {WHAT}"))
 }
 
 /// phpIPAM gives out no address of such a subnet.

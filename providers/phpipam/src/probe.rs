@@ -3,7 +3,8 @@
 use ipam_provider::{Error, ErrorKind, Probe};
 
 use crate::Phpipam;
-use crate::failure::{Failure, WHAT};
+use crate::failure::Failure;
+use crate::vendor::WHAT;
 use crate::wire::AppRights;
 
 impl Phpipam {

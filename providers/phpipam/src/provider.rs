@@ -2,61 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, Filling, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe,
-    Provider, RecordId, Released, Requester, Reservation, Result, Subnet, Template,
+    AddressSpace, Capabilities, Error, ErrorKind, Filling, FreeQuery, Group, GroupName, OwnRecord, Plan, Prefix, Probe,
+    Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
-use crate::Settings;
-use crate::client::Client;
-use crate::failure::{Failure, WHAT};
-use crate::free::gone;
-use crate::walk::Walks;
+use crate::failure::Failure;
+use crate::phpipam::{ASK_FIRST, list};
+use crate::vendor::{NAME, WHAT, gone};
 use crate::wire::{AddressRow, DESCRIPTION_AT_MOST, HOSTNAME_AT_MOST, NewAddress, Number, SectionRow, SubnetRow};
-
-/// The name in settings and log lines.
-pub(crate) const NAME: &str = "phpipam";
-
-/// The note of a subnet that was marked as full or contained subnets when it was found: phpIPAM gives out no address of
-/// it, and is asked each time whether that is still so.
-pub(crate) const ASK_FIRST: &str = "ask first";
-
-/// A phpIPAM behind its REST API.
-#[derive(Debug)]
-pub struct Phpipam {
-    pub(crate) client: Client,
-    pub(crate) host: String,
-    pub(crate) walks: Walks,
-    description: Template,
-    owner: String,
-    delete_only_own: bool,
-    max_parallel: usize,
-}
+use crate::{Phpipam, Settings};
 
 impl Phpipam {
-    /// A provider for the phpIPAM of these settings. Does no network.
-    ///
-    /// # Errors
-    /// [`Rejected`](ErrorKind::Rejected) when a certificate file cannot be used.
-    pub fn new(settings: &Settings) -> Result<Self> {
-        Ok(Self {
-            client: Client::new(settings)?,
-            host: settings.http.url.host_str().unwrap_or_default().to_owned(),
-            walks: Walks::default(),
-            description: settings.description.clone(),
-            owner: settings.owner.clone(),
-            delete_only_own: settings.delete_only_own,
-            max_parallel: settings.http.max_parallel,
-        })
-    }
-
-    /// All sections, children among them, in the server's own order.
-    pub(crate) async fn sections(&self) -> Result<Vec<SectionRow>> {
-        Ok(self.client.get(&["sections"]).await?.unwrap_or_default())
-    }
-
     /// The section of exactly this name. phpIPAM's own look-up ignores case, accents and blanks at the end, and takes a
     /// number for an id; so the list is compared here.
     async fn section(&self, name: &GroupName) -> Result<Option<SectionRow>> {
@@ -72,30 +33,6 @@ impl Phpipam {
         }
         let (network, length) = (prefix.network().to_string(), prefix.length().to_string());
         list(self.client.get(&["subnets", "overlapping", &network, &length]).await)
-    }
-
-    /// The row of a subnet that was found before.
-    pub(crate) async fn row_of(&self, subnet: &Subnet) -> Result<SubnetRow> {
-        let row: Option<SubnetRow> = match self.client.get(&["subnets", subnet.id.as_str()]).await {
-            Ok(row) => row,
-            Err(Failure::NoSubnet | Failure::Absent) => None,
-            Err(failure) => return Err(failure.into()),
-        };
-        // An id may be used again after the database was restarted.
-        row.filter(|row| row.prefix() == Some(subnet.prefix)).ok_or_else(|| gone(subnet))
-    }
-
-    /// The rows of an address in all subnets. The search costs the same however many rows there are, and takes any
-    /// spelling of an address.
-    async fn rows_of(&self, address: IpAddr) -> Result<Vec<AddressRow>> {
-        let mut rows: Vec<AddressRow> = list(self.client.get(&["addresses", "search", &address.to_string()]).await)?;
-        rows.retain(|row| row.address(address.is_ipv6()) == Some(address));
-        Ok(rows)
-    }
-
-    /// The row of an address in this subnet.
-    pub(crate) async fn row(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<AddressRow>> {
-        Ok(self.rows_of(address).await?.into_iter().find(|row| row.is_in(subnet)))
     }
 
     /// The row, or `None` when the address has none, even if the subnet was made anew since it was found. An address
@@ -118,15 +55,6 @@ impl Phpipam {
 
     fn is_ours(&self, row: &AddressRow) -> bool {
         row.owner.as_deref() == Some(self.owner.as_str())
-    }
-}
-
-/// The rows of a list. phpIPAM says of an empty one that there is nothing, or holds nothing.
-fn list<T>(found: Result<Option<Vec<T>>, Failure>) -> Result<Vec<T>> {
-    match found {
-        Ok(rows) => Ok(rows.unwrap_or_default()),
-        Err(Failure::Absent) => Ok(Vec::new()),
-        Err(failure) => Err(failure.into()),
     }
 }
 
@@ -155,6 +83,11 @@ fn subnet(row: SubnetRow, section: &SectionRow, parents: &BTreeSet<Number>) -> O
         description: row.description.unwrap_or_default(),
         pool: row.is_pool.0,
     })
+}
+
+pub(crate) fn plan(section: &mut Section) -> Plan {
+    let settings = Settings::read(section);
+    Box::new(move |_| Ok(Arc::new(Phpipam::new(&settings.expect("without a fault there are settings"))?)))
 }
 
 #[async_trait]

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ipam_provider::{Error, ErrorKind, FreeQuery, RecordId, Result, Subnet, next_address};
 
 use crate::Phpipam;
-use crate::failure::WHAT;
+use crate::vendor::WHAT;
 
 /// How many addresses are looked up for one question: some 5 ms each.
 const LOOK_UPS_AT_MOST: usize = 256;

@@ -1,6 +1,12 @@
-//! What the token's user must be allowed to do, in Nautobot's words.
+//! Nautobot's names: of itself, and of what the token's user must be allowed to do.
 
 use std::fmt;
+
+/// The name in settings and log lines.
+pub(crate) const NAME: &str = "nautobot";
+
+/// The product for people.
+pub(crate) const WHAT: &str = "Nautobot";
 
 /// A permission of the token's user: an action on an object type, as "Admin > Permissions" shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
