@@ -3,8 +3,10 @@
 use ipam_provider::{Error, ErrorKind, Probe, Result};
 
 use crate::Settings;
-use crate::client::{Client, Objects};
-use crate::vendor::Right;
+use crate::client::Client;
+use crate::vendor::{
+    ADD_ADDRESSES, ADDRESSES, DELETE_ADDRESSES, NAMESPACES, Objects, PREFIXES, STATUSES, TAGS, TENANTS,
+};
 use crate::wire::{AddressRow, NamedRow};
 
 /// The object type of addresses, as statuses and tags name what they are for.
@@ -20,19 +22,19 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
     };
     let mut probes = vec![Probe { what, outcome: Ok(()) }];
     let mut note = |what: String, outcome: Result<()>| probes.push(Probe { what, outcome });
-    let may = |right: Right| format!("the user of the token has the permission: {right}");
-    note(may(Right::ViewNamespaces), namespaces);
-    note(may(Right::ViewPrefixes), view(client, Objects::Prefixes).await);
-    let (address, outcome) = match client.page::<AddressRow>(Objects::Addresses, &[], 1, 0).await {
+    let may = |right: &str| format!("the user of the token has the permission: {right}");
+    note(may(NAMESPACES.right), namespaces);
+    note(may(PREFIXES.right), view(client, PREFIXES).await);
+    let (address, outcome) = match client.page::<AddressRow>(ADDRESSES, &[], 1, 0).await {
         Ok(mut page) => (page.results.0.pop(), Ok(())),
         Err(error) => (None, Err(error)),
     };
-    note(may(Right::ViewAddresses), outcome);
-    note(may(Right::AddAddresses), client.may_add().await);
-    note(may(Right::DeleteAddresses), client.may_delete().await);
-    let mut named = vec![("status", Objects::Statuses, &settings.status)];
-    named.extend(settings.tags.iter().map(|tag| ("tag", Objects::Tags, tag)));
-    named.extend(settings.tenant.iter().map(|tenant| ("tenant", Objects::Tenants, tenant)));
+    note(may(ADDRESSES.right), outcome);
+    note(may(ADD_ADDRESSES), client.may_add().await);
+    note(may(DELETE_ADDRESSES), client.may_delete().await);
+    let mut named = vec![("status", STATUSES, &settings.status)];
+    named.extend(settings.tags.iter().map(|tag| ("tag", TAGS, tag)));
+    named.extend(settings.tenant.iter().map(|tenant| ("tenant", TENANTS, tenant)));
     for (word, objects, name) in named {
         let outcome = exists(client, word, objects, name).await;
         probes.push(Probe { what: format!("the {word} {name} can be given to addresses"), outcome });

@@ -15,8 +15,8 @@ use ipam_provider::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::client::{Added, Client, Objects};
-use crate::vendor::{NAME, Right};
+use crate::client::{Added, Client};
+use crate::vendor::{ADDRESSES, DELETE_ADDRESSES, NAME, NAMESPACES, PREFIXES};
 use crate::wire::{AddressRow, NamespaceRow, PrefixRow};
 use crate::{Settings, free, probe, record};
 
@@ -55,7 +55,7 @@ impl Nautobot {
         let text = address.to_string();
         // At this depth each row shows the namespace of its prefix, which is compared.
         let filters = [("address", text.as_str()), ("namespace", note.namespace.as_str()), ("depth", "1")];
-        let records: Vec<AddressRow> = match self.client.list(Objects::Addresses, &filters).await {
+        let records: Vec<AddressRow> = match self.client.list(ADDRESSES, &filters).await {
             // The namespace has gone.
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(subnet).because(error)),
             answer => answer?,
@@ -72,16 +72,14 @@ impl Nautobot {
 
     /// Deletes one record; `false` when it was gone already.
     async fn delete(&self, subnet: &Subnet, note: &Note, address: IpAddr, record: &AddressRow) -> Result<bool> {
-        match self.client.delete(&record.id).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            outcome => return outcome.map(|()| true),
+        if self.client.delete(&record.id).await? {
+            return Ok(true);
         }
         // A permission that is bound to conditions hides what may not be deleted: that is a 404 as well.
         if self.records(subnet, note, address).await?.iter().any(|left| left.id == record.id) {
             let message = format!(
-                "The user of the Nautobot token may not delete IP address {address}: the permission {} does not reach \
-                 it",
-                Right::DeleteAddresses
+                "The user of the Nautobot token may not delete IP address {address}: the permission \
+                 {DELETE_ADDRESSES} does not reach it"
             );
             return Err(Error::new(ErrorKind::Unauthenticated, message));
         }
@@ -162,7 +160,7 @@ impl Provider for Nautobot {
     }
 
     async fn groups(&self) -> Result<Vec<Group>> {
-        let rows = self.client.list(Objects::Namespaces, &[]).await?;
+        let rows = self.client.list(NAMESPACES, &[]).await?;
         let mut groups: Vec<Group> = rows.into_iter().filter_map(group).collect();
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         // Somebody may add a namespace between two pages and so move another onto the next one.
@@ -172,9 +170,9 @@ impl Provider for Nautobot {
 
     async fn group(&self, name: &GroupName) -> Result<Option<Group>> {
         let rows: Vec<NamespaceRow> = if can_be_asked_for(name) {
-            self.client.list(Objects::Namespaces, &[("name", name.as_str())]).await?
+            self.client.list(NAMESPACES, &[("name", name.as_str())]).await?
         } else {
-            self.client.list(Objects::Namespaces, &[]).await?
+            self.client.list(NAMESPACES, &[]).await?
         };
         // Nautobot strips blanks from what it is asked for, and a name of blanks is no filter at all.
         Ok(rows.into_iter().find(|row| row.name == name.as_str()).and_then(group))
@@ -183,7 +181,7 @@ impl Provider for Nautobot {
     async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
         let Some(namespace) = self.group(group).await? else { return Ok(Vec::new()) };
         let id = namespace.id.as_str();
-        let mut rows: Vec<PrefixRow> = self.client.list(Objects::Prefixes, &[("namespace", id)]).await?;
+        let mut rows: Vec<PrefixRow> = self.client.list(PREFIXES, &[("namespace", id)]).await?;
         rows.retain(|row| row.namespace.id == id);
         let subnets: Result<Vec<Subnet>> = rows.into_iter().map(|row| subnet(row, Some(group))).collect();
         let mut subnets = subnets?;
@@ -197,7 +195,7 @@ impl Provider for Nautobot {
         // All namespaces are asked for, also when one is meant: there are few records of a prefix, and a filter by
         // name would take a name that looks like an id for the id.
         let filters = [("prefix", text.as_str()), ("depth", "1")];
-        let mut rows: Vec<PrefixRow> = self.client.list(Objects::Prefixes, &filters).await?;
+        let mut rows: Vec<PrefixRow> = self.client.list(PREFIXES, &filters).await?;
         rows.retain(|row| row.value() == Some(prefix));
         let subnets: Result<Vec<Subnet>> = rows.into_iter().map(|row| subnet(row, None)).collect();
         let mut subnets = subnets?;
@@ -215,7 +213,7 @@ impl Provider for Nautobot {
     async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
         let text = address.to_string();
         let filters = [("address", text.as_str()), ("depth", "1")];
-        let mut rows: Vec<AddressRow> = self.client.list(Objects::Addresses, &filters).await?;
+        let mut rows: Vec<AddressRow> = self.client.list(ADDRESSES, &filters).await?;
         rows.retain(|row| row.host() == Some(address) && record::is_ours(&self.settings, row));
         let place = |row: AddressRow| {
             let namespace = row.parent.namespace.and_then(|namespace| namespace.name);

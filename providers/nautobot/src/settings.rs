@@ -1,9 +1,8 @@
 //! The settings of `settings.d/externalipam_nautobot.yml`.
 
-use ipam_provider::http::HttpSettings;
+use ipam_provider::http::{HeaderValue, HttpSettings, secret_header};
 use ipam_provider::settings::{Secret, Section};
 use ipam_provider::{CustomFields, Description};
-use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 
 const URL: &str = "https://nautobot.example.com";
@@ -50,10 +49,8 @@ impl Settings {
 
     /// The header that shows who we are. Only the scheme `Token` is known to Nautobot.
     pub(crate) fn authorization(&self) -> HeaderValue {
-        let mut value = HeaderValue::try_from(format!("Token {}", self.token.expose_secret()))
-            .expect("a token is made of characters that a header may hold");
-        value.set_sensitive(true);
-        value
+        let value = secret_header(&format!("Token {}", self.token.expose_secret()));
+        value.expect("a token is made of characters that a header may hold")
     }
 }
 

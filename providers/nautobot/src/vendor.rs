@@ -1,6 +1,4 @@
-//! Nautobot's names: of itself, and of what the token's user must be allowed to do.
-
-use std::fmt;
+//! Nautobot's names: of itself, of what can be listed, and of what the token's user must be allowed to do.
 
 /// The name in settings and log lines.
 pub(crate) const NAME: &str = "nautobot";
@@ -8,37 +6,27 @@ pub(crate) const NAME: &str = "nautobot";
 /// The product for people.
 pub(crate) const WHAT: &str = "Nautobot";
 
-/// A permission of the token's user: an action on an object type, as "Admin > Permissions" shows them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Right {
-    ViewNamespaces,
-    ViewPrefixes,
-    ViewAddresses,
-    AddAddresses,
-    DeleteAddresses,
-    ViewStatuses,
-    ViewTags,
-    ViewTenants,
+// Permissions, an action on an object type, as "Admin > Permissions" shows them.
+pub(crate) const VIEW_NAMESPACES: &str = "view on ipam.namespace";
+pub(crate) const VIEW_PREFIXES: &str = "view on ipam.prefix";
+pub(crate) const VIEW_ADDRESSES: &str = "view on ipam.ipaddress";
+pub(crate) const ADD_ADDRESSES: &str = "add on ipam.ipaddress";
+pub(crate) const DELETE_ADDRESSES: &str = "delete on ipam.ipaddress";
+pub(crate) const VIEW_STATUSES: &str = "view on extras.status";
+
+/// A list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Objects {
+    /// Ends with a slash: without one Nautobot redirects, a `POST` too.
+    pub(crate) path: [&'static str; 4],
+    /// The permission to see it.
+    pub(crate) right: &'static str,
 }
 
-impl Right {
-    /// A token has to be allowed to write besides.
-    pub(crate) fn is_to_write(self) -> bool {
-        matches!(self, Self::AddAddresses | Self::DeleteAddresses)
-    }
-}
-
-impl fmt::Display for Right {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ViewNamespaces => "view on ipam.namespace",
-            Self::ViewPrefixes => "view on ipam.prefix",
-            Self::ViewAddresses => "view on ipam.ipaddress",
-            Self::AddAddresses => "add on ipam.ipaddress",
-            Self::DeleteAddresses => "delete on ipam.ipaddress",
-            Self::ViewStatuses => "view on extras.status",
-            Self::ViewTags => "view on extras.tag",
-            Self::ViewTenants => "view on tenancy.tenant",
-        })
-    }
-}
+pub(crate) const NAMESPACES: Objects = Objects { path: ["api", "ipam", "namespaces", ""], right: VIEW_NAMESPACES };
+pub(crate) const PREFIXES: Objects = Objects { path: ["api", "ipam", "prefixes", ""], right: VIEW_PREFIXES };
+pub(crate) const ADDRESSES: Objects = Objects { path: ["api", "ipam", "ip-addresses", ""], right: VIEW_ADDRESSES };
+pub(crate) const STATUSES: Objects = Objects { path: ["api", "extras", "statuses", ""], right: VIEW_STATUSES };
+pub(crate) const TAGS: Objects = Objects { path: ["api", "extras", "tags", ""], right: "view on extras.tag" };
+pub(crate) const TENANTS: Objects =
+    Objects { path: ["api", "tenancy", "tenants", ""], right: "view on tenancy.tenant" };

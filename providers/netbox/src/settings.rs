@@ -1,8 +1,7 @@
 //! The settings of `settings.d/externalipam_netbox.yml`.
 
-use ipam_provider::http::HttpSettings;
+use ipam_provider::http::{HeaderValue, HttpSettings};
 use ipam_provider::settings::Section;
-use reqwest::header::HeaderValue;
 
 use crate::client::authorization;
 use crate::group_by::GroupBy;

@@ -6,7 +6,6 @@ mod free;
 mod phpipam;
 mod probe;
 mod provider;
-mod session;
 mod settings;
 mod vendor;
 mod walk;
