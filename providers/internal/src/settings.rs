@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ipam_provider::Plan;
 use ipam_provider::settings::Section;
+use ipam_provider::{Provider, ProviderSettings, Result, Surroundings};
 
 use crate::Internal;
 
@@ -29,13 +29,16 @@ impl Settings {
     }
 }
 
-pub(crate) fn plan(section: &mut Section) -> Plan {
-    let settings = Settings::read(section);
-    Box::new(move |surroundings| {
-        let path = settings.store(&surroundings.state_directory);
+impl ProviderSettings for Settings {
+    fn read(section: &mut Section) -> Option<Self> {
+        Some(Self::read(section))
+    }
+
+    fn build(self, surroundings: &Surroundings) -> Result<Arc<dyn Provider>> {
+        let path = self.store(&surroundings.state_directory);
         let open = if surroundings.may_create { Internal::open } else { Internal::open_without_creating };
         Ok(Arc::new(open(&path)?))
-    })
+    }
 }
 
 #[cfg(test)]

@@ -16,4 +16,4 @@ pub use provider::Nautobot;
 pub use settings::Settings;
 
 /// Nautobot in the list of providers.
-pub const REGISTRATION: Registration = Registration { name: vendor::NAME, read: provider::plan };
+pub const REGISTRATION: Registration = Registration::of::<Settings>(vendor::NAME);

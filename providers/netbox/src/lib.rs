@@ -4,7 +4,6 @@ mod client;
 mod free;
 mod group_by;
 mod netbox;
-mod note;
 mod probe;
 mod provider;
 mod record;
@@ -21,4 +20,4 @@ pub use netbox::Netbox;
 pub use settings::Settings;
 
 /// NetBox in the list of providers.
-pub const REGISTRATION: Registration = Registration { name: vendor::NAME, read: provider::plan };
+pub const REGISTRATION: Registration = Registration::of::<Settings>(vendor::NAME);

@@ -10,16 +10,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Plan, Prefix, Probe,
-    Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
+    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 
 use crate::group_by::GroupBy;
-use crate::netbox::NULL;
-use crate::note::Note;
+use crate::netbox::{NULL, Note};
 use crate::record::Place;
 use crate::vendor::{
-    ADD_ADDRESS, ADDRESSES, DELETE_ADDRESS, NAME, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT, gone_as,
+    ADD_ADDRESS, ADDRESSES, DELETE_ADDRESS, NAME, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT,
 };
 use crate::{Netbox, Settings, free, probe, wire};
 
@@ -72,7 +71,7 @@ impl Netbox {
             tenant: row.tenant.as_ref().filter(|_| self.settings.group_by == GroupBy::Tenant).map(|tenant| tenant.id),
         };
         Ok(Subnet {
-            id: RecordId::with_note(row.id, note),
+            id: RecordId::with_note(row.id, &note),
             prefix: row.cidr().ok_or_else(odd)?,
             group: self.settings.group_by.group_of(row)?,
             space: AddressSpace::new(row.vrf_id().map_or_else(|| "global".to_owned(), |vrf| format!("vrf {vrf}"))),
@@ -122,7 +121,7 @@ impl Netbox {
                     own.id
                 );
             }
-            return Err(taken(subnet, address));
+            return Err(subnet.taken(address));
         }
         // Older versions refuse a second record only when nobody else writes at the same moment.
         if note.is_unique.is_none() && own.writes_are_one_by_one() {
@@ -163,7 +162,7 @@ impl Netbox {
     async fn create(&self, subnet: &Subnet, address: IpAddr, new: &wire::NewAddress<'_>) -> Result<wire::Address> {
         let created = match self.client.create(new).await {
             Ok(created) => created,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(taken(subnet, address).because(error)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(subnet.taken(address).because(error)),
             // A record that the constraints of a permission leave out is refused as without the permission.
             Err(error) if error.kind() == ErrorKind::Unauthenticated && self.may_add_others().await => {
                 let text = format!(
@@ -172,7 +171,7 @@ impl Netbox {
                 );
                 return Err(Error::new(ErrorKind::Unauthenticated, text).because(error));
             }
-            Err(error) => return Err(gone_as(error, subnet)),
+            Err(error) => return Err(subnet.gone_as(WHAT, error)),
         };
         if created.ip() == Some(address) && created.vrf.as_ref().map(|vrf| vrf.id) == new.vrf {
             return Ok(created);
@@ -186,18 +185,14 @@ fn odd() -> Error {
     Error::new(ErrorKind::Unexpected, format!("{WHAT} shows a prefix that is none"))
 }
 
-fn taken(subnet: &Subnet, address: IpAddr) -> Error {
-    Error::new(ErrorKind::AlreadyExists, format!("{address} is already recorded in subnet {subnet} of {WHAT}"))
-}
+impl ProviderSettings for Settings {
+    fn read(section: &mut Section) -> Option<Self> {
+        Self::read(section)
+    }
 
-pub(crate) fn plan(section: &mut Section) -> Plan {
-    let settings = Settings::read(section);
-    Box::new(move |_| {
-        // A section without faults has a url and a token.
-        let incomplete = || Error::new(ErrorKind::Rejected, "The settings of NetBox are not complete");
-        let netbox: Result<Netbox> = settings.ok_or_else(incomplete).and_then(Netbox::new);
-        Ok(Arc::new(netbox?))
-    })
+    fn build(self, _: &Surroundings) -> Result<Arc<dyn Provider>> {
+        Ok(Arc::new(Netbox::new(self)?))
+    }
 }
 
 #[async_trait]
@@ -270,7 +265,7 @@ impl Provider for Netbox {
     }
 
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
-        let rows = self.addresses(Note::of(subnet)?.vrf, subnet, address).await?;
+        let rows = self.addresses(subnet.note::<Note>(WHAT)?.vrf, subnet, address).await?;
         Ok(self.settings.records.reservation(&rows))
     }
 
@@ -292,10 +287,9 @@ impl Provider for Netbox {
     async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
         if !subnet.is_offerable(address) {
             // NetBox records network and broadcast addresses, and addresses of other subnets, without a word.
-            let text = format!("{address} is not an address for hosts of subnet {subnet}");
-            return Err(Error::new(ErrorKind::Rejected, text));
+            return Err(subnet.not_offerable(address));
         }
-        let note = Note::of(subnet)?;
+        let note: Note = subnet.note(WHAT)?;
         let is_unique = match note.is_unique {
             None => self.uniqueness.of(note.vrf).await,
             known => known,
@@ -305,7 +299,7 @@ impl Provider for Netbox {
         }
         // What is known to get a second record is looked at first; `record_once` is then for those who come at once.
         if is_unique == Some(false) && !self.addresses(note.vrf, subnet, address).await?.is_empty() {
-            return Err(taken(subnet, address));
+            return Err(subnet.taken(address));
         }
         // A task of its own, so that a second record is taken back also when the caller does not wait for it.
         let (this, subnet, by) = (self.clone(), subnet.clone(), by.clone());
@@ -316,16 +310,12 @@ impl Provider for Netbox {
     }
 
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
-        let vrf = Note::of(subnet)?.vrf;
+        let vrf = subnet.note::<Note>(WHAT)?.vrf;
         let mut rows = self.addresses(vrf, subnet, address).await?;
         if self.settings.delete_only_own && !rows.is_empty() {
             rows.retain(|row| self.settings.records.is_ours(row));
             if rows.is_empty() {
-                let text = format!(
-                    "{address} in subnet {subnet} was not recorded by this proxy, which deletes only its own records; \
-                     delete it in {WHAT}"
-                );
-                return Err(Error::new(ErrorKind::Rejected, text));
+                return Err(subnet.not_ours(WHAT, address));
             }
         }
         // Several records of one address are all deleted: only then it is free.

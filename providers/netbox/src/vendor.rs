@@ -1,6 +1,4 @@
-//! NetBox's names: of itself, its paths and its permissions; and the errors that name it.
-
-use ipam_provider::{Error, ErrorKind, Subnet};
+//! NetBox's names: of itself, its paths and its permissions.
 
 /// The name in settings and log lines.
 pub(crate) const NAME: &str = "netbox";
@@ -20,16 +18,3 @@ pub(crate) const ADD_ADDRESS: &str = "ipam.add_ipaddress";
 pub(crate) const DELETE_ADDRESS: &str = "ipam.delete_ipaddress";
 pub(crate) const VIEW_VRF: &str = "ipam.view_vrf";
 pub(crate) const VIEW_RANGE: &str = "ipam.view_iprange";
-
-/// For operations on a subnet that was found before.
-pub(crate) fn gone(subnet: &Subnet) -> Error {
-    Error::new(ErrorKind::NotFound, format!("Subnet {subnet} has gone from {WHAT}"))
-}
-
-/// Names the subnet in an error that says that a record has gone.
-pub(crate) fn gone_as(error: Error, subnet: &Subnet) -> Error {
-    if error.kind() == ErrorKind::NotFound {
-        return gone(subnet).because(error);
-    }
-    error
-}

@@ -2,19 +2,19 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Result, Subnet};
+use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Result, Subnet, unused};
 
 use crate::Phpipam;
 use crate::failure::Failure;
-use crate::phpipam::ASK_FIRST;
-use crate::vendor::{WHAT, gone};
+use crate::phpipam::Note;
+use crate::vendor::WHAT;
 use crate::wire::UsedRow;
 
 impl Phpipam {
     /// Computed from the used ones. What their list does not tell, the note of the subnet does.
     pub(crate) async fn free(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
-        let is_careful = subnet.id.note() == ASK_FIRST;
-        if is_careful && self.first_free(subnet).await?.is_none() {
+        let Note { asks_first } = subnet.note(WHAT)?;
+        if asks_first && self.first_free(subnet).await?.is_none() {
             self.check_mark(subnet).await?;
         }
         match self.used(subnet).await {
@@ -40,7 +40,7 @@ impl Phpipam {
     pub(crate) async fn first_free(&self, subnet: &Subnet) -> Result<Option<IpAddr>> {
         let text = match self.client.get::<String>(&["subnets", subnet.id.as_str(), "first_free"]).await {
             Ok(text) => text.unwrap_or_default(),
-            Err(Failure::NoSubnet) => return Err(gone(subnet)),
+            Err(Failure::NoSubnet) => return Err(subnet.gone(WHAT)),
             Err(Failure::Absent) => return Ok(None),
             Err(Failure::Conflict) => return Err(contains_subnets(subnet)),
             Err(failure) => return Err(failure.into()),
@@ -57,7 +57,7 @@ impl Phpipam {
     async fn used(&self, subnet: &Subnet) -> Result<AddressSet, Failure> {
         let rows = match self.client.get::<Vec<UsedRow>>(&["subnets", subnet.id.as_str(), "addresses"]).await {
             Ok(rows) => rows.unwrap_or_default(),
-            Err(Failure::NoSubnet) => return Err(gone(subnet).into()),
+            Err(Failure::NoSubnet) => return Err(subnet.gone(WHAT).into()),
             Err(Failure::Absent) => Vec::new(),
             Err(failure) => return Err(failure),
         };
@@ -67,12 +67,6 @@ impl Phpipam {
         };
         Ok(used.ok_or_else(strange)?)
     }
-}
-
-/// The lowest addresses for hosts that are neither used nor held.
-fn unused(subnet: &Subnet, query: FreeQuery<'_>, used: &AddressSet) -> Vec<IpAddr> {
-    let (first, last) = subnet.prefix.offerable(subnet.pool);
-    query.held.absent_within(first, last).filter(|address| !used.contains(*address)).take(query.at_most).collect()
 }
 
 /// phpIPAM gives out no address of such a subnet.

@@ -17,4 +17,4 @@ pub use phpipam::Phpipam;
 pub use settings::{Credentials, Settings};
 
 /// phpIPAM in the list of providers.
-pub const REGISTRATION: Registration = Registration { name: vendor::NAME, read: provider::plan };
+pub const REGISTRATION: Registration = Registration::of::<Settings>(vendor::NAME);

@@ -3,17 +3,22 @@
 use std::net::IpAddr;
 
 use ipam_provider::{Result, Subnet, Template};
+use serde::{Deserialize, Serialize};
 
 use crate::Settings;
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::vendor::gone;
+use crate::vendor::WHAT;
 use crate::walk::Walks;
 use crate::wire::{AddressRow, SectionRow, SubnetRow};
 
-/// The note of a subnet that was marked as full or contained subnets when it was found: phpIPAM gives out no address of
-/// it, and is asked each time whether that is still so.
-pub(crate) const ASK_FIRST: &str = "ask first";
+/// What a look-up notes of a subnet.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Note {
+    /// It was marked as full or contained subnets: phpIPAM gives out no address of it, and is asked each time whether that
+    /// is still so.
+    pub(crate) asks_first: bool,
+}
 
 /// A phpIPAM behind its REST API.
 #[derive(Debug)]
@@ -57,7 +62,7 @@ impl Phpipam {
             Err(failure) => return Err(failure.into()),
         };
         // An id may be used again after the database was restarted.
-        row.filter(|row| row.prefix() == Some(subnet.prefix)).ok_or_else(|| gone(subnet))
+        row.filter(|row| row.prefix() == Some(subnet.prefix)).ok_or_else(|| subnet.gone(WHAT))
     }
 
     /// The rows of an address in all subnets. The search costs the same however many rows there are, and takes any

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, Filling, FreeQuery, Group, GroupName, OwnRecord, Plan, Prefix, Probe,
-    Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Capabilities, Filling, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
+    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 
 use crate::failure::Failure;
-use crate::phpipam::{ASK_FIRST, list};
-use crate::vendor::{NAME, WHAT, gone};
+use crate::phpipam::{Note, list};
+use crate::vendor::{NAME, WHAT};
 use crate::wire::{AddressRow, DESCRIPTION_AT_MOST, HOSTNAME_AT_MOST, NewAddress, Number, SectionRow, SubnetRow};
 use crate::{Phpipam, Settings};
 
@@ -74,9 +74,9 @@ fn subnet(row: SubnetRow, section: &SectionRow, parents: &BTreeSet<Number>) -> O
     if prefix.is_none() && !row.is_folder.0 {
         log::warn!("subnet {} in section {} of {WHAT} is no prefix and is left out", row.id, section.name);
     }
-    let note = if row.is_full.0 || parents.contains(&row.id) { ASK_FIRST } else { "" };
+    let note = Note { asks_first: row.is_full.0 || parents.contains(&row.id) };
     Some(Subnet {
-        id: RecordId::with_note(row.id, note),
+        id: RecordId::with_note(row.id, &note),
         prefix: prefix?,
         group: GroupName::new(&section.name),
         space: AddressSpace::new(format!("section {} vrf {}", section.id, row.vrf_id.map_or(0, |vrf| vrf.0))),
@@ -85,9 +85,14 @@ fn subnet(row: SubnetRow, section: &SectionRow, parents: &BTreeSet<Number>) -> O
     })
 }
 
-pub(crate) fn plan(section: &mut Section) -> Plan {
-    let settings = Settings::read(section);
-    Box::new(move |_| Ok(Arc::new(Phpipam::new(&settings.expect("without a fault there are settings"))?)))
+impl ProviderSettings for Settings {
+    fn read(section: &mut Section) -> Option<Self> {
+        Self::read(section)
+    }
+
+    fn build(self, _: &Surroundings) -> Result<Arc<dyn Provider>> {
+        Ok(Arc::new(Phpipam::new(&self)?))
+    }
 }
 
 #[async_trait]
@@ -171,7 +176,7 @@ impl Provider for Phpipam {
     }
 
     async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
-        if subnet.id.note() == ASK_FIRST {
+        if subnet.note::<Note>(WHAT)?.asks_first {
             // phpIPAM would record the address, and a subnet inside would then give it out again.
             self.first_free(subnet).await?;
         }
@@ -183,11 +188,6 @@ impl Provider for Phpipam {
                 "the description of {address} is cut to the {DESCRIPTION_AT_MOST} characters that {WHAT} has room for"
             );
         }
-        let hostname = by.hostname.as_deref().filter(|name| !name.is_empty());
-        let known = hostname.filter(|name| name.chars().count() <= HOSTNAME_AT_MOST);
-        if known != hostname {
-            log::warn!("the host name of {address} is too long for {WHAT} and is left out");
-        }
         let mac = by.mac.filter(|mac| !mac.is_infiniband());
         if mac != by.mac {
             log::info!("{WHAT} has no room for the InfiniBand MAC of {address}, which is left out");
@@ -197,15 +197,12 @@ impl Provider for Phpipam {
             ip: address,
             description: description.trim_end(),
             owner: &self.owner,
-            hostname: known,
+            hostname: by.hostname_for(WHAT, address, |name| name.chars().count() <= HOSTNAME_AT_MOST),
             mac,
         };
         self.client.post(&["addresses"], &record).await.map_err(|failure| match failure {
-            Failure::Conflict => Error::new(
-                ErrorKind::AlreadyExists,
-                format!("{address} is already reserved in {WHAT}, in subnet {subnet}"),
-            ),
-            Failure::NoSubnet => gone(subnet),
+            Failure::Conflict => subnet.taken(address),
+            Failure::NoSubnet => subnet.gone(WHAT),
             other => other.into(),
         })
     }
@@ -213,11 +210,7 @@ impl Provider for Phpipam {
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
         let Some(row) = self.known_row(subnet, address).await? else { return Ok(Released::WasAbsent) };
         if self.delete_only_own && !self.is_ours(&row) {
-            let text = format!(
-                "{address} in subnet {subnet} was not recorded by this proxy, and delete_only_own forbids to delete it. \
-                 Delete it in {WHAT}"
-            );
-            return Err(Error::new(ErrorKind::Rejected, text));
+            return Err(subnet.not_ours(WHAT, address));
         }
         // By the row's id: deleting by address does nothing before version 1.7, and says 500 for what is not there.
         match self.client.delete(&["addresses", &row.id.to_string()]).await {
