@@ -69,7 +69,7 @@ fn block(prefix: Prefix, held: &AddressSet, address: IpAddr) -> Prefix {
         size.is_some_and(|size| size.saturating_sub(held) <= 1 << BLOCK_BITS)
     };
     let smallest = prefix.length().max(all - BLOCK_BITS);
-    let wider = (prefix.length()..smallest).rev().map(|length| around(length)).take_while(is_small);
+    let wider = (prefix.length()..smallest).rev().map(around).take_while(is_small);
     wider.last().unwrap_or_else(|| around(smallest))
 }
 

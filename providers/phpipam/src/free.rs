@@ -25,34 +25,6 @@ impl Phpipam {
         }
     }
 
-    /// An error if the subnet is marked as full: phpIPAM gives out no address of it then, although some may be free.
-    pub(crate) async fn check_mark(&self, subnet: &Subnet) -> Result<()> {
-        if !self.row_of(subnet).await?.is_full.0 {
-            return Ok(());
-        }
-        let text = format!("Subnet {subnet} is marked as full in {WHAT}. Remove the mark there, or use another subnet");
-        Err(Error::new(ErrorKind::Rejected, text))
-    }
-
-    /// The lowest free address as phpIPAM sees it, which knows of subnets that are marked as full or contain subnets.
-    /// Of IPv6 it may be the subnet-router anycast address. Rows on the network and broadcast address of IPv4 count as
-    /// hosts, so that with some the subnet is said to be full too early.
-    pub(crate) async fn first_free(&self, subnet: &Subnet) -> Result<Option<IpAddr>> {
-        let text = match self.client.get::<String>(&["subnets", subnet.id.as_str(), "first_free"]).await {
-            Ok(text) => text.unwrap_or_default(),
-            Err(Failure::NoSubnet) => return Err(subnet.gone(WHAT)),
-            Err(Failure::Absent) => return Ok(None),
-            Err(Failure::Conflict) => return Err(contains_subnets(subnet)),
-            Err(failure) => return Err(failure.into()),
-        };
-        let first = text.parse().ok().filter(|address| subnet.prefix.contains(*address));
-        let strange = || {
-            let text = format!("{WHAT} offers no address of subnet {subnet} as its first free one");
-            Error::new(ErrorKind::Unexpected, text)
-        };
-        first.map(Some).ok_or_else(strange)
-    }
-
     /// The addresses of the subnet that have a row, whatever its tag.
     async fn used(&self, subnet: &Subnet) -> Result<AddressSet, Failure> {
         let rows = match self.client.get::<Vec<UsedRow>>(&["subnets", subnet.id.as_str(), "addresses"]).await {
@@ -67,9 +39,4 @@ impl Phpipam {
         };
         Ok(used.ok_or_else(strange)?)
     }
-}
-
-/// phpIPAM gives out no address of such a subnet.
-fn contains_subnets(subnet: &Subnet) -> Error {
-    Error::new(ErrorKind::Rejected, format!("Subnet {subnet} contains subnets in {WHAT}; choose one of them"))
 }

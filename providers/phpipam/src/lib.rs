@@ -9,6 +9,7 @@ mod provider;
 mod settings;
 mod vendor;
 mod walk;
+mod walks;
 mod wire;
 
 use ipam_provider::Registration;

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{Result, Subnet, Template};
+use ipam_provider::{Error, ErrorKind, Result, Subnet, Template};
 use serde::{Deserialize, Serialize};
 
 use crate::Settings;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::vendor::WHAT;
-use crate::walk::Walks;
+use crate::walks::Walks;
 use crate::wire::{AddressRow, SectionRow, SubnetRow};
 
 /// What a look-up notes of a subnet.
@@ -77,6 +77,39 @@ impl Phpipam {
     pub(crate) async fn row(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<AddressRow>> {
         Ok(self.rows_of(address).await?.into_iter().find(|row| row.is_in(subnet)))
     }
+
+    /// An error if the subnet is marked as full: phpIPAM gives out no address of it then, although some may be free.
+    pub(crate) async fn check_mark(&self, subnet: &Subnet) -> Result<()> {
+        if !self.row_of(subnet).await?.is_full.0 {
+            return Ok(());
+        }
+        let text = format!("Subnet {subnet} is marked as full in {WHAT}. Remove the mark there, or use another subnet");
+        Err(Error::new(ErrorKind::Rejected, text))
+    }
+
+    /// The lowest free address as phpIPAM sees it, which knows of subnets that are marked as full or contain subnets.
+    /// Of IPv6 it may be the subnet-router anycast address. Rows on the network and broadcast address of IPv4 count as
+    /// hosts, so that with some the subnet is said to be full too early.
+    pub(crate) async fn first_free(&self, subnet: &Subnet) -> Result<Option<IpAddr>> {
+        let text = match self.client.get::<String>(&["subnets", subnet.id.as_str(), "first_free"]).await {
+            Ok(text) => text.unwrap_or_default(),
+            Err(Failure::NoSubnet) => return Err(subnet.gone(WHAT)),
+            Err(Failure::Absent) => return Ok(None),
+            Err(Failure::Conflict) => return Err(contains_subnets(subnet)),
+            Err(failure) => return Err(failure.into()),
+        };
+        let first = text.parse().ok().filter(|address| subnet.prefix.contains(*address));
+        let strange = || {
+            let text = format!("{WHAT} offers no address of subnet {subnet} as its first free one");
+            Error::new(ErrorKind::Unexpected, text)
+        };
+        first.map(Some).ok_or_else(strange)
+    }
+}
+
+/// phpIPAM gives out no address of such a subnet.
+fn contains_subnets(subnet: &Subnet) -> Error {
+    Error::new(ErrorKind::Rejected, format!("Subnet {subnet} contains subnets in {WHAT}; choose one of them"))
 }
 
 /// The rows of a list. phpIPAM says of an empty one that there is nothing, or holds nothing.
