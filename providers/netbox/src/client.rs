@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 
 use ipam_provider::Result;
-use ipam_provider::http::{Answer, Api, HeaderValue, HttpClient, HttpSettings, Page, pages, secret_header};
+use ipam_provider::http::{Api, HeaderValue, HttpClient, HttpSettings, Page, pages, secret_header};
 use ipam_provider::settings::Secret;
 use secrecy::ExposeSecret;
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
@@ -106,11 +105,6 @@ impl Client {
             Ok(Value::Object(body)) if answer.status == 400 && body.contains_key("address") => Ok(body),
             _ => Err(self.0.collection_error(&answer, ADD_ADDRESS)),
         }
-    }
-
-    /// Posts a list of new addresses, and gives the answer as it is.
-    pub(crate) async fn post(&self, new: &impl Serialize) -> Result<Answer> {
-        Ok(self.0.post(&ADDRESSES, new).await?)
     }
 
     /// Deletes an address; `false` when it is gone already.

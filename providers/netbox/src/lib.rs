@@ -9,7 +9,6 @@ mod provider;
 mod record;
 mod refusal;
 mod settings;
-mod uniqueness;
 mod vendor;
 mod wire;
 mod withheld;

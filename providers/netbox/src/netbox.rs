@@ -6,7 +6,6 @@ use ipam_provider::{Result, Subnet};
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::uniqueness::Uniqueness;
 use crate::vendor::{ADDRESSES, VIEW_ADDRESS, VIEW_PREFIX, WHAT};
 use crate::{Settings, wire};
 
@@ -29,7 +28,6 @@ pub(crate) struct Note {
 pub struct Netbox {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
-    pub(crate) uniqueness: Uniqueness,
 }
 
 impl Netbox {
@@ -39,7 +37,7 @@ impl Netbox {
     /// [`Rejected`](ErrorKind::Rejected) when a certificate file cannot be used.
     pub fn new(settings: Settings) -> Result<Self> {
         let client = Client::new(&settings.http, settings.authorization.clone())?;
-        Ok(Self { client, settings, uniqueness: Uniqueness::new() })
+        Ok(Self { client, settings })
     }
 
     /// The prefix behind a subnet, as it is now.

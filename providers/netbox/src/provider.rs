@@ -123,10 +123,6 @@ impl Netbox {
             }
             return Err(subnet.taken(address));
         }
-        // Older versions refuse a second record only when nobody else writes at the same moment.
-        if note.is_unique.is_none() && own.writes_are_one_by_one() {
-            self.uniqueness.find_out(&self.client, &new, &self.settings.records.blank());
-        }
         Ok(())
     }
 
@@ -290,15 +286,11 @@ impl Provider for Netbox {
             return Err(subnet.not_offerable(address));
         }
         let note: Note = subnet.note(WHAT)?;
-        let is_unique = match note.is_unique {
-            None => self.uniqueness.of(note.vrf).await,
-            known => known,
-        };
-        if is_unique == Some(true) {
+        if note.is_unique == Some(true) {
             return self.create(subnet, address, &self.new_address(subnet, note, address, by)).await.map(drop);
         }
         // What is known to get a second record is looked at first; `record_once` is then for those who come at once.
-        if is_unique == Some(false) && !self.addresses(note.vrf, subnet, address).await?.is_empty() {
+        if note.is_unique == Some(false) && !self.addresses(note.vrf, subnet, address).await?.is_empty() {
             return Err(subnet.taken(address));
         }
         // A task of its own, so that a second record is taken back also when the caller does not wait for it.

@@ -128,11 +128,6 @@ fn bad_request(answer: &Answer) -> Error {
     }
 }
 
-/// Does NetBox refuse an address, or one of several, because it is taken? Such a text is about nothing else.
-pub(crate) fn is_about_a_duplicate(answer: &Answer) -> bool {
-    contains(&answer.body, DUPLICATE)
-}
-
 /// A record that is not there, or a page that is not there.
 fn not_found(answer: &Answer) -> Error {
     match answer.json::<wire::Detail>() {
