@@ -34,7 +34,7 @@ impl Netbox {
     /// A provider for the settings. Does no network.
     ///
     /// # Errors
-    /// [`Rejected`](ErrorKind::Rejected) when a certificate file cannot be used.
+    /// [`Rejected`](ipam_provider::ErrorKind::Rejected) when a certificate file cannot be used.
     pub fn new(settings: Settings) -> Result<Self> {
         let client = Client::new(&settings.http, settings.authorization.clone())?;
         Ok(Self { client, settings })
@@ -43,7 +43,7 @@ impl Netbox {
     /// The prefix behind a subnet, as it is now.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when it has gone, or has become another prefix or part of another group.
+    /// [`NotFound`](ipam_provider::ErrorKind::NotFound) when it has gone, or has become another prefix or part of another group.
     pub(crate) async fn record(&self, subnet: &Subnet) -> Result<wire::Prefix> {
         let id = subnet.id.as_str();
         if id.parse::<u64>().is_err() {
