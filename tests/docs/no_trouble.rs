@@ -230,13 +230,5 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "unable to communicate with the proxy",
         ],
     ),
-    (
-        "Nobody sees it: it ends inside the program.",
-        &[
-            "no request id",
-            "the caller does not read",
-            "An API app with a code has no login",
-            "every path of NetBox ends with a slash",
-        ],
-    ),
+    ("Nobody sees it: it ends inside the program.", &["no request id", "the caller does not read"]),
 ];

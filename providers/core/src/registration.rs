@@ -17,6 +17,30 @@ pub struct Registration {
     pub read: fn(&mut Section) -> Plan,
 }
 
+/// The settings of a provider, and what is built of them.
+pub trait ProviderSettings: Sized + Send + 'static {
+    /// Reads the section; every fault is noted in it. `None` only where there was one.
+    fn read(section: &mut Section) -> Option<Self>;
+
+    /// Builds the provider. Does no network.
+    ///
+    /// # Errors
+    /// Mostly [`Rejected`](crate::ErrorKind::Rejected), when a file that the settings name cannot be used.
+    fn build(self, surroundings: &Surroundings) -> Result<Arc<dyn Provider>>;
+}
+
+impl Registration {
+    /// The entry of the provider with these settings.
+    pub const fn of<S: ProviderSettings>(name: &'static str) -> Self {
+        Self { name, read: plan::<S> }
+    }
+}
+
+fn plan<S: ProviderSettings>(section: &mut Section) -> Plan {
+    let settings = S::read(section);
+    Box::new(move |surroundings| settings.expect("a plan is only run when there was no fault").build(surroundings))
+}
+
 /// Builds the provider from settings that were read without fault. No network here either: an IPAM that cannot be
 /// reached does not stop the start.
 pub type Plan = Box<dyn FnOnce(&Surroundings) -> Result<Arc<dyn Provider>> + Send>;

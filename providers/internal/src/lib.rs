@@ -9,4 +9,4 @@ pub use provider::Internal;
 pub use settings::{FILE, Place, Settings};
 
 /// The embedded IPAM in the list of providers.
-pub const REGISTRATION: Registration = Registration { name: provider::NAME, read: settings::plan };
+pub const REGISTRATION: Registration = Registration::of::<Settings>(provider::NAME);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use ipam_provider::database::Database;
 use ipam_provider::{
-    Capabilities, Error, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId, Released,
+    Capabilities, Error, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Probes, Provider, RecordId, Released,
     Requester, Reservation, Result, Subnet, titled,
 };
 
@@ -108,10 +108,10 @@ impl Provider for Internal {
         let readable = self.store.read(|reading| reading.groups().map(drop)).await;
         // An empty change: it takes the lock for writing, and leaves everything as it is.
         let writable = self.store.write(|_| Ok(())).await;
-        vec![
-            Probe { what: format!("the address store {place} can be read"), outcome: readable.map_err(Error::from) },
-            Probe { what: format!("the address store {place} can be written"), outcome: writable.map_err(Error::from) },
-        ]
+        let mut probes = Probes::default();
+        probes.note(format!("the address store {place} can be read"), readable.map_err(Error::from));
+        probes.note(format!("the address store {place} can be written"), writable.map_err(Error::from));
+        probes.finish()
     }
 
     async fn groups(&self) -> Result<Vec<Group>> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipam_provider::database::Database;
 use ipam_provider::settings::Section;
-use ipam_provider::{Error, ErrorKind, Plan, Result};
+use ipam_provider::{Error, ErrorKind, Provider, ProviderSettings, Result, Surroundings};
 
 use crate::Internal;
 
@@ -73,10 +73,13 @@ impl Settings {
     }
 }
 
-pub(crate) fn plan(section: &mut Section) -> Plan {
-    let settings = Settings::read(section);
-    Box::new(move |surroundings| {
-        let place = settings.store(&surroundings.state_directory, surroundings.database.as_ref())?;
+impl ProviderSettings for Settings {
+    fn read(section: &mut Section) -> Option<Self> {
+        Some(Self::read(section))
+    }
+
+    fn build(self, surroundings: &Surroundings) -> Result<Arc<dyn Provider>> {
+        let place = self.store(&surroundings.state_directory, surroundings.database.as_ref())?;
         if let (Place::File(path), Some(_), true) = (&place, &surroundings.database, surroundings.may_create) {
             log::warn!(
                 "The embedded IPAM is on this machine only, in {}, whatever database_url says: run one proxy over it, or \
@@ -86,7 +89,7 @@ pub(crate) fn plan(section: &mut Section) -> Plan {
         }
         let open = if surroundings.may_create { Internal::open } else { Internal::open_without_creating };
         Ok(Arc::new(open(&place)?))
-    })
+    }
 }
 
 #[cfg(test)]
