@@ -12,7 +12,6 @@ use super::Failure;
 use super::candidates::Candidates;
 use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Step};
 use super::lookup::{Found, GroupChoice, Lookup};
-use super::restore::requests::Restores;
 
 /// How many additions are looked for in the background at once: an IPAM that fails for all is not to be asked for all of
 /// them.
@@ -60,7 +59,6 @@ pub struct Allocator {
     pub(super) rules: Rules,
     /// A permit for each addition that is looked for in the background.
     pub(super) watches: Arc<Semaphore>,
-    pub(super) restores: Restores,
 }
 
 impl Allocator {
@@ -73,14 +71,7 @@ impl Allocator {
             lookup: Lookup::new(rules.lookup),
             rules,
             watches: Arc::new(Semaphore::new(WATCHED_AT_MOST)),
-            restores: Restores::default(),
         }
-    }
-
-    /// The same with what an allocator from before a reload knows of requests.
-    #[must_use]
-    pub fn with_restores(self, restores: Restores) -> Self {
-        Self { restores, ..self }
     }
 
     /// The guarded provider.
@@ -182,8 +173,9 @@ impl Allocator {
             Ok(exists)
         });
         let outcome = look.await;
-        if matches!(outcome, Ok(false)) {
-            call.accepted();
+        match outcome {
+            Ok(false) => call.accepted(),
+            Ok(true) | Err(_) => call.refused().await,
         }
         outcome
     }

@@ -21,6 +21,7 @@ mod failure;
 pub mod holds;
 mod lookup;
 mod restore;
+mod upkeep;
 mod watch;
 mod writes;
 
@@ -34,7 +35,7 @@ pub use clock::{Clock, Timestamp};
 pub use failure::Failure;
 pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
 pub use lookup::GroupChoice;
-pub use restore::Restores;
+pub use upkeep::Look;
 pub use writes::Added;
 
 /// No hold lives longer: settings are checked against it, and what a journal says is cut to it.

@@ -2,17 +2,18 @@
 //!
 //! When somebody changes the address of an interface, Foreman sends DELETE for the old one, then GET and POST for the new
 //! one, all with one `X-Request-Id`. When the new one is refused, Foreman rolls back: the interface keeps the old address in
-//! Foreman, and the IPAM would give it to the next host. So the proxy remembers for some minutes what a request has deleted
-//! (`requests`). A refusal makes all of that due, and when no further call of the request has come for some seconds, each
-//! address is reserved again as it was recorded.
+//! Foreman, and the IPAM would give it to the next host. So the hold of a deleted address has a trace of the request with
+//! what was recorded. A refusal makes all of these due, and some seconds later each address is reserved again as it was
+//! recorded. A delete or an add of the address by Foreman in the meantime has the same effect as at any other time.
 //!
-//! That may be one too many, when the request was not rolled back after all: an address that is reserved for no host is found
-//! later, one that two hosts have hurts at once. It goes the way of an addition, and never takes an address that another
-//! host has got or is being offered meanwhile. What the request has added before the refusal stays in the IPAM, because
-//! Foreman's roll-back does not delete it, and is named in the log. Of what Foreman rolls back for a reason of its own, nothing
-//! can be known here.
-
-pub(super) mod requests;
+//! The hold is in the place that keeps holds, so any proxy over it can have got the delete, the refusal or the time to do it,
+//! and a process that was killed has forgotten nothing.
+//!
+//! An address may be reserved that should not be, when the request was not rolled back after all: an address that is
+//! reserved for no host is found later, one that two hosts have hurts at once. It goes the way of an addition, and never
+//! takes an address that another host has got or is being offered meanwhile. What the request has added before the refusal
+//! stays in the IPAM, because Foreman's roll-back does not delete it, and is named in the log. Of what Foreman rolls back for
+//! a reason of its own, nothing can be known here.
 
 #[cfg(test)]
 mod tests;
@@ -21,25 +22,27 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{ErrorKind, Provider, Requester, Reservation};
-use tokio::sync::watch::Receiver;
-use tokio::time::{Instant, sleep};
+use ipam_provider::{ErrorKind, Provider, Requester};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 use super::Failure;
 use super::allocator::Allocator;
-use super::holds::{HoldState, Scope, Step};
+use super::holds::{Due, Held, Hold, HoldState, PlaceError, Removed, Scope, Step};
 use super::lookup::{Found, GroupChoice};
 use super::watch;
 use crate::telemetry::request_id::{self, RequestId};
 
-pub use requests::Restores;
-use requests::{Deletion, Request};
+/// How long after a refusal the request is over. Foreman's calls of one host follow each other at once.
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
 
-/// When no call of a request has come for so long, it is over. Foreman's calls of one host follow each other at once.
-const SILENCE: Duration = Duration::from_secs(5);
-
-/// When to try again, after a failure that may pass: the IPAM that refused the new address may be out of order.
+/// When to try again, after a failure that may pass: the IPAM that refused the new address may be out of order. The last one
+/// is also how long another proxy leaves the last attempt alone.
 const AGAIN: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(300)];
+
+/// How long the caller of a refused call waits for that to be noted. A database may be away.
+const NOTED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What an attempt to reserve an address again came to.
 #[derive(Debug)]
@@ -48,116 +51,154 @@ enum Outcome {
     Restored,
     /// The same host has it already.
     IsThere,
+    /// Foreman has dealt with the address in the meantime.
+    DealtWith,
     /// It cannot be, and trying again would not help.
     GivenUp(String),
     /// It failed, and may succeed later.
     Failed(String),
 }
 
-/// One call of a request that has deleted or added something. Dropped without having been [`accepted`](Self::accepted), it counts as
-/// refused: it failed, or its caller did not wait.
+/// A deleted address that is due to be reserved again.
+struct Deletion<'a> {
+    scope: &'a Arc<Scope>,
+    address: IpAddr,
+    request: &'a RequestId,
+    record: &'a Removed,
+}
+
+/// One call of a request. Dropped without having been [`accepted`](Self::accepted), it counts as refused: it failed, or its
+/// caller did not wait.
 #[derive(Debug)]
 #[must_use = "a call that is dropped counts as refused"]
-pub(super) struct Call(Option<Known>);
-
-#[derive(Debug)]
-struct Known {
+pub(super) struct Call {
     allocator: Arc<Allocator>,
-    id: RequestId,
-    request: Arc<Request>,
-    is_accepted: bool,
+    /// `None` outside of requests, and when it is known how the call ended.
+    request: Option<RequestId>,
 }
 
 impl Call {
     /// The caller has the answer that it wants.
     pub(super) fn accepted(mut self) {
-        if let Some(known) = &mut self.0 {
-            known.is_accepted = true;
+        self.request = None;
+    }
+
+    /// It has not. What the request has done before is due when this returns, or a little later.
+    pub(super) async fn refused(mut self) {
+        if let Some(noting) = self.note() {
+            let _ = timeout(NOTED_WITHIN, noting).await;
         }
+    }
+
+    /// In a task of its own, because a caller may go away at any time.
+    fn note(&mut self) -> Option<JoinHandle<()>> {
+        let (request, runtime) = (self.request.take()?, Handle::try_current().ok()?);
+        let allocator = self.allocator.clone();
+        Some(runtime.spawn(request_id::inherit(async move { allocator.refuse(&request).await })))
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let Some(Known { allocator, id, request, is_accepted }) = self.0.take() else { return };
-        let is_first = request.end_call(&allocator.restores, &id, !is_accepted);
-        if is_first {
-            allocator.restore_when_silent(id, request);
-        }
+        self.note();
     }
 }
 
 impl Allocator {
     /// Notes that a call begins which may be refused.
     pub(super) fn begin_call(self: &Arc<Self>) -> Call {
-        let known = || {
-            let id = request_id::current()?;
-            let request = self.restores.begin_call(&id)?;
-            Some(Known { allocator: self.clone(), id, request, is_accepted: false })
-        };
-        Call(known())
+        Call { allocator: self.clone(), request: request_id::current() }
     }
 
-    /// Reserves again what the request has deleted, once it is over, in the background.
-    fn restore_when_silent(self: Arc<Self>, id: RequestId, request: Arc<Request>) {
-        let (restores, runtime) = (self.restores.clone(), self.restores.runtime());
-        let Some(permit) = restores.permit() else {
-            for deletion in request.take_due(&restores, &id) {
-                give_up(&restores, &deletion, &id, "too many others are waiting for that");
+    /// Makes due what the request has done.
+    async fn refuse(&self, request: &RequestId) {
+        let refused = async {
+            for (address, hold) in self.traced(request).await? {
+                let step = Step::Refuse { request: request.clone(), wait: SILENCE };
+                self.place().step(&hold.scope, address, step).await?;
             }
-            return;
+            Ok::<(), PlaceError>(())
         };
-        let work = async move {
-            self.restore_all(&id, &request).await;
-            drop(permit);
-        };
-        // Without a runtime the process ends; what is due is named then.
-        if let Some(runtime) = runtime {
-            runtime.spawn(request_id::inherit(work));
+        if let Err(error) = refused.await {
+            let request = watch::request(Some(request));
+            log::warn!("What {request} deleted before it was refused may not be reserved again: {error}");
         }
     }
 
-    async fn restore_all(self: &Arc<Self>, id: &RequestId, request: &Request) {
-        let mut stopping = self.restores.stopping();
-        while let Some(left) = request.until(SILENCE)
-            && !is_stopped_within(left, &mut stopping).await
-        {}
-        for (scope, address) in request.take_added() {
-            log::warn!("{}", left_over(address, &scope, id));
+    /// The holds of this IPAM that a request has left a trace on.
+    async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError> {
+        let mut held = self.place().traced(request).await?;
+        held.retain(|(_, hold)| &*hold.scope.space.provider == self.provider.name());
+        Ok(held)
+    }
+
+    /// `false` when another proxy, or Foreman, was faster.
+    async fn forget(&self, scope: &Arc<Scope>, address: IpAddr, request: &RequestId) -> Result<bool, PlaceError> {
+        let forgotten = self.place().step(scope, address, Step::Forget { request: request.clone() }).await?;
+        Ok(forgotten.is_done())
+    }
+
+    /// A delete of the request that is being answered has failed: Foreman keeps the host with all of its addresses.
+    pub(super) fn name_deleted_before(self: &Arc<Self>, address: IpAddr) {
+        let Some(request) = request_id::current() else { return };
+        let this = self.clone();
+        tokio::spawn(request_id::inherit(async move { this.name_deleted(address, &request).await }));
+    }
+
+    async fn name_deleted(&self, address: IpAddr, request: &RequestId) {
+        let mut deleted = Vec::new();
+        for (before, hold) in self.traced(request).await.unwrap_or_default() {
+            let is_meant = hold.due().is_none() && hold.trace.as_ref().is_some_and(|trace| trace.is_deletion());
+            if is_meant && self.forget(&hold.scope, before, request).await.unwrap_or(false) {
+                deleted.push(format!("{before} in {}", hold.scope));
+            }
         }
-        let mut due = request.take_due(&self.restores, id);
-        let mut pauses = AGAIN.into_iter();
-        loop {
-            let pause = pauses.next().filter(|_| !*stopping.borrow());
-            let mut failed = Vec::new();
-            for deletion in due {
-                // Another call may have dealt with the address.
-                if !self.restores.is_due(&deletion) {
-                    continue;
-                }
-                let outcome = self.restore(&deletion).await;
-                match outcome {
-                    Outcome::Failed(why) if pause.is_some() => {
-                        log::info!("{} in {} is not reserved again yet: {why}", deletion.address, deletion.scope);
-                        failed.push(deletion);
-                    }
-                    Outcome::Restored => self.restores.done(&deletion, || {
-                        log::warn!("{}", restored(&deletion, id));
-                    }),
-                    Outcome::IsThere => self.restores.done(&deletion, || {
-                        log::info!("{} in {} is reserved again already", deletion.address, deletion.scope);
-                    }),
-                    Outcome::GivenUp(why) | Outcome::Failed(why) => give_up(&self.restores, &deletion, id, &why),
+        if !deleted.is_empty() {
+            log::warn!(
+                "The delete of {address} failed after that of {} in the same request: if these are addresses of one host, Foreman keeps the host with all of them. Delete the host again, or add what is deleted to the IPAM again",
+                deleted.join(", ")
+            );
+        }
+    }
+
+    /// Deals with what a refused request has done to an address. Of several proxies one does.
+    pub(super) async fn deal_with(self: &Arc<Self>, address: IpAddr, hold: &Hold, due: Due) -> Result<(), PlaceError> {
+        let Some(trace) = hold.trace.as_deref() else { return Ok(()) };
+        let (scope, request) = (&hold.scope, &trace.request);
+        let Some(record) = &trace.deleted else {
+            if hold.state == HoldState::Reserved && self.forget(scope, address, request).await? {
+                log::warn!("{}", left_over(address, scope, request));
+            }
+            return Ok(());
+        };
+        let next = AGAIN.get(usize::from(due.attempts));
+        let wait = *next.unwrap_or(&AGAIN[AGAIN.len() - 1]);
+        let attempt = Step::Attempt { request: request.clone(), attempts: due.attempts, wait };
+        if !self.place().step(scope, address, attempt).await?.is_done() {
+            return Ok(());
+        }
+        let deletion = Deletion { scope, address, request, record };
+        match self.restore(&deletion).await {
+            Outcome::Restored => log::warn!("{}", restored(&deletion)),
+            Outcome::DealtWith => log::info!("{address} in {scope} is not reserved again: Foreman deals with it"),
+            Outcome::IsThere => {
+                self.forget(scope, address, request).await?;
+                log::info!("{address} in {scope} is reserved again already");
+            }
+            Outcome::Failed(why) if next.is_some() => {
+                log::info!("{address} in {scope} is not reserved again yet: {why}");
+            }
+            Outcome::GivenUp(why) | Outcome::Failed(why) => {
+                if self.forget(scope, address, request).await? {
+                    log::error!("{}", given_up(&deletion, &why));
                 }
             }
-            let Some(pause) = pause.filter(|_| !failed.is_empty()) else { return };
-            due = failed;
-            is_stopped_within(pause, &mut stopping).await;
         }
+        Ok(())
     }
 
-    /// Reserves an address again as it was recorded.
-    async fn restore(self: &Arc<Self>, deletion: &Deletion) -> Outcome {
+    /// One attempt.
+    async fn restore(self: &Arc<Self>, deletion: &Deletion<'_>) -> Outcome {
         let deadline = Instant::now() + self.rules.request_budget;
         let attempt = async {
             let group = GroupChoice::of(deletion.scope.group.clone());
@@ -181,35 +222,40 @@ impl Allocator {
     async fn reserve_again(
         self: &Arc<Self>,
         subnet: &Arc<Found>,
-        deletion: &Deletion,
+        deletion: &Deletion<'_>,
         deadline: Instant,
     ) -> Result<Outcome, Failure> {
-        let Deletion { scope, address, record } = deletion;
+        let Deletion { scope, address, request, record } = *deletion;
         if subnet.scope.space != scope.space {
             return Ok(Outcome::GivenUp("its subnet is in another address space now".to_owned()));
         }
         let turn = self.turn_to_write(deadline).await?;
-        let begin = Step::BeginRestore { mac: record.mac, at_least: self.settled() };
-        let begun = self.place().step(&subnet.scope, *address, begin).await?;
+        let begin = Step::BeginRestore { request: request.clone(), mac: record.mac, at_least: self.settled() };
+        let begun = self.place().step(&subnet.scope, address, begin).await?;
         if !begun.is_done() {
-            let is_being_added = begun.before.is_some_and(|hold| hold.state == HoldState::Adding);
-            return Ok(match is_being_added {
-                true => Outcome::Failed("it is being added by another call".to_owned()),
-                false => Outcome::GivenUp("it is offered to another host".to_owned()),
+            return Ok(match begun.before {
+                Some(hold) if hold.trace_of(request).is_none() => Outcome::DealtWith,
+                None => Outcome::DealtWith,
+                Some(hold) if hold.state == HoldState::Adding => {
+                    Outcome::Failed("it is being added by another call".to_owned())
+                }
+                Some(_) => Outcome::GivenUp("it is offered to another host".to_owned()),
             });
         }
-        match self.send(turn, subnet, *address, Requester::from(record.clone()), begun, deadline).await {
+        let by =
+            Requester { mac: record.mac, hostname: record.hostname.clone(), description: record.description.clone() };
+        match self.send(turn, subnet, address, by, begun, deadline).await {
             Ok(added) => {
-                added.answered().await;
+                added.restored().await;
                 Ok(Outcome::Restored)
             }
-            Err(Failure::AlreadyReserved { .. }) => self.judge_record(subnet, *address, record).await,
+            Err(Failure::AlreadyReserved { .. }) => self.judge_record(subnet, address, record).await,
             Err(failure) => Err(failure),
         }
     }
 
     /// The address has a record meanwhile: that of its host, or another one?
-    async fn judge_record(&self, subnet: &Found, address: IpAddr, was: &Reservation) -> Result<Outcome, Failure> {
+    async fn judge_record(&self, subnet: &Found, address: IpAddr, was: &Removed) -> Result<Outcome, Failure> {
         let found = self.in_time(async { Ok(self.provider.reservation(subnet, address).await?) }).await?;
         Ok(match found {
             None => Outcome::Failed("the IPAM contradicts itself about it".to_owned()),
@@ -219,27 +265,8 @@ impl Allocator {
     }
 }
 
-impl Restores {
-    /// Waits until what is due has been reserved again, at most until the deadline; names what has not.
-    pub async fn stopped(&self, deadline: Instant) {
-        self.stop();
-        for (id, deletion) in self.left_at(deadline).await {
-            give_up(self, &deletion, &id, "the proxy ended before it could");
-        }
-    }
-}
-
-/// Waits; not longer than until the process is to end, of which it tells.
-async fn is_stopped_within(time: Duration, stopping: &mut Receiver<bool>) -> bool {
-    tokio::select! {
-        () = sleep(time) => false,
-        // It is never dropped before those who wait for it.
-        _ = stopping.wait_for(|stopping| *stopping) => true,
-    }
-}
-
-fn restored(deletion: &Deletion, id: &RequestId) -> String {
-    let (Deletion { address, scope, .. }, request) = (deletion, watch::request(Some(id)));
+fn restored(deletion: &Deletion<'_>) -> String {
+    let (Deletion { address, scope, .. }, request) = (deletion, watch::request(Some(deletion.request)));
     format!(
         "{address} in {scope} is reserved again as it was: {request} deleted it, and then its new address was refused, so that Foreman keeps this one"
     )
@@ -252,11 +279,9 @@ fn left_over(address: IpAddr, scope: &Scope, id: &RequestId) -> String {
     )
 }
 
-fn give_up(restores: &Restores, deletion: &Deletion, id: &RequestId, why: &str) {
-    let (Deletion { address, scope, .. }, request) = (deletion, watch::request(Some(id)));
-    restores.done(deletion, || {
-        log::error!(
-            "{address} in {scope} is not reserved again, although {request} deleted it before its new address was refused, and Foreman most likely keeps it: {why}. Find the host that has {address} in Foreman; add the address to the IPAM again, or give the host another one if the IPAM has it for another host"
-        );
-    });
+fn given_up(deletion: &Deletion<'_>, why: &str) -> String {
+    let (Deletion { address, scope, .. }, request) = (deletion, watch::request(Some(deletion.request)));
+    format!(
+        "{address} in {scope} is not reserved again, although {request} deleted it before its new address was refused, and Foreman most likely keeps it: {why}. Find the host that has {address} in Foreman; add the address to the IPAM again, or give the host another one if the IPAM has it for another host"
+    )
 }

@@ -91,6 +91,14 @@ impl Lost {
         )
     }
 
+    /// What the log is told of an addition that is found without the proxy that began it.
+    pub(super) fn told_left(&self) -> String {
+        let Self { address, scope, request, .. } = self;
+        format!(
+            "{address} in {scope} was being added for {request} by a proxy that has not gone on: it was killed, for example. Whether the address is reserved is looked for; it is offered to nobody meanwhile"
+        )
+    }
+
     /// What the log is told of a record that cannot be told from somebody else's.
     pub(super) fn told_reserved_by_somebody(&self) -> String {
         let Self { address, scope, request, .. } = self;
@@ -128,22 +136,6 @@ impl Allocator {
                 log::log!(level, "{text}");
             }
         }));
-    }
-
-    /// Looks again for additions that an earlier process was in the middle of when it ended, in the background. To be
-    /// called once, at the start.
-    pub async fn watch_unanswered(self: &Arc<Self>) {
-        let unanswered = self.holds.unanswered(self.provider.name()).await.unwrap_or_else(|error| {
-            log::warn!("It cannot be found out whether an earlier process left additions without an answer: {error}");
-            Vec::new()
-        });
-        for (address, hold) in unanswered {
-            let scope = hold.scope.clone();
-            let by = Requester { mac: hold.mac, ..Requester::default() };
-            let request = "a request before the last start".to_owned();
-            let ticket = hold.event;
-            self.watch(Lost { scope, address, by, before: Some(hold), ticket, request });
-        }
     }
 
     /// Looks again until the effect is seen, somebody has dealt with the address, or the hold is about to end.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipam_provider::{Error, ErrorKind, Prefix, Provider, Released, Requester, Reservation, Turn};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Failure;
 use super::allocator::{Allocator, Deleted};
@@ -17,6 +17,12 @@ use crate::telemetry::request_id::{self, RequestId};
 
 /// A write is not begun when it could take less than this, or less than twice as long as the slowest of the last writes.
 const WRITE_AT_LEAST: Duration = Duration::from_secs(2);
+
+/// How long an address that a request has deleted is at least kept from other hosts: Foreman may yet roll back.
+const QUARANTINE_IN_REQUEST: Duration = Duration::from_secs(60);
+
+/// How long a delete waits for the end of an add, in milliseconds, one after the other.
+const END_OF_ADD: [u64; 7] = [10, 20, 40, 80, 160, 320, 640];
 
 impl Allocator {
     /// Reserves the address. `by` wins over what the hold knows of the host.
@@ -48,8 +54,9 @@ impl Allocator {
             }
         };
         let outcome = self.to_its_end(work).await;
-        if outcome.is_ok() {
-            call.accepted();
+        match outcome {
+            Ok(_) => call.accepted(),
+            Err(_) => call.refused().await,
         }
         outcome
     }
@@ -67,11 +74,10 @@ impl Allocator {
         let turn = self.turn_to_write(deadline).await?;
         // The hold must not end while the reservation is on its way. When this process ends in the middle, another proxy
         // sees the hold only: it excludes the address as long as one whose answer is lost.
-        let begun = Step::BeginAdd { at_least: self.settled() + self.rules.hold_without_mac };
+        let at_least = self.settled() + self.rules.hold_without_mac;
+        let begun = Step::BeginAdd { at_least, request: request_id::current() };
         let begun = self.place().step(&subnet.scope, address, begun).await?;
-        let added = self.send(turn, subnet, address, by.clone(), begun, deadline).await?;
-        self.restores.added(&subnet.scope, address);
-        Ok(added)
+        self.send(turn, subnet, address, by.clone(), begun, deadline).await
     }
 
     /// Sends the reservation that has begun so to the IPAM.
@@ -178,7 +184,7 @@ impl Allocator {
         // Foreman does not come to a new address, and keeps the host.
         call.accepted();
         if outcome.is_err() {
-            self.restores.delete_failed(address);
+            self.name_deleted_before(address);
         }
         outcome
     }
@@ -199,8 +205,10 @@ impl Allocator {
         }
         log::warn!("{address} counts as deleted, because the IPAM has no record of it by this proxy: {gone}");
         // By what the caller said: the IPAM knows of no subnet.
-        if let Err(failure) = self.release_hold(prefix, group, address).await {
-            log::info!("No hold of {address} is ended: {failure}");
+        match self.holds.meant(self.provider.name(), prefix, group, address).await {
+            Ok(Some(hold)) => self.deleted(&hold.scope, address, Some(hold.event), None).await?,
+            Ok(None) => {}
+            Err(failure) => log::info!("No hold of {address} is ended: {failure}"),
         }
         Ok(Deleted::WasAbsent)
     }
@@ -222,8 +230,21 @@ impl Allocator {
         }
     }
 
+    /// Waits a moment while the address is being added: the caller of the add has its answer a little earlier than the hold
+    /// has its end, and may send a delete at once.
+    async fn await_end_of_add(&self, scope: &Scope, address: IpAddr) -> Result<(), Failure> {
+        for milliseconds in END_OF_ADD {
+            let there = self.place().get(&scope.space, address).await?;
+            if there.is_none_or(|hold| hold.state != HoldState::Adding) {
+                break;
+            }
+            sleep(Duration::from_millis(milliseconds)).await;
+        }
+        Ok(())
+    }
+
     async fn release(&self, subnet: &Found, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
-        self.restores.delete_begins(&subnet.scope, address);
+        self.await_end_of_add(&subnet.scope, address).await?;
         let turn = self.turn_to_write(deadline).await?;
         let there = self.place().get(&subnet.scope.space, address).await?;
         let seen = there.as_ref().map(|hold| hold.event);
@@ -251,16 +272,26 @@ impl Allocator {
             Err(error) => return Err(error.into()),
         };
         let is_removed = removed.is_some();
-        let mac = removed.as_ref().map(|record| Removed { mac: record.mac });
-        if let Some(record) = removed {
-            self.restores.deleted(&subnet.scope, address, record);
-        }
-        let step = Step::Delete { seen, removed: mac, quarantine: self.rules.quarantine };
-        let ended = self.place().step(&subnet.scope, address, step).await?;
-        if ended.becomes == Becomes::Ended {
-            self.candidates.drop_current(&subnet.scope);
-        }
+        self.deleted(&subnet.scope, address, seen, removed.map(Removed::from)).await?;
         Ok(if is_removed { Deleted::Removed } else { Deleted::WasAbsent })
+    }
+
+    /// The IPAM has no record of the address, whether one was removed or not.
+    async fn deleted(
+        &self,
+        scope: &Arc<Scope>,
+        address: IpAddr,
+        seen: Option<u64>,
+        removed: Option<Removed>,
+    ) -> Result<(), Failure> {
+        let request = request_id::current();
+        let at_least = if request.is_some() { QUARANTINE_IN_REQUEST } else { Duration::ZERO };
+        let step = Step::Delete { seen, removed, quarantine: self.rules.quarantine.max(at_least), request };
+        let ended = self.place().step(scope, address, step).await?;
+        if ended.becomes == Becomes::Ended {
+            self.candidates.drop_current(scope);
+        }
+        Ok(())
     }
 
     /// Waits for the turn to write. Half of the time that is left then is for the write and half for the look that
@@ -326,13 +357,19 @@ impl Added {
     /// Notes that the caller's answer is in the hands of the operating system.
     pub async fn answered(mut self) {
         self.is_answered = true;
-        finish(self.allocator.clone(), self.scope.clone(), self.address, self.ticket).await;
+        finish(self.allocator.clone(), self.scope.clone(), self.address, self.ticket, false).await;
+    }
+
+    /// Notes that the address is reserved again as it was. There is no caller.
+    pub(super) async fn restored(mut self) {
+        self.is_answered = true;
+        finish(self.allocator.clone(), self.scope.clone(), self.address, self.ticket, true).await;
     }
 }
 
 /// The address is reserved, and its hold lives only as long as something from before may still offer it.
-async fn finish(allocator: Arc<Allocator>, scope: Arc<Scope>, address: IpAddr, ticket: u64) {
-    let step = Step::FinishAdd { ticket, settled: allocator.settled() };
+async fn finish(allocator: Arc<Allocator>, scope: Arc<Scope>, address: IpAddr, ticket: u64, is_restored: bool) {
+    let step = Step::FinishAdd { ticket, settled: allocator.settled(), is_restored };
     if let Err(error) = allocator.place().step(&scope, address, step).await {
         log::warn!("{address} in {scope} is reserved, and its hold says that it is being added: {error}");
     }
@@ -344,7 +381,7 @@ impl Drop for Added {
             return;
         }
         log::warn!("{}", watch::reserved(self.address, &self.scope, &watch::request(self.request.as_ref())));
-        let finished = finish(self.allocator.clone(), self.scope.clone(), self.address, self.ticket);
+        let finished = finish(self.allocator.clone(), self.scope.clone(), self.address, self.ticket, false);
         // Without a runtime the process ends, and the next one looks.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(finished);

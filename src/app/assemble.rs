@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ipam_provider::{Guard, Limits, Surroundings};
 
 use super::StartError;
-use crate::allocation::{Allocator, Holds, Restores, Rules};
+use crate::allocation::{Allocator, Holds, Rules};
 use crate::http::{Listener, Serving};
 use crate::settings::{Settings, Tls};
 use crate::tls;
@@ -20,17 +20,11 @@ pub enum Purpose {
     Check,
 }
 
-/// Everything that handlers work with. Holds and restores are kept when the rest is made anew.
+/// Everything that handlers work with. Holds are kept when the rest is made anew.
 ///
 /// # Errors
 /// When the provider cannot be built.
-pub fn serving(
-    settings: Settings,
-    holds: &Holds,
-    restores: &Restores,
-    names: &HostNames,
-    purpose: Purpose,
-) -> Result<Serving, StartError> {
+pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Purpose) -> Result<Serving, StartError> {
     let Settings { server, database, ipam, holds: lives, provider, .. } = settings;
     let failed = |error| StartError::Provider { name: provider.name, source: error };
     let surroundings =
@@ -58,7 +52,7 @@ pub fn serving(
         Listener::Http => ipam.enabled.on_http(),
         Listener::Control => false,
     });
-    let allocator = Allocator::new(Guard::new(bare, limits), holds.clone(), rules).with_restores(restores.clone());
+    let allocator = Allocator::new(Guard::new(bare, limits), holds.clone(), rules);
     Ok(Serving {
         allocator: Arc::new(allocator),
         gate: Gate::new(policy, names.clone()),

@@ -18,7 +18,7 @@ use actix_web::web::Data;
 use tokio::time::Instant;
 
 use crate::allocation::holds::DatabaseError;
-use crate::allocation::{Clock, Holds, JournalError, Restores};
+use crate::allocation::{Clock, Holds, JournalError, Look};
 use crate::daemon::{self, Notifier, PassedSockets, RollCall, Signal, Signals, Watchdog};
 use crate::http::{Arrivals, Shared};
 use crate::registry::PROVIDERS;
@@ -36,8 +36,11 @@ use restart_only::RestartOnly;
 /// How often ended holds are removed and the journal is looked at.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 
-/// How long the last answers leave for what they made due to be reserved again. The service manager waits longer.
-const RESTORE_AT_LEAST: Duration = Duration::from_secs(10);
+/// How often holds that need it are seen to.
+const SEE_TO_HOLDS_EVERY: Duration = Duration::from_secs(2);
+
+/// How long the last answers leave for the last look at them. The service manager waits longer.
+const LAST_LOOK_AT_LEAST: Duration = Duration::from_secs(10);
 
 /// How often certificates and revocation lists that end soon are logged.
 const WARN_OF_DATES_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -98,7 +101,6 @@ pub struct App {
     telemetry: Telemetry,
     shared: Data<Shared>,
     holds: Holds,
-    restores: Restores,
     shutdown: Duration,
     names: HostNames,
     started: RestartOnly,
@@ -133,9 +135,7 @@ impl App {
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
-        let restores = Restores::default();
-        let serving = serving(settings, &holds, &restores, &names, Purpose::Serve)?;
-        serving.allocator.watch_unanswered().await;
+        let serving = serving(settings, &holds, &names, Purpose::Serve)?;
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
         let (server, bound, arrivals) =
@@ -149,7 +149,6 @@ impl App {
             telemetry,
             shared,
             holds,
-            restores,
             shutdown: server_settings.shutdown,
             names,
             started,
@@ -178,7 +177,6 @@ impl App {
             telemetry,
             shared,
             holds,
-            restores,
             shutdown,
             names,
             started,
@@ -192,13 +190,13 @@ impl App {
         let handle = server.handle();
         let mut serving = actix_web::rt::spawn(server);
         let tidying = actix_web::rt::spawn(tidy(holds.clone()));
+        let seeing = actix_web::rt::spawn(see_to_holds(shared.clone()));
         let warning = tls.clone().map(|tls| actix_web::rt::spawn(warn_of_dates(tls)));
         let reload = Reload {
             directory: &directory,
             telemetry: &telemetry,
             shared: &shared,
             holds: &holds,
-            restores: &restores,
             names: &names,
             started: &started,
             tls: tls.as_ref(),
@@ -231,8 +229,9 @@ impl App {
             }
         }
         service_manager.stopping();
-        stop(&handle, &arrivals, &restores, shutdown).await;
+        stop(&handle, &arrivals, &shared, shutdown).await;
         tidying.abort();
+        seeing.abort();
         warning.inspect(actix_web::rt::task::JoinHandle::abort);
         bound.remove_control_socket();
         serving.await.map_err(std::io::Error::other)?
@@ -246,15 +245,17 @@ fn reopen(telemetry: &Telemetry) {
     }
 }
 
-async fn stop(handle: &ServerHandle, arrivals: &Arrivals, restores: &Restores, shutdown: Duration) {
+async fn stop(handle: &ServerHandle, arrivals: &Arrivals, shared: &Shared, shutdown: Duration) {
     log::info!("Stopping when the requests under way are answered");
     let deadline = Instant::now() + shutdown;
-    restores.stop();
     // No more connections are accepted; those that were are served before the server forgets them.
     handle.pause().await;
     arrivals.settle().await;
     handle.stop(true).await;
-    restores.stopped(deadline.max(Instant::now() + RESTORE_AT_LEAST)).await;
+    let allocator = shared.serving().allocator.clone();
+    let left = deadline.saturating_duration_since(Instant::now()).max(LAST_LOOK_AT_LEAST);
+    // What is left is left to the next process, or to another proxy over the same holds.
+    let _ = actix_web::rt::time::timeout(left, allocator.see_to_holds(Look::Last)).await;
     log::info!("Stopped");
     log::logger().flush();
 }
@@ -266,6 +267,18 @@ async fn tidy(holds: Holds) {
             let why = with_causes(&error);
             log::error!("Removing ended holds failed; it is tried again in {} seconds: {why}", TIDY_EVERY.as_secs());
         }
+    }
+}
+
+async fn see_to_holds(shared: Data<Shared>) {
+    let mut look = Look::First;
+    loop {
+        let allocator = shared.serving().allocator.clone();
+        // A database that cannot be reached is trouble of the holds already.
+        if allocator.see_to_holds(look).await.is_ok() {
+            look = Look::Next;
+        }
+        actix_web::rt::time::sleep(SEE_TO_HOLDS_EVERY).await;
     }
 }
 
@@ -282,7 +295,6 @@ struct Reload<'a> {
     telemetry: &'a Telemetry,
     shared: &'a Shared,
     holds: &'a Holds,
-    restores: &'a Restores,
     names: &'a HostNames,
     started: &'a RestartOnly,
     tls: Option<&'a tls::Server>,
@@ -313,7 +325,7 @@ impl Reload<'_> {
         }
         let level = settings.log.level;
         let tls = settings.tls.clone();
-        let serving = serving(settings, self.holds, self.restores, self.names, Purpose::Serve)?;
+        let serving = serving(settings, self.holds, self.names, Purpose::Serve)?;
         if let (Some(server), Some(tls)) = (self.tls, &tls) {
             assemble::reload_tls(server, tls)?;
         }

@@ -8,7 +8,7 @@ use ipam_provider::Probe;
 
 use super::output::say;
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
-use crate::allocation::{Clock, Holds, Restores, holds};
+use crate::allocation::{Clock, Holds, holds};
 use crate::app::{self, Purpose};
 use crate::http::{Serving, details_of, version_of};
 use crate::settings::Settings;
@@ -100,7 +100,7 @@ async fn check_database(settings: &Settings) -> bool {
 async fn build(settings: Settings) -> Result<Serving, Finding> {
     let holds = Holds::in_memory(Clock::system());
     let names = HostNames::new(Arc::new(SystemResolver));
-    let built = app::serving(settings, &holds, &Restores::default(), &names, Purpose::Check);
+    let built = app::serving(settings, &holds, &names, Purpose::Check);
     built.map_err(|error| Finding { severity: Severity::Fault, text: with_causes(&error) })
 }
 

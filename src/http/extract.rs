@@ -5,9 +5,8 @@
 
 use std::borrow::Cow;
 use std::future::{Ready, ready};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -196,11 +195,10 @@ from_head!(AddedFor, |request| {
 pub(super) struct RequestKey(pub(super) Option<u64>);
 
 from_head!(RequestKey, |request: &HttpRequest| {
-    // Random for each process, so that nobody can choose ids that collide; compared within one process only, and a
-    // replayed hold of an earlier process counts as another request's.
-    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    // The same in each proxy and after a restart: holds are compared across them.
+    let hash = BuildHasherDefault::<DefaultHasher>::default();
     let id = request.headers().get("X-Request-Id");
-    Ok::<_, ApiError>(RequestKey(id.map(|id| KEYS.hash_one(id.as_bytes()))))
+    Ok::<_, ApiError>(RequestKey(id.map(|id| hash.hash_one(id.as_bytes()))))
 });
 
 /// The subnet in the query, of calls that have no other place for it: `?subnet=10.1.2.0/24`.

@@ -10,7 +10,7 @@ use super::state::Now;
 use crate::allocation::{Failure, ListError, Page};
 
 /// `GET /ipam/holds?after=&at_most=1000` → `{"holds": [{"provider", "space", "group", "prefix", "address", "state", "mac",
-/// "since", "until"}], "next"}`, by address space and address, times in UTC
+/// "since", "until"}], "next"}`, by address space and address, times in UTC; see [`HeldAddress`](crate::allocation::HeldAddress)
 ///
 /// A list comes in pages, so that a long one delays no other call: `next`, where there is one, is `after` of the next page.
 pub(super) async fn list(page: OfPage, now: Now) -> Result<Json<Page>, ApiError> {

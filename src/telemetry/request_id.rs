@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use futures_util::future::Either;
+use serde::{Deserialize, Serialize};
 use uuid::fmt::Hyphenated;
 
 /// Enough for a UUID and for what other callers make up; a longer header is not an id.
@@ -32,7 +33,8 @@ tokio::task_local! {
 }
 
 /// The id of one request: 1 to 64 ASCII letters, digits, `-`, `_` and `.`.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
@@ -69,6 +71,20 @@ impl RequestId {
     /// The first 8 characters, as in the log.
     pub fn short(&self) -> &str {
         &self.0[..self.0.len().min(SHORT)]
+    }
+}
+
+impl TryFrom<String> for RequestId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("no request id")
+    }
+}
+
+impl From<RequestId> for String {
+    fn from(id: RequestId) -> Self {
+        id.as_str().to_owned()
     }
 }
 

@@ -5,9 +5,14 @@ use std::io::{Read, Write};
 use serde_json::Value;
 
 /// Status and JSON of the answer, which is `null` for HEAD.
-pub(crate) fn call(mut stream: impl Read + Write, method: &str, target: &str) -> (u16, Value) {
+pub(crate) fn call(stream: impl Read + Write, method: &str, target: &str) -> (u16, Value) {
+    call_with(stream, method, target, "")
+}
+
+/// The same with further headers, each with its line's end.
+pub(crate) fn call_with(mut stream: impl Read + Write, method: &str, target: &str, headers: &str) -> (u16, Value) {
     let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n{headers}Connection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).expect("the request is sent");
     let mut answer = Vec::new();

@@ -62,6 +62,36 @@ fn two_proxies_share_their_holds() {
 }
 
 #[test]
+fn a_second_question_of_one_request_is_for_a_second_interface_whichever_proxy_gets_it() {
+    let Some(server) = Server::start() else { return };
+    let (one, other) = (site(&server), site(&server));
+    let _proxies = [&one, &other].map(|site| Proxy::start(site.command(&["serve"])));
+    let ask = |site: &Site, request: &str| {
+        let socket = UnixStream::connect(site.place("state/control.sock")).expect("a control socket");
+        let target = format!("/ipam/subnet/{SUBNET}/next_ip?mac=00:00:5e:00:53:01");
+        let answer = crate::http::call_with(socket, "GET", &target, &format!("X-Request-Id: {request}\r\n")).1;
+        answer["data"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    };
+    assert_eq!(ask(&one, "0a1b2c3d-0000-4000-8000-000000000000"), "10.0.0.1");
+    assert_eq!(ask(&other, "0a1b2c3d-0000-4000-8000-000000000000"), "10.0.0.2");
+    assert_eq!(ask(&other, "another"), "10.0.0.1");
+}
+
+#[test]
+fn an_add_without_end_is_named_in_the_log_of_another_proxy() {
+    let Some(server) = Server::start() else { return };
+    let (one, other) = (site(&server), site(&server));
+    let mut proxies = [&one, &other].map(|site| Proxy::start(site.command(&["serve"])));
+    assert_eq!(next_ip(&one).1["data"], "10.0.0.1");
+    proxies[0].signal("KILL");
+    // As that one leaves it when it is killed in the middle of an add.
+    server.sql("ipam", "UPDATE ipam_proxy_hold SET state = 'adding', pending = 1, granted = granted - 60000");
+    proxies[1].wait_for("10.0.0.1 in 10.0.0.0/29 was being added for a request before the last start by a proxy");
+    let holds = other.json(&["holds", "list", "--json"]);
+    assert_eq!(holds[0]["state"], "unanswered", "{holds}");
+}
+
+#[test]
 fn a_database_that_is_away_is_told_and_no_address_is_offered() {
     let Some(server) = Server::start() else { return };
     let site = site(&server);

@@ -57,6 +57,17 @@ fn the_lowest_free_address_is_offered() {
 }
 
 #[test]
+fn a_delete_of_what_is_not_recorded_does_not_take_the_offer_of_another_host() {
+    let server = server();
+    let foreman = server.foreman();
+    let offered = ask(&foreman, SUBNET, 1);
+    assert_eq!(foreman.delete(SUBNET, &offered, None), Ok(()));
+    assert_ne!(ask(&foreman, SUBNET, 2), offered);
+    assert_eq!(ask(&foreman, SUBNET, 1), offered);
+    assert_eq!(foreman.add(SUBNET, &offered, None), Ok(()));
+}
+
+#[test]
 fn a_mac_is_offered_the_same_address_again() {
     let server = server();
     let foreman = server.foreman();

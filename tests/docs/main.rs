@@ -11,6 +11,7 @@
 //! | `settings` | every YAML block is checked by the real binary |
 //! | `links` | every link between pages leads somewhere |
 //! | `container` | the container's files agree with each other and with the program |
+//! | `haproxy` | HAProxy takes the example of a balancer |
 //! | `markdown` | pages, blocks, tables, headings and links |
 //! | `place` | settings, certificates and a store for the commands |
 //! | `hiera` | the Hiera of the Puppet module's page is settings too |
@@ -23,6 +24,7 @@
 mod certificates;
 mod commands;
 mod container;
+mod haproxy;
 mod hiera;
 #[path = "../command_line/foreman/identity.rs"]
 mod identity;

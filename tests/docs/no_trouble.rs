@@ -60,7 +60,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "BEGIN ISOLATION LEVEL READ COMMITTED",
             "BEGIN ISOLATION LEVEL READ COMMITTED; CREATE TABLE IF NOT EXISTS ipam_proxy_schema (subject text PRIMARY KEY, version integer NOT NULL); INSERT INTO ipam_proxy_schema VALUES ('holds', 0) ON CONFLICT DO NOTHING",
             "SET statement_timeout = …; SET lock_timeout = …; SET idle_in_transaction_session_timeout = …",
-            "h.address, h.prefix, h.group_name, h.mac, h.state, h.granted, h.ends, h.request, h.event, h.confirmed",
+            "h.address, h.prefix, h.group_name, h.mac, h.state, h.granted, h.ends, h.request, h.event, h.confirmed, h.trace",
         ],
     ),
     ("Keys of settings.", &["database_url, database_password_file and database_timeout_seconds"]),
@@ -219,6 +219,11 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
     ),
     (
         "Nobody sees it: it ends inside the program.",
-        &["the caller does not read", "An API app with a code has no login", "every path of NetBox ends with a slash"],
+        &[
+            "no request id",
+            "the caller does not read",
+            "An API app with a code has no login",
+            "every path of NetBox ends with a slash",
+        ],
     ),
 ];

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 
 use rlimit::{Resource, prlimit};
 use serde_json::json;
@@ -225,6 +226,69 @@ fn on_a_full_disk_the_proxy_goes_on_and_says_so_and_recovers_with_room() {
         let answer = connection.exchange(Request::new("GET", &target(address))).expect("an answer");
         assert_eq!(answer.answer(), (200, json!(true)), "{address}");
     }
+}
+
+/// Words that give the command that follows a file system of its own, in which the directory cannot be written. `None`, with
+/// the reason on standard error, where the machine does not allow that.
+fn read_only(directory: &Path) -> Option<String> {
+    let directory = directory.display();
+    let unshare = "exec unshare --map-root-user --mount sh -c";
+    let mount = format!("mount --bind {directory} {directory} && mount -o remount,bind,ro {directory}");
+    let tried = Command::new("sh").arg("-c").arg(format!("{unshare} '{mount}'")).output().expect("a shell");
+    if !tried.status.success() {
+        // Past the capture of the test harness, which would hide it: what was not tested must be seen.
+        let why = String::from_utf8_lossy(&tried.stderr);
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no file system can be made read-only: {}", why.trim_end());
+        return None;
+    }
+    // The shell takes the command from its arguments, which follow.
+    Some(format!("{unshare} '{mount} && exec \"$0\" \"$@\"'"))
+}
+
+#[test]
+fn on_a_read_only_disk_the_proxy_has_its_holds_and_says_so_and_recovers_when_it_can_be_written() {
+    let place = place();
+    let Some(read_only) = read_only(&place.path("state")) else { return };
+    fs::create_dir(place.path("store")).expect("a directory");
+    fs::rename(place.store_path(), place.path("store/ipam.sqlite")).expect("moved");
+    let store = format!("store: {}\n", place.path("store/ipam.sqlite").display());
+    place.write("etc/settings.d/externalipam_internal.yml", store);
+    let server = place.start();
+    let promised = offered(&ask(&server, 1));
+    server.kill();
+    drop(server);
+
+    let server = Spawn::of(place.command_after(&read_only, &["serve"])).ready();
+    server.wait_for("Holds will not survive a restart");
+    server.wait_for("Read-only file system");
+    assert_eq!(offered(&ask(&server, 1)), promised);
+    let other = offered(&ask(&server, 2));
+    assert_ne!(other, promised);
+    assert!(trouble(&server.foreman()).is_some_and(|text| text.contains("holds.journal cannot be written")));
+    let remount = format!(
+        "nsenter --target {} --user --mount mount -o remount,bind,rw {}",
+        server.id(),
+        place.path("state").display()
+    );
+    let remounted = Command::new("sh").args(["-c", &remount]).status().expect("a shell");
+    assert!(remounted.success(), "it can be written again");
+    server.wait_for("Holds are written to");
+    assert_eq!(trouble(&server.foreman()), None);
+    server.assert_sound();
+    server.kill();
+    drop(server);
+    let server = place.start();
+    assert_eq!([1, 2].map(|number| offered(&ask(&server, number))), [promised, other]);
+}
+
+#[test]
+fn an_embedded_ipam_on_a_read_only_disk_is_named() {
+    let place = place();
+    let Some(read_only) = read_only(&place.path("state")) else { return };
+    let ended = Spawn::of(place.command_after(&read_only, &["serve"])).unready().ended();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.text);
+    assert!(ended.text.contains("The address store cannot be opened for writing"), "{}", ended.text);
+    assert!(ended.text.contains("holds.journal cannot be written: Read-only file system"), "{}", ended.text);
 }
 
 #[test]

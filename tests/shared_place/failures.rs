@@ -147,12 +147,12 @@ async fn a_commit_that_is_lost_is_made_again_and_one_whose_answer_is_lost_is_fou
     relay.lose_next_answer();
     assert_eq!(granted(&*place, &scope, None).await, ip("10.0.0.3"));
     relay.lose_next_answer();
-    let begun = step(&*place, &scope, "10.0.0.3", Step::BeginAdd { at_least: LIFE }).await;
+    let begun = step(&*place, &scope, "10.0.0.3", Step::BeginAdd { at_least: LIFE, request: None }).await;
     let hold = place.get(&scope.space, ip("10.0.0.3")).await.expect("the database").expect("a hold");
     assert_eq!(hold.event, begun.at.event);
     relay.lose_next_answer();
     let ticket = begun.at.event;
-    let done = step(&*place, &scope, "10.0.0.3", Step::FinishAdd { ticket, settled: LIFE }).await;
+    let done = step(&*place, &scope, "10.0.0.3", Step::FinishAdd { ticket, settled: LIFE, is_restored: false }).await;
     assert!(done.is_done());
     relay.lose_next_answer();
     assert!(step(&*place, &scope, "10.0.0.3", Step::End).await.is_done());

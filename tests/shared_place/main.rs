@@ -5,6 +5,7 @@
 #[path = "../../src/tls/test_certificates.rs"]
 mod certificates;
 mod failures;
+mod proxies;
 mod relay;
 mod rules;
 mod store;

@@ -92,20 +92,26 @@ async fn a_reservation_of_one_place_is_seen_by_the_other() {
     let (a, b) = (place(&server.url()), place(&server.url()));
     let scope = scope("vrf 1", "10.0.0.0/24");
     granted(&*a, &scope, Some(mac(1))).await;
-    let begun = step(&*a, &scope, "10.0.0.1", Step::BeginAdd { at_least: LIFE }).await;
+    let begun = step(&*a, &scope, "10.0.0.1", Step::BeginAdd { at_least: LIFE, request: None }).await;
     assert_eq!(begun.before.as_ref().and_then(|hold| hold.mac), Some(mac(1)));
     // Being added: not offered, not ended.
     assert_eq!(offer(&*b, &scope, mac(1)).await, None);
     assert!(!step(&*b, &scope, "10.0.0.1", Step::End).await.is_done());
     // Only its own ticket ends it.
     let ticket = begun.at.event;
-    assert!(!step(&*b, &scope, "10.0.0.1", Step::FinishAdd { ticket: ticket + 1, settled: LIFE }).await.is_done());
-    assert!(step(&*b, &scope, "10.0.0.1", Step::FinishAdd { ticket, settled: LIFE }).await.is_done());
+    assert!(
+        !step(&*b, &scope, "10.0.0.1", Step::FinishAdd { ticket: ticket + 1, settled: LIFE, is_restored: false })
+            .await
+            .is_done()
+    );
+    assert!(
+        step(&*b, &scope, "10.0.0.1", Step::FinishAdd { ticket, settled: LIFE, is_restored: false }).await.is_done()
+    );
     let hold = a.get(&scope.space, ip("10.0.0.1")).await.expect("the database").expect("a hold");
     assert_eq!(hold.state, HoldState::Reserved);
     // Undone: as it was before.
     granted(&*a, &scope, Some(mac(2))).await;
-    let begun = step(&*a, &scope, "10.0.0.2", Step::BeginAdd { at_least: LIFE }).await;
+    let begun = step(&*a, &scope, "10.0.0.2", Step::BeginAdd { at_least: LIFE, request: None }).await;
     let undo = Step::UndoAdd { ticket: begun.at.event, before: begun.before.clone() };
     assert_eq!(step(&*b, &scope, "10.0.0.2", undo).await.becomes, Becomes::Held(begun.before.expect("a hold")));
     assert_eq!(offer(&*b, &scope, mac(2)).await.map(|offer| offer.address), Some(ip("10.0.0.2")));
@@ -130,8 +136,10 @@ async fn a_released_address_is_in_quarantine_and_spare_when_nothing_else_is_free
     );
     for address in ["10.0.0.2", "10.0.0.1"] {
         let seen = a.get(&scope.space, ip(address)).await.expect("the database").map(|hold| hold.event);
-        let removed = Some(Removed { mac: Some(mac(9)) });
-        assert!(step(&*a, &scope, address, Step::Delete { seen, removed, quarantine: LIFE }).await.is_done());
+        let removed = Some(Removed::of(Some(mac(9))));
+        assert!(
+            step(&*a, &scope, address, Step::Delete { seen, removed, quarantine: LIFE, request: None }).await.is_done()
+        );
     }
     assert_eq!(claim(&*b, &scope, Some(mac(1))).await.expect("an answer"), Claim::NoneFree);
     // The one that was released first.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipam_provider::{AddressSpace, GroupName, Mac, Prefix, Subnet, titled};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::trace::Trace;
 use crate::allocation::Timestamp;
 
 /// An address space of one provider: within it an address is promised once.
@@ -122,7 +123,8 @@ pub struct Hold {
     pub mac: Option<Mac>,
     /// How far it has come.
     pub state: HoldState,
-    /// When it was promised, or last promised again; for a released address, when it was released.
+    /// When it was promised, or last promised again; for an address that is being added, when that began; for a released
+    /// one, when it was released.
     pub granted: Timestamp,
     /// When the promise ends.
     pub until: Timestamp,
@@ -132,6 +134,8 @@ pub struct Hold {
     pub event: u64,
     /// When the IPAM last said that the address is free.
     pub confirmed: Timestamp,
+    /// What a request of Foreman's has done to the address.
+    pub trace: Option<Arc<Trace>>,
 }
 
 impl Hold {

@@ -22,7 +22,8 @@ pub struct HeldAddress {
     pub state: HoldState,
     /// The host it is held for, if known.
     pub mac: Option<Mac>,
-    /// Since when, in UTC.
+    /// Since when it has been promised, being added or released, in UTC. Holds grow older only while a proxy runs: of one from
+    /// before a restart this is later than it was, by the time that no proxy ran. Holds in a database have no such gap.
     pub since: String,
     /// Until when, in UTC.
     pub until: String,

@@ -20,10 +20,11 @@ use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
 use super::journal::{self, Journal, JournalError, SLACK_OF_LIFE, Snapshot};
 use super::listing::HeldAddress;
 use super::place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
-use super::rules::{self, Becomes, Step};
+use super::rules::{Becomes, Step};
 use super::runs::Runs;
-use super::table::{Swept, Table};
+use super::table::{Promise, Swept, Table};
 use crate::allocation::{Clock, HOLD_LIFE_AT_MOST, Timestamp};
+use crate::telemetry::request_id::RequestId;
 
 /// A table that was not used for this long has no live hold.
 const TABLE_IDLE: Duration = HOLD_LIFE_AT_MOST.saturating_add(Duration::from_secs(600));
@@ -294,29 +295,14 @@ impl Place for MemoryPlace {
         let table = self.table(&scope.space);
         let mut table = table.lock();
         let at = self.event();
-        if let Some(offer) = table.offer_for(scope.prefix, &grant.ask, at.now) {
-            let there = table.get(offer.address, at.now);
-            let renewed = match there.map(|hold| hold.state) {
-                // It is offered again only after the IPAM was asked about it.
-                Some(HoldState::Released) | None => Becomes::Unchanged,
-                Some(_) => Step::Renew(offer, Grant { confirmed: offer.confirmed, ..grant }).apply(scope, there, at),
-            };
-            if renewed != Becomes::Unchanged {
-                self.enter(&mut table, &scope.space, offer.address, &renewed, at.now);
-                return Ok(Claim::Granted(offer.address));
-            }
-        }
-        let mut candidates = candidates;
-        let free = Iterator::find(&mut candidates, |address| table.get(*address, at.now).is_none());
-        let Some(address) = free else {
+        let Some(Promise { address, hold, is_one_more }) = table.promise(scope, candidates, &grant, at) else {
             return Ok(Claim::NoneFree);
         };
-        if !table.has(address) && !self.count_one_more(at_most) {
+        if is_one_more && !self.count_one_more(at_most) {
             return Ok(Claim::TooManyHolds);
         }
-        let promise = rules::granted(scope, &grant, at);
-        table.put(address, promise.clone());
-        self.journal_held(&mut table, address, &promise, at.now);
+        table.put(address, hold.clone());
+        self.journal_held(&mut table, address, &hold, at.now);
         Ok(Claim::Granted(address))
     }
 
@@ -420,6 +406,16 @@ impl Place for MemoryPlace {
         let now = self.now();
         let spaces = self.sorted_spaces();
         Ok(spaces.iter().filter_map(|(_, table)| table.lock().get(address, now).cloned()).collect())
+    }
+
+    async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError> {
+        let now = self.now();
+        Ok(self.sorted_spaces().iter().flat_map(|(_, table)| table.lock().traced(request, now)).collect())
+    }
+
+    async fn pending(&self) -> Result<Vec<Held>, PlaceError> {
+        let now = self.now();
+        Ok(self.sorted_spaces().iter().flat_map(|(_, table)| table.lock().pending(now)).collect())
     }
 
     async fn count(&self) -> Result<usize, PlaceError> {

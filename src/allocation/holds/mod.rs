@@ -17,6 +17,7 @@ mod runs;
 #[cfg(test)]
 mod suite;
 mod table;
+mod trace;
 
 use std::io;
 use std::net::IpAddr;
@@ -31,15 +32,13 @@ pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
 pub use place::{Claim, Held, HeldIn, Place, PlaceError, Stepped};
 pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError, check as check_database};
-pub use rules::{Becomes, Removed, Step};
+pub use rules::{Becomes, Step};
+pub use trace::{Due, Removed, Trace};
 
 use super::{Clock, Failure, GroupChoice};
 
 /// How many holds are written as text while others wait.
 const TEXTS: usize = 100;
-
-/// How many holds are read at a time.
-const PAGE: usize = 1000;
 
 /// All holds that this proxy knows of.
 #[derive(Debug, Clone)]
@@ -112,32 +111,11 @@ impl Holds {
         Ok(Page { holds, next })
     }
 
-    /// The addresses of a provider of which it is unknown whether they are reserved.
-    ///
-    /// # Errors
-    /// When the place cannot be reached.
-    pub(super) async fn unanswered(&self, provider: &str) -> Result<Vec<Held>, PlaceError> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.place.list(after.as_ref(), PAGE).await?;
-            after = page.last().map(|(address, hold)| (hold.scope.space.clone(), *address));
-            let is_last = page.len() < PAGE;
-            let is_meant = |hold: &Hold| hold.state == HoldState::Unanswered && &*hold.scope.space.provider == provider;
-            all.extend(page.into_iter().filter(|(_, hold)| is_meant(hold)));
-            if is_last {
-                return Ok(all);
-            }
-        }
-    }
-
     /// Ends the hold of an address; `false` when there is none.
     ///
-    /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on. Those of `provider`
-    /// come first; the holds of another one, from before a reload, are only ended where it has none.
-    ///
     /// # Errors
-    /// [`Failure::BeingReserved`] while a reservation is on its way, [`Failure::Ambiguous`] when the address is held in
-    /// several groups and none is chosen, and when the place cannot be reached.
+    /// [`Failure::BeingReserved`] while a reservation is on its way, [`Failure::Ambiguous`] when the address is held in several
+    /// groups and none is chosen, and when the place cannot be reached.
     pub async fn release(
         &self,
         provider: &str,
@@ -145,6 +123,27 @@ impl Holds {
         group: &GroupChoice,
         address: IpAddr,
     ) -> Result<bool, Failure> {
+        let Some(hold) = self.meant(provider, prefix, group, address).await? else { return Ok(false) };
+        let ended = self.place.step(&hold.scope, address, Step::End).await?;
+        let is_still_there = ended.before.is_some() && !ended.is_done();
+        if is_still_there { Err(Failure::BeingReserved { address }) } else { Ok(true) }
+    }
+
+    /// The hold of an address of the subnet that is meant.
+    ///
+    /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on. Those of `provider`
+    /// come first; the holds of another one, from before a reload, only where it has none.
+    ///
+    /// # Errors
+    /// [`Failure::Ambiguous`] when the address is held in several groups and none is chosen, and when the place cannot be
+    /// reached.
+    pub(super) async fn meant(
+        &self,
+        provider: &str,
+        prefix: Prefix,
+        group: &GroupChoice,
+        address: IpAddr,
+    ) -> Result<Option<Hold>, Failure> {
         let is_meant = |scope: &Scope| match (group.readings(), &scope.group) {
             _ if scope.prefix != prefix => false,
             ([], _) => true,
@@ -157,17 +156,10 @@ impl Holds {
         if holding.iter().any(is_of_provider) {
             holding.retain(is_of_provider);
         }
-        match &holding[..] {
-            [] => Ok(false),
-            [hold] => {
-                let ended = self.place.step(&hold.scope, address, Step::End).await?;
-                let is_still_there = ended.before.is_some() && !ended.is_done();
-                if is_still_there { Err(Failure::BeingReserved { address }) } else { Ok(true) }
-            }
-            several => {
-                let groups: Vec<GroupName> = several.iter().filter_map(|hold| hold.scope.group.clone()).collect();
-                Err(Failure::Ambiguous { prefix, groups })
-            }
+        if holding.len() > 1 {
+            let groups: Vec<GroupName> = holding.iter().filter_map(|hold| hold.scope.group.clone()).collect();
+            return Err(Failure::Ambiguous { prefix, groups });
         }
+        Ok(holding.pop())
     }
 }

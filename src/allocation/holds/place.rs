@@ -11,6 +11,7 @@ use ipam_provider::AddressSet;
 use super::hold::{Ask, Grant, Hold, Moment, Offer, Scope, Space};
 use super::rules::{Becomes, Step};
 use crate::allocation::Timestamp;
+use crate::telemetry::request_id::RequestId;
 
 /// Why the holds cannot be reached: the sentence for Foreman's user, and the cause for the log.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -107,6 +108,12 @@ pub trait Place: fmt::Debug + Send + Sync {
 
     /// All live holds of an address, in every space.
     async fn find(&self, address: IpAddr) -> Result<Vec<Hold>, PlaceError>;
+
+    /// The live holds that a request has left a trace on, in every space.
+    async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError>;
+
+    /// The live holds that a proxy has to see to, some hundreds at most: those for which `Hold::is_pending`.
+    async fn pending(&self) -> Result<Vec<Held>, PlaceError>;
 
     /// How many holds there are; ended ones may count until they are removed.
     async fn count(&self) -> Result<usize, PlaceError>;

@@ -10,7 +10,12 @@ use std::time::Duration;
 use ipam_provider::Mac;
 
 use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope};
+use super::trace::{Due, Removed, Trace};
 use crate::allocation::Timestamp;
+use crate::telemetry::request_id::RequestId;
+
+/// How long a hold lives at least after the time at which it is to be dealt with.
+const KEPT_WHEN_DUE: Duration = Duration::from_secs(60);
 
 /// A change of the hold of one address.
 #[derive(Debug, Clone)]
@@ -23,9 +28,14 @@ pub enum Step {
     BeginAdd {
         /// Until the answer and all that was asked before it are done with.
         at_least: Duration,
+        /// The request that it is a call of.
+        request: Option<RequestId>,
     },
-    /// The same for an address that is to be reserved again, unless it is promised to another host or being added.
+    /// The same for an address that a request has deleted and that is to be reserved again, unless it is promised to
+    /// another host or being added.
     BeginRestore {
+        /// The request that deleted it.
+        request: RequestId,
         /// The host that had it.
         mac: Option<Mac>,
         /// As above.
@@ -37,6 +47,8 @@ pub enum Step {
         ticket: u64,
         /// How long a batch of candidates or a request from before may still be alive.
         settled: Duration,
+        /// It was a [`BeginRestore`](Step::BeginRestore): nothing is left to do.
+        is_restored: bool,
     },
     /// The reservation that began with `ticket` was not made: the hold is again what it was before.
     UndoAdd {
@@ -72,17 +84,33 @@ pub enum Step {
         removed: Option<Removed>,
         /// How long the address is not offered to others.
         quarantine: Duration,
+        /// The request that it is a call of.
+        request: Option<RequestId>,
+    },
+    /// A call of the request was refused: what it has done to the address before is dealt with after `wait`.
+    Refuse {
+        /// The request.
+        request: RequestId,
+        /// How long a further call of the request is waited for.
+        wait: Duration,
+    },
+    /// One proxy begins to deal with the address; others do not until `wait` is over.
+    Attempt {
+        /// The request.
+        request: RequestId,
+        /// How many attempts had begun.
+        attempts: u8,
+        /// When the next one may begin.
+        wait: Duration,
+    },
+    /// What the request has done to the address is dealt with.
+    Forget {
+        /// The request.
+        request: RequestId,
     },
     /// Ends the promise, unless a reservation is on its way: until that has landed, the address is offered to no other
     /// host.
     End,
-}
-
-/// A record that a delete removed from the IPAM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Removed {
-    /// The MAC in it, if it had one.
-    pub mac: Option<Mac>,
 }
 
 /// What becomes of the hold of the address.
@@ -99,6 +127,17 @@ pub enum Becomes {
 impl Step {
     /// What the step makes of the live hold that is `there`.
     pub fn apply(&self, scope: &Arc<Scope>, there: Option<&Hold>, at: Moment) -> Becomes {
+        match self.becomes(scope, there, at) {
+            Becomes::Held(hold) => {
+                // What is to be dealt with is still there then.
+                let until = hold.due().map_or(hold.until, |due| hold.until.max(due.at + KEPT_WHEN_DUE));
+                Becomes::Held(Hold { until, ..hold })
+            }
+            becomes => becomes,
+        }
+    }
+
+    fn becomes(&self, scope: &Arc<Scope>, there: Option<&Hold>, at: Moment) -> Becomes {
         match self {
             Self::Renew(offer, grant) => match there {
                 Some(hold) if is_offer(hold) && hold.mac == grant.ask.mac => {
@@ -109,7 +148,8 @@ impl Step {
                         let renewed = granted(scope, &Grant { confirmed, ..*grant }, at);
                         // The promise does not end a quarantine sooner.
                         let quarantined = if hold.state == HoldState::Released { hold.until } else { at.now };
-                        Becomes::Held(Hold { until: renewed.until.max(quarantined), ..renewed })
+                        let until = renewed.until.max(quarantined);
+                        Becomes::Held(Hold { until, trace: hold.trace.clone(), ..renewed })
                     } else {
                         Becomes::Unchanged
                     }
@@ -117,28 +157,41 @@ impl Step {
                 _ => Becomes::Unchanged,
             },
             Self::Reuse(offer, grant) => match there {
-                Some(hold) if is_offer(hold) && hold.event == offer.event => Becomes::Held(granted(scope, grant, at)),
+                Some(hold) if is_offer(hold) && hold.event == offer.event => {
+                    Becomes::Held(Hold { trace: hold.trace.clone(), ..granted(scope, grant, at) })
+                }
                 _ => Becomes::Unchanged,
             },
-            Self::BeginAdd { at_least } => {
+            Self::BeginAdd { at_least, request } => {
                 let hold = there.cloned().unwrap_or_else(|| unknown(scope, at));
                 let until = hold.until.max(at.now + *at_least);
                 // A released address is added for any host, not only for the one that had it.
                 let mac = hold.mac.filter(|_| hold.state != HoldState::Released);
-                Becomes::Held(Hold { mac, state: HoldState::Adding, until, event: at.event, ..hold })
+                let trace = trace_of_add(hold.trace.as_ref(), request.as_ref());
+                Becomes::Held(adding(Hold { mac, until, trace, ..hold }, at))
             }
-            Self::BeginRestore { mac, at_least } => match there {
-                Some(hold) if !can_be_restored(hold, *mac) => Becomes::Unchanged,
-                _ => Self::BeginAdd { at_least: *at_least }.apply(scope, there, at),
+            Self::BeginRestore { request, mac, at_least } => match there {
+                Some(hold) if has_deleted(hold, request) && can_be_restored(hold, *mac) => {
+                    let until = hold.until.max(at.now + *at_least);
+                    Becomes::Held(adding(Hold { mac: *mac, until, ..hold.clone() }, at))
+                }
+                _ => Becomes::Unchanged,
             },
-            Self::FinishAdd { ticket, settled } => match of_ticket(there, *ticket) {
-                // With an event of its own: a delete that began during the add may have been answered before it.
-                Some(hold) => Becomes::Held(Hold { event: at.event, ..reserved(hold, at.now + *settled) }),
+            Self::FinishAdd { ticket, settled, is_restored } => match of_ticket(there, *ticket) {
+                Some(hold) => {
+                    let trace = hold.trace.clone().filter(|_| !is_restored);
+                    // With an event of its own: a delete that began during the add may have been answered before it.
+                    Becomes::Held(Hold { event: at.event, trace, ..reserved(hold, at.now + *settled) })
+                }
                 None => Becomes::Unchanged,
             },
             Self::UndoAdd { ticket, before } => match (of_ticket(there, *ticket), before) {
                 (None, _) => Becomes::Unchanged,
-                (Some(_), Some(before)) if before.is_live(at.now) => Becomes::Held(before.clone()),
+                (Some(hold), Some(before)) if before.is_live(at.now) => {
+                    // A refusal may have come meanwhile.
+                    let newer = hold.trace.clone().filter(|trace| trace.is_deletion());
+                    Becomes::Held(Hold { trace: newer.or_else(|| before.trace.clone()), ..before.clone() })
+                }
                 (Some(_), _) => Becomes::Ended,
             },
             Self::LoseAdd { ticket, mac, at_least } => match of_ticket(there, *ticket) {
@@ -150,7 +203,9 @@ impl Step {
             },
             Self::MarkReserved { settled } => {
                 let hold = there.cloned().unwrap_or_else(|| unknown(scope, at));
-                Becomes::Held(Hold { event: at.event, ..reserved(&hold, at.now + *settled) })
+                // It is not this add that has reserved it.
+                let trace = hold.trace.clone().filter(|trace| trace.is_deletion());
+                Becomes::Held(Hold { event: at.event, trace, ..reserved(&hold, at.now + *settled) })
             }
             Self::MarkReservedIfOffered { settled } => match there {
                 Some(hold) if is_offer(hold) => {
@@ -158,7 +213,28 @@ impl Step {
                 }
                 _ => Becomes::Unchanged,
             },
-            Self::Delete { seen, removed, quarantine } => deleted(scope, there, *seen, *removed, *quarantine, at),
+            Self::Delete { seen, removed, quarantine, request } => {
+                let is_same = there.map(|hold| hold.event) == *seen;
+                let is_being_added = there.is_some_and(|hold| hold.state == HoldState::Adding);
+                match is_same && !is_being_added {
+                    true => deleted(scope, there, removed.as_ref(), *quarantine, request.as_ref(), at),
+                    false => Becomes::Unchanged,
+                }
+            }
+            Self::Refuse { request, wait } => match there {
+                Some(hold) if is_rolled_back(hold, request) => with_due(hold, Due { at: at.now + *wait, attempts: 0 }),
+                _ => Becomes::Unchanged,
+            },
+            Self::Attempt { request, attempts, wait } => match there {
+                Some(hold) if hold.trace_of(request).and(hold.due()).is_some_and(|due| due.attempts == *attempts) => {
+                    with_due(hold, Due { at: at.now + *wait, attempts: attempts.saturating_add(1) })
+                }
+                _ => Becomes::Unchanged,
+            },
+            Self::Forget { request } => match there {
+                Some(hold) if hold.trace_of(request).is_some() => Becomes::Held(Hold { trace: None, ..hold.clone() }),
+                _ => Becomes::Unchanged,
+            },
             Self::End => match there {
                 Some(hold) if hold.state != HoldState::Adding => Becomes::Ended,
                 _ => Becomes::Unchanged,
@@ -167,38 +243,78 @@ impl Step {
     }
 }
 
-/// The IPAM had the address free before its answer to the delete was here. What was offered or sent meanwhile stays; and a
-/// reservation whose answer was lost may still take effect after a delete that found nothing.
+/// The IPAM had the address free before its answer to the delete was here. What was offered or sent meanwhile stays.
+///
+/// A delete that found no record ends only what was known as reserved. The contract's DELETE names no host, so an offer may
+/// be another host's; and a reservation whose answer was lost may still take effect.
 fn deleted(
     scope: &Arc<Scope>,
     there: Option<&Hold>,
-    seen: Option<u64>,
-    removed: Option<Removed>,
+    removed: Option<&Removed>,
     quarantine: Duration,
+    request: Option<&RequestId>,
     at: Moment,
 ) -> Becomes {
-    let is_same = there.map(|hold| hold.event) == seen;
-    let is_being_added = there.is_some_and(|hold| hold.state == HoldState::Adding);
-    if !is_same || is_being_added {
-        return Becomes::Unchanged;
-    }
-    match (there, removed) {
-        (None, None) => Becomes::Unchanged,
-        (Some(hold), None) if hold.state == HoldState::Unanswered => Becomes::Unchanged,
-        // A second delete of one address does not make its quarantine longer or shorter.
-        (Some(hold), None) if hold.state == HoldState::Released => Becomes::Unchanged,
-        (Some(_), None) => Becomes::Ended,
-        (there, Some(_)) if quarantine.is_zero() => match there {
-            Some(_) => Becomes::Ended,
-            None => Becomes::Unchanged,
-        },
-        (there, Some(Removed { mac })) => Becomes::Held(Hold {
-            mac: mac.or(there.and_then(|hold| hold.mac)),
+    let was_recorded = removed.is_some() || there.is_some_and(|hold| hold.state == HoldState::Reserved);
+    match there {
+        Some(hold) if !was_recorded => deleted_again(hold, request),
+        None if !was_recorded => Becomes::Unchanged,
+        None if quarantine.is_zero() => Becomes::Unchanged,
+        Some(_) if quarantine.is_zero() => Becomes::Ended,
+        there => Becomes::Held(Hold {
+            mac: removed.and_then(|record| record.mac).or(there.and_then(|hold| hold.mac)),
             state: HoldState::Released,
             until: at.now + quarantine,
+            trace: trace_of_delete(there, removed, request),
             ..unknown(scope, at)
         }),
     }
+}
+
+/// A delete of what an earlier request has deleted: the host is rid of the address, or gets it back when this request is
+/// refused.
+fn deleted_again(hold: &Hold, request: Option<&RequestId>) -> Becomes {
+    match hold.trace.as_deref() {
+        Some(Trace { request: earlier, deleted: Some(record), due })
+            if hold.state == HoldState::Released && (due.is_some() || Some(earlier) != request) =>
+        {
+            let trace = request.map(|request| Arc::new(Trace::deleted(request.clone(), record.clone())));
+            Becomes::Held(Hold { trace, ..hold.clone() })
+        }
+        _ => Becomes::Unchanged,
+    }
+}
+
+/// What is left to know of a delete: nothing where a request removes what it has added itself, because Foreman rolls back.
+fn trace_of_delete(there: Option<&Hold>, removed: Option<&Removed>, request: Option<&RequestId>) -> Option<Arc<Trace>> {
+    let (record, request) = (removed?, request?);
+    let was_added = there.and_then(|hold| hold.trace_of(request)).is_some_and(|trace| !trace.is_deletion());
+    (!was_added).then(|| Arc::new(Trace::deleted(request.clone(), record.clone())))
+}
+
+/// What is left to know of an add: nothing where a request adds what it has deleted itself, because Foreman rolls back. What
+/// another request has deleted may have to be given back to its host.
+fn trace_of_add(there: Option<&Arc<Trace>>, request: Option<&RequestId>) -> Option<Arc<Trace>> {
+    match there.filter(|trace| trace.is_deletion()) {
+        Some(deletion) => Some(deletion.clone()).filter(|deletion| Some(&deletion.request) != request),
+        None => request.map(|request| Arc::new(Trace::added(request.clone()))),
+    }
+}
+
+fn has_deleted(hold: &Hold, request: &RequestId) -> bool {
+    hold.trace_of(request).is_some_and(Trace::is_deletion)
+}
+
+/// Has the request done something to the address that Foreman's roll-back leaves behind, and that is not dealt with yet?
+fn is_rolled_back(hold: &Hold, request: &RequestId) -> bool {
+    let is_reserved = matches!(hold.state, HoldState::Adding | HoldState::Reserved);
+    let has_added = is_reserved && hold.trace_of(request).is_some();
+    (has_added || has_deleted(hold, request)) && hold.due().is_none_or(|due| due.attempts == 0)
+}
+
+fn with_due(hold: &Hold, due: Due) -> Becomes {
+    let trace = hold.trace.as_deref().map(|trace| Arc::new(Trace { due: Some(due), ..trace.clone() }));
+    Becomes::Held(Hold { trace, ..hold.clone() })
 }
 
 /// Can the address be offered: again to its MAC, or to another host when nothing else is free?
@@ -221,6 +337,10 @@ fn of_ticket(there: Option<&Hold>, ticket: u64) -> Option<&Hold> {
     there.filter(|hold| hold.state == HoldState::Adding && hold.event == ticket)
 }
 
+fn adding(hold: Hold, at: Moment) -> Hold {
+    Hold { state: HoldState::Adding, granted: at.now, event: at.event, ..hold }
+}
+
 fn reserved(hold: &Hold, until: Timestamp) -> Hold {
     // Not longer: what is deleted in the IPAM itself is free again.
     Hold { state: HoldState::Reserved, until, ..hold.clone() }
@@ -237,6 +357,7 @@ pub(super) fn granted(scope: &Arc<Scope>, grant: &Grant, at: Moment) -> Hold {
         request: grant.ask.request,
         event: at.event,
         confirmed: grant.confirmed,
+        trace: None,
     }
 }
 
@@ -251,6 +372,7 @@ fn unknown(scope: &Arc<Scope>, at: Moment) -> Hold {
         request: None,
         event: at.event,
         confirmed: Timestamp::default(),
+        trace: None,
     }
 }
 

@@ -2,19 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipam_provider::{Mac, Prefix};
 
-use super::hold::{Ask, Hold, HoldState, Offer};
-use super::rules;
+use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope};
+use super::place::Held;
+use super::rules::{self, Becomes, Step};
 use super::runs::Runs;
 use crate::allocation::Timestamp;
+use crate::telemetry::request_id::RequestId;
 
 /// The lowest address of both families, in the order of [`IpAddr`].
 const LOWEST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// The highest.
+const HIGHEST: IpAddr = IpAddr::V6(Ipv6Addr::from_bits(u128::MAX));
 
 /// A hold, and until when the journal has it.
 #[derive(Debug, Clone)]
@@ -30,6 +36,10 @@ pub(super) struct Table {
     by_address: BTreeMap<IpAddr, Box<Entry>>,
     /// Of the holds that can be offered to their MAC again. Two MACs may have the same mark.
     by_mac: BTreeSet<(MacMark, IpAddr)>,
+    /// Of the holds that a request has left a trace on.
+    by_request: BTreeSet<(RequestId, IpAddr)>,
+    /// The addresses whose holds a proxy has to see to.
+    pending: BTreeSet<IpAddr>,
     /// The addresses in `by_address`.
     held: Runs,
     /// Those of them that are reserved in the IPAM as far as is known.
@@ -75,8 +85,10 @@ impl Table {
     pub(super) fn put(&mut self, address: IpAddr, hold: Hold) {
         let key = key(address, &hold);
         // A renewal changes neither state nor MAC; what the journal has of it still counts, unless it is now too long.
-        let is_renewed =
-            |before: &Hold| before.state == hold.state && before.mac == hold.mac && before.until <= hold.until;
+        let is_renewed = |before: &Hold| {
+            let is_same = before.state == hold.state && before.mac == hold.mac && before.trace == hold.trace;
+            is_same && before.until <= hold.until
+        };
         let is_renewal = self.by_address.get(&address).is_some_and(|entry| is_renewed(&entry.hold));
         let journaled = if is_renewal { self.journaled(address) } else { Timestamp::default() };
         if !is_renewal {
@@ -85,6 +97,7 @@ impl Table {
                 HoldState::Reserved => self.reserved.insert(address),
                 _ => self.reserved.remove(address),
             }
+            self.index(address, &hold);
         }
         let before = self.by_address.insert(address, Box::new(Entry { hold, journaled }));
         let old_key = before.and_then(|entry| self::key(address, &entry.hold));
@@ -96,11 +109,31 @@ impl Table {
         }
     }
 
+    /// Enters a hold in the indices by request and of what is pending, in place of what is there of the address.
+    fn index(&mut self, address: IpAddr, hold: &Hold) {
+        let before = self.by_address.get(&address).map(|entry| &entry.hold);
+        let (old, new) = (before.and_then(|before| before.trace.as_deref()), hold.trace.as_deref());
+        if old.map(|trace| &trace.request) != new.map(|trace| &trace.request) {
+            if let Some(trace) = old {
+                self.by_request.remove(&(trace.request.clone(), address));
+            }
+            self.by_request.extend(new.map(|trace| (trace.request.clone(), address)));
+        }
+        match hold.is_pending() {
+            true => self.pending.insert(address),
+            false => self.pending.remove(&address),
+        };
+    }
+
     /// Removes the hold of an address.
     pub(super) fn remove(&mut self, address: IpAddr) {
         let Some(entry) = self.by_address.remove(&address) else { return };
         self.held.remove(address);
         self.reserved.remove(address);
+        self.pending.remove(&address);
+        if let Some(trace) = &entry.hold.trace {
+            self.by_request.remove(&(trace.request.clone(), address));
+        }
         if let Some(key) = key(address, &entry.hold) {
             self.by_mac.remove(&key);
         }
@@ -116,12 +149,51 @@ impl Table {
         &self.reserved
     }
 
+    /// The live holds that a request has left a trace on.
+    pub(super) fn traced(&self, request: &RequestId, now: Timestamp) -> Vec<Held> {
+        let of_request = (request.clone(), LOWEST)..=(request.clone(), HIGHEST);
+        let addresses = self.by_request.range(of_request).map(|(_, address)| *address);
+        addresses.filter_map(|address| Some((address, self.get(address, now)?.clone()))).collect()
+    }
+
+    /// The live holds that a proxy has to see to.
+    pub(super) fn pending(&self, now: Timestamp) -> Vec<Held> {
+        let addresses = self.pending.iter().copied();
+        addresses.filter_map(|address| Some((address, self.get(address, now)?.clone()))).collect()
+    }
+
     /// What the asking MAC is to be offered again in the prefix.
     pub(super) fn offer_for(&self, prefix: Prefix, ask: &Ask, now: Timestamp) -> Option<Offer> {
         let mac = ask.mac?;
         let of_mark = self.by_mac.range((mark(mac), prefix.network())..=(mark(mac), prefix.last()));
         let holds = of_mark.filter_map(|(_, address)| Some((*address, self.get(*address, now)?)));
         rules::offer_for(holds.filter(|(_, hold)| hold.mac == Some(mac)), ask)
+    }
+
+    /// The promise that a claim comes to: of the address that the asking MAC is to be offered again, or of the first
+    /// candidate that is not held; `None` when all are held.
+    pub(super) fn promise(
+        &self,
+        scope: &Arc<Scope>,
+        mut candidates: &mut dyn Iterator<Item = IpAddr>,
+        grant: &Grant,
+        at: Moment,
+    ) -> Option<Promise> {
+        if let Some(again) = self.promise_again(scope, grant, at) {
+            return Some(again);
+        }
+        let address = Iterator::find(&mut candidates, |address| self.get(*address, at.now).is_none())?;
+        Some(Promise { address, hold: rules::granted(scope, grant, at), is_one_more: !self.has(address) })
+    }
+
+    fn promise_again(&self, scope: &Arc<Scope>, grant: &Grant, at: Moment) -> Option<Promise> {
+        let offer = self.offer_for(scope.prefix, &grant.ask, at.now)?;
+        // A released address is offered again only after the IPAM was asked about it.
+        let there = self.get(offer.address, at.now).filter(|hold| hold.state != HoldState::Released);
+        match Step::Renew(offer, Grant { confirmed: offer.confirmed, ..*grant }).apply(scope, there, at) {
+            Becomes::Held(hold) => Some(Promise { address: offer.address, hold, is_one_more: false }),
+            Becomes::Unchanged | Becomes::Ended => None,
+        }
     }
 
     /// The entries after an address, live and ended, at most so many; of all, or of a prefix.
@@ -197,6 +269,15 @@ impl Table {
         }
         swept
     }
+}
+
+/// What a claim enters.
+#[derive(Debug)]
+pub(super) struct Promise {
+    pub(super) address: IpAddr,
+    pub(super) hold: Hold,
+    /// Is there no entry of the address yet, live or ended?
+    pub(super) is_one_more: bool,
 }
 
 /// What a sweep has done.

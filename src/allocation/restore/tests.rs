@@ -7,24 +7,13 @@ use std::time::Duration;
 use ipam_conformance::reference::ReferenceSubject;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::{Guard, Limits, Mac, Requester, Reservation, Subnet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::{AGAIN, SILENCE};
-use crate::allocation::holds::{Becomes, Hold, HoldState, Moment, Scope, Step};
-use crate::allocation::{Allocator, Clock, Failure, GroupChoice, Holds, Restores, Rules, Timestamp};
+use crate::allocation::holds::{Becomes, Hold, HoldState, Moment, Removed, Scope, Step, Trace};
+use crate::allocation::tests::RULES;
+use crate::allocation::{Allocator, Clock, Failure, GroupChoice, Holds, Look, Timestamp};
 use crate::telemetry::request_id::{self, RequestId};
-
-const RULES: Rules = Rules {
-    hold: Duration::from_secs(1800),
-    hold_without_mac: Duration::from_secs(300),
-    recycle_after: Duration::from_secs(60),
-    quarantine: Duration::from_secs(3600),
-    candidate: Duration::from_secs(5),
-    lookup: Duration::from_secs(60),
-    holds_at_most: 1000,
-    request_budget: Duration::from_secs(25),
-    attempt: Duration::from_secs(8),
-};
 
 const LIMITS: Limits = Limits { attempt: RULES.attempt, read_attempts: 1 };
 
@@ -32,9 +21,9 @@ const LIMITS: Limits = Limits { attempt: RULES.attempt, read_attempts: 1 };
 const OVER: Duration = SILENCE.saturating_add(Duration::from_millis(200));
 
 struct Stage {
-    ipam: ReferenceSubject,
+    ipam: Arc<ReferenceSubject>,
+    clock: Clock,
     allocator: Arc<Allocator>,
-    restores: Restores,
     place: SeededSubnet,
     subnet: Subnet,
     /// Of the host that is edited.
@@ -46,11 +35,10 @@ impl Stage {
     /// One host has an address, recorded with everything that can be.
     async fn start() -> Self {
         let seed = Seed::standard();
-        let ipam = ReferenceSubject::start(&seed).await;
-        let restores = Restores::default();
+        let ipam = Arc::new(ReferenceSubject::start(&seed).await);
+        let clock = Clock::manual();
         let guard = Guard::new(ipam.provider(), LIMITS);
-        let allocator = Allocator::new(guard, Holds::in_memory(Clock::manual()), RULES);
-        let allocator = Arc::new(allocator.with_restores(restores.clone()));
+        let allocator = Arc::new(Allocator::new(guard, Holds::in_memory(clock.clone()), RULES));
         let place = seed.subnet(Role::Smallest).expect("a subnet of two addresses").clone();
         let address = place.free(1)[0];
         let found = ipam.provider().find_subnets(place.prefix, place.group.as_ref()).await.expect("an answer");
@@ -62,7 +50,33 @@ impl Stage {
         };
         ipam.provider().reserve(&subnet, address, &by).await.expect("reserved");
         let recorded = ipam.provider().reservation(&subnet, address).await.expect("an answer").expect("a record");
-        Self { ipam, allocator, restores, place, subnet, address, recorded }
+        Self { ipam, clock, allocator, place, subnet, address, recorded }
+    }
+
+    /// Another proxy over the same holds.
+    fn beside(&self) -> Self {
+        let guard = Guard::new(self.ipam.provider(), LIMITS);
+        let allocator = Arc::new(Allocator::new(guard, self.allocator.holds().clone(), RULES));
+        let Self { ipam, clock, place, subnet, address, recorded, .. } = self;
+        Self {
+            ipam: ipam.clone(),
+            clock: clock.clone(),
+            allocator,
+            place: place.clone(),
+            subnet: subnet.clone(),
+            address: *address,
+            recorded: recorded.clone(),
+        }
+    }
+
+    async fn see_to_holds(&self, look: Look) {
+        self.allocator.see_to_holds(look).await.expect("holds");
+    }
+
+    /// Time passes, and what is due then is dealt with.
+    async fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+        self.see_to_holds(Look::Next).await;
     }
 
     fn group(&self) -> GroupChoice {
@@ -112,32 +126,65 @@ fn mac(number: u8) -> Mac {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_edit_is_undone_when_no_call_has_come_for_some_seconds() {
+async fn a_refused_edit_is_undone_some_seconds_after_the_refusal() {
     let stage = Stage::start().await;
     stage.refused_edit(&RequestId::random()).await;
-    sleep(SILENCE - Duration::from_millis(200)).await;
+    stage.pass(SILENCE - Duration::from_millis(200)).await;
     assert_eq!((stage.record().await, stage.state().await), (None, Some(HoldState::Released)));
-    sleep(Duration::from_millis(400)).await;
+    stage.pass(Duration::from_millis(400)).await;
     assert_eq!(stage.record().await, Some(stage.recorded.clone()), "all of it is as it was");
     assert_eq!(stage.state().await, Some(HoldState::Reserved), "the quarantine is over");
+    assert_eq!(stage.allocator.place().pending().await.expect("holds"), []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_further_call_of_the_request_is_waited_for() {
+async fn each_further_refusal_of_the_request_is_waited_for() {
     let stage = Stage::start().await;
     let request = RequestId::random();
     stage.refused_edit(&request).await;
     for _ in 0..3 {
-        sleep(SILENCE - Duration::from_millis(200)).await;
+        stage.pass(SILENCE - Duration::from_millis(200)).await;
         assert_eq!(stage.record().await, None);
-        request_id::scope(request.clone(), stage.exists(stage.broadcast())).await.expect("an answer");
+        request_id::scope(request.clone(), stage.add(stage.broadcast())).await.expect_err("refused");
     }
-    // One that takes long has not ended.
-    stage.ipam.fault(Fault::Slow).await;
-    request_id::scope(request, stage.exists(stage.broadcast())).await.expect_err("no answer in eight seconds");
-    stage.ipam.heal().await;
-    assert_eq!(stage.record().await, None);
-    sleep(OVER).await;
+    stage.pass(OVER).await;
+    assert_eq!(stage.record().await, Some(stage.recorded.clone()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_foreman_adds_again_itself_is_let_be() {
+    let stage = Stage::start().await;
+    let request = RequestId::random();
+    stage.refused_edit(&request).await;
+    request_id::scope(request, stage.add(stage.address)).await.expect("added");
+    stage.pass(OVER).await;
+    assert_ne!(stage.record().await, Some(stage.recorded.clone()), "it has no host name now");
+    assert_eq!(stage.allocator.place().pending().await.expect("holds"), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_proxies_undo_a_refused_edit_once() {
+    let one = Stage::start().await;
+    let (other, third) = (one.beside(), one.beside());
+    let request = RequestId::random();
+    request_id::scope(request.clone(), one.delete()).await;
+    request_id::scope(request, other.add(other.broadcast())).await.expect_err("refused");
+    one.clock.advance(OVER);
+    // The answer is slow, so that all are at work at the same time.
+    tokio::join!(one.see_to_holds(Look::Next), other.see_to_holds(Look::Next), third.see_to_holds(Look::Next));
+    assert_eq!(one.record().await, Some(one.recorded.clone()));
+    assert_eq!(
+        (one.state().await, one.allocator.place().pending().await.expect("holds").len()),
+        (Some(HoldState::Reserved), 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_of_a_later_request_that_is_refused_too_is_undone() {
+    let stage = Stage::start().await;
+    stage.refused_edit(&RequestId::random()).await;
+    stage.refused_edit(&RequestId::random()).await;
+    stage.pass(OVER).await;
     assert_eq!(stage.record().await, Some(stage.recorded.clone()));
 }
 
@@ -163,7 +210,9 @@ async fn a_taken_address_and_a_failure_are_refusals_and_a_caller_that_is_gone_to
         })
         .await;
         stage.ipam.heal().await;
-        sleep(OVER).await;
+        // The refusal of a caller that is gone is noted in a task of its own.
+        sleep(Duration::from_millis(10)).await;
+        stage.pass(OVER).await;
         assert_eq!(stage.record().await, Some(stage.recorded.clone()), "{way}");
     }
 }
@@ -173,12 +222,12 @@ async fn what_is_not_one_refused_request_is_let_be() {
     let stage = Stage::start().await;
     request_id::scope(RequestId::random(), stage.delete()).await;
     request_id::scope(RequestId::random(), stage.add(stage.broadcast())).await.expect_err("refused");
-    sleep(OVER).await;
+    stage.pass(OVER).await;
     assert_eq!(stage.record().await, None, "another request");
     let stage = Stage::start().await;
     stage.delete().await;
     stage.add(stage.broadcast()).await.expect_err("refused");
-    sleep(OVER).await;
+    stage.pass(OVER).await;
     assert_eq!(stage.record().await, None, "without a request");
     let stage = Stage::start().await;
     request_id::scope(RequestId::random(), async {
@@ -186,12 +235,12 @@ async fn what_is_not_one_refused_request_is_let_be() {
         stage.delete().await;
     })
     .await;
-    sleep(OVER).await;
+    stage.pass(OVER).await;
     assert_eq!(stage.record().await, None, "deleted after the refusal");
     let stage = Stage::start().await;
     stage.refused_edit(&RequestId::random()).await;
     request_id::scope(RequestId::random(), stage.delete()).await;
-    sleep(OVER).await;
+    stage.pass(OVER).await;
     assert_eq!(stage.record().await, None, "Foreman has deleted the host since");
 }
 
@@ -202,7 +251,7 @@ async fn an_address_that_another_host_is_offered_is_not_taken() {
     stage.refused_edit(&RequestId::random()).await;
     let offered = stage.allocator.next_ip(stage.place.prefix, &stage.group(), Some(mac(7)), None).await;
     assert_eq!(offered.expect("the last one"), stage.address);
-    sleep(OVER).await;
+    stage.pass(OVER).await;
     assert_eq!((stage.record().await, stage.state().await), (None, Some(HoldState::Offered)));
     let others = request_id::scope(RequestId::random(), stage.add(stage.address)).await;
     others.expect("the other host gets it");
@@ -213,11 +262,11 @@ async fn a_lost_answer_is_looked_after() {
     let stage = Stage::start().await;
     stage.refused_edit(&RequestId::random()).await;
     stage.ipam.fault(Fault::ResetAfterWrite).await;
-    sleep(OVER).await;
+    stage.pass(OVER).await;
     stage.ipam.heal().await;
     assert_eq!(stage.record().await, Some(stage.recorded.clone()));
     assert_eq!(stage.state().await, Some(HoldState::Reserved));
-    sleep(AGAIN[0] + AGAIN[1]).await;
+    stage.pass(AGAIN[0] + AGAIN[1]).await;
     assert_eq!(stage.record().await, Some(stage.recorded.clone()));
 }
 
@@ -226,32 +275,41 @@ async fn an_ipam_that_is_away_is_tried_again_and_not_for_ever() {
     let stage = Stage::start().await;
     stage.refused_edit(&RequestId::random()).await;
     stage.ipam.fault(Fault::Gone).await;
-    sleep(OVER).await;
+    stage.pass(OVER).await;
     stage.ipam.heal().await;
-    sleep(AGAIN[0]).await;
+    stage.pass(AGAIN[0]).await;
     assert_eq!(stage.record().await, Some(stage.recorded.clone()));
     let stage = Stage::start().await;
     stage.refused_edit(&RequestId::random()).await;
     stage.ipam.fault(Fault::Gone).await;
-    sleep(OVER + AGAIN[0] + AGAIN[1]).await;
-    assert!(stage.restores.left_at(Instant::now()).await.is_empty(), "it is given up");
+    for time in [OVER, AGAIN[0], AGAIN[1]] {
+        assert_eq!(stage.allocator.place().pending().await.expect("holds").len(), 1);
+        stage.pass(time).await;
+    }
+    assert_eq!(stage.allocator.place().pending().await.expect("holds"), [], "it is given up");
+    assert_eq!(stage.state().await, Some(HoldState::Released), "and other hosts do not get it yet");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_process_is_not_waited_for() {
     let stage = Stage::start().await;
     stage.refused_edit(&RequestId::random()).await;
-    let start = Instant::now();
-    stage.restores.stopped(start + SILENCE).await;
+    stage.see_to_holds(Look::Last).await;
     assert_eq!(stage.record().await, Some(stage.recorded.clone()));
-    assert!(start.elapsed() < Duration::from_secs(1));
+    // There is no time left: the next process does it.
     let stage = Stage::start().await;
     stage.refused_edit(&RequestId::random()).await;
     stage.ipam.fault(Fault::Slow).await;
-    let start = Instant::now();
-    stage.restores.stopped(start + Duration::from_secs(2)).await;
-    assert_eq!(start.elapsed(), Duration::from_secs(2));
-    assert!(stage.restores.left_at(Instant::now()).await.is_empty(), "it is named");
+    timeout(Duration::from_secs(2), stage.see_to_holds(Look::Last)).await.expect_err("the IPAM is slow");
+    stage.ipam.heal().await;
+    assert_eq!((stage.record().await, stage.state().await), (None, Some(HoldState::Adding)));
+    let next = stage.beside();
+    next.pass(AGAIN[0]).await;
+    assert_eq!(next.state().await, Some(HoldState::Adding), "it might still be at work");
+    next.pass(Duration::from_secs(1)).await;
+    assert_eq!(next.state().await, Some(HoldState::Unanswered));
+    next.see_to_holds(Look::Next).await;
+    assert_eq!((next.record().await, next.state().await), (Some(next.recorded.clone()), Some(HoldState::Reserved)));
 }
 
 #[test]
@@ -266,6 +324,8 @@ fn only_an_address_that_no_other_host_has_to_do_with_is_begun() {
         pool: false,
     };
     let scope = Arc::new(Scope::new("reference", &subnet));
+    let request = RequestId::random();
+    let trace = Trace { request: request.clone(), deleted: Some(Removed::of(Some(mac(1)))), due: None };
     let at = Moment { now: Timestamp::default() + Duration::from_secs(1), event: 7 };
     let hold = |state, mac| Hold {
         scope: scope.clone(),
@@ -276,15 +336,17 @@ fn only_an_address_that_no_other_host_has_to_do_with_is_begun() {
         request: None,
         event: at.event,
         confirmed: at.now,
+        trace: Some(Arc::new(trace.clone())),
     };
     use HoldState::{Adding, Offered, Released, Reserved, Unanswered};
     let is_begun = |there: Option<Hold>, mac| {
-        let step = Step::BeginRestore { mac, at_least: Duration::from_secs(30) };
+        let step = Step::BeginRestore { request: request.clone(), mac, at_least: Duration::from_secs(30) };
         matches!(step.apply(&scope, there.as_ref(), at), Becomes::Held(hold) if hold.state == Adding)
     };
     let (own, other) = (Some(mac(1)), Some(mac(2)));
     for (there, mac, expected) in [
-        (None, own, true),
+        (None, own, false),
+        (Some(Hold { trace: None, ..hold(Released, own) }), own, false),
         (Some(hold(Released, own)), own, true),
         (Some(hold(Reserved, other)), own, true),
         (Some(hold(Offered, own)), own, true),

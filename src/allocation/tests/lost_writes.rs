@@ -1,6 +1,8 @@
 //! Additions whose outcome nobody knew in time: what the looks afterwards find, and what the log says of it.
 
 use super::*;
+use crate::allocation::holds::Step;
+use crate::telemetry::request_id::RequestId;
 
 #[tokio::test(start_paused = true)]
 async fn a_reservation_that_turns_up_after_its_caller_was_told_of_a_failure_is_named() {
@@ -111,4 +113,41 @@ fn the_caller_s_failure_is_logged_with_address_subnet_and_request() {
         let expected = "Whether 192.0.2.7 in 192.0.2.0/24 (group dmz) is reserved for request 0a1b2c3d is unknown: ";
         assert!(text.starts_with(expected), "{text}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_add_whose_proxy_was_killed_is_taken_over_by_another_one() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let address = stage.next(&place, mac(1)).await.expect("an address");
+    // As a proxy leaves it that is killed before the IPAM has answered.
+    let scope = stage.allocator.place().find(address).await.expect("holds")[0].scope.clone();
+    let begin = Step::BeginAdd { at_least: VERY_LONG, request: Some(RequestId::parse("0a1b2c3d").expect("an id")) };
+    stage.allocator.place().step(&scope, address, begin).await.expect("a step");
+    let guard = Guard::new(stage.ipam.provider(), LIMITS);
+    let other = Arc::new(Allocator::new(guard, stage.allocator.holds().clone(), RULES));
+    let state = async || held(other.holds()).await[0].state;
+    stage.clock.advance(RULES.request_budget + Duration::from_secs(5));
+    other.see_to_holds(Look::Next).await.expect("holds");
+    assert_eq!(state().await, HoldState::Adding, "its request may still be alive");
+    stage.clock.advance(Duration::from_millis(1));
+    for proxy in [&other, &stage.allocator] {
+        proxy.see_to_holds(Look::Next).await.expect("holds");
+    }
+    assert_eq!(state().await, HoldState::Unanswered);
+    // It is looked for as any other: a write that lands is recognised when Foreman repeats the add.
+    stage.calls();
+    let pending = other.place().pending().await.expect("holds");
+    let lost = Lost {
+        scope,
+        address,
+        by: Requester { mac: mac(1), ..Requester::default() },
+        before: Some(pending[0].1.clone()),
+        ticket: pending[0].1.event,
+        request: "request 0a1b2c3d".to_owned(),
+    };
+    let expected = format!("{address} in {} was being added for request 0a1b2c3d by a proxy", lost.scope);
+    assert!(lost.told_left().starts_with(&expected), "{}", lost.told_left());
+    stage.land(&place, &lost).await;
+    stage.add(&place, address).await.expect("the record is ours");
 }

@@ -37,7 +37,7 @@ const ATTEMPT: Duration = Duration::from_secs(8);
 
 const LIMITS: Limits = Limits { attempt: ATTEMPT, read_attempts: 1 };
 
-const RULES: Rules = Rules {
+pub(super) const RULES: Rules = Rules {
     hold: Duration::from_secs(1800),
     hold_without_mac: Duration::from_secs(300),
     recycle_after: Duration::from_secs(60),
@@ -213,7 +213,7 @@ impl Stage {
         self.add(place, address).await.expect_err("a failure");
         self.ipam.heal().await;
         self.calls();
-        let unanswered = self.allocator.holds.unanswered(self.allocator.provider.name()).await.expect("holds");
+        let unanswered = self.allocator.place().pending().await.expect("holds");
         let [(_, hold)] = &unanswered[..] else { panic!("one unanswered hold") };
         Lost {
             scope: hold.scope.clone(),

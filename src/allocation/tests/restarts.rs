@@ -3,6 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::telemetry::request_id::{self, RequestId};
 
 /// A directory, a clock and an IPAM that outlive each process over them.
 struct Site {
@@ -59,8 +60,8 @@ async fn listed(holds: &Holds) -> Vec<impl PartialEq + std::fmt::Debug + use<>> 
 
 /// The addresses of which it is unknown whether they are reserved.
 async fn unanswered(allocator: &Allocator) -> Vec<IpAddr> {
-    let holds = allocator.holds.unanswered(allocator.provider.name()).await.expect("holds");
-    holds.into_iter().map(|(address, _)| address).collect()
+    let holds = allocator.place().pending().await.expect("holds");
+    holds.into_iter().filter(|(_, hold)| hold.state == HoldState::Unanswered).map(|(address, _)| address).collect()
 }
 
 #[tokio::test]
@@ -97,9 +98,27 @@ async fn unknown_outcomes_are_looked_for_again() {
     let counted = Counted::new(site.ipam.provider());
     let calls = counted.calls.clone();
     let allocator = site.start_over(Arc::new(counted)).await;
-    allocator.watch_unanswered().await;
+    allocator.see_to_holds(Look::First).await.expect("holds");
     tokio::time::sleep(VERY_LONG).await;
     assert_eq!(calls.load(Ordering::SeqCst), 5, "the subnet and four looks");
+}
+
+#[tokio::test]
+async fn a_refused_edit_is_undone_by_the_process_after_the_one_that_was_killed() {
+    let site = Site::new().await;
+    let allocator = site.start().await;
+    let address = site.next(&allocator, 1).await;
+    site.add(&allocator, address).await.expect("added").answered().await;
+    request_id::scope(RequestId::random(), async {
+        allocator.delete(site.place.prefix, choice(&site.place), address).await.expect("deleted");
+        site.add(&allocator, site.place.prefix.last()).await.expect_err("refused");
+    })
+    .await;
+    let site = site.killed();
+    let allocator = site.start().await;
+    site.clock.advance(Duration::from_secs(6));
+    allocator.see_to_holds(Look::First).await.expect("holds");
+    assert!(allocator.exists(site.place.prefix, &choice(&site.place), address).await.expect("an answer"));
 }
 
 #[tokio::test]

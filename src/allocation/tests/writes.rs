@@ -160,13 +160,19 @@ async fn an_address_whose_reservation_is_on_its_way_is_let_go_by_nobody() {
 }
 
 #[tokio::test]
-async fn a_delete_whose_subnet_is_gone_ends_the_hold() {
+async fn a_delete_whose_subnet_is_gone_ends_what_was_reserved_and_no_offer() {
     let stage = Stage::start().await;
     let place = stage.place(Role::Empty);
-    let address = stage.next(&place, mac(1)).await.expect("an address");
+    let (added, offered) = (stage.next(&place, mac(1)).await, stage.next(&place, mac(2)).await);
+    let (added, offered) = (added.expect("an address"), offered.expect("an address"));
+    stage.add(&place, added).await.expect("added");
     stage.ipam.remove(&place).await;
-    assert_eq!(stage.delete(&place, address).await.expect("deleted"), Deleted::WasAbsent);
-    assert_eq!(held(stage.allocator.holds()).await, []);
+    for address in [added, offered] {
+        assert_eq!(stage.delete(&place, address).await.expect("deleted"), Deleted::WasAbsent);
+    }
+    let states: Vec<_> =
+        held(stage.allocator.holds()).await.into_iter().map(|held| (held.address, held.state)).collect();
+    assert_eq!(states, [(added, HoldState::Released), (offered, HoldState::Offered)]);
 }
 
 #[tokio::test]
@@ -195,13 +201,16 @@ async fn a_lost_answer_to_a_delete_that_took_effect_is_a_success() {
 }
 
 #[tokio::test]
-async fn delete_ends_the_hold() {
+async fn a_delete_that_finds_no_record_does_not_end_the_offer_of_another_host() {
     let stage = Stage::start().await;
     let place = stage.place(Role::Wide);
-    let address = stage.next(&place, mac(1)).await.expect("an address");
-    stage.delete(&place, address).await.expect("deleted");
-    assert_eq!(held(stage.allocator.holds()).await, []);
-    assert_eq!(stage.next(&place, mac(2)).await.expect("an address"), address);
+    for host in [mac(1), None] {
+        let address = stage.next(&place, host).await.expect("an address");
+        assert_eq!(stage.delete(&place, address).await.expect("deleted"), Deleted::WasAbsent);
+        assert_ne!(stage.next(&place, mac(2)).await.expect("an address"), address);
+    }
+    let again = stage.next(&place, mac(1)).await.expect("an address");
+    assert_eq!(again, place.free(1)[0], "the host itself is offered it again");
 }
 
 #[tokio::test]
@@ -352,4 +361,22 @@ async fn an_address_that_is_deleted_in_the_ipam_after_an_add_is_offered_again() 
     // No batch and no request of before lives that long, and the offer would have lived much longer.
     stage.clock.advance(RULES.candidate + RULES.request_budget);
     assert_eq!(stage.next(&place, mac(2)).await.expect("an address"), address);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_right_after_the_answer_to_an_add_ends_what_was_added() {
+    let stage = Arc::new(Stage::start().await);
+    let place = stage.place(Role::Wide);
+    let address = stage.next(&place, mac(1)).await.expect("an address");
+    let added = stage.allocator.add(place.prefix, choice(&place), address, Requester::default()).await.expect("added");
+    // The caller has its answer, and the hold is behind.
+    let deleting = tokio::spawn({
+        let (stage, place) = (stage.clone(), place.clone());
+        async move { stage.delete(&place, address).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    added.answered().await;
+    assert_eq!(deleting.await.expect("no panic").expect("deleted"), Deleted::Removed);
+    let [hold] = &held(stage.allocator.holds()).await[..] else { panic!("one hold") };
+    assert_eq!((hold.address, hold.state, hold.mac), (address, HoldState::Released, mac(1)));
 }

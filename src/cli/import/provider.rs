@@ -7,7 +7,7 @@ use ipam_provider::{Error, ErrorKind, GroupName, Provider, Requester, Reservatio
 
 use super::inventory::{ForemanSubnet, Inventory, difference, named};
 use super::report::{Kind, Report};
-use crate::allocation::{Clock, GroupChoice, Holds, Restores};
+use crate::allocation::{Clock, GroupChoice, Holds};
 use crate::app::{self, Purpose};
 use crate::cli::CommandError;
 use crate::http::Serving;
@@ -26,7 +26,7 @@ pub(super) async fn import(
     let holds = Holds::in_memory(Clock::system());
     let purpose = if is_dry_run { Purpose::Check } else { Purpose::Serve };
     let names = HostNames::new(Arc::new(SystemResolver));
-    let serving = app::serving(settings, &holds, &Restores::default(), &names, purpose);
+    let serving = app::serving(settings, &holds, &names, purpose);
     let serving = serving.map_err(|error| CommandError::failed(with_causes(&error)))?;
     let mut import = Import { serving, group: GroupChoice::of(group), is_dry_run, report: Report::default() };
     for subnet in &inventory.subnets {

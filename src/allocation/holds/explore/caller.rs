@@ -1,13 +1,7 @@
-//! What a caller does, and what its proxy does for it, one step of the place or of the IPAM at a time: the allocator's way.
+//! A caller, and how far its proxy has come with what it wants.
 
-use std::time::Duration;
-
-use super::super::hold::{Ask, Grant, HoldState, Offer};
-use super::super::rules::{Removed, Step};
-use super::world::{
-    ADDED_WITHIN, Batch, CANDIDATE, LIFE, LIFE_WITHOUT_MAC, LOOKED_FOR, Late, Next, QUARANTINE, SETTLED, Small, World,
-    ip, mac,
-};
+use super::super::hold::{Ask, Grant};
+use super::numbers::{Batch, LIFE, LIFE_WITHOUT_MAC, Small, SmallOffer, mac, ticks};
 use crate::allocation::Timestamp;
 
 /// A host that gets an address, reserves it, and lets it go.
@@ -19,19 +13,13 @@ pub(super) struct Caller {
     pub(super) subnet: usize,
     /// How many addresses it asks for, one after another.
     pub(super) rounds: u8,
+    /// It asks for none, and deletes one that it does not have.
+    pub(super) is_stray: bool,
     /// When its request came.
     pub(super) came: u64,
     pub(super) doing: Doing,
     /// The address that it was answered with, and until when it may count on it.
     pub(super) promise: Option<(u8, u64)>,
-}
-
-/// An offer in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct SmallOffer {
-    address: u8,
-    confirmed: u64,
-    event: u64,
 }
 
 /// Where it is.
@@ -132,7 +120,7 @@ impl Doing {
     }
 
     /// Has it the turn to write?
-    fn is_write(&self) -> bool {
+    pub(super) fn is_write(&self) -> bool {
         use Doing::{Delete, Look, Lose, Mark, Send, SendDelete, Undo};
         matches!(
             self,
@@ -177,24 +165,9 @@ impl Doing {
     }
 }
 
-impl SmallOffer {
-    fn of(offer: Offer) -> Self {
-        let address = (1..=3).find(|address| ip(*address) == offer.address).expect("one of the addresses");
-        Self { address, confirmed: offer.confirmed.0, event: offer.event }
-    }
-
-    fn offer(self) -> Offer {
-        Offer { address: ip(self.address), confirmed: Timestamp(self.confirmed), event: self.event }
-    }
-}
-
-fn ticks(ticks: u64) -> Duration {
-    Duration::from_millis(ticks)
-}
-
 impl Caller {
     pub(super) fn new(proxy: usize, host: u8, subnet: usize) -> Self {
-        Self { proxy, host, subnet, rounds: 1, came: 0, doing: Doing::Nothing, promise: None }
+        Self { proxy, host, subnet, rounds: 1, is_stray: false, came: 0, doing: Doing::Nothing, promise: None }
     }
 
     /// It asks for no other address.
@@ -202,283 +175,9 @@ impl Caller {
         Self { rounds: 0, ..self }
     }
 
-    fn grant(&self, arrival: u64, confirmed: u64) -> Grant {
+    pub(super) fn grant(&self, arrival: u64, confirmed: u64) -> Grant {
         let ask = Ask { mac: mac(self.host), request: None, arrival };
         let life = if self.host > 0 { LIFE } else { LIFE_WITHOUT_MAC };
         Grant { ask, life: ticks(life), confirmed: Timestamp(confirmed) }
-    }
-}
-
-impl World {
-    fn does(mut self, caller: usize, doing: Doing) -> Self {
-        self.callers[caller].doing = doing;
-        self
-    }
-
-    /// A request of the caller comes to its proxy.
-    fn comes(&self, caller: usize) -> Self {
-        let mut next = self.clone();
-        next.callers[caller].came = self.now;
-        next
-    }
-
-    /// Nothing comes of the request, or the caller has done with the address.
-    fn ends(mut self, caller: usize) -> Self {
-        self.callers[caller].promise = None;
-        self.does(caller, Doing::Nothing)
-    }
-
-    fn is_turn_free(&self, proxy: usize) -> bool {
-        !self.callers.iter().any(|caller| caller.proxy == proxy && caller.doing.is_write())
-    }
-
-    /// The caller's proxy ends in the middle of what it does.
-    pub(super) fn abort(&mut self, caller: usize, is_late: bool) {
-        let doing = self.callers[caller].doing;
-        if let Doing::Send { address, .. } = doing
-            && is_late
-        {
-            self.late.push(Late { caller, address, until: self.now + LOOKED_FOR - 1 });
-        }
-        if doing.is_request() {
-            self.callers[caller].promise = None;
-            self.callers[caller].doing = match doing {
-                Doing::Finish { address, .. } => Doing::Reserved { address },
-                _ => Doing::Nothing,
-            };
-        }
-    }
-
-    /// All that the caller, and the proxy for it, can do next.
-    pub(super) fn next_of(&self, number: usize, can: &mut impl FnMut(&'static str, Next)) {
-        let caller = &self.callers[number];
-        let (subnet, proxy) = (caller.subnet, caller.proxy);
-        match caller.doing {
-            Doing::Nothing if caller.rounds > 0 => {
-                let mut next = self.comes(number);
-                next.callers[number].rounds -= 1;
-                let arrival = next.moment().event;
-                can("asks", Ok(next.does(number, Doing::Offer { arrival })));
-            }
-            Doing::Nothing => {}
-            Doing::Offer { arrival } => can("looks for its offer", Ok(self.look_for_offer(number, arrival))),
-            Doing::AskOffer { arrival, offer } => {
-                let confirmed = self.now;
-                let next = match self.record(offer.address) {
-                    None => self.clone().does(number, Doing::Renew { arrival, offer, confirmed }),
-                    Some(_) => self.clone().mark(subnet, offer.address).does(number, Doing::Offer { arrival }),
-                };
-                can("asks about its offer", Ok(next));
-            }
-            Doing::Renew { arrival, offer, confirmed } => {
-                let mut next = self.clone();
-                let step = Step::Renew(offer.offer(), caller.grant(arrival, confirmed));
-                let (_, is_done, _) = next.step(subnet, offer.address, &step);
-                can(
-                    "renews",
-                    match is_done {
-                        true => next.promised(number, offer.address),
-                        false => Ok(next.does(number, Doing::Offer { arrival })),
-                    },
-                );
-            }
-            Doing::Fetch { arrival, held, asked, event } => {
-                let is_free = |address: &u8| self.record(*address).is_none() && held & 1 << address == 0;
-                let free = Self::inside(subnet).filter(is_free).fold(0, |free, address| free | 1 << address);
-                let batch = Batch { free, asked, event };
-                let mut next = self.clone();
-                next.batches[proxy][subnet] = Some(batch);
-                can("fetches", Ok(next.does(number, Doing::Claim { arrival, batch })));
-            }
-            Doing::Claim { arrival, batch } => {
-                let mut next = self.clone();
-                let claimed = next.claim(subnet, batch.free, caller.grant(arrival, batch.asked));
-                can(
-                    "claims",
-                    match claimed {
-                        Some(address) => next.promised(number, address),
-                        None if batch.free == 0 && batch.event > arrival => {
-                            Ok(next.does(number, Doing::Spare { arrival }))
-                        }
-                        None => {
-                            let slot = &mut next.batches[proxy][subnet];
-                            *slot = slot.filter(|current| *current != batch);
-                            Ok(next.does(number, Doing::Offer { arrival }))
-                        }
-                    },
-                );
-            }
-            Doing::Spare { arrival } => {
-                let next = self.clone();
-                can(
-                    "looks for a spare",
-                    Ok(match self.spare(subnet) {
-                        None => next.ends(number),
-                        Some(offer) => {
-                            let (offer, asked) = (SmallOffer::of(offer), self.now);
-                            next.does(number, Doing::AskSpare { arrival, offer, asked })
-                        }
-                    }),
-                );
-            }
-            Doing::AskSpare { arrival, offer, asked } => {
-                let next = match self.record(offer.address) {
-                    None => self.clone().does(number, Doing::Reuse { arrival, offer, confirmed: asked }),
-                    Some(_) => self.clone().mark(subnet, offer.address).does(number, Doing::Spare { arrival }),
-                };
-                can("asks about a spare", Ok(next));
-            }
-            Doing::Reuse { arrival, offer, confirmed } => {
-                let mut next = self.clone();
-                let step = Step::Reuse(offer.offer(), caller.grant(arrival, confirmed));
-                let (_, is_done, _) = next.step(subnet, offer.address, &step);
-                can(
-                    "reuses",
-                    match is_done {
-                        true => next.promised(number, offer.address),
-                        false => Ok(next.does(number, Doing::Spare { arrival })),
-                    },
-                );
-            }
-            Doing::Holding { .. } if caller.promise.is_none() => can("gives up", Ok(self.clone().ends(number))),
-            Doing::Holding { address } => {
-                if self.is_turn_free(proxy) {
-                    let mut next = self.comes(number);
-                    let (before, _, at) = next.step(subnet, address, &Step::BeginAdd { at_least: ticks(ADDED_WITHIN) });
-                    // From now on the promise lives as long as the request.
-                    next.callers[number].promise = Some((address, u64::MAX));
-                    can("begins to add", Ok(next.does(number, Doing::Send { address, ticket: at.event, before })));
-                    can("begins to delete", Ok(self.begin_delete(number, address)));
-                }
-            }
-            Doing::Send { address, ticket, before } => self.send(number, (address, ticket, before), can),
-            Doing::Look { address, ticket, before } => {
-                let was_promised =
-                    before.is_some_and(|hold| matches!(hold.state(), HoldState::Offered | HoldState::Unanswered));
-                let next = self.clone();
-                can(
-                    "looks",
-                    Ok(match self.record(address) {
-                        Some(owner) if owner == number && was_promised => {
-                            next.ends(number).does(number, Doing::Finish { address, ticket })
-                        }
-                        Some(_) => next.does(number, Doing::Mark { address }),
-                        None => next.does(number, Doing::Lose { address, ticket }),
-                    }),
-                );
-            }
-            Doing::Lose { address, ticket } => {
-                let mut next = self.clone();
-                let lose = Step::LoseAdd { ticket, mac: mac(caller.host), at_least: ticks(LOOKED_FOR) };
-                next.step(subnet, address, &lose);
-                can("does not know", Ok(next.ends(number)));
-            }
-            Doing::Undo { address, ticket, before } => {
-                let mut next = self.clone();
-                next.step(subnet, address, &Step::UndoAdd { ticket, before: before.map(|hold| hold.hold()) });
-                // What was promised before is promised still.
-                let until = before.filter(|hold| hold.host > 0 && self.now < hold.until).map(|hold| hold.until);
-                next.callers[number].promise = until.map(|until| (address, until));
-                can("undoes", Ok(next.does(number, Doing::Holding { address })));
-            }
-            Doing::Mark { address } => can("is refused", Ok(self.clone().mark(subnet, address).ends(number))),
-            Doing::Finish { address, ticket } => {
-                let mut next = self.clone();
-                next.step(subnet, address, &Step::FinishAdd { ticket, settled: ticks(SETTLED) });
-                can("finishes", Ok(next.does(number, Doing::Reserved { address })));
-            }
-            Doing::Reserved { address } => {
-                if self.is_turn_free(proxy) && self.record(address) == Some(number) {
-                    can("begins to delete", Ok(self.begin_delete(number, address)));
-                }
-            }
-            Doing::SendDelete { address, seen } => {
-                let mut next = self.clone();
-                let removed = next.ipam[usize::from(address - 1)].take().map(|owner| self.callers[owner].host);
-                can("deletes", Ok(next.does(number, Doing::Delete { address, seen, removed })));
-            }
-            Doing::Delete { address, seen, removed } => {
-                let mut next = self.clone();
-                let removed = removed.map(|host| Removed { mac: mac(host) });
-                next.step(subnet, address, &Step::Delete { seen, removed, quarantine: ticks(QUARANTINE) });
-                can("has deleted", Ok(next.ends(number)));
-            }
-        }
-    }
-
-    fn record(&self, address: u8) -> Option<usize> {
-        self.ipam[usize::from(address - 1)]
-    }
-
-    fn mark(mut self, subnet: usize, address: u8) -> Self {
-        self.step(subnet, address, &Step::MarkReserved { settled: ticks(SETTLED) });
-        self
-    }
-
-    fn begin_delete(&self, number: usize, address: u8) -> Self {
-        let mut next = self.comes(number);
-        // It is the caller itself that lets it go.
-        next.callers[number].promise = None;
-        let seen = next.get(address).map(|hold| hold.event);
-        next.does(number, Doing::SendDelete { address, seen })
-    }
-
-    /// Its own offer, else the batch, else a new one.
-    fn look_for_offer(&self, number: usize, arrival: u64) -> Self {
-        let caller = &self.callers[number];
-        let mut next = self.clone();
-        let ask = caller.grant(arrival, 0).ask;
-        if let Some(offer) = self.offer_for(caller.subnet, &ask) {
-            let offer = SmallOffer::of(offer);
-            let is_fresh = self.now - offer.confirmed < CANDIDATE;
-            return next.does(
-                number,
-                match is_fresh {
-                    true => Doing::Renew { arrival, offer, confirmed: offer.confirmed },
-                    false => Doing::AskOffer { arrival, offer },
-                },
-            );
-        }
-        if let Some(batch) = self.batches[caller.proxy][caller.subnet]
-            && caller.came.saturating_sub(batch.asked) < CANDIDATE
-        {
-            return next.does(number, Doing::Claim { arrival, batch });
-        }
-        let at = next.moment();
-        let held = Self::inside(caller.subnet).filter(|address| self.get(*address).is_some());
-        let held = held.fold(0, |held, address| held | 1 << address);
-        next.does(number, Doing::Fetch { arrival, held, asked: at.now.0, event: at.event })
-    }
-
-    /// The IPAM does the add, or not, and the answer comes, or not.
-    fn send(
-        &self,
-        number: usize,
-        (address, ticket, before): (u8, u64, Option<Small>),
-        can: &mut impl FnMut(&'static str, Next),
-    ) {
-        let was_unanswered = before.is_some_and(|hold| hold.state() == HoldState::Unanswered);
-        let created = self.clone().created(number, address);
-        let answered = created.clone().map(|(next, is_new)| match is_new {
-            true => next.ends(number).does(number, Doing::Finish { address, ticket }),
-            false if was_unanswered => next.does(number, Doing::Look { address, ticket, before }),
-            false => next.does(number, Doing::Mark { address }),
-        });
-        can("adds", answered);
-        if self.losses == 0 {
-            return;
-        }
-        let lost = |mut next: Self| {
-            next.losses -= 1;
-            next.does(number, Doing::Look { address, ticket, before })
-        };
-        can("adds, and the answer is lost", created.map(|(next, _)| lost(next)));
-        can("is lost on its way", Ok(lost(self.clone())));
-        let mut late = lost(self.clone());
-        late.late.push(Late { caller: number, address, until: self.now + LOOKED_FOR - 1 });
-        can("comes late", Ok(late));
-        let mut refused = self.clone().does(number, Doing::Undo { address, ticket, before });
-        refused.losses -= 1;
-        can("is refused by the IPAM", Ok(refused));
     }
 }

@@ -1,20 +1,27 @@
 //! Every order of events, explored: the rules of holds, with callers, proxies and an IPAM around them.
 //!
-//! [`world`] is what exists, [`caller`] what can happen next. The search is breadth first, so that the path to a violation
+//! [`numbers`] are what everything is made of, [`world`] is what exists, [`caller`] who wants something of it. [`place`] does what
+//! a place does, or a [`mutation`] of it; [`next`] is what a caller can do next, and [`events`] all that can happen. The search is breadth first, so that the path to a violation
 //! is the shortest one. It is our own because it is a page; stateright, the library for it, brings a web server and actors
 //! over UDP into the build.
 //!
-//! Not in the world: a delete that is repeated after its address was given to another host, and an add after the promise
-//! has ended. The contract's DELETE and POST name the address only, so no rule can tell whose call it is.
+//! Not in the world: a delete of a record that another host has meanwhile, and an add after the promise has ended. The
+//! contract's DELETE and POST name the address only, so no rule can tell whose call it is.
 
 mod caller;
+mod events;
+mod mutation;
+mod next;
+mod numbers;
+mod place;
 mod world;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use world::{Mutation, World};
+use mutation::Mutation;
+use world::World;
 
 /// How the search ended.
 #[derive(Debug)]
@@ -116,6 +123,11 @@ fn promises_that_end_and_a_proxy_that_crashes() {
 }
 
 #[test]
+fn adds_without_end_that_another_proxy_takes_over() {
+    expect_none(&World::added_before().with_crashes(1).with_ticks(2));
+}
+
+#[test]
 fn promises_that_end_and_an_answer_that_is_lost() {
     for proxies in [1, 2] {
         expect_none(&World::promised_before(proxies, 1).with_lost_answers(1).with_ticks(1));
@@ -135,8 +147,16 @@ fn addresses_that_are_released_and_a_proxy_that_crashes() {
 }
 
 #[test]
+fn promises_whose_address_another_host_deletes() {
+    for proxies in [1, 2] {
+        expect_none(&World::deleted_by_another(proxies).with_ticks(2));
+    }
+}
+
+#[test]
 fn wrong_rules_are_found() {
     let worlds = [
+        World::deleted_by_another(1),
         World::promised_before(2, 1).with_ticks(1),
         World::promised_before(2, 1).with_lost_answers(1),
         World::promised_before(2, 0).with_ticks(2),

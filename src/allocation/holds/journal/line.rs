@@ -16,6 +16,7 @@ use ipam_provider::{AddressSpace, GroupName, Mac, Prefix};
 use serde::{Deserialize, Serialize};
 
 use super::super::hold::{Hold, HoldState, RequestMark, Scope, Space};
+use super::super::trace::Trace;
 use crate::allocation::Timestamp;
 
 /// What a line says of the time and of one address.
@@ -52,6 +53,8 @@ struct Written<'a> {
     until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     request: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    trace: Option<Cow<'a, Trace>>,
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     ended: bool,
 }
@@ -71,6 +74,7 @@ pub(in crate::allocation::holds) fn held(address: IpAddr, hold: &Hold, until: Ti
         granted: Some(hold.granted),
         until: Some(until),
         request: hold.request.map(|mark| mark.get().into()),
+        trace: hold.trace.as_deref().map(Cow::Borrowed),
         ended: false,
     })
 }
@@ -124,13 +128,16 @@ pub(in crate::allocation::holds) fn decode(text: &[u8]) -> Option<Line> {
         event: 0,
         // Nothing has been asked since: the address is checked before it is offered again.
         confirmed: Timestamp::default(),
+        trace: line.trace.map(|trace| Arc::new(trace.into_owned())),
     };
     Some(Line::Held(address, hold, line.at))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::trace::Removed;
     use super::*;
+    use crate::telemetry::request_id::RequestId;
 
     fn hold() -> Hold {
         let space = Space { provider: "netbox".into(), name: AddressSpace::new("vrf 3") };
@@ -144,6 +151,7 @@ mod tests {
             request: Some(RequestMark::of(7)),
             event: 0,
             confirmed: Timestamp::default(),
+            trace: None,
         }
     }
 
@@ -151,7 +159,14 @@ mod tests {
     fn a_line_is_read_as_it_was_written() {
         let address = [10, 0, 0, 7].into();
         for state in [HoldState::Offered, HoldState::Unanswered, HoldState::Reserved, HoldState::Released] {
-            let hold = Hold { state, ..hold() };
+            let request = RequestId::random();
+            let trace = match state {
+                HoldState::Released => Some(Trace::deleted(request, Removed::of(hold().mac))),
+                HoldState::Reserved => Some(Trace::added(request)),
+                _ => None,
+            };
+            let trace = trace.map(Arc::new);
+            let hold = Hold { state, trace, ..hold() };
             let text = held(address, &hold, hold.until, Timestamp(6));
             assert_eq!(decode(&text), Some(Line::Held(address, hold, Timestamp(6))));
         }

@@ -24,6 +24,7 @@ fn hold(state: HoldState) -> Hold {
         request: Some(RequestMark::of(u64::MAX)),
         event: 1,
         confirmed: START,
+        trace: None,
     }
 }
 

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 
 use super::super::hold::{Ask, Grant, Hold, HoldState, Scope, Space};
 use super::super::place::{Claim, Place, Stepped};
-use super::super::rules::{Removed, Step};
+use super::super::rules::Step;
+use super::super::trace::Removed;
 use super::{LOOKED_FOR, MemoryPlace};
 use crate::allocation::{Clock, HOLD_LIFE_AT_MOST};
 
@@ -118,11 +119,11 @@ async fn holds_are_as_they_were_after_a_restart() {
     for n in 1..=5 {
         process.promise(n).await;
     }
-    let begun = process.step(2, Step::BeginAdd { at_least: MINUTE }).await;
-    process.step(2, Step::FinishAdd { ticket: begun.at.event, settled: MINUTE }).await;
-    process.step(3, Step::BeginAdd { at_least: MINUTE }).await;
+    let begun = process.step(2, Step::BeginAdd { at_least: MINUTE, request: None }).await;
+    process.step(2, Step::FinishAdd { ticket: begun.at.event, settled: MINUTE, is_restored: false }).await;
+    process.step(3, Step::BeginAdd { at_least: MINUTE, request: None }).await;
     let seen = process.get(4).await.map(|hold| hold.event);
-    process.step(4, Step::Delete { seen, removed: Some(Removed { mac: None }), quarantine: 2 * LIFE }).await;
+    process.step(4, Step::Delete { seen, removed: Some(Removed::of(None)), quarantine: 2 * LIFE, request: None }).await;
     process.step(5, Step::End).await;
     let killed = process.left().await;
     drop(process);
@@ -269,7 +270,7 @@ async fn a_promise_that_became_shorter_is_covered_when_the_journal_is_written_ag
 async fn an_unknown_outcome_is_looked_for_after_each_restart() {
     let site = Site::new();
     let process = site.start();
-    process.step(1, Step::BeginAdd { at_least: Duration::from_secs(1) }).await;
+    process.step(1, Step::BeginAdd { at_least: Duration::from_secs(1), request: None }).await;
     drop(process);
     let process = site.start();
     let hold = process.get(1).await.expect("a hold");

@@ -10,10 +10,10 @@ use ipam_provider::Mac;
 use super::DatabaseError;
 use super::rows::{self, Columns};
 use super::session::Session;
-use crate::allocation::holds::hold::{Grant, Hold, HoldState, Moment, Scope, Space};
+use crate::allocation::holds::hold::{Grant, Hold, Moment, Scope, Space};
 use crate::allocation::holds::place::{Claim, Stepped};
-use crate::allocation::holds::rules::{self, Becomes, Step};
-use crate::allocation::holds::table::Table;
+use crate::allocation::holds::rules::{Becomes, Step};
+use crate::allocation::holds::table::{Promise, Table};
 
 /// What a caller wants of a space.
 #[derive(Debug, Clone)]
@@ -170,27 +170,15 @@ fn concerned(wishes: &[(&Arc<Scope>, &Wish)]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
 
 impl Work {
     fn claim(&mut self, scope: &Arc<Scope>, candidates: &[IpAddr], grant: Grant, at_most: usize, at: Moment) -> Claim {
-        if let Some(offer) = self.table.offer_for(scope.prefix, &grant.ask, at.now) {
-            let there = self.table.get(offer.address, at.now);
-            let renewed = match there.map(|hold| hold.state) {
-                // It is offered again only after the IPAM was asked about it.
-                Some(HoldState::Released) | None => Becomes::Unchanged,
-                Some(_) => Step::Renew(offer, Grant { confirmed: offer.confirmed, ..grant }).apply(scope, there, at),
-            };
-            if renewed != Becomes::Unchanged {
-                self.enter(offer.address, &renewed);
-                return Claim::Granted(offer.address);
-            }
-        }
-        let Some(address) = candidates.iter().copied().find(|address| self.table.get(*address, at.now).is_none())
-        else {
+        let candidates = &mut candidates.iter().copied();
+        let Some(Promise { address, hold, is_one_more }) = self.table.promise(scope, candidates, &grant, at) else {
             return Claim::NoneFree;
         };
         let more = self.table.len().saturating_sub(self.was_there);
-        if !self.table.has(address) && self.total + more >= at_most {
+        if is_one_more && self.total + more >= at_most {
             return Claim::TooManyHolds;
         }
-        self.enter(address, &Becomes::Held(rules::granted(scope, &grant, at)));
+        self.enter(address, &Becomes::Held(hold));
         Claim::Granted(address)
     }
 
@@ -236,9 +224,25 @@ async fn commit(session: &Session, work: Work, outcomes: Vec<Outcome>) -> Result
         if held.addresses.is_empty() {
             return Ok(0);
         }
-        let Columns { addresses, prefixes, groups, macs, states, granted, ends, requests, events, confirmed } = &held;
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 11] =
-            [&work.id, addresses, prefixes, groups, macs, states, granted, ends, requests, events, confirmed];
+        let Columns { addresses, prefixes, groups, macs, states, granted, ends, requests, events, confirmed, .. } =
+            &held;
+        let Columns { traces, requests_of_traces, pending, .. } = &held;
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 14] = [
+            &work.id,
+            addresses,
+            prefixes,
+            groups,
+            macs,
+            states,
+            granted,
+            ends,
+            requests,
+            events,
+            confirmed,
+            traces,
+            requests_of_traces,
+            pending,
+        ];
         client.execute(&statements.put, &values).await
     };
     let remove =

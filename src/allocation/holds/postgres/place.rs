@@ -25,6 +25,7 @@ use crate::allocation::Timestamp;
 use crate::allocation::holds::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
 use crate::allocation::holds::place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
 use crate::allocation::holds::rules::{self, Step};
+use crate::telemetry::request_id::RequestId;
 
 /// How many candidates are looked at in one transaction.
 const CANDIDATES: usize = 64;
@@ -170,7 +171,7 @@ impl Shared {
         let values: [&(dyn ToSql + Sync); 4] = [&provider, &name, &first, &last];
         let Some(row) = self.pool.query(|statements| &statements.spare, &values).await?.pop() else { return Ok(None) };
         let (address, hold) = rows::hold(&row, 0, &scope.space)?;
-        let now = rows::time(row.try_get(10)?);
+        let now = rows::time(row.try_get(11)?);
         Ok(rules::spare(&hold, now, recycle_after).map(|_| Offer::of(address, &hold)))
     }
 
@@ -234,6 +235,11 @@ impl Shared {
         session.give_back();
         Ok(removed)
     }
+}
+
+/// The holds in rows that begin with provider and name of the space.
+fn of_spaces(found: &[Row]) -> Result<Vec<Held>, DatabaseError> {
+    found.iter().map(|row| rows::hold(row, 2, &rows::space(row, 0)?)).collect()
 }
 
 #[async_trait]
@@ -322,14 +328,24 @@ impl Place for PostgresPlace {
     async fn find(&self, address: IpAddr) -> Result<Vec<Hold>, PlaceError> {
         self.run(move |shared| async move {
             let found = shared.pool.query(|statements| &statements.find, &[&rows::of_address(address)]).await?;
-            let mut holds: Vec<Hold> = found
-                .iter()
-                .map(|row| Ok(rows::hold(row, 2, &rows::space(row, 0)?)?.1))
-                .collect::<Result<_, DatabaseError>>()?;
+            let mut holds: Vec<Hold> = of_spaces(&found)?.into_iter().map(|(_, hold)| hold).collect();
             holds.sort_by(|a, b| a.scope.space.cmp(&b.scope.space));
             Ok(holds)
         })
         .await
+    }
+
+    async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError> {
+        let request = request.clone();
+        self.run(move |shared| async move {
+            of_spaces(&shared.pool.query(|statements| &statements.traced, &[&request.as_str()]).await?)
+        })
+        .await
+    }
+
+    async fn pending(&self) -> Result<Vec<Held>, PlaceError> {
+        self.run(|shared| async move { of_spaces(&shared.pool.query(|statements| &statements.pending, &[]).await?) })
+            .await
     }
 
     async fn count(&self) -> Result<usize, PlaceError> {

@@ -69,6 +69,11 @@ pub(super) fn hold(row: &Row, from: usize, space: &Space) -> Result<(IpAddr, Hol
         request: row.try_get::<_, Option<i64>>(from + 7)?.map(|mark| RequestMark::of(number(mark))),
         event: number(row.try_get(from + 8)?),
         confirmed: time(row.try_get(from + 9)?),
+        // One that only a newer version can read is none.
+        trace: row
+            .try_get::<_, Option<&str>>(from + 10)?
+            .and_then(|text| serde_json::from_str(text).ok())
+            .map(Arc::new),
     };
     Ok((address, hold))
 }
@@ -86,6 +91,9 @@ pub(super) struct Columns<'a> {
     pub(super) requests: Vec<Option<i64>>,
     pub(super) events: Vec<i64>,
     pub(super) confirmed: Vec<i64>,
+    pub(super) traces: Vec<Option<String>>,
+    pub(super) requests_of_traces: Vec<Option<&'a str>>,
+    pub(super) pending: Vec<Option<i64>>,
 }
 
 impl<'a> Columns<'a> {
@@ -100,6 +108,11 @@ impl<'a> Columns<'a> {
         self.requests.push(hold.request.map(|mark| mark.get().into()));
         self.events.push(of_number(hold.event));
         self.confirmed.push(of_number(hold.confirmed.0));
+        let trace = hold.trace.as_deref();
+        self.traces
+            .push(trace.map(|trace| serde_json::to_string(trace).expect("a trace of texts and numbers is JSON")));
+        self.requests_of_traces.push(trace.map(|trace| trace.request.as_str()));
+        self.pending.push(hold.is_pending().then_some(1));
     }
 }
 

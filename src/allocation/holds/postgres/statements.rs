@@ -11,7 +11,7 @@ const NOW: &str = "(extract(epoch FROM statement_timestamp()) * 1000)::bigint";
 
 /// The columns of a hold, as [`rows`](super::rows) reads them.
 const HOLD: &str =
-    "h.address, h.prefix, h.group_name, h.mac, h.state, h.granted, h.ends, h.request, h.event, h.confirmed";
+    "h.address, h.prefix, h.group_name, h.mac, h.state, h.granted, h.ends, h.request, h.event, h.confirmed, h.trace";
 
 /// Of the space with the provider `$1` and the name `$2`.
 const OF_SPACE: &str = "h.space = (SELECT s.id FROM ipam_proxy_space s WHERE s.provider = $1 AND s.name = $2)";
@@ -60,12 +60,13 @@ statements! {
     count: "SELECT coalesce(sum(held), 0)::bigint FROM ipam_proxy_space";
     /// Enters holds.
     put: "INSERT INTO ipam_proxy_hold \
-        (space, address, prefix, group_name, mac, state, granted, ends, request, event, confirmed) \
-        SELECT $1::bigint, u.* FROM unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bigint[], \
-        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) u \
+        (space, address, prefix, group_name, mac, state, granted, ends, request, event, confirmed, \
+        trace, trace_request, pending) SELECT $1::bigint, u.* FROM unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bigint[], \
+        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::bigint[]) u \
         ON CONFLICT (space, address) DO UPDATE SET prefix = excluded.prefix, group_name = excluded.group_name, \
         mac = excluded.mac, state = excluded.state, granted = excluded.granted, ends = excluded.ends, \
-        request = excluded.request, event = excluded.event, confirmed = excluded.confirmed";
+        request = excluded.request, event = excluded.event, confirmed = excluded.confirmed, \
+        trace = excluded.trace, trace_request = excluded.trace_request, pending = excluded.pending";
     /// Removes holds.
     remove: "DELETE FROM ipam_proxy_hold WHERE space = $1 AND address = ANY($2::bytea[])";
     /// Notes the last event of a space, and how many holds it has more.
@@ -95,6 +96,12 @@ statements! {
     /// The live holds of an address in every space.
     find: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s JOIN ipam_proxy_hold h ON h.space = s.id \
         WHERE h.address = $1 AND h.ends > {NOW}");
+    /// The live holds that a request has left a trace on.
+    traced: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s JOIN ipam_proxy_hold h ON h.space = s.id \
+        WHERE h.trace_request = $1 AND h.ends > {NOW}");
+    /// Some live holds that a proxy has to see to.
+    pending: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s JOIN ipam_proxy_hold h ON h.space = s.id \
+        WHERE h.pending = 1 AND h.ends > {NOW} LIMIT 1000");
     /// The spaces that have ended holds.
     with_ended: format!("SELECT s.provider, s.name FROM ipam_proxy_space s WHERE EXISTS \
         (SELECT 1 FROM ipam_proxy_hold h WHERE h.space = s.id AND h.ends <= {NOW})");

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::super::hold::Space;
 use super::super::place::Held;
-use super::super::rules::{Removed, Step};
+use super::super::rules::Step;
+use super::super::trace::Removed;
 use super::Stage;
 use super::stage::{LIFE, SETTLED, ip, mac, scope, scope_in};
 
@@ -84,7 +85,7 @@ pub(in crate::allocation::holds) async fn what_is_held_in_a_subnet(stage: &Stage
     stage.promise(&wide, None, [9, 255, 255, 255].into()).await;
     stage.add(&narrow, ip(3)).await;
     stage.begin(&narrow, ip(4)).await;
-    stage.deleted(&narrow, ip(5), None, Some(Removed { mac: None }), LIFE).await;
+    stage.deleted(&narrow, ip(5), None, Some(Removed::of(None)), LIFE).await;
     stage.promise(&scope_in("vrf 2", "10.0.0.0/24"), None, ip(6)).await;
     let held = stage.place.held(&narrow).await.expect("an answer");
     let expected: Vec<IpAddr> = [1, 2, 3, 4, 5, 255].map(ip).into();

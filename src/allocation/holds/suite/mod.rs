@@ -8,6 +8,7 @@ mod lists;
 mod model;
 mod quarantine;
 mod stage;
+mod traces;
 mod writes;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub(super) use lists::*;
 pub(super) use model::*;
 pub(super) use quarantine::*;
 pub(super) use stage::Stage;
+pub(super) use traces::*;
 pub(super) use writes::*;
 
 /// A place under test.
@@ -94,9 +96,17 @@ macro_rules! suite {
             only_the_add_that_began_is_finished
             a_hold_lives_at_least_as_long_as_its_add
             a_delete_ends_the_hold_that_it_saw
+            a_delete_that_finds_no_record_leaves_an_offer
             a_delete_that_began_during_an_add_leaves_the_reservation
             what_the_ipam_says_is_reserved_is_not_offered
             a_hold_is_ended_unless_it_is_being_added
+
+            a_request_is_known_by_what_it_has_done
+            what_foreman_rolls_back_itself_leaves_no_trace
+            a_deletion_is_remembered_whoever_gets_the_address
+            a_refusal_makes_due_what_the_request_did_before
+            of_several_proxies_one_reserves_an_address_again
+            an_add_without_end_is_found_by_another_proxy
 
             holds_are_listed_in_pages
             a_list_goes_on_after_a_hold_that_is_gone

@@ -1,20 +1,22 @@
 //! Random steps against a plain model: a list of holds.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ipam_provider::Mac;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, RequestMark, Scope};
-use super::super::place::Claim;
-use super::super::rules::{self, Becomes, Removed, Step};
+use super::super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope};
+use super::super::place::{Claim, Held};
+use super::super::rules::{self, Becomes, Step};
+use super::super::trace::Removed;
 use super::Stage;
 use super::stage::{NO_LIMIT, ip, mac, scope_in};
 use crate::allocation::Timestamp;
+use crate::telemetry::request_id::RequestId;
 
 /// The wide subnet has all addresses, the narrow one the upper half.
 const PREFIXES: [&str; 2] = ["10.0.0.0/29", "10.0.0.4/30"];
@@ -52,6 +54,7 @@ enum Doing {
     Begin {
         subnet: usize,
         address: u8,
+        request: u8,
     },
     Finish,
     Undo,
@@ -68,6 +71,15 @@ enum Doing {
     },
     Delete {
         removed: Option<u8>,
+        request: u8,
+    },
+    /// A call of the request is refused.
+    Refuse {
+        request: u8,
+    },
+    Forget {
+        address: u8,
+        request: u8,
     },
     End {
         address: u8,
@@ -85,14 +97,18 @@ fn doing() -> impl Strategy<Value = Doing> {
             .prop_map(|(subnet, host, request)| Doing::LookForOffer { subnet, host, request }),
         2 => subnet.clone().prop_map(|subnet| Doing::LookForSpare { subnet }),
         2 => (host.clone(), request.clone()).prop_map(|(host, request)| Doing::Renew { host, request }),
-        2 => (host.clone(), request).prop_map(|(host, request)| Doing::Reuse { host, request }),
-        3 => (subnet, address.clone()).prop_map(|(subnet, address)| Doing::Begin { subnet, address }),
+        2 => (host.clone(), request.clone()).prop_map(|(host, request)| Doing::Reuse { host, request }),
+        3 => (subnet, address.clone(), request.clone())
+            .prop_map(|(subnet, address, request)| Doing::Begin { subnet, address, request }),
         2 => Just(Doing::Finish),
         1 => Just(Doing::Undo),
         1 => host.clone().prop_map(|host| Doing::Lose { host }),
         1 => (address.clone(), any::<bool>()).prop_map(|(address, if_offered)| Doing::Mark { address, if_offered }),
         2 => address.clone().prop_map(|address| Doing::BeginDelete { address }),
-        2 => proptest::option::of(host).prop_map(|removed| Doing::Delete { removed }),
+        2 => (proptest::option::of(host), request.clone())
+            .prop_map(|(removed, request)| Doing::Delete { removed, request }),
+        2 => request.clone().prop_map(|request| Doing::Refuse { request }),
+        1 => (address.clone(), request).prop_map(|(address, request)| Doing::Forget { address, request }),
         1 => address.prop_map(|address| Doing::End { address }),
         1 => Just(Doing::Sweep),
     ]
@@ -164,7 +180,8 @@ impl Model {
             && let Some(hold) = self.get(offer.address).filter(|hold| hold.state == HoldState::Offered)
         {
             let confirmed = Grant { confirmed: hold.confirmed, ..grant };
-            self.enter(offer.address, &Becomes::Held(rules::granted(scope, &confirmed, at)));
+            let renewed = Step::Renew(offer, confirmed).apply(scope, Some(&hold), at);
+            self.enter(offer.address, &renewed);
             return Claim::Granted(offer.address);
         }
         match candidates.iter().find(|address| self.get(**address).is_none()) {
@@ -178,8 +195,15 @@ impl Model {
 }
 
 /// What must be the same of a hold in both.
-fn seen(hold: &Hold) -> (Arc<Scope>, Option<Mac>, HoldState, Option<RequestMark>, Duration) {
-    (hold.scope.clone(), hold.mac, hold.state, hold.request, hold.until.since(hold.granted))
+fn seen(hold: &Hold) -> impl PartialEq + std::fmt::Debug + use<> {
+    let until = hold.until.since(hold.granted);
+    let trace = hold.trace.as_deref().map(|trace| (trace.request.clone(), trace.deleted.clone()));
+    let due = hold.due().map(|due| (hold.until.since(due.at), due.attempts));
+    (hold.scope.clone(), hold.mac, hold.state, hold.request, until, trace, due)
+}
+
+fn sorted(held: Vec<Held>) -> BTreeSet<IpAddr> {
+    held.into_iter().map(|(address, _)| address).collect()
 }
 
 /// The state of a run.
@@ -195,6 +219,12 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// A request of this run.
+    fn request(&self, number: u8) -> Option<RequestId> {
+        let run = self.subnets[0].space.name.as_str().trim_start_matches("run ");
+        (number > 0).then(|| RequestId::parse(&format!("{run}-{number}")).expect("an id"))
+    }
+
     fn life(&self, ticks: u32) -> Duration {
         self.stage.units(ticks * TICK + TICK / 2)
     }
@@ -269,8 +299,8 @@ impl Run<'_> {
                 let step = Both { place: step(offer.place, grant.place), model: step(offer.model, grant.model) };
                 self.step(0, offer.place.address, step).await;
             }
-            Doing::Begin { subnet, address } => {
-                let step = Step::BeginAdd { at_least: self.life(1) };
+            Doing::Begin { subnet, address, request } => {
+                let step = Step::BeginAdd { at_least: self.life(1), request: self.request(request) };
                 let step = Both { place: step.clone(), model: step };
                 let (ticket, before) = self.step(subnet, ip(address), step).await;
                 self.adding = Some((ip(address), ticket, before));
@@ -278,7 +308,7 @@ impl Run<'_> {
             Doing::Finish => {
                 let Some((address, ticket, _)) = self.adding.clone() else { return };
                 let settled = self.life(1);
-                let step = |ticket| Step::FinishAdd { ticket, settled };
+                let step = |ticket| Step::FinishAdd { ticket, settled, is_restored: false };
                 self.step(0, address, Both { place: step(ticket.place), model: step(ticket.model) }).await;
             }
             Doing::Undo => {
@@ -303,12 +333,27 @@ impl Run<'_> {
                 let model = self.model.get(ip(address)).map(|hold| hold.event);
                 self.deleting = Some((ip(address), Both { place, model }));
             }
-            Doing::Delete { removed } => {
+            Doing::Delete { removed, request } => {
                 let Some((address, seen)) = self.deleting.clone() else { return };
-                let removed = removed.map(|host| Removed { mac: mac(host).filter(|_| host > 0) });
+                let removed = removed.map(|host| Removed::of(mac(host).filter(|_| host > 0)));
                 let quarantine = self.life(4);
-                let step = |seen| Step::Delete { seen, removed, quarantine };
+                let request = self.request(request);
+                let step = |seen| Step::Delete { seen, removed: removed.clone(), quarantine, request: request.clone() };
                 self.step(0, address, Both { place: step(seen.place), model: step(seen.model) }).await;
+            }
+            Doing::Refuse { request } => {
+                let Some(request) = self.request(request) else { return };
+                let wait = self.life(1);
+                let traced = sorted(self.stage.place.traced(&request).await.expect("holds"));
+                let in_model = self.model.live().filter(|(_, hold)| hold.trace_of(&request).is_some());
+                assert_eq!(traced, in_model.map(|(address, _)| address).collect());
+                for address in traced {
+                    self.both(0, address, Step::Refuse { request: request.clone(), wait }).await;
+                }
+            }
+            Doing::Forget { address, request } => {
+                let Some(request) = self.request(request) else { return };
+                self.both(0, ip(address), Step::Forget { request }).await;
             }
             Doing::End { address } => self.both(0, ip(address), Step::End).await,
             Doing::Sweep => self.stage.place.sweep().await.expect("swept"),
@@ -324,6 +369,11 @@ impl Run<'_> {
         let listed: Vec<_> = in_space.map(|(address, hold)| (address, seen(&hold))).collect();
         let expected: Vec<_> = self.model.live().map(|(address, hold)| (address, seen(hold))).collect();
         assert_eq!(listed, expected);
+        // Other runs may have left some.
+        let mut found = place.pending().await.expect("holds");
+        found.retain(|(_, hold)| hold.scope.space == start.0);
+        let pending = self.model.live().filter(|(_, hold)| hold.is_pending()).map(|held| held.0).collect();
+        assert_eq!(sorted(found), pending);
         for subnet in &self.subnets {
             let held = place.held(subnet).await.expect("an answer");
             let inside = || self.model.live().filter(|(address, _)| subnet.prefix.contains(*address));

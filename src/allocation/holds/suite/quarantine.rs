@@ -2,7 +2,8 @@
 
 use super::super::hold::HoldState;
 use super::super::place::Claim;
-use super::super::rules::{Removed, Step};
+use super::super::rules::Step;
+use super::super::trace::Removed;
 use super::Stage;
 use super::stage::{LIFE, ip, mac, scope};
 
@@ -19,11 +20,11 @@ pub(in crate::allocation::holds) async fn a_released_address_is_offered_to_its_m
     assert_eq!(stage.next(&subnet, mac(1), &[ip(1)]).await, Some(ip(5)));
     assert_eq!(stage.state(&subnet, ip(5)).await, Some(HoldState::Offered));
     // The MAC in the record counts, and an address that was never held has one too.
-    let removed = Some(Removed { mac: mac(2) });
-    assert!(stage.deleted(&subnet, ip(6), None, removed, QUARANTINE).await.is_done());
+    let removed = Some(Removed::of(mac(2)));
+    assert!(stage.deleted(&subnet, ip(6), None, removed.clone(), QUARANTINE).await.is_done());
     assert_eq!(stage.next(&subnet, mac(2), &[ip(1)]).await, Some(ip(6)));
     // What a MAC is promised comes before what it once had.
-    assert!(stage.deleted(&subnet, ip(2), None, removed, QUARANTINE).await.is_done());
+    assert!(stage.deleted(&subnet, ip(2), None, removed.clone(), QUARANTINE).await.is_done());
     assert_eq!(stage.next(&subnet, mac(2), &[ip(1)]).await, Some(ip(6)));
 }
 
@@ -32,7 +33,7 @@ pub(in crate::allocation::holds) async fn a_released_address_is_offered_to_other
 ) {
     let subnet = scope("10.0.0.0/24");
     let free = [ip(1), ip(2)];
-    assert!(stage.deleted(&subnet, ip(1), None, Some(Removed { mac: mac(1) }), QUARANTINE).await.is_done());
+    assert!(stage.deleted(&subnet, ip(1), None, Some(Removed::of(mac(1))), QUARANTINE).await.is_done());
     assert!(stage.place.held(&subnet).await.expect("an answer").addresses.contains(ip(1)));
     assert_eq!(stage.next(&subnet, mac(2), &free).await, Some(ip(2)));
     stage.pass(LIFE / 2).await;
@@ -63,7 +64,7 @@ pub(in crate::allocation::holds) async fn the_first_released_is_spare_first(stag
 
 pub(in crate::allocation::holds) async fn a_quarantine_ends(stage: &Stage) {
     let subnet = scope("10.0.0.0/24");
-    stage.deleted(&subnet, ip(1), None, Some(Removed { mac: mac(1) }), QUARANTINE).await;
+    stage.deleted(&subnet, ip(1), None, Some(Removed::of(mac(1))), QUARANTINE).await;
     stage.pass(QUARANTINE - 2).await;
     assert_eq!(stage.claim(&subnet, mac(2), &[ip(1)]).await, Claim::NoneFree);
     stage.pass(4).await;
@@ -73,7 +74,7 @@ pub(in crate::allocation::holds) async fn a_quarantine_ends(stage: &Stage) {
 
 pub(in crate::allocation::holds) async fn a_second_delete_leaves_the_quarantine(stage: &Stage) {
     let subnet = scope("10.0.0.0/24");
-    stage.deleted(&subnet, ip(1), None, Some(Removed { mac: mac(1) }), QUARANTINE).await;
+    stage.deleted(&subnet, ip(1), None, Some(Removed::of(mac(1))), QUARANTINE).await;
     let first = stage.get(&subnet, ip(1)).await.expect("a hold");
     stage.pass(QUARANTINE / 2).await;
     let second = stage.deleted(&subnet, ip(1), Some(first.event), None, QUARANTINE).await;
@@ -85,7 +86,7 @@ pub(in crate::allocation::holds) async fn a_renewed_offer_of_a_released_address_
     stage: &Stage,
 ) {
     let subnet = scope("10.0.0.0/24");
-    stage.deleted(&subnet, ip(1), None, Some(Removed { mac: mac(1) }), QUARANTINE).await;
+    stage.deleted(&subnet, ip(1), None, Some(Removed::of(mac(1))), QUARANTINE).await;
     assert_eq!(stage.next(&subnet, mac(1), &[]).await, Some(ip(1)));
     stage.pass(LIFE + 2).await;
     assert_eq!(stage.claim(&subnet, mac(2), &[ip(1)]).await, Claim::NoneFree);
@@ -95,7 +96,7 @@ pub(in crate::allocation::holds) async fn a_renewed_offer_of_a_released_address_
 
 pub(in crate::allocation::holds) async fn a_released_address_that_changed_is_not_offered_again(stage: &Stage) {
     let subnet = scope("10.0.0.0/24");
-    stage.deleted(&subnet, ip(1), None, Some(Removed { mac: mac(1) }), QUARANTINE).await;
+    stage.deleted(&subnet, ip(1), None, Some(Removed::of(mac(1))), QUARANTINE).await;
     let ask = stage.ask(mac(1), None).await;
     let offer = stage.place.offer_for(&subnet, &ask).await.expect("an answer").expect("an offer");
     // The IPAM is asked meanwhile; another proxy adds the address and deletes it.
@@ -105,7 +106,7 @@ pub(in crate::allocation::holds) async fn a_released_address_that_changed_is_not
             &subnet,
             ip(1),
             stage.get(&subnet, ip(1)).await.map(|hold| hold.event),
-            Some(Removed { mac: mac(1) }),
+            Some(Removed::of(mac(1))),
             QUARANTINE,
         )
         .await;
@@ -121,7 +122,7 @@ pub(in crate::allocation::holds) async fn without_quarantine_a_released_address_
     stage.promise(&subnet, mac(1), ip(1)).await;
     stage.add(&subnet, ip(1)).await;
     assert!(stage.delete(&subnet, ip(1), 0).await.is_done());
-    assert!(!stage.deleted(&subnet, ip(2), None, Some(Removed { mac: mac(2) }), 0).await.is_done());
+    assert!(!stage.deleted(&subnet, ip(2), None, Some(Removed::of(mac(2))), 0).await.is_done());
     assert_eq!(stage.place.list(None, 10).await.expect("a list"), []);
     assert_eq!(stage.claim(&subnet, mac(2), &[ip(1)]).await, Claim::Granted(ip(1)));
 }

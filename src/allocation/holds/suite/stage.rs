@@ -8,7 +8,8 @@ use ipam_provider::{AddressSpace, GroupName, Mac, Prefix};
 
 use super::super::hold::{Ask, Grant, Hold, HoldState, RequestMark, Scope, Space};
 use super::super::place::{Claim, Place, Stepped};
-use super::super::rules::{Removed, Step};
+use super::super::rules::Step;
+use super::super::trace::Removed;
 use super::Subject;
 
 /// No case comes near so many holds.
@@ -122,11 +123,11 @@ impl Stage {
 
     /// Begins to add an address; what it began is the ticket of the rest.
     pub(super) async fn begin(&self, scope: &Arc<Scope>, address: IpAddr) -> Stepped {
-        self.step(scope, address, Step::BeginAdd { at_least: self.units(SETTLED) }).await
+        self.step(scope, address, Step::BeginAdd { at_least: self.units(SETTLED), request: None }).await
     }
 
     pub(super) fn finish(&self, ticket: u64) -> Step {
-        Step::FinishAdd { ticket, settled: self.units(SETTLED) }
+        Step::FinishAdd { ticket, settled: self.units(SETTLED), is_restored: false }
     }
 
     pub(super) async fn add(&self, scope: &Arc<Scope>, address: IpAddr) {
@@ -137,7 +138,7 @@ impl Stage {
     /// A delete that removes a record without MAC.
     pub(super) async fn delete(&self, scope: &Arc<Scope>, address: IpAddr, quarantine: u32) -> Stepped {
         let seen = self.get(scope, address).await.map(|hold| hold.event);
-        self.deleted(scope, address, seen, Some(Removed { mac: None }), quarantine).await
+        self.deleted(scope, address, seen, Some(Removed::of(None)), quarantine).await
     }
 
     pub(super) async fn deleted(
@@ -148,7 +149,8 @@ impl Stage {
         removed: Option<Removed>,
         quarantine: u32,
     ) -> Stepped {
-        self.step(scope, address, Step::Delete { seen, removed, quarantine: self.units(quarantine) }).await
+        self.step(scope, address, Step::Delete { seen, removed, quarantine: self.units(quarantine), request: None })
+            .await
     }
 
     pub(super) async fn get(&self, scope: &Scope, address: IpAddr) -> Option<Hold> {

@@ -2,11 +2,12 @@
 
 use super::super::hold::HoldState;
 use super::super::place::Claim;
-use super::super::rules::{Becomes, Removed, Step};
+use super::super::rules::{Becomes, Step};
+use super::super::trace::Removed;
 use super::Stage;
 use super::stage::{LIFE, SETTLED, ip, mac, scope};
 
-const REMOVED: Option<Removed> = Some(Removed { mac: None });
+const REMOVED: Option<Removed> = Some(Removed::of(None));
 
 pub(in crate::allocation::holds) async fn an_add_is_begun_and_finished(stage: &Stage) {
     let subnet = scope("10.0.0.0/24");
@@ -31,7 +32,7 @@ pub(in crate::allocation::holds) async fn an_add_is_begun_and_finished(stage: &S
 pub(in crate::allocation::holds) async fn an_add_that_is_undone_leaves_what_was_there(stage: &Stage) {
     let subnet = scope("10.0.0.0/24");
     stage.promise(&subnet, mac(1), ip(1)).await;
-    stage.deleted(&subnet, ip(2), None, Some(Removed { mac: mac(2) }), LIFE).await;
+    stage.deleted(&subnet, ip(2), None, Some(Removed::of(mac(2))), LIFE).await;
     for (address, state) in [(ip(1), HoldState::Offered), (ip(2), HoldState::Released)] {
         let before = stage.get(&subnet, address).await;
         let begun = stage.begin(&subnet, address).await;
@@ -61,7 +62,7 @@ pub(in crate::allocation::holds) async fn an_undone_add_does_not_bring_back_what
 
 pub(in crate::allocation::holds) async fn an_add_of_a_released_address_forgets_the_mac_that_had_it(stage: &Stage) {
     let subnet = scope("10.0.0.0/24");
-    stage.deleted(&subnet, ip(1), None, Some(Removed { mac: mac(1) }), LIFE).await;
+    stage.deleted(&subnet, ip(1), None, Some(Removed::of(mac(1))), LIFE).await;
     stage.add(&subnet, ip(1)).await;
     assert_eq!(stage.get(&subnet, ip(1)).await.expect("a hold").mac, None);
 }
@@ -123,7 +124,7 @@ pub(in crate::allocation::holds) async fn a_delete_ends_the_hold_that_it_saw(sta
     assert!(!stage.deleted(&subnet, ip(1), None, None, LIFE).await.is_done());
     stage.add(&subnet, ip(1)).await;
     let seen = event().await;
-    assert_eq!(stage.deleted(&subnet, ip(1), seen, None, LIFE).await.becomes, Becomes::Ended);
+    assert!(stage.deleted(&subnet, ip(1), seen, REMOVED, 0).await.is_done());
     // What was promised or sent after the delete began stays.
     stage.promise(&subnet, mac(2), ip(1)).await;
     assert!(!stage.deleted(&subnet, ip(1), seen, REMOVED, LIFE).await.is_done());
@@ -134,6 +135,25 @@ pub(in crate::allocation::holds) async fn a_delete_ends_the_hold_that_it_saw(sta
     let seen = event().await;
     assert!(!stage.deleted(&subnet, ip(1), seen, REMOVED, LIFE).await.is_done());
     assert_eq!(stage.state(&subnet, ip(1)).await, Some(HoldState::Adding));
+}
+
+pub(in crate::allocation::holds) async fn a_delete_that_finds_no_record_leaves_an_offer(stage: &Stage) {
+    let subnet = scope("10.0.0.0/24");
+    for host in [mac(1), None] {
+        stage.promise(&subnet, host, ip(1)).await;
+        let offer = stage.get(&subnet, ip(1)).await.expect("a hold");
+        assert!(!stage.deleted(&subnet, ip(1), Some(offer.event), None, LIFE).await.is_done());
+        assert_eq!(stage.get(&subnet, ip(1)).await, Some(offer));
+        assert_eq!(stage.claim(&subnet, mac(2), &[ip(1)]).await, Claim::NoneFree);
+        assert!(stage.step(&subnet, ip(1), Step::End).await.is_done());
+    }
+    // Known as reserved, and the record is gone: as if the delete had removed it.
+    for (quarantine, expected) in [(LIFE, Some(HoldState::Released)), (0, None)] {
+        stage.add(&subnet, ip(2)).await;
+        let seen = stage.get(&subnet, ip(2)).await.map(|hold| hold.event);
+        assert!(stage.deleted(&subnet, ip(2), seen, None, quarantine).await.is_done());
+        assert_eq!(stage.state(&subnet, ip(2)).await, expected);
+    }
 }
 
 pub(in crate::allocation::holds) async fn a_delete_that_began_during_an_add_leaves_the_reservation(stage: &Stage) {
@@ -150,7 +170,7 @@ pub(in crate::allocation::holds) async fn what_the_ipam_says_is_reserved_is_not_
     let subnet = scope("10.0.0.0/24");
     let settled = stage.units(SETTLED);
     stage.promise(&subnet, mac(1), ip(1)).await;
-    stage.deleted(&subnet, ip(2), None, Some(Removed { mac: mac(2) }), LIFE).await;
+    stage.deleted(&subnet, ip(2), None, Some(Removed::of(mac(2))), LIFE).await;
     for (n, step) in [(1, Step::MarkReservedIfOffered { settled }), (2, Step::MarkReserved { settled })] {
         assert!(stage.step(&subnet, ip(n), step).await.is_done());
         assert_eq!(stage.state(&subnet, ip(n)).await, Some(HoldState::Reserved));
