@@ -15,7 +15,7 @@ use ipam_provider::{
     AddressSet, ErrorKind, FreeQuery, Guard, Limits, Prefix, Provider, Requester, Subnet, Surroundings,
 };
 use ipam_provider_internal::{Internal, REGISTRATION};
-use ipam_store::{AddressDetails, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
+use ipam_store::{AddressDetails, Attributes, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -242,7 +242,7 @@ async fn only_what_the_proxy_recorded_is_its_own() {
     let subnet = subnet(&fixture.provider).await;
     let mut store = Store::open(&fixture.path).expect("a store");
     let id = store.read(|reading| reading.one_subnet(prefix(), &Scope::Anywhere)).expect("a subnet").id;
-    let foreign = AddressDetails { owner: "somebody".to_owned(), ..AddressDetails::default() };
+    let foreign = AddressDetails { attributes: Attributes::of_owner("somebody"), ..AddressDetails::default() };
     store.write(|writing| writing.add_address(id, ip("198.18.0.1"), foreign)).expect("an address");
     let by = Requester {
         mac: Some("02:00:5e:00:53:01".parse().expect("a MAC")),

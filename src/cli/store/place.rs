@@ -98,7 +98,15 @@ impl Located {
 
     /// Opens the store.
     pub(super) fn open(&self) -> Result<Store, CommandError> {
-        Ok(Store::open(&self.store)?)
+        let store = Store::open(&self.store)?;
+        if let Some(copy) = store.copy_of_older() {
+            warn(&format!(
+                "the address store {} has a new format now, which older versions refuse; {} is a copy of what it was",
+                self.store.display(),
+                copy.display()
+            ));
+        }
+        Ok(store)
     }
 
     /// Opens the store for a change, which a running proxy hears of.
@@ -119,7 +127,8 @@ impl Located {
                 directory.display()
             )));
         }
-        let done = Store::write_or_create(&self.store, work)?;
+        let is_there = self.store.symlink_metadata().is_ok();
+        let done = if is_there { self.open()?.write(work) } else { Store::write_or_create(&self.store, work) }?;
         self.end_batches();
         Ok(done)
     }

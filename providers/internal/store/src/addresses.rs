@@ -3,30 +3,42 @@
 use std::net::IpAddr;
 
 use ipam_provider::AddressSet;
-use jiff::Timestamp;
 
+use crate::attributes::{Common, Noun, Stamp, common};
 use crate::connection::Row;
 use crate::key::{Key, Span};
 use crate::value::values;
-use crate::{AddressDetails, AddressEdit, AddressRecord, Reading, Result, StoreError, SubnetRecord, Writing, extents};
+use crate::{
+    AddressDetails, AddressEdit, AddressRecord, Attributes, PublicId, Reading, Result, StoreError, SubnetRecord,
+    Writing, extents,
+};
+
+/// The columns that [`record`] reads.
+macro_rules! columns {
+    () => {
+        concat!("address, mac, hostname, description, ", common!("allocation"))
+    };
+}
 
 /// A question for the columns that [`record`] reads.
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT address, mac, hostname, description, owner, created_at, updated_at FROM allocation ", $rest)
+        concat!("SELECT ", columns!(), " FROM allocation ", $rest)
     };
 }
 
 fn record(row: &dyn Row) -> Result<AddressRecord> {
     let address: Key = row.get(0)?;
+    let Common { public_id, attributes, created_at, updated_at } = Common::read(row, 4)?;
     Ok(AddressRecord {
         address: address.address(),
+        public_id,
         mac: row.get(1)?,
         hostname: row.get(2)?,
         description: row.get(3)?,
-        owner: row.get(4)?,
-        created_at: row.get(5)?,
-        updated_at: row.get(6)?,
+        attributes,
+        created_at,
+        updated_at,
     })
 }
 
@@ -55,8 +67,16 @@ impl Reading<'_> {
     pub fn address(&self, subnet: i64, address: IpAddr) -> Result<AddressRecord> {
         match self.find_address(subnet, address)? {
             Some(found) => Ok(found),
-            None => Err(StoreError::NoAddress { address, subnet: self.subnet(subnet)?.prefix }),
+            None => Err(StoreError::NoAddress { address, subnet: self.subnet(subnet)?.bounds }),
         }
+    }
+
+    /// The address with this id, and the row of its subnet.
+    pub fn find_address_with(&self, id: PublicId) -> Result<Option<(i64, AddressRecord)>> {
+        let place = "SELECT subnet_id, address FROM allocation WHERE public_id = ?1";
+        let place = self.connection.row(place, values![&id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let Some((subnet, address)): Option<(i64, Key)> = place else { return Ok(None) };
+        Ok(self.find_address(subnet, address.address())?.map(|record| (subnet, record)))
     }
 
     /// Calls `visit` with every recorded address of a subnet, lowest first; none is kept in memory.
@@ -80,7 +100,7 @@ impl Reading<'_> {
             let subnet = self.subnet(subnet)?;
             subnet.as_leaf()?;
             if self.is_wholly_excluded(&subnet)? {
-                return Err(StoreError::AllExcluded(subnet.prefix));
+                return Err(StoreError::AllExcluded(subnet.bounds));
             }
         }
         Ok(free.into_iter().map(Key::address).collect())
@@ -105,10 +125,10 @@ impl Writing<'_> {
     ///
     /// # Errors
     /// [`AddressTaken`](StoreError::AddressTaken), [`NoSubnet`](StoreError::NoSubnet),
-    /// [`Container`](StoreError::Container), [`Outside`](StoreError::Outside) and
-    /// [`NotOfferable`](StoreError::NotOfferable).
+    /// [`Container`](StoreError::Container), [`Outside`](StoreError::Outside),
+    /// [`NotOfferable`](StoreError::NotOfferable) and [`ExternalIdTaken`](StoreError::ExternalIdTaken).
     pub fn add_address(&self, subnet: i64, address: IpAddr, details: AddressDetails) -> Result<()> {
-        self.record(&self.lock_subnet(subnet)?, address, &details, (self.now, self.now))
+        self.record(&self.lock_subnet(subnet)?, address, &details, self.stamp())
     }
 
     /// Records the lowest free address as taken.
@@ -119,47 +139,54 @@ impl Writing<'_> {
     pub fn add_next_free(&self, subnet: i64, details: AddressDetails) -> Result<AddressRecord> {
         let subnet = self.lock_subnet(subnet)?;
         let free = self.free_addresses(subnet.id, 1, &AddressSet::default())?;
-        let address = *free.first().ok_or(StoreError::Full(subnet.prefix))?;
-        self.record(&subnet, address, &details, (self.now, self.now))?;
+        let address = *free.first().ok_or(StoreError::Full(subnet.bounds))?;
+        self.record(&subnet, address, &details, self.stamp())?;
         self.address(subnet.id, address)
     }
 
-    /// Records an address with the times when it was created and changed. The subnet is locked already.
+    /// Records an address with this id and these times. The subnet is locked already.
     pub(crate) fn record(
         &self,
         subnet: &SubnetRecord,
         address: IpAddr,
         details: &AddressDetails,
-        (created_at, updated_at): (Timestamp, Timestamp),
+        stamp: Stamp,
     ) -> Result<()> {
         subnet.as_leaf()?;
-        if !subnet.prefix.contains(address) {
-            return Err(StoreError::Outside { what: format!("Address {address}"), subnet: subnet.prefix });
+        if !subnet.bounds.contains(address) {
+            return Err(StoreError::Outside { what: format!("Address {address}"), subnet: subnet.bounds });
         }
-        if !subnet.prefix.is_offerable(address, subnet.pool) {
-            return Err(StoreError::NotOfferable { address, subnet: subnet.prefix });
+        if !subnet.bounds.is_offerable(address, subnet.pool) {
+            return Err(StoreError::NotOfferable { address, subnet: subnet.bounds });
         }
         let key = Key::from(address);
-        let insert = "INSERT INTO allocation
-                 (subnet_id, address, mac, hostname, description, owner, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+        let Attributes { owner, external_id, tags, metadata } = &details.attributes;
+        self.must_be_only(Noun::Address, stamp.public_id, external_id.as_ref())?;
+        let insert = "INSERT INTO allocation (subnet_id, address, mac, hostname, description, public_id, owner,
+                 external_id, tags, metadata, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             ON CONFLICT (subnet_id, address) DO NOTHING";
         let values = values![
             subnet.id,
             key,
             details.mac.as_ref(),
             unless_empty(details.hostname.as_deref()),
             &details.description,
-            &details.owner,
-            created_at,
-            updated_at,
+            &stamp.public_id,
+            owner,
+            external_id.as_ref(),
+            tags,
+            metadata,
+            stamp.created_at,
+            stamp.updated_at,
         ];
         let added = self.connection.execute(insert, values)?;
         if added == 0 {
-            return Err(StoreError::AddressTaken { address, subnet: subnet.prefix });
+            return Err(StoreError::AddressTaken { address, subnet: subnet.bounds });
         }
         let was_free = extents::take(self.connection, subnet.id, key)?;
-        if !was_free && !self.is_excluded(subnet.id, key)? {
-            return Err(StoreError::Inconsistent(subnet.prefix));
+        if !was_free && !self.is_excluded(subnet, key)? {
+            return Err(StoreError::Inconsistent(subnet.bounds));
         }
         Ok(())
     }
@@ -167,13 +194,18 @@ impl Writing<'_> {
     /// Changes what is recorded of an address.
     ///
     /// # Errors
-    /// [`NoSubnet`](StoreError::NoSubnet) and [`NoAddress`](StoreError::NoAddress).
+    /// [`NoSubnet`](StoreError::NoSubnet), [`NoAddress`](StoreError::NoAddress) and
+    /// [`ExternalIdTaken`](StoreError::ExternalIdTaken).
     pub fn edit_address(&self, subnet: i64, address: IpAddr, edit: AddressEdit) -> Result<AddressRecord> {
         self.lock_subnet(subnet)?;
         let old = self.address(subnet, address)?;
         let (mac, hostname) = (edit.mac.unwrap_or(old.mac), edit.hostname.unwrap_or(old.hostname));
-        let (description, owner) = (edit.description.unwrap_or(old.description), edit.owner.unwrap_or(old.owner));
-        let update = "UPDATE allocation SET mac = ?3, hostname = ?4, description = ?5, owner = ?6, updated_at = ?7
+        let description = edit.description.unwrap_or(old.description);
+        let Attributes { owner, external_id, tags, metadata } = &old.attributes.edited(edit.attributes);
+        self.must_be_only(Noun::Address, old.public_id, external_id.as_ref())?;
+        let update = "UPDATE allocation
+             SET mac = ?3, hostname = ?4, description = ?5, owner = ?6, external_id = ?7, tags = ?8, metadata = ?9,
+                 updated_at = ?10
              WHERE subnet_id = ?1 AND address = ?2";
         let values = values![
             subnet,
@@ -181,24 +213,26 @@ impl Writing<'_> {
             mac.as_ref(),
             unless_empty(hostname.as_deref()),
             &description,
-            &owner,
+            owner,
+            external_id.as_ref(),
+            tags,
+            metadata,
             self.now,
         ];
         self.connection.execute(update, values)?;
         self.address(subnet, address)
     }
 
-    /// Removes the record of an address, which becomes free unless it lies in an excluded range.
+    /// Removes the record of an address, which becomes free unless it is excluded.
     ///
     /// # Errors
     /// [`NoSubnet`](StoreError::NoSubnet).
     pub fn delete_address(&self, subnet: i64, address: IpAddr) -> Result<Option<AddressRecord>> {
         let subnet = self.lock_subnet(subnet)?;
         let key = Key::from(address);
-        let delete = "DELETE FROM allocation WHERE subnet_id = ?1 AND address = ?2
-            RETURNING address, mac, hostname, description, owner, created_at, updated_at";
+        let delete = concat!("DELETE FROM allocation WHERE subnet_id = ?1 AND address = ?2 RETURNING ", columns!());
         let removed = self.connection.row(delete, values![subnet.id, key], record)?;
-        if removed.is_some() && !self.is_excluded(subnet.id, key)? {
+        if removed.is_some() && !self.is_excluded(&subnet, key)? {
             extents::give_back(self.connection, subnet.id, Span { first: key, last: key })?;
         }
         Ok(removed)

@@ -23,6 +23,8 @@
 //! outside of `engine` knows that.
 
 mod addresses;
+mod attributes;
+mod bounds;
 mod connection;
 mod csv;
 mod database_error;
@@ -32,6 +34,7 @@ mod extents;
 mod groups;
 mod key;
 mod locks;
+mod public_id;
 mod ranges;
 mod records;
 mod shared;
@@ -43,14 +46,17 @@ mod value;
 mod verify;
 mod work;
 
+pub use attributes::{AttributeError, Attributes, AttributesEdit, ExternalId, Metadata, Tags};
+pub use bounds::{AddressRange, Bounds, BoundsError};
 pub use connection::{Connection, Row, Visit, Writers};
 pub use csv::{Fault, Faults, Imported};
 pub use database_error::{Constraint, DatabaseError, Failure};
 pub use error::{Result, StoreError};
 pub use key::Key;
+pub use public_id::{PublicId, PublicIdError};
 pub use records::{
-    AddressDetails, AddressEdit, AddressRecord, Contents, ExcludedRange, GroupEdit, GroupRecord, NewSubnet, Scope,
-    SubnetEdit, SubnetRecord, Usage,
+    AddressDetails, AddressEdit, AddressRecord, Contents, ExcludedRange, GroupEdit, GroupRecord, NewGroup, NewSubnet,
+    RangeEdit, RangeRecord, Scope, SubnetEdit, SubnetRecord, Usage,
 };
 pub use shared::SharedStore;
 pub use store::Store;

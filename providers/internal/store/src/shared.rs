@@ -20,8 +20,8 @@ impl SharedStore {
         Ok(Self { shared: sqlite::Shared::open_or_create(path)? })
     }
 
-    /// As [`open_or_create`](Self::open_or_create), but where there is no such file, an empty store beside it is used, and
-    /// is removed with this value.
+    /// As [`open_or_create`](Self::open_or_create), but where there is no such file, or one of an older version, an empty
+    /// store beside it is used, and is removed with this value.
     ///
     /// # Errors
     /// Those of [`open_or_create`](Self::open_or_create).

@@ -13,11 +13,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens a store that exists.
+    /// Opens a store that exists. One that an older version has made gets the format of this one, after a copy beside it.
     ///
     /// # Errors
-    /// [`Missing`](crate::StoreError::Missing), [`NotAStore`](crate::StoreError::NotAStore) and
-    /// [`Newer`](crate::StoreError::Newer).
+    /// [`Missing`](crate::StoreError::Missing), [`NotAStore`](crate::StoreError::NotAStore),
+    /// [`Newer`](crate::StoreError::Newer) and [`Migration`](crate::StoreError::Migration).
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Self { session: sqlite::Session::open(path)? })
     }
@@ -42,6 +42,11 @@ impl Store {
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.session.path()
+    }
+
+    /// The copy of what it was, if opening it has brought it to the format of this version.
+    pub fn copy_of_older(&self) -> Option<&Path> {
+        self.session.copy_of_older()
     }
 
     /// Reads; all of `work` sees one state of the store.

@@ -4,12 +4,16 @@ use std::io;
 use std::net::IpAddr;
 
 use csv::{ReaderBuilder, StringRecord};
-use ipam_provider::{GroupName, Mac, Prefix, check_hostname};
+use ipam_provider::{GroupName, Mac, check_hostname};
 use jiff::Timestamp;
 
 use super::dialect::{self, Delimiter};
 use super::{COLUMNS, Columns, Fault, Faults, Imported, kind};
-use crate::{AddressDetails, ExcludedRange, NewSubnet, Result, Scope, StoreError, SubnetRecord, Writing};
+use crate::attributes::{Noun, Stamp};
+use crate::{
+    AddressDetails, Attributes, Bounds, ExcludedRange, NewGroup, NewSubnet, Result, Scope, StoreError, SubnetRecord,
+    Writing,
+};
 
 /// A file with more faults than this is the wrong file.
 const FAULTS_AT_MOST: usize = 10_000;
@@ -151,7 +155,7 @@ impl Remembered {
         if self.subnet.is_none() || is_other {
             self.subnet = None;
             let scope = Scope::from(GroupName::new(&row.group));
-            let found = writing.one_subnet(prefix(row)?, &scope)?;
+            let found = writing.one_subnet(bounds(row)?, &scope)?;
             let subnet = writing.lock_subnet(found.id)?;
             (self.group, self.prefix) = (row.group.clone(), row.prefix.clone());
             return Ok(self.subnet.insert(subnet));
@@ -165,18 +169,23 @@ fn add(writing: &Writing<'_>, row: Columns, subnets: &mut Remembered, imported: 
         kind::GROUP => {
             only(&row, &["group", "description"])?;
             let name = GroupName::new(&row.group).ok_or_else(|| missing("group"))?;
-            writing.add_group(&name, &row.description)?;
+            let (attributes, stamp) = common(writing, Noun::Group, &row)?;
+            writing.insert_group(&NewGroup { name, description: row.description, attributes }, stamp)?;
             imported.groups += 1;
         }
         kind::SUBNET => {
-            only(&row, &["group", "prefix", "description", "pool", "container"])?;
-            writing.add_subnet(&NewSubnet {
+            only(&row, &["group", "prefix", "description", "pool", "container", "gateway"])?;
+            let (attributes, stamp) = common(writing, Noun::Subnet, &row)?;
+            let new = NewSubnet {
                 group: GroupName::new(&row.group),
-                prefix: prefix(&row)?,
+                bounds: bounds(&row)?,
                 pool: flag("pool", &row.pool)?,
                 container: flag("container", &row.container)?,
+                gateway: if row.gateway.is_empty() { None } else { Some(address("gateway", &row.gateway)?) },
                 description: row.description,
-            })?;
+                attributes,
+            };
+            writing.insert_subnet(&new, stamp)?;
             imported.subnets += 1;
         }
         kind::EXCLUDED => {
@@ -186,22 +195,19 @@ fn add(writing: &Writing<'_>, row: Columns, subnets: &mut Remembered, imported: 
                 last: address("last", if row.last.is_empty() { &row.address } else { &row.last })?,
                 comment: row.description.clone(),
             };
+            let (attributes, stamp) = common(writing, Noun::Range, &row)?;
             let subnet = subnets.find(writing, &row)?;
-            writing.exclude(subnet.id, &range)?;
+            writing.insert_range(subnet.id, &range, &attributes, stamp)?;
             imported.excluded_ranges += 1;
         }
         kind::ADDRESS => {
-            only(
-                &row,
-                &["group", "prefix", "address", "mac", "hostname", "description", "owner", "created_at", "updated_at"],
-            )?;
-            let created_at = time("created_at", &row.created_at, writing.now)?;
-            let updated_at = time("updated_at", &row.updated_at, created_at)?;
+            only(&row, &["group", "prefix", "address", "mac", "hostname", "description"])?;
+            let (attributes, stamp) = common(writing, Noun::Address, &row)?;
             let (mac, address) = (mac(&row.mac)?, address("address", &row.address)?);
             let hostname = hostname(&row.hostname)?;
             let subnet = subnets.find(writing, &row)?;
-            let details = AddressDetails { mac, hostname, description: row.description, owner: row.owner };
-            writing.record(subnet, address, &details, (created_at, updated_at))?;
+            let details = AddressDetails { mac, hostname, description: row.description, attributes };
+            writing.record(subnet, address, &details, stamp)?;
             imported.addresses += 1;
         }
         _ => {
@@ -210,6 +216,27 @@ fn add(writing: &Writing<'_>, row: Columns, subnets: &mut Remembered, imported: 
         }
     }
     Ok(())
+}
+
+/// What every kind has: attributes, id and times.
+fn common(writing: &Writing<'_>, noun: Noun, row: &Columns) -> Result<(Attributes, Stamp)> {
+    let created_at = time("created_at", &row.created_at, writing.now)?;
+    let updated_at = time("updated_at", &row.updated_at, created_at)?;
+    let mut stamp = Stamp { created_at, updated_at, ..writing.stamp() };
+    if !row.id.is_empty() {
+        stamp.public_id = row.id.parse().map_err(|error| invalid("id", error))?;
+        writing.must_be_unused(noun, stamp.public_id)?;
+    }
+    let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let external_id = given(&row.external_id).map(|text| text.parse()).transpose();
+    let metadata = given(&row.metadata).map(|text| text.parse()).transpose();
+    let attributes = Attributes {
+        owner: row.owner.clone(),
+        external_id: external_id.map_err(|error| invalid("external_id", error))?,
+        tags: row.tags.parse().map_err(|error| invalid("tags", error))?,
+        metadata: metadata.map_err(|error| invalid("metadata", error))?.unwrap_or_default(),
+    };
+    Ok((attributes, stamp))
 }
 
 /// A value in a column that the kind does not use is a mistake that would otherwise be lost silently.
@@ -222,11 +249,9 @@ fn only(row: &Columns, used: &[&str]) -> Result<()> {
         ("mac", &row.mac),
         ("hostname", &row.hostname),
         ("description", &row.description),
-        ("owner", &row.owner),
         ("pool", &row.pool),
         ("container", &row.container),
-        ("created_at", &row.created_at),
-        ("updated_at", &row.updated_at),
+        ("gateway", &row.gateway),
     ];
     match columns.iter().find(|(name, value)| !value.is_empty() && !used.contains(name)) {
         Some((name, _)) => Err(StoreError::Invalid(format!("{} rows have no {name}; leave it empty", row.kind))),
@@ -242,7 +267,7 @@ fn invalid(column: &str, why: impl std::fmt::Display) -> StoreError {
     StoreError::Invalid(format!("{column}: {why}"))
 }
 
-fn prefix(row: &Columns) -> Result<Prefix> {
+fn bounds(row: &Columns) -> Result<Bounds> {
     if row.prefix.is_empty() {
         return Err(missing("prefix"));
     }

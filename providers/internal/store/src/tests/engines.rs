@@ -1,6 +1,7 @@
 //! The engines that the suite runs over, and what a case needs of each.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
@@ -14,6 +15,9 @@ use crate::{Result, Store};
 pub(crate) enum Engine {
     Sqlite,
 }
+
+/// The columns that every record has.
+pub(super) const COMMON: &str = "public_id, owner, external_id, tags, metadata, created_at, updated_at";
 
 /// Tests of cases, one for each engine.
 macro_rules! over_each_engine {
@@ -77,6 +81,13 @@ impl Engine {
     pub(super) fn address(self, text: &str) -> String {
         let digits: String = Key::from(ip(text)).bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         self.bytes(&digits)
+    }
+
+    /// The values of [`COMMON`] of a new record, as statements have them.
+    pub(super) fn common(self) -> String {
+        static COUNTER: AtomicU64 = AtomicU64::new(1);
+        let id = self.bytes(&format!("{:024x}", COUNTER.fetch_add(1, Ordering::Relaxed)));
+        format!("{id}, '', NULL, '', '{{}}', 0, 0")
     }
 
     /// Bytes as statements have them.

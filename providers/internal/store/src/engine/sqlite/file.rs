@@ -14,7 +14,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
 
-use super::schema;
+use super::{migrate, schema};
 use crate::{Result, StoreError};
 
 /// How long a transaction waits for one of another process.
@@ -50,13 +50,26 @@ pub(super) fn is_there(path: &Path) -> Result<bool> {
     }
 }
 
-/// Opens a store that exists, after a look at what the file is.
+/// Opens a store that exists, after a look at what the file is. One of an older version gets the format of this one.
 pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
+    Ok(open_migrating(path, access)?.0)
+}
+
+/// As [`open`]; also returns the copy of a store that had an older format.
+pub(super) fn open_migrating(path: &Path, access: Access) -> Result<(Connection, Option<PathBuf>)> {
     if !is_there(path)? {
         return Err(StoreError::Missing(path.to_owned()));
     }
-    let connection = connect(path)?;
-    match identity(&connection) {
+    let mut connection = connect(path)?;
+    let mut found = identity(&connection);
+    let mut copy = None;
+    if let Ok((schema::APPLICATION_ID, schema::OLDEST..schema::VERSION)) = found {
+        drop(connection);
+        copy = migrate::migrate(path)?;
+        connection = connect(path)?;
+        found = identity(&connection);
+    }
+    match found {
         Ok((schema::APPLICATION_ID, schema::VERSION)) => {}
         Ok((schema::APPLICATION_ID, found)) if found > schema::VERSION => {
             return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::VERSION });
@@ -68,7 +81,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
         Err(error) => return Err(error.into()),
     }
     set_up(&connection, access)?;
-    Ok(connection)
+    Ok((connection, copy))
 }
 
 /// Settings that last as long as the connection.
@@ -90,7 +103,7 @@ fn set_up(connection: &Connection, access: Access) -> Result<()> {
 
 /// Opens a database that exists. It may lie in a directory that belongs to another user, who could put a link there: so
 /// none is followed, which SQLite never does for the files that it keeps beside the database.
-fn connect(path: &Path) -> Result<Connection> {
+pub(super) fn connect(path: &Path) -> Result<Connection> {
     // Each connection is used by one thread at a time, which the types ensure.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     // SQLite would refuse links on the way to the directory too, and those are none of its owner's.
@@ -107,7 +120,7 @@ fn connect(path: &Path) -> Result<Connection> {
     }
 }
 
-fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
+pub(super) fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
     let value = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0));
     Ok((value("application_id")?, value("user_version")?))
 }

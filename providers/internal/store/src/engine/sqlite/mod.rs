@@ -3,6 +3,7 @@
 mod connection;
 mod errors;
 mod file;
+mod migrate;
 mod open_files;
 mod readers;
 mod schema;
@@ -12,6 +13,8 @@ mod shared;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade_tests;
 mod writer;
 
 pub(crate) use session::Session;

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Session;
 use super::file::{Access, Draft, is_there, open};
 use super::open_files::OpenFiles;
 use super::readers::Readers;
 use super::writer::Writer;
+use super::{Session, migrate};
 use crate::{Reading, Result, StoreError, Writing};
 
 /// What [`SharedStore`](crate::SharedStore) is here. Needs a tokio runtime.
@@ -44,7 +44,7 @@ impl Shared {
     }
 
     pub(crate) fn open_or_stand_in(path: &Path) -> Result<Self> {
-        if is_there(path)? {
+        if is_there(path)? && !migrate::is_due(path)? {
             return Self::of(path, None);
         }
         let draft = Draft::empty_store(path)?;
