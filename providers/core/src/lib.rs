@@ -6,6 +6,7 @@
 
 mod address;
 mod custom_fields;
+pub mod database;
 mod description;
 mod error;
 mod group;

@@ -30,7 +30,7 @@ pub use journal::JournalError;
 pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
 pub use place::{Claim, Held, HeldIn, Place, PlaceError, Stepped};
-pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError};
+pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError, check as check_database};
 pub use rules::{Becomes, Removed, Step};
 
 use super::{Clock, Failure, GroupChoice};

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use ipam_provider::AddressSet;
 
-use crate::attributes::{Common, Noun, Stamp, common};
+use crate::attributes::{Common, Noun, common};
 use crate::connection::Row;
 use crate::key::{Key, Span};
 use crate::value::values;
 use crate::{
-    AddressDetails, AddressEdit, AddressRecord, Attributes, PublicId, Reading, Result, StoreError, SubnetRecord,
-    Writing, extents,
+    AddressDetails, AddressEdit, AddressRecord, Attributes, PublicId, Reading, Result, StoreError, SubnetRecord, Value,
+    Writing, bulk, extents,
 };
 
 /// The columns that [`record`] reads.
@@ -40,6 +40,51 @@ fn record(row: &dyn Row) -> Result<AddressRecord> {
         created_at,
         updated_at,
     })
+}
+
+/// How many columns an allocation has.
+pub(crate) const COLUMNS: usize = 12;
+
+/// The columns of an allocation, in the order of [`values`].
+macro_rules! insert {
+    () => {
+        "INSERT INTO allocation (subnet_id, address, mac, hostname, description, public_id, owner, external_id, tags,
+         metadata, created_at, updated_at)"
+    };
+}
+
+/// Records one address, or changes nothing when it is recorded already, or when its id or external id is.
+pub(crate) const INSERT: &str =
+    concat!(insert!(), " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING");
+
+/// [`INSERT`] for several addresses at once.
+pub(crate) fn insert_many() -> String {
+    bulk::rows_at_once(insert!(), COLUMNS, "ON CONFLICT DO NOTHING")
+}
+
+/// The values of [`INSERT`]; the times are seconds since 1970.
+pub(crate) fn values<'v>(
+    subnet: i64,
+    key: Key,
+    public_id: &'v PublicId,
+    details: &'v AddressDetails,
+    (created_at, updated_at): (i64, i64),
+) -> [Value<'v>; COLUMNS] {
+    let Attributes { owner, external_id, tags, metadata } = &details.attributes;
+    *values![
+        subnet,
+        key,
+        details.mac.as_ref(),
+        unless_empty(details.hostname.as_deref()),
+        &details.description,
+        public_id,
+        owner,
+        external_id.as_ref(),
+        tags,
+        metadata,
+        created_at,
+        updated_at,
+    ]
 }
 
 fn unless_empty(text: Option<&str>) -> Option<&str> {
@@ -128,7 +173,7 @@ impl Writing<'_> {
     /// [`Container`](StoreError::Container), [`Outside`](StoreError::Outside),
     /// [`NotOfferable`](StoreError::NotOfferable) and [`ExternalIdTaken`](StoreError::ExternalIdTaken).
     pub fn add_address(&self, subnet: i64, address: IpAddr, details: AddressDetails) -> Result<()> {
-        self.record(&self.lock_subnet(subnet)?, address, &details, self.stamp())
+        self.record(&self.lock_subnet(subnet)?, address, &details)
     }
 
     /// Records the lowest free address as taken.
@@ -140,55 +185,42 @@ impl Writing<'_> {
         let subnet = self.lock_subnet(subnet)?;
         let free = self.free_addresses(subnet.id, 1, &AddressSet::default())?;
         let address = *free.first().ok_or(StoreError::Full(subnet.bounds))?;
-        self.record(&subnet, address, &details, self.stamp())?;
+        self.record(&subnet, address, &details)?;
         self.address(subnet.id, address)
     }
 
-    /// Records an address with this id and these times. The subnet is locked already.
-    pub(crate) fn record(
-        &self,
-        subnet: &SubnetRecord,
-        address: IpAddr,
-        details: &AddressDetails,
-        stamp: Stamp,
-    ) -> Result<()> {
-        subnet.as_leaf()?;
-        if !subnet.bounds.contains(address) {
-            return Err(StoreError::Outside { what: format!("Address {address}"), subnet: subnet.bounds });
-        }
-        if !subnet.bounds.is_offerable(address, subnet.pool) {
-            return Err(StoreError::NotOfferable { address, subnet: subnet.bounds });
-        }
-        let key = Key::from(address);
-        let Attributes { owner, external_id, tags, metadata } = &details.attributes;
-        self.must_be_only(Noun::Address, stamp.public_id, external_id.as_ref())?;
-        let insert = "INSERT INTO allocation (subnet_id, address, mac, hostname, description, public_id, owner,
-                 external_id, tags, metadata, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-             ON CONFLICT (subnet_id, address) DO NOTHING";
-        let values = values![
-            subnet.id,
-            key,
-            details.mac.as_ref(),
-            unless_empty(details.hostname.as_deref()),
-            &details.description,
-            &stamp.public_id,
-            owner,
-            external_id.as_ref(),
-            tags,
-            metadata,
-            stamp.created_at,
-            stamp.updated_at,
-        ];
-        let added = self.connection.execute(insert, values)?;
+    /// The subnet is locked already.
+    fn record(&self, subnet: &SubnetRecord, address: IpAddr, details: &AddressDetails) -> Result<()> {
+        subnet.can_record(address)?;
+        let (key, now, public_id) = (Key::from(address), self.now.as_second(), PublicId::new(self.now));
+        let added = self.connection.execute(INSERT, &values(subnet.id, key, &public_id, details, (now, now)))?;
         if added == 0 {
-            return Err(StoreError::AddressTaken { address, subnet: subnet.bounds });
+            return Err(self.why_not_recorded(subnet, key, &public_id, details)?);
         }
         let was_free = extents::take(self.connection, subnet.id, key)?;
         if !was_free && !self.is_excluded(subnet, key)? {
             return Err(StoreError::Inconsistent(subnet.bounds));
         }
         Ok(())
+    }
+
+    /// Why an address could not be inserted: it is there, or another has its id or external id.
+    pub(crate) fn why_not_recorded(
+        &self,
+        subnet: &SubnetRecord,
+        key: Key,
+        public_id: &PublicId,
+        details: &AddressDetails,
+    ) -> Result<StoreError> {
+        let recorded = "SELECT 1 FROM allocation WHERE subnet_id = ?1 AND address = ?2";
+        if self.connection.is_any(recorded, values![subnet.id, key])? {
+            return Ok(StoreError::AddressTaken { address: key.address(), subnet: subnet.bounds });
+        }
+        let external_id = details.attributes.external_id.as_ref();
+        match self.must_be_only(Noun::Address, *public_id, external_id) {
+            Ok(()) => Ok(StoreError::PublicIdTaken(*public_id)),
+            Err(error) => Ok(error),
+        }
     }
 
     /// Changes what is recorded of an address.

@@ -319,8 +319,18 @@ impl Common {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp {
     pub(crate) public_id: PublicId,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
+    /// In seconds since 1970, as the next.
+    pub(crate) created_at: i64,
+    pub(crate) updated_at: i64,
+}
+
+/// What a row of a file says of these; `None` is a new id, and now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Given {
+    pub(crate) public_id: Option<PublicId>,
+    /// In seconds since 1970, as the next.
+    pub(crate) created_at: Option<i64>,
+    pub(crate) updated_at: Option<i64>,
 }
 
 /// A kind of record with attributes.
@@ -355,7 +365,8 @@ impl Noun {
 impl Writing<'_> {
     /// For a record that is made now.
     pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { public_id: PublicId::new(self.now), created_at: self.now, updated_at: self.now }
+        let now = self.now.as_second();
+        Stamp { public_id: PublicId::new(self.now), created_at: now, updated_at: now }
     }
 
     /// # Errors
@@ -370,13 +381,21 @@ impl Writing<'_> {
         }
     }
 
+    /// What a new record is given that a file has.
+    ///
     /// # Errors
-    /// [`PublicIdTaken`](StoreError::PublicIdTaken) if a record of its kind has this one.
-    pub(crate) fn must_be_unused(&self, noun: Noun, public_id: PublicId) -> Result<()> {
-        if self.connection.is_any(noun.by_public_id(), values![&public_id])? {
-            return Err(StoreError::PublicIdTaken(public_id));
-        }
-        Ok(())
+    /// [`PublicIdTaken`](StoreError::PublicIdTaken) if a record of its kind has the id.
+    pub(crate) fn stamp_of(&self, noun: Noun, given: Given) -> Result<Stamp> {
+        let public_id = match given.public_id {
+            Some(taken) if self.connection.is_any(noun.by_public_id(), values![&taken])? => {
+                return Err(StoreError::PublicIdTaken(taken));
+            }
+            Some(free) => free,
+            None => PublicId::new(self.now),
+        };
+        let created_at = given.created_at.unwrap_or_else(|| self.now.as_second());
+        let updated_at = given.updated_at.unwrap_or(created_at);
+        Ok(Stamp { public_id, created_at, updated_at })
     }
 }
 

@@ -25,7 +25,9 @@
 mod addresses;
 mod attributes;
 mod bounds;
+mod bulk;
 mod connection;
+mod copy;
 mod csv;
 mod database_error;
 mod engine;
@@ -34,6 +36,7 @@ mod extents;
 mod groups;
 mod key;
 mod locks;
+mod progress;
 mod public_id;
 mod ranges;
 mod records;
@@ -49,10 +52,11 @@ mod work;
 pub use attributes::{AttributeError, Attributes, AttributesEdit, ExternalId, Metadata, Tags};
 pub use bounds::{AddressRange, Bounds, BoundsError};
 pub use connection::{Connection, Row, Visit, Writers};
-pub use csv::{Fault, Faults, Imported};
+pub use csv::{Fault, Faults, Imported, Rows};
 pub use database_error::{Constraint, DatabaseError, Failure};
 pub use error::{Result, StoreError};
 pub use key::Key;
+pub use progress::{Progress, Step, Unseen};
 pub use public_id::{PublicId, PublicIdError};
 pub use records::{
     AddressDetails, AddressEdit, AddressRecord, Contents, ExcludedRange, GroupEdit, GroupRecord, NewGroup, NewSubnet,

@@ -2,10 +2,9 @@
 
 use tokio_postgres::Client;
 
-use super::error::DatabaseError;
-use super::options::Database;
 use super::schema;
 use super::statements::Statements;
+use super::{Database, DatabaseError};
 
 /// A connection that is ready for use.
 pub(super) struct Session {
@@ -23,7 +22,7 @@ impl Session {
             "SET statement_timeout = {limit}; SET lock_timeout = {limit}; SET idle_in_transaction_session_timeout = {limit}"
         );
         client.batch_execute(&limits).await?;
-        schema::ensure(&client).await?;
+        schema::TABLES.ensure(&client).await?;
         let statements = Statements::prepare(&client).await?;
         Ok(Self { client, statements })
     }

@@ -1,0 +1,29 @@
+//! PostgreSQL: the store is a schema of a database that several proxies share. Several units of work write at a time.
+//!
+//! | File | Subject |
+//! | --- | --- |
+//! | `session` | one connection: its statements, and how long it waits |
+//! | `connection` | the statements of the store |
+//! | `pool` | the connections; units of work, and what became of a commit whose answer was lost |
+//! | `shared` | many callers at once |
+//! | `errors` | what PostgreSQL's errors mean to a store |
+//! | `damage` | what the database finds wrong with itself |
+
+mod connection;
+mod damage;
+mod errors;
+mod pool;
+mod session;
+mod shared;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use ipam_provider::database::Tables;
+
+pub(crate) use pool::{Patience, Pool};
+pub(crate) use shared::Shared;
+
+/// The tables of the store.
+const TABLES: Tables = Tables { subject: "store", versions: &[include_str!("schema.sql")] };
