@@ -52,7 +52,7 @@ fn while_serving<T>(place: &Place, work: impl FnOnce() -> T) -> (T, Duration, Wa
         let caller = scope.spawn(|| {
             let mut store = place.open();
             let subnet =
-                store.write(|writing| writing.add_subnet(&NewSubnet::of("192.168.0.0/16".parse().expect("a prefix"))));
+                store.write(|writing| writing.add_subnet(&NewSubnet::of("192.168.0.0/16".parse::<ipam_provider::Prefix>().expect("a prefix"))));
             let subnet = subnet.expect("a subnet").id;
             let (mut waits, mut refused) = (Vec::new(), 0);
             while !is_done.load(Ordering::Relaxed) {
