@@ -6,11 +6,11 @@ use std::sync::Arc;
 use clap::Args;
 use ipam_provider::Probe;
 
-use super::output::{complain, say};
+use super::output::say;
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
 use crate::allocation::{Clock, Holds, Restores, holds};
 use crate::app::{self, Purpose};
-use crate::http::{details_of, version_of};
+use crate::http::{Serving, details_of, version_of};
 use crate::settings::Settings;
 use crate::telemetry::with_causes;
 use crate::tls::{self, Finding, Severity};
@@ -19,8 +19,8 @@ use crate::trust::{HostNames, SystemResolver};
 /// Arguments of `check`.
 #[derive(Debug, Default, Args)]
 pub(super) struct Arguments {
-    /// Look at settings, certificates, log and addresses to listen on only. An IPAM that cannot be reached must not keep the
-    /// service from starting.
+    /// Look only at what a start needs: settings, certificates, also those for the IPAM, log and addresses to listen on. An
+    /// IPAM that cannot be reached must not keep the service from starting.
     #[arg(long)]
     settings_only: bool,
     /// Ask the proxy that runs, over its control socket, whether it serves; for health checks.
@@ -48,8 +48,12 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     let mut ipam_is_well = true;
     if !arguments.settings_only {
         can_start &= say_all("start", app::check_state_directory(&settings.server.state_directory));
-        let database_is_well = system.block_on(check_database(&settings));
-        ipam_is_well = system.block_on(check_ipam(settings))? && database_is_well;
+        ipam_is_well &= system.block_on(check_database(&settings));
+    }
+    match system.block_on(build(settings)) {
+        Err(fault) => can_start &= say_all("start", [fault]),
+        Ok(serving) if !arguments.settings_only => ipam_is_well &= system.block_on(check_ipam(&serving)),
+        Ok(_) => {}
     }
     if !certificates_are_usable {
         Err(CommandError::Said(WRONG_SETTINGS))
@@ -92,17 +96,16 @@ async fn check_database(settings: &Settings) -> bool {
     is_well
 }
 
-/// Asks the IPAM, and prints what Foreman would be told. A running proxy is not disturbed: the holds here are others.
-async fn check_ipam(settings: Settings) -> Result<bool, CommandError> {
+/// Builds what handlers work with, without asking the IPAM. A running proxy is not disturbed: the holds here are others.
+async fn build(settings: Settings) -> Result<Serving, Finding> {
     let holds = Holds::in_memory(Clock::system());
     let names = HostNames::new(Arc::new(SystemResolver));
-    let serving = match app::serving(settings, &holds, &Restores::default(), &names, Purpose::Check) {
-        Ok(serving) => serving,
-        Err(error) => {
-            complain(&with_causes(&error));
-            return Ok(false);
-        }
-    };
+    let built = app::serving(settings, &holds, &Restores::default(), &names, Purpose::Check);
+    built.map_err(|error| Finding { severity: Severity::Fault, text: with_causes(&error) })
+}
+
+/// Asks the IPAM, and prints what Foreman would be told.
+async fn check_ipam(serving: &Serving) -> bool {
     let mut is_well = true;
     for Probe { what, outcome } in serving.allocator.provider().probe().await {
         match outcome {
@@ -114,7 +117,7 @@ async fn check_ipam(settings: Settings) -> Result<bool, CommandError> {
             }
         }
     }
-    say(format!("/v2/features  {}", details_of(&serving)));
-    say(format!("/version      {}", version_of(&serving)));
-    Ok(is_well)
+    say(format!("/v2/features  {}", details_of(serving)));
+    say(format!("/version      {}", version_of(serving)));
+    is_well
 }

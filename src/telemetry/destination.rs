@@ -3,11 +3,12 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use ipam_provider::state_files::{self, directory_of};
 use rustix::fs::Access;
 use syslog::LoggerBackend;
 
@@ -54,15 +55,30 @@ impl Destination {
         match self {
             Self::Stdout | Self::Journal => Ok(()),
             Self::Syslog => connect_syslog().map(drop),
-            Self::File(path) => match fs::metadata(path) {
-                // A pipe that nobody reads would hold up whoever opens it.
-                Ok(found) if found.is_file() || found.is_dir() => OpenOptions::new().append(true).open(path).map(drop),
-                Ok(_) => Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => is_writable(path.parent().unwrap_or(path)),
-                Err(error) => Err(error),
+            Self::File(path) => match check_file(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => is_writable(directory_of(path)),
+                checked => checked,
             },
         }
     }
+}
+
+/// Could the file be opened, if it is there?
+fn check_file(path: &Path) -> io::Result<()> {
+    if !only_we_write(directory_of(path))? {
+        return state_files::append(path).map(drop);
+    }
+    let found = fs::metadata(path)?;
+    // A pipe that nobody reads would hold up whoever opens it.
+    if found.is_file() || found.is_dir() { OpenOptions::new().append(true).open(path).map(drop) } else { Ok(()) }
+}
+
+/// Can only root and the user of this process change what is in the directory? Then a link there is the administrator's, such
+/// as `/dev/stdout`. Elsewhere the owner of a link could lead root to one of root's files.
+fn only_we_write(directory: &Path) -> io::Result<bool> {
+    let found = fs::metadata(directory)?;
+    let is_ours = found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw();
+    Ok(is_ours && found.mode() & 0o022 == 0)
 }
 
 /// Fails if this process cannot create files in the directory.
@@ -144,6 +160,9 @@ impl Sink {
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
+    if !only_we_write(directory_of(path))? {
+        return state_files::append_or_create(path, FILE_MODE);
+    }
     OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
 }
 
@@ -166,7 +185,7 @@ fn connect_syslog() -> io::Result<LoggerBackend> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
     use std::os::unix::net::UnixDatagram;
     use std::sync::OnceLock;
 
@@ -199,6 +218,50 @@ mod tests {
         assert_eq!(check(directory.path().join("proxy.log")), Ok(()));
         assert_eq!(check(directory.path().join("proxy.log/proxy.log")), Err(io::ErrorKind::NotADirectory));
         assert_eq!(fs::read_to_string(directory.path().join("proxy.log")).expect("text"), "one\n");
+    }
+
+    #[test]
+    fn links_are_followed_only_where_no_other_user_can_make_them() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let [target, link, logs, log] =
+            ["target", "link", "logs", "link/proxy.log"].map(|name| directory.path().join(name));
+        fs::create_dir(&logs).expect("a directory");
+        // The directory itself may be a link.
+        symlink(&logs, &link).expect("a link");
+        symlink(&target, &log).expect("a link");
+        let destination = Destination::File(log.clone());
+        let set_mode = |mode| fs::set_permissions(&logs, PermissionsExt::from_mode(mode)).expect("permissions");
+        let outcome = || (destination.check(), Sink::open(&destination).map(drop));
+        for (mode, is_followed) in [(0o777, false), (0o775, false), (0o1777, false), (0o755, true)] {
+            set_mode(mode);
+            for is_there in [false, true] {
+                let _ = fs::remove_file(&target);
+                if is_there {
+                    fs::write(&target, "of root").expect("written");
+                }
+                match outcome() {
+                    (Ok(()), Ok(())) => assert!(is_followed, "{mode:o}"),
+                    (Err(checked), Err(opened)) => {
+                        assert!(!is_followed, "{mode:o}: {opened}");
+                        assert_eq!(checked.to_string(), opened.to_string());
+                        assert_eq!(opened.to_string(), "it is a symbolic link, which is not followed");
+                        assert_eq!(target.exists(), is_there, "{mode:o}");
+                    }
+                    odd => panic!("check and the log do not agree: {odd:?}"),
+                }
+            }
+        }
+        // Only root can give a directory away.
+        if chown(&logs, Some(12_345), None).is_ok() {
+            let (checked, opened) = outcome();
+            assert!(checked.is_err() && opened.is_err(), "the owner of the directory could have made the link");
+        }
+        set_mode(0o777);
+        fs::remove_file(&log).expect("removed");
+        for _ in 0..2 {
+            assert!(matches!(outcome(), (Ok(()), Ok(()))), "a file of its own");
+        }
+        assert_eq!(fs::metadata(&log).expect("a file").permissions().mode() & 0o137, 0);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! | `setup` | writing the settings, with questions and without |
 //! | `registration` | telling a Foreman of the proxy |
 //! | `check_file` | one file of settings alone |
-//! | `check_ipam` | what `check` says of an IPAM whose certificate is refused |
+//! | `check_ipam` | what `check` says of an IPAM whose certificate is refused, and of files for it that cannot be used |
 //! | `check_running` | whether the proxy that runs serves, and its trouble |
 //! | `holds` | who holds what, and freeing it |
 //! | `shared` | two proxies that share a database |

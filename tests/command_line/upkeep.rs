@@ -108,22 +108,39 @@ fn a_copy_has_all_that_the_first_has_and_replaces_nothing() {
 }
 
 #[test]
-fn a_site_moves_into_a_database() {
+fn a_site_moves_into_the_database_and_back() {
     let Some(server) = Server::start() else { return };
     let site = Site::new();
     site.ok(&["group", "add", "Lab & Test"]);
     site.ok(&["subnet", "add", "10.0.0.0/24", "--group", "Lab & Test"]);
     site.ok(&["address", "add", "10.0.0.5"]);
-    let url = server.url();
-    let copied = site.ok(&["store", "copy", "--to", &url]);
+    let settings = fs::read_to_string(site.place("etc/settings.yml")).expect("settings");
+    site.write("etc/settings.yml", &format!("{settings}database_url: {}\n", server.url()));
+    let copied = site.ok(&["store", "copy", "--to", "database"]);
     assert!(
         copied.starts_with("Copied groups: 1, subnets: 1, excluded ranges: 0, addresses: 1 to ipam at "),
         "{copied}"
     );
-    let error = site.refused(&["store", "copy", "--to", &url]);
-    assert_eq!(error, "The store to copy into is not empty; name one that is new or empty");
-    let count = server.sql("ipam", "SELECT count(*) FROM ipam_store.allocation");
-    assert_eq!(count.trim(), "1");
+    for to in ["database", &server.url()] {
+        let error = site.refused(&["store", "copy", "--to", to]);
+        assert_eq!(error, "The store to copy into is not empty; name one that is new or empty");
+    }
+    // With it as the store, everything goes on there.
+    let exported = site.ok(&["export"]);
+    site.write("etc/settings.d/externalipam_internal.yml", "store: database\n");
+    fs::rename(site.store(), site.place("before.sqlite")).expect("renamed");
+    assert_eq!(site.ok(&["export"]), exported);
+    assert!(site.ok(&["store", "verify"]).ends_with(" is in order\n"));
+    assert_eq!(site.ok(&["address", "add", "--next", "--subnet", "10.0.0.0/24"]), "10.0.0.1\n");
+    site.write("more.csv", "kind,group,prefix,address\naddress,Lab & Test,10.0.0.0/24,10.0.0.2\n");
+    site.ok(&["import", &site.text("more.csv")]);
+    let error = site.refused(&["store", "backup", &site.text("backup.sqlite")]);
+    assert!(error.starts_with("The address store is in the database ") && error.ends_with("with pg_dump"), "{error}");
+    // And back.
+    let back = site.text("back.sqlite");
+    let copied = site.ok(&["store", "copy", "--to", &back]);
+    assert_eq!(copied, format!("Copied groups: 1, subnets: 1, excluded ranges: 0, addresses: 3 to {back}\n"));
+    assert_eq!(site.ok(&["export", "--store", &back]), site.ok(&["export"]));
 }
 
 #[test]
@@ -135,7 +152,9 @@ fn what_cannot_be_copied_to_is_refused() {
     let error = site.refused(&["store", "copy", "--to", "postgresql://ipam:secret@db.example.com/ipam"]);
     assert!(error.contains("leave the password out") && !error.contains("secret"), "{error}");
     let error = site.refused(&["store", "copy", "--to", "a.sqlite", "--password-file", "password"]);
-    assert_eq!(error, "--password-file is for a database; --to names a file");
+    assert_eq!(error, "--password-file is for the URL of a database; --to names none");
+    let error = site.refused(&["store", "copy", "--to", "database"]);
+    assert!(error.starts_with("--to database is that of database_url in settings.yml, which is not set; "), "{error}");
     let nowhere = "postgresql://ipam@127.0.0.1:1/ipam?sslmode=disable";
     let error = site.refused(&["store", "copy", "--to", nowhere]);
     assert!(error.contains("ipam at 127.0.0.1:1"), "{error}");

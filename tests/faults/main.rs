@@ -5,11 +5,13 @@
 //! | --- | --- |
 //! | `garbage` | bytes that no client of ours sends |
 //! | `slow` | clients that never finish |
+//! | `pipelining` | many requests at once on one connection |
 //! | `attacks` | callers without a certificate that want to keep others out |
 //! | `idle` | thousands of connections that say nothing |
 //! | `clients` | certificates of clients that are, or become, of no use |
 //! | `kill` | `kill -9` in the middle of the work, again and again, and what is found afterwards |
 //! | `disk` | a state directory that is missing, in use, damaged or full |
+//! | `log_file` | links and devices in place of the log file |
 //! | `signals` | log rotation and the end of the process |
 //! | `fatal` | a process that ends by itself |
 //! | `reload` | what a reload changes, and what it leaves alone |
@@ -31,6 +33,8 @@ mod fatal;
 mod garbage;
 mod idle;
 mod kill;
+mod log_file;
+mod pipelining;
 mod reload;
 mod resources;
 mod restart;

@@ -8,6 +8,7 @@
 //! | `lost_answers` | each fault of the conformance suite in the middle of a write |
 //! | `costs` | how many requests reach the product |
 //! | `trouble` | a product that is away, or refuses our credentials; what `check` and Foreman's page say |
+//! | `queue` | more hosts at once than a product takes at once, whose writes are slow |
 //! | `ruby_settings` | the settings files of the Ruby plugin, as they are |
 //! | `budget` | a product that does not answer |
 //! | `support` | the process, Foreman, and the products |
@@ -22,6 +23,7 @@ mod concurrency;
 mod contract;
 mod costs;
 mod lost_answers;
+mod queue;
 // There was none for Nautobot.
 #[cfg(any(feature = "netbox", feature = "phpipam"))]
 mod ruby_settings;
@@ -86,6 +88,9 @@ over_every_provider! {
     concurrency:
         two_hundred_hosts_get_two_hundred_addresses
         two_hundred_hosts_beside_another_writer;
+    queue:
+        a_queue_that_the_budget_has_room_for_fails_no_host
+        a_host_that_the_budget_has_no_room_for_is_refused_before_anything_is_written;
     lost_answers:
         slow
         reset_before_write

@@ -1,4 +1,4 @@
-//! Holds in PostgreSQL: several places over one database, and a database that fails.
+//! Holds and the embedded IPAM in PostgreSQL: several proxies over one database, and a database that fails.
 //!
 //! Each test starts a PostgreSQL of its own; without its programs the tests say that they are skipped.
 
@@ -7,6 +7,7 @@ mod certificates;
 mod failures;
 mod relay;
 mod rules;
+mod store;
 mod support;
 mod tables;
 mod tls;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::database::Database;
 use crate::settings::Section;
 use crate::{Provider, Result};
 
@@ -27,4 +28,6 @@ pub struct Surroundings {
     pub state_directory: PathBuf,
     /// May the provider create what is not there, to stay? `check` builds a provider too, and changes nothing.
     pub may_create: bool,
+    /// What several proxies share, where there are several.
+    pub database: Option<Database>,
 }

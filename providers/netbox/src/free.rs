@@ -10,20 +10,17 @@ use std::net::IpAddr;
 
 use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Prefix, Result, Subnet, next_address};
 
-use crate::client::{ADDRESSES, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT};
+use crate::client::{ADDRESSES, VIEW_ADDRESS, WHAT};
 use crate::note::Note;
 use crate::provider::{gone_as, vrf_filter};
 use crate::wire::PAGE;
-use crate::{Netbox, wire};
+use crate::{Netbox, wire, withheld};
 
 /// Each block has at most so many bits of addresses that are not held: a little more than one page of them.
 const BLOCK_BITS: u8 = 10;
 
 /// How many blocks are looked through in one search: each takes some 50 ms.
 const BLOCKS_AT_MOST: usize = 256;
-
-/// The status of a prefix that holds prefixes.
-const CONTAINER: &str = "container";
 
 /// Both are needed, and which one is missing NetBox does not say.
 const VIEW_BOTH: &str = "ipam.view_prefix or ipam.view_ipaddress";
@@ -38,7 +35,7 @@ pub(crate) async fn addresses(netbox: &Netbox, subnet: &Subnet, query: FreeQuery
     let listed = listed(subnet, Note::of(subnet)?, &rows)?;
     let mut free: Vec<IpAddr> = listed.iter().copied().filter(|address| is_wanted(subnet, query, *address)).collect();
     free.truncate(query.at_most);
-    let Some(&highest) = listed.last() else { return nothing_listed(netbox, subnet).await };
+    let Some(&highest) = listed.last() else { return withheld::nothing_listed(netbox, subnet).await };
     let may_be_cut = rows.len() >= asked || free.is_empty() || looks_like_a_page(rows.len());
     // Of an IPv6 prefix, what is listed begins before the first.
     let behind = next_address(highest).and_then(|next| query.held.absent_within(next.max(first), last).next());
@@ -58,39 +55,6 @@ fn may_be_left_out(error: &Error, has_some: bool, is_short: bool) -> bool {
     let is_of = |kind| error.kind() == kind;
     // `Unexpected` comes of a gateway, for example, that does not know the path of ranges.
     (has_some && is_of(ErrorKind::Unexpected)) || ((has_some || is_short) && is_of(ErrorKind::Unauthenticated))
-}
-
-/// NetBox lists no free address: the subnet is full, or marked as utilized, of which NetBox lists none up to 4.2.
-///
-/// # Errors
-/// [`Rejected`](ErrorKind::Rejected) when it is marked and has fewer records than addresses.
-async fn nothing_listed(netbox: &Netbox, subnet: &Subnet) -> Result<Vec<IpAddr>> {
-    let record = netbox.record(subnet).await?;
-    if record.mark_utilized != Some(true) {
-        return Ok(Vec::new());
-    }
-    let (parent, vrf_id) = (subnet.prefix.to_string(), vrf_filter(record.vrf_id()));
-    let query = [("fields", "id"), ("parent", parent.as_str()), ("vrf_id", vrf_id.as_str())];
-    let recorded =
-        netbox.client.count(&ADDRESSES, &query, VIEW_ADDRESS).await.map_err(|error| gone_as(error, subnet))?;
-    let (first, last) = subnet.prefix.offerable(subnet.pool);
-    if recorded.is_some_and(|recorded| u128::from(recorded) > distance(first, last)) {
-        return Ok(Vec::new());
-    }
-    let text = format!(
-        "Subnet {subnet} is marked as utilized in {WHAT}, which then gives out no address of it. Remove the mark there, \
-         or use another subnet"
-    );
-    Err(Error::new(ErrorKind::Rejected, text))
-}
-
-/// How far it is from one address to another of the same family.
-fn distance(first: IpAddr, last: IpAddr) -> u128 {
-    let bits = |address| match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits(),
-    };
-    bits(last).saturating_sub(bits(first))
 }
 
 /// The addresses that were listed, lowest first.
@@ -130,7 +94,7 @@ async fn add_behind(
     free: &mut Vec<IpAddr>,
 ) -> Result<()> {
     let record = netbox.record(subnet).await?;
-    let ranges = ranges(netbox, subnet, &record).await?;
+    let ranges = withheld::ranges(netbox, subnet, &record).await?;
     let (_, last) = subnet.prefix.offerable(subnet.pool);
     let (mut next, mut blocks) = (Some(from), 0);
     while let Some(from) = next.filter(|_| free.len() < query.at_most) {
@@ -140,9 +104,8 @@ async fn add_behind(
         blocks += 1;
         let block = block(subnet.prefix, query.held, from);
         let used = used(netbox, subnet, &record, block).await?;
-        let is_free = |address: &IpAddr| {
-            !used.contains(address) && !ranges.iter().any(|(low, high)| low <= address && address <= high)
-        };
+        let is_free =
+            |address: &IpAddr| !used.contains(address) && !ranges.iter().any(|range| range.contains(*address));
         let absent = query.held.absent_within(from, block.last().min(last));
         free.extend(absent.filter(is_free).take(query.at_most - free.len()));
         next = next_address(block.last()).and_then(|behind| query.held.absent_within(behind, last).next());
@@ -159,9 +122,7 @@ fn too_many(subnet: &Subnet, from: IpAddr) -> Error {
 
 /// The addresses that are recorded in a block of a prefix.
 async fn used(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix, block: Prefix) -> Result<BTreeSet<IpAddr>> {
-    let vrf = record.vrf_id();
-    // In a container of the global table the addresses of all VRFs count.
-    let counts_all = vrf.is_none() && record.status.0 == CONTAINER;
+    let (vrf, counts_all) = (record.vrf_id(), record.counts_all_vrfs());
     let (parent, vrf_id) = (block.to_string(), vrf_filter(vrf));
     let query = [("fields", "id,address,vrf"), ("parent", &parent), ("vrf_id", &vrf_id)];
     let query = if counts_all { &query[..2] } else { &query[..] };
@@ -169,25 +130,6 @@ async fn used(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix, block: Pr
     let rows: Vec<wire::Address> = rows.map_err(|error| gone_as(error, subnet))?;
     let counts = |row: &&wire::Address| counts_all || row.vrf.as_ref().map(|vrf| vrf.id) == vrf;
     Ok(rows.iter().filter(counts).filter_map(wire::Address::ip).collect())
-}
-
-/// The ranges of a prefix that NetBox gives no address out of: those marked as populated, before 4.3 all.
-async fn ranges(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix) -> Result<Vec<(IpAddr, IpAddr)>> {
-    if record.mark_utilized.is_none() {
-        // Ranges and this mark came with the same version.
-        return Ok(Vec::new());
-    }
-    let vrf = record.vrf_id();
-    let (parent, vrf_id) = (subnet.prefix.to_string(), vrf_filter(vrf));
-    let query =
-        [("fields", "id,start_address,end_address,vrf,mark_populated"), ("parent", &parent), ("vrf_id", &vrf_id)];
-    let rows = netbox.client.list(&RANGES, &query, VIEW_RANGE).await;
-    let mut rows: Vec<wire::Range> = rows.map_err(|error| gone_as(error, subnet))?;
-    rows.retain(|range| range.vrf.as_ref().map(|vrf| vrf.id) == vrf && range.mark_populated != Some(false));
-    let odd = || Error::new(ErrorKind::Unexpected, format!("{WHAT} shows a range that is none"));
-    let ends =
-        |range: &wire::Range| Some((wire::interface(&range.start_address)?.0, wire::interface(&range.end_address)?.0));
-    rows.iter().map(|range| ends(range).ok_or_else(odd)).collect()
 }
 
 /// The block that an address of a prefix is in: the widest one within the prefix that has few addresses that are not

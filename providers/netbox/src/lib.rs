@@ -11,6 +11,7 @@ mod refusal;
 mod settings;
 mod uniqueness;
 mod wire;
+mod withheld;
 
 use ipam_provider::Registration;
 

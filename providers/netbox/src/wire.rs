@@ -145,6 +145,9 @@ pub(crate) struct Prefix {
     pub(crate) description: String,
 }
 
+/// The status of a prefix that holds prefixes.
+const CONTAINER: &str = "container";
+
 impl Prefix {
     /// What is asked for of a row; names that a version does not know are ignored.
     pub(crate) const FIELDS: &'static str =
@@ -153,6 +156,11 @@ impl Prefix {
     /// The id of its VRF; `None` in the global table.
     pub(crate) fn vrf_id(&self) -> Option<u64> {
         self.vrf.as_ref().map(|vrf| vrf.id)
+    }
+
+    /// In a container of the global table the addresses of all VRFs count as recorded.
+    pub(crate) fn counts_all_vrfs(&self) -> bool {
+        self.vrf.is_none() && self.status.0 == CONTAINER
     }
 
     /// The prefix as a value, if it is one.

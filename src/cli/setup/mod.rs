@@ -26,6 +26,8 @@ use super::running::listens;
 use super::{CommandError, Outcome, check, load};
 use crate::app::control_socket;
 use crate::registry::PROVIDERS;
+#[cfg(feature = "internal")]
+use crate::settings::STATE_DIRECTORY;
 use crate::settings::{EXTERNALIPAM, Settings, external_file, file_of, provider_named, variable_of};
 
 use certificates::{about_key, usual_certificates};
@@ -133,6 +135,8 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     interview.take(&arguments.ipam, &arguments.ipam_file)?;
     interview.ask(&mut questions)?;
     let secrets = interview.into_secrets();
+    #[cfg(feature = "internal")]
+    ask_for_store(chosen, &mut questions, &global, &mut own)?;
     questions.finish()?;
 
     let draft = Draft { directory, settings_directory: &settings_directory, sheets: [&own, &external, &global] };
@@ -179,6 +183,24 @@ fn ask_for_server(arguments: &Arguments, questions: &mut Questions<'_>, sheet: &
     let password_file = arguments.database_password_file.as_deref();
     questions.settle_unasked(sheet, &questions::DATABASE_PASSWORD_FILE, password_file)?;
     Ok(())
+}
+
+/// Several proxies need one store. One that is there already stays where it is: 'store copy' moves it.
+#[cfg(feature = "internal")]
+fn ask_for_store(
+    chosen: ipam_provider::Registration,
+    questions: &mut Questions<'_>,
+    global: &Sheet,
+    own: &mut Sheet,
+) -> Outcome {
+    let shares = global.get(questions::DATABASE_URL.key).is_some();
+    let is_set = own.get(questions::STORE.key).is_some();
+    let state_directory = global.get("state_directory").and_then(Value::as_str).unwrap_or(STATE_DIRECTORY);
+    let is_there = Path::new(state_directory).join(ipam_provider_internal::FILE).exists();
+    if chosen.name != super::store::PROVIDER || !shares || is_set || is_there {
+        return Ok(());
+    }
+    questions.settle(own, &questions::STORE, None, Some(json!("database")))
 }
 
 /// The rest of what the Ruby proxy was told about its server; answers to questions have been taken already.

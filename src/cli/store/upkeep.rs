@@ -40,8 +40,8 @@ pub(in crate::cli) enum Command {
     /// What is recorded while it runs is not in the copy: stop the service if the copy is to take the place of the store. Holds
     /// are not copied.
     Copy {
-        /// The file to create, or the database, such as postgresql://ipam@db.example.com/ipam.
-        #[arg(long, value_name = "FILE|URL")]
+        /// The file to create; or 'database' for that of the settings; or another, such as postgresql://ipam@db.example.com/ipam.
+        #[arg(long, value_name = "FILE|database|URL")]
         to: OsString,
         /// The file that holds the password for the database.
         #[arg(long, value_name = "FILE")]
@@ -52,9 +52,12 @@ pub(in crate::cli) enum Command {
 /// How long the database may take to answer a new connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
+/// What `--to` says for the database of the settings.
+const IN_DATABASE: &str = "database";
+
 pub(super) fn run(command: Command, located: &Located) -> Outcome {
     match command {
-        Command::Path => say(located.path().display()),
+        Command::Path => say(located.place()),
         Command::Verify { repair, json } => {
             let mut store = located.open()?;
             let mut findings = verify(&store)?;
@@ -68,25 +71,40 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
             located.open()?.backup(&to)?;
             say(format!("The address store is copied to {}", to.display()));
         }
-        Command::Copy { to, password_file } => return copy(&located.open()?, &to, password_file),
+        Command::Copy { to, password_file } => return copy(located, &to, password_file),
     }
     Ok(())
 }
 
-fn copy(store: &Store, to: &OsStr, password_file: Option<PathBuf>) -> Outcome {
-    let url = to.to_str().filter(|text| ["postgresql://", "postgres://"].iter().any(|scheme| text.starts_with(scheme)));
-    let (copied, place) = match (url, password_file) {
-        (Some(url), password_file) => {
-            let database = Database::new(url, password_file, CONNECT_WITHIN);
-            let database = database.map_err(|error| CommandError::failed(format!("--to: {error}")))?;
+fn copy(located: &Located, to: &OsStr, password_file: Option<PathBuf>) -> Outcome {
+    let store = located.open()?;
+    let (copied, place) = match database(located, to, password_file)? {
+        Some(database) => {
             let mut copy = Store::open_database(&database)?;
             (store.copy_into(&mut copy, &Bar::new())?, database.to_string())
         }
-        (None, Some(_)) => return Err(CommandError::failed("--password-file is for a database; --to names a file")),
-        (None, None) => (store.copy(to.as_ref(), &Bar::new())?, Path::new(to).display().to_string()),
+        None => (store.copy(to.as_ref(), &Bar::new())?, Path::new(to).display().to_string()),
     };
     say(format!("Copied {} to {place}", counted(copied)));
     Ok(())
+}
+
+/// The database that is named; `None` for a file.
+fn database(located: &Located, to: &OsStr, password_file: Option<PathBuf>) -> Result<Option<Database>, CommandError> {
+    let url = to.to_str().filter(|text| ["postgresql://", "postgres://"].iter().any(|scheme| text.starts_with(scheme)));
+    match (url, password_file) {
+        (Some(url), password_file) => Database::new(url, password_file, CONNECT_WITHIN)
+            .map(Some)
+            .map_err(|error| CommandError::failed(format!("--to: {error}"))),
+        (None, Some(_)) => Err(CommandError::failed("--password-file is for the URL of a database; --to names none")),
+        (None, None) if to == IN_DATABASE => match located.database() {
+            Some(database) => Ok(Some(database.clone())),
+            None => Err(CommandError::failed(
+                "--to database is that of database_url in settings.yml, which is not set; a file of this name is ./database",
+            )),
+        },
+        (None, None) => Ok(None),
+    }
 }
 
 fn verify(store: &Store) -> Result<Vec<Finding>, StoreError> {
@@ -116,7 +134,7 @@ fn repair(store: &mut Store, findings: &[Finding]) -> Result<bool, CommandError>
 }
 
 fn report(findings: &[Finding], json: bool, located: &Located) -> Outcome {
-    let path = located.path().display();
+    let path = located.place();
     if json {
         say_json(&findings);
     } else {

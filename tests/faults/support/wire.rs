@@ -70,6 +70,26 @@ impl Wire {
         }
     }
 
+    /// So many answers, on a connection that stays open.
+    pub(crate) fn receive(&mut self, count: usize, at_most: Duration) -> Vec<Answer> {
+        let deadline = Instant::now() + at_most;
+        let (mut answers, mut received, mut buffer) = (Vec::new(), Vec::new(), [0; 16 * 1024]);
+        while answers.len() < count {
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            self.tcp.set_read_timeout(Some(left)).expect("a limit");
+            let read = self.stream.read(&mut buffer);
+            let read = read.unwrap_or_else(|error| panic!("{} answers within {at_most:?}: {error}", answers.len()));
+            assert!(read > 0, "closed after {} answers", answers.len());
+            received.extend_from_slice(&buffer[..read]);
+            while let Some((answer, length)) = first_answer(&received) {
+                answers.push(answer);
+                received.drain(..length);
+            }
+        }
+        assert_eq!((answers.len(), received.len()), (count, 0), "no more than was asked for");
+        answers
+    }
+
     /// Everything up to the end of the connection.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut answer = Vec::new();
@@ -126,23 +146,29 @@ impl Answer {
     }
 }
 
+/// The first answer, and how long it is; `None` when more must come.
+fn first_answer(bytes: &[u8]) -> Option<(Answer, usize)> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8(bytes[..end].to_vec()).expect("text");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let header = |name: &str| {
+        let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    };
+    let length = header("content-length").map_or(0, |length| length.parse().expect("a length"));
+    assert_eq!(header("transfer-encoding"), None, "none of our answers is chunked");
+    let body = bytes[end + 4..].get(..length)?.to_vec();
+    Some((Answer { status, head, body }, end + 4 + length))
+}
+
 /// All answers on a connection that was closed.
 pub(crate) fn answers(mut bytes: &[u8]) -> Vec<Answer> {
     let mut answers = Vec::new();
     while !bytes.is_empty() {
-        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
-        let end = end.unwrap_or_else(|| panic!("half an answer: {:?}", String::from_utf8_lossy(bytes)));
-        let head = String::from_utf8(bytes[..end].to_vec()).expect("text");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        let header = |name: &str| {
-            let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-            lines.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
-        };
-        let length = header("content-length").map_or(0, |length| length.parse().expect("a length"));
-        assert_eq!(header("transfer-encoding"), None, "none of our answers is chunked");
-        let (body, rest) = bytes[end + 4..].split_at(length);
-        answers.push(Answer { status, head, body: body.to_vec() });
-        bytes = rest;
+        let half = || panic!("half an answer: {:?}", String::from_utf8_lossy(bytes));
+        let (answer, length) = first_answer(bytes).unwrap_or_else(half);
+        answers.push(answer);
+        bytes = &bytes[length..];
     }
     answers
 }

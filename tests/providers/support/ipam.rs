@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use ipam_conformance::{Fault, Seed, SeededSubnet};
 use ipam_simulators::{Ipam, Request, Response, Server};
@@ -38,6 +39,11 @@ impl<V: Vendor> Simulated<V> {
     /// The provider's settings for it.
     pub(crate) fn settings(&self) -> String {
         V::settings(&self.url())
+    }
+
+    /// From now on each write takes this long.
+    pub(crate) fn slow_down_writes(&self, time: Duration) {
+        self.server.set_write_time(time);
     }
 
     /// From now on every request is hit by the fault.

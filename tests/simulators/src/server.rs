@@ -46,6 +46,7 @@ pub struct Server {
 struct Shared {
     ipam: Arc<dyn Ipam>,
     fault: watch::Sender<Option<Fault>>,
+    write_time: Mutex<Duration>,
     requests: Mutex<Vec<Request>>,
     port: Mutex<Port>,
     port_changed: Condvar,
@@ -101,6 +102,7 @@ impl Server {
         let shared = Arc::new(Shared {
             ipam,
             fault: watch::channel(None).0,
+            write_time: Mutex::default(),
             requests: Mutex::default(),
             port: Mutex::default(),
             port_changed: Condvar::new(),
@@ -144,6 +146,11 @@ impl Server {
             !is_so && !port.has_ended
         };
         drop(self.shared.port_changed.wait_while(self.shared.port(), is_awaited));
+    }
+
+    /// From now on each write takes this long. Others are answered meanwhile.
+    pub fn set_write_time(&self, time: Duration) {
+        *self.shared.write_time.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 
     /// All requests since the last time this was asked, those that were hit by a fault included.
@@ -222,6 +229,10 @@ async fn answer(stream: &mut TcpStream, request: &Request, shared: &Shared) -> b
     let ipam = &shared.ipam;
     let fault = *shared.fault.borrow();
     let is_write = ipam.is_write(request);
+    if is_write {
+        let time = *shared.write_time.lock().unwrap_or_else(PoisonError::into_inner);
+        tokio::time::sleep(time).await;
+    }
     let response = match fault {
         None | Some(Fault::Gone) => ipam.answer(request),
         Some(Fault::Slow) => {

@@ -31,6 +31,9 @@ pub enum DatabaseError {
         /// What this program knows.
         known: i32,
     },
+    /// The tables need a schema, and the user may not make it.
+    #[error("its user may not make the schema {0}; grant CREATE on the database, or make the schema for the user")]
+    MayNotMake(&'static str),
     /// A row is not as this program writes it.
     #[error("a row in the database has a {0} that cannot be read")]
     Row(&'static str),

@@ -32,7 +32,7 @@ struct Waits {
 /// Where a store is.
 enum Place {
     File(PathBuf),
-    Database(Database),
+    Database(Box<Database>),
 }
 
 impl Place {
@@ -45,14 +45,20 @@ impl Place {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a caller that pauses, on a thread of its own")]
+fn pause() {
+    thread::sleep(PAUSE);
+}
+
 /// Runs `work` while a caller records addresses, as a proxy does.
 fn while_serving<T>(place: &Place, work: impl FnOnce() -> T) -> (T, Duration, Waits) {
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let caller = scope.spawn(|| {
             let mut store = place.open();
-            let subnet =
-                store.write(|writing| writing.add_subnet(&NewSubnet::of("192.168.0.0/16".parse::<ipam_provider::Prefix>().expect("a prefix"))));
+            let subnet = store.write(|writing| {
+                writing.add_subnet(&NewSubnet::of("192.168.0.0/16".parse::<ipam_provider::Prefix>().expect("a prefix")))
+            });
             let subnet = subnet.expect("a subnet").id;
             let (mut waits, mut refused) = (Vec::new(), 0);
             while !is_done.load(Ordering::Relaxed) {
@@ -60,13 +66,13 @@ fn while_serving<T>(place: &Place, work: impl FnOnce() -> T) -> (T, Duration, Wa
                 let added = store.write(|writing| writing.add_next_free(subnet, AddressDetails::default()));
                 waits.push(begun.elapsed());
                 refused += usize::from(added.is_err());
-                thread::sleep(PAUSE);
+                pause();
             }
             store.write(|writing| writing.delete_subnet(subnet, ipam_store::Contents::DeleteToo)).expect("no subnet");
             waits.sort_unstable();
             Waits { count: waits.len(), median: waits[waits.len() / 2], longest: waits[waits.len() - 1], refused }
         });
-        thread::sleep(10 * PAUSE);
+        pause();
         let begun = Instant::now();
         let outcome = work();
         let took = begun.elapsed();
@@ -144,7 +150,7 @@ fn main() {
         server.sql("postgres", "CREATE DATABASE copy");
         let database = |name| {
             let url = server.url_through(server.directory(), "ipam", name);
-            Place::Database(Database::new(&url, None, Duration::from_secs(20)).expect("a right URL"))
+            Place::Database(Box::new(Database::new(&url, None, Duration::from_secs(20)).expect("a right URL")))
         };
         println!("{million} addresses, {name}, from PostgreSQL into a file");
         measure(&database("ipam"), &file("back.sqlite"), directory.path(), million, step);

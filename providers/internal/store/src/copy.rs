@@ -92,7 +92,7 @@ impl<R: Read> Write for Equal<R> {
             return Ok(text.len());
         }
         self.differs = true;
-        Err(io::Error::other("the text differs"))
+        Err(io::ErrorKind::InvalidData.into())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -19,8 +19,9 @@
 //! Each unit of work happens wholly or not at all, and sees one state of the store. Several processes may have one store
 //! open: nothing of its content is remembered from one unit to the next.
 //!
-//! The engine is SQLite: one file, of which one thread is the writer, with readers on connections of their own. Nothing
-//! outside of `engine` knows that.
+//! There are two engines. SQLite: one file, of which one thread is the writer, with readers on connections of their own.
+//! PostgreSQL: a schema in a database that several proxies share, where several units write at the same time and lock what
+//! they rely on. Nothing outside of `engine` and `locks` knows which it is.
 
 mod addresses;
 mod attributes;

@@ -30,10 +30,10 @@ impl SharedStore {
     }
 
     /// As [`open_or_create`](Self::open_or_create), but where there is no such file, or one of an older version, an empty
-    /// store beside it is used, and is removed with this value.
+    /// store beside it is used. It is created when it is first asked something, and removed with this value.
     ///
     /// # Errors
-    /// Those of [`open_or_create`](Self::open_or_create).
+    /// Those of [`open_or_create`](Self::open_or_create), some of them only then.
     pub fn open_or_stand_in(path: &Path) -> Result<Self> {
         Ok(Self { engine: Engine::File(sqlite::Shared::open_or_stand_in(path)?) })
     }
@@ -41,7 +41,13 @@ impl SharedStore {
     /// The store in a database, whose tables are made where there are none. It is connected to when it is needed first; what
     /// is asked of it takes no longer than the database's time limit.
     pub fn in_database(database: Database) -> Self {
-        Self { engine: Engine::Database(postgres::Shared::new(database)) }
+        Self { engine: Engine::Database(postgres::Shared::new(database, postgres::Absent::Make)) }
+    }
+
+    /// As [`in_database`](Self::in_database), but where there are no tables, or older ones, empty ones are used that are gone
+    /// with the connection.
+    pub fn in_database_or_stand_in(database: Database) -> Self {
+        Self { engine: Engine::Database(postgres::Shared::new(database, postgres::Absent::StandIn)) }
     }
 
     /// Reads; all of `work` sees one state of the store, which has in it every write that was answered before.

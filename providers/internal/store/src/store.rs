@@ -46,7 +46,20 @@ impl Store {
     /// # Errors
     /// [`Newer`](crate::StoreError::Newer), and when the database cannot be used.
     pub fn open_database(database: &Database) -> Result<Self> {
-        let pool = postgres::Pool::new(database.clone(), postgres::Patience::Unlimited);
+        Self::in_database(database, postgres::Absent::Make)
+    }
+
+    /// As [`open_database`](Self::open_database), but where there are no tables, or older ones, empty ones are used that are
+    /// gone with this value.
+    ///
+    /// # Errors
+    /// As [`open_database`](Self::open_database).
+    pub fn open_database_or_stand_in(database: &Database) -> Result<Self> {
+        Self::in_database(database, postgres::Absent::StandIn)
+    }
+
+    fn in_database(database: &Database, absent: postgres::Absent) -> Result<Self> {
+        let pool = postgres::Pool::new(database.clone(), absent, postgres::Patience::Unlimited);
         pool.connect()?;
         Ok(Self { engine: Engine::Database(Box::new(pool)) })
     }

@@ -269,8 +269,9 @@ impl Place for PostgresPlace {
         self.run(move |shared| async move {
             let (space, prefix) = (&scope.space, scope.prefix);
             let (first, last) = (rows::of_address(prefix.network()), rows::of_address(prefix.last()));
+            let macs = [mac.as_bytes()];
             let values: [&(dyn ToSql + Sync); 5] =
-                [&&*space.provider, &space.name.as_str(), &mac.as_bytes(), &first, &last];
+                [&&*space.provider, &space.name.as_str(), &macs.as_slice(), &first, &last];
             let found = shared.pool.query(|statements| &statements.of_mac, &values).await?;
             let holds: Vec<Held> = found.iter().map(|row| rows::hold(row, 0, space)).collect::<Result<_, _>>()?;
             Ok(rules::offer_for(holds.iter().map(|(address, hold)| (*address, hold)), &ask))

@@ -34,6 +34,6 @@ pub(super) const TABLES: Tables = Tables {
         PRIMARY KEY (space, address)
     );
     CREATE INDEX ipam_proxy_hold_mac ON ipam_proxy_hold (space, mac, address);
-    CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (space, ends);
+    CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (ends, space);
 "],
 };

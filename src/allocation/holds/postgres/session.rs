@@ -22,6 +22,12 @@ impl Session {
             "SET statement_timeout = {limit}; SET lock_timeout = {limit}; SET idle_in_transaction_session_timeout = {limit}"
         );
         client.batch_execute(&limits).await?;
+        // The plan of a prepared statement would be made once, when a new table is still small, and read all of it later. A
+        // database without this setting has no such plans.
+        match client.batch_execute("SET plan_cache_mode = force_custom_plan").await {
+            Err(error) if error.as_db_error().is_none() => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
         schema::TABLES.ensure(&client).await?;
         let statements = Statements::prepare(&client).await?;
         Ok(Self { client, statements })

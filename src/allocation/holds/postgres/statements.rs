@@ -9,16 +9,21 @@ const CLOCK: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 /// The same, once for a whole statement, so that an index can be used with it.
 const NOW: &str = "(extract(epoch FROM statement_timestamp()) * 1000)::bigint";
 
-/// Has not ended. The sum keeps the server from the index by end, of which it reads nearly all: without statistics of a new
-/// table it expects that few holds are live, and it makes the plan of a prepared statement once.
-const LIVE: &str = "h.ends + 0 > (extract(epoch FROM statement_timestamp()) * 1000)::bigint";
-
 /// The columns of a hold, as [`rows`](super::rows) reads them.
 const HOLD: &str =
     "h.address, h.prefix, h.group_name, h.mac, h.state, h.granted, h.ends, h.request, h.event, h.confirmed";
 
 /// Of the space with the provider `$1` and the name `$2`.
 const OF_SPACE: &str = "h.space = (SELECT s.id FROM ipam_proxy_space s WHERE s.provider = $1 AND s.name = $2)";
+
+/// Holds with one of these values in a column, looked up one after the other. `OFFSET 0` keeps it so: without statistics the
+/// server takes the holds of a space for few, and would read them all.
+fn of_each(column: &str) -> String {
+    format!(
+        "SELECT {HOLD} FROM unnest($3::bytea[]) wanted (value), \
+        LATERAL (SELECT * FROM ipam_proxy_hold h WHERE {OF_SPACE} AND h.{column} = wanted.value OFFSET 0) h"
+    )
+}
 
 macro_rules! statements {
     ($($(#[$about:meta])* $name:ident: $sql:expr;)*) => {
@@ -48,9 +53,9 @@ statements! {
     /// Makes the row of a space.
     add_space: "INSERT INTO ipam_proxy_space (provider, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     /// The holds of some addresses, live and ended.
-    of_addresses: format!("SELECT {HOLD} FROM ipam_proxy_hold h WHERE {OF_SPACE} AND h.address = ANY($3::bytea[])");
+    of_addresses: of_each("address");
     /// The holds of some MACs, live and ended.
-    of_macs: format!("SELECT {HOLD} FROM ipam_proxy_hold h WHERE {OF_SPACE} AND h.mac = ANY($3::bytea[])");
+    of_macs: of_each("mac");
     /// How many holds there are in all.
     count: "SELECT coalesce(sum(held), 0)::bigint FROM ipam_proxy_space";
     /// Enters holds.
@@ -69,28 +74,27 @@ statements! {
     has_event: format!("SELECT 1 FROM ipam_proxy_hold h WHERE {OF_SPACE} \
         AND h.address = ANY($3::bytea[]) AND h.event = ANY($4::bigint[]) LIMIT 1");
     /// The live hold of an address.
-    get: format!("SELECT {HOLD} FROM ipam_proxy_hold h WHERE {OF_SPACE} AND h.address = $3 AND {LIVE}");
+    get: format!("SELECT {HOLD} FROM ipam_proxy_hold h WHERE {OF_SPACE} AND h.address = $3 AND h.ends > {NOW}");
     /// The live holds of a MAC, from one address to another.
-    of_mac: format!("SELECT {HOLD} FROM ipam_proxy_hold h WHERE {OF_SPACE} AND h.mac = $3 \
-        AND h.address BETWEEN $4 AND $5 AND {LIVE}");
+    of_mac: format!("{} WHERE h.address BETWEEN $4 AND $5 AND h.ends > {NOW}", of_each("mac"));
     /// What is held from one address to another.
     held: format!("SELECT h.address, h.state FROM ipam_proxy_hold h WHERE {OF_SPACE} \
-        AND h.address >= $3 AND h.address <= $4 AND {LIVE} ORDER BY h.address LIMIT $5");
+        AND h.address >= $3 AND h.address <= $4 AND h.ends > {NOW} ORDER BY h.address LIMIT $5");
     /// What may be given to another host from one address to another, in the order of `rules::spare`; with the time.
     spare: format!("SELECT {HOLD}, {NOW} FROM ipam_proxy_hold h WHERE {OF_SPACE} \
-        AND h.address BETWEEN $3 AND $4 AND {LIVE} \
+        AND h.address BETWEEN $3 AND $4 AND h.ends > {NOW} \
         AND (h.state = 'released' OR (h.state = 'offered' AND h.mac IS NULL)) \
         ORDER BY (h.state <> 'released'), h.granted, h.event LIMIT 1");
     /// The spaces that have holds.
     spaces: "SELECT id, provider, name, held FROM ipam_proxy_space WHERE held > 0";
     /// The live holds of one space after an address.
     page: format!("SELECT h.space, {HOLD} FROM ipam_proxy_hold h \
-        WHERE h.space = $1 AND h.address > $2 AND {LIVE} ORDER BY h.address LIMIT $3");
+        WHERE h.space = $1 AND h.address > $2 AND h.ends > {NOW} ORDER BY h.address LIMIT $3");
     /// The live holds of several spaces.
-    pages: format!("SELECT h.space, {HOLD} FROM ipam_proxy_hold h WHERE h.space = ANY($1::bigint[]) AND {LIVE}");
+    pages: format!("SELECT h.space, {HOLD} FROM ipam_proxy_hold h WHERE h.space = ANY($1::bigint[]) AND h.ends > {NOW}");
     /// The live holds of an address in every space.
     find: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s JOIN ipam_proxy_hold h ON h.space = s.id \
-        WHERE h.address = $1 AND {LIVE}");
+        WHERE h.address = $1 AND h.ends > {NOW}");
     /// The spaces that have ended holds.
     with_ended: format!("SELECT s.provider, s.name FROM ipam_proxy_space s WHERE EXISTS \
         (SELECT 1 FROM ipam_proxy_hold h WHERE h.space = s.id AND h.ends <= {NOW})");

@@ -20,7 +20,7 @@ pub(crate) enum Engine {
 }
 
 /// The columns that every record has.
-pub(super) const COMMON: &str = "public_id, owner, external_id, tags, metadata, created_at, updated_at";
+pub(crate) const COMMON: &str = "public_id, owner, external_id, tags, metadata, created_at, updated_at";
 
 /// Tests of cases, one for each engine.
 macro_rules! over_each_engine {
@@ -84,7 +84,7 @@ impl Fixture {
     }
 
     /// Commits are not made durable any more: for cases that are about the tables, not about the disk.
-    pub(super) fn hurry(&self) {
+    pub(crate) fn hurry(&self) {
         match &self.store.engine {
             store::Engine::File(session) => sqlite::testing::hurry(session),
             // The server is started so.
@@ -93,7 +93,7 @@ impl Fixture {
     }
 
     /// Runs one statement that the store itself never would. What the tables refuse they refuse here too.
-    pub(super) fn raw(&self, sql: &str) -> Result<u64> {
+    pub(crate) fn raw(&self, sql: &str) -> Result<u64> {
         match self.engine {
             Engine::Sqlite => sqlite::testing::execute(self.file(), sql),
             Engine::Postgres => Raw::open(&self.database()).execute(sql),
@@ -101,7 +101,7 @@ impl Fixture {
     }
 
     /// Damages the store with statements that the tables would refuse.
-    pub(super) fn damage(&self, sql: &str) {
+    pub(crate) fn damage(&self, sql: &str) {
         match self.engine {
             Engine::Sqlite => sqlite::testing::damage(self.file(), sql),
             Engine::Postgres => Raw::open(&self.database()).damage(sql),
@@ -118,20 +118,20 @@ impl Engine {
     }
 
     /// An address as statements have it.
-    pub(super) fn address(self, text: &str) -> String {
+    pub(crate) fn address(self, text: &str) -> String {
         let digits: String = Key::from(ip(text)).bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         self.bytes(&digits)
     }
 
     /// The values of [`COMMON`] of a new record, as statements have them.
-    pub(super) fn common(self) -> String {
+    pub(crate) fn common(self) -> String {
         static COUNTER: AtomicU64 = AtomicU64::new(1);
         let id = self.bytes(&format!("{:024x}", COUNTER.fetch_add(1, Ordering::Relaxed)));
         format!("{id}, '', NULL, '', '{{}}', 0, 0")
     }
 
     /// Bytes as statements have them.
-    pub(super) fn bytes(self, digits: &str) -> String {
+    pub(crate) fn bytes(self, digits: &str) -> String {
         match self {
             Self::Sqlite => format!("x'{digits}'"),
             Self::Postgres => format!("'\\x{digits}'::bytea"),

@@ -15,8 +15,8 @@ use std::net::IpAddr;
 
 use ipam_provider::{AddressSet, GroupName};
 
-use engines::{COMMON, over_each_engine};
-pub(crate) use engines::{Engine, Fixture};
+use engines::over_each_engine;
+pub(crate) use engines::{COMMON, Engine, Fixture};
 
 use crate::{AddressDetails, Attributes, Bounds, ExcludedRange, NewSubnet, Result, StoreError, SubnetRecord, Writing};
 

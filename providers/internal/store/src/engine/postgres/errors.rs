@@ -30,6 +30,7 @@ pub(super) fn not_connected(database: &Database, error: ConnectionError) -> Stor
         // Also when the two cannot agree on TLS.
         ConnectionError::Connect(_, cause) if cause.code().is_none() => Failure::Away,
         ConnectionError::Connect(_, cause) | ConnectionError::Statement(cause) => failure(cause),
+        ConnectionError::MayNotMake(_) => Failure::Forbidden,
         ConnectionError::TimedOut(_) => Failure::Away,
         _ => Failure::Other,
     };

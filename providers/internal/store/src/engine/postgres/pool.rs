@@ -21,10 +21,20 @@ pub(crate) enum Patience {
     Unlimited,
 }
 
+/// What to do where there are no tables, or older ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// Make them.
+    Make,
+    /// Change nothing, and use empty ones as long as the connection lasts.
+    StandIn,
+}
+
 /// The connections of this process to one store.
 #[derive(Debug)]
 pub(crate) struct Pool {
     database: Database,
+    absent: Absent,
     patience: Patience,
     idle: Mutex<Vec<Session>>,
     /// Since when the database cannot be reached.
@@ -33,8 +43,8 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// The database is connected to when it is needed first.
-    pub(crate) fn new(database: Database, patience: Patience) -> Self {
-        Self { database, patience, idle: Mutex::default(), away: Mutex::default() }
+    pub(crate) fn new(database: Database, absent: Absent, patience: Patience) -> Self {
+        Self { database, absent, patience, idle: Mutex::default(), away: Mutex::default() }
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -122,7 +132,7 @@ impl Pool {
 
     /// A connection in which a unit has begun. While the database is being restarted, or another one takes its place, it is
     /// tried again; one that is away for longer fails at once, so that callers do not queue up.
-    fn begun<T>(&self, begin: impl Fn(&Session, Option<Instant>) -> Result<T>) -> Result<(Session, T)> {
+    pub(super) fn begun<T>(&self, begin: impl Fn(&Session, Option<Instant>) -> Result<T>) -> Result<(Session, T)> {
         let until = Instant::now() + self.database.timeout();
         let deadline = (self.patience == Patience::Limited).then_some(until);
         loop {
@@ -152,7 +162,7 @@ impl Pool {
     }
 
     fn open(&self) -> Result<Session> {
-        let opened = Session::open(&self.database, self.patience);
+        let opened = Session::open(&self.database, self.absent, self.patience);
         let opened = opened.map_err(|error| not_connected(&self.database, error));
         let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
         match &opened {

@@ -4,10 +4,6 @@
 -- group follows from the same four constraints as on SQLite: the leaf subnets of a group do not overlap, their bounds
 -- never change, an allocation lies within its leaf subnet, and it is the only one there.
 
--- An administrator may have made the schema for a user that may not.
-DO $$ BEGIN
-    IF to_regnamespace('ipam_store') IS NULL THEN CREATE SCHEMA ipam_store; END IF;
-END $$;
 SET LOCAL search_path = ipam_store;
 
 -- What every record has: an id that other programs keep (public_id), who recorded it (owner), its id in another system
@@ -67,7 +63,7 @@ CREATE UNIQUE INDEX subnet_leaf ON subnet (scope, network) WHERE container = 0;
 -- at the same time cannot add two that overlap.
 CREATE TYPE span AS RANGE (subtype = bytea);
 ALTER TABLE subnet ADD CONSTRAINT subnet_leaves_do_not_overlap EXCLUDE USING gist (
-    span(int8send(scope) || network, int8send(scope) || last, '[]') WITH &&) WHERE (container = 0);
+    ipam_store.span(int8send(scope) || network, int8send(scope) || last, '[]') WITH &&) WHERE (container = 0);
 
 CREATE TABLE excluded_range (
     subnet_id   bigint NOT NULL REFERENCES subnet (id) ON DELETE CASCADE,
@@ -162,20 +158,20 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER subnet_placed AFTER INSERT OR UPDATE OF group_id, container ON subnet
-    FOR EACH ROW EXECUTE FUNCTION subnet_placed();
+    FOR EACH ROW EXECUTE FUNCTION ipam_store.subnet_placed();
 
 CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '%', TG_ARGV[0];
 END $$;
 CREATE TRIGGER group_fixed BEFORE UPDATE OF id, public_id ON ipam_group
-    FOR EACH ROW EXECUTE FUNCTION refused('the ids of a group do not change');
+    FOR EACH ROW EXECUTE FUNCTION ipam_store.refused('the ids of a group do not change');
 CREATE TRIGGER subnet_fixed BEFORE UPDATE OF id, public_id, network, length, last ON subnet
-    FOR EACH ROW EXECUTE FUNCTION refused('the bounds and ids of a subnet do not change');
+    FOR EACH ROW EXECUTE FUNCTION ipam_store.refused('the bounds and ids of a subnet do not change');
 CREATE TRIGGER range_fixed BEFORE UPDATE OF subnet_id, first, last, public_id ON excluded_range
-    FOR EACH ROW EXECUTE FUNCTION refused('the bounds and the id of a range do not change');
+    FOR EACH ROW EXECUTE FUNCTION ipam_store.refused('the bounds and the id of a range do not change');
 CREATE TRIGGER allocation_fixed BEFORE UPDATE OF subnet_id, address, public_id ON allocation
-    FOR EACH ROW EXECUTE FUNCTION refused('the address and the id of an allocation do not change');
+    FOR EACH ROW EXECUTE FUNCTION ipam_store.refused('the address and the id of an allocation do not change');
 
 CREATE FUNCTION range_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -193,7 +189,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER range_added BEFORE INSERT ON excluded_range FOR EACH ROW EXECUTE FUNCTION range_added();
+CREATE TRIGGER range_added BEFORE INSERT ON excluded_range FOR EACH ROW EXECUTE FUNCTION ipam_store.range_added();
 
 CREATE FUNCTION allocation_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -205,7 +201,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER allocation_added BEFORE INSERT ON allocation FOR EACH ROW EXECUTE FUNCTION allocation_added();
+CREATE TRIGGER allocation_added BEFORE INSERT ON allocation FOR EACH ROW EXECUTE FUNCTION ipam_store.allocation_added();
 
 -- The version is noted where the connection has it.
 SET LOCAL search_path TO DEFAULT;

@@ -13,9 +13,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::{timeout, timeout_at};
 use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
 
-use super::TABLES;
 use super::errors::is_refusal;
-use super::pool::Patience;
+use super::pool::{Absent, Patience};
+use super::{TABLES, stand_in};
 use crate::{DatabaseError, Failure, Result, StoreError};
 
 /// Begins a unit that changes something, and tells the time.
@@ -23,6 +23,10 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT extract(epoch 
 
 /// Begins a unit that sees one state of the store.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Is the schema there, or may it be made?
+const MAY_MAKE: &str = "SELECT to_regnamespace('ipam_store') IS NOT NULL \
+    OR has_database_privilege(current_database(), 'CREATE')";
 
 /// How long a lock is waited for where a statement may take as long as it needs.
 const LOCK: Duration = Duration::from_secs(5);
@@ -71,12 +75,26 @@ pub(super) enum Uncommitted {
 
 impl Session {
     /// Connects, and makes the tables where there are none.
-    pub(super) fn open(database: &Database, patience: Patience) -> Result<Self, ConnectionError> {
+    pub(super) fn open(database: &Database, absent: Absent, patience: Patience) -> Result<Self, ConnectionError> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(ConnectionError::Thread)?;
         let opening = async {
             let client = database.connect().await?;
-            TABLES.ensure(&client).await?;
             client.batch_execute(&settings(database.timeout(), patience)).await?;
+            let schema = match absent {
+                Absent::StandIn if TABLES.version(&client).await? < TABLES.newest() => {
+                    let may_make: bool = client.query_one(MAY_MAKE, &[]).await?.try_get(0)?;
+                    if !may_make {
+                        return Err(ConnectionError::MayNotMake("ipam_store"));
+                    }
+                    client.batch_execute(&format!("BEGIN; {}; COMMIT", stand_in())).await?;
+                    "pg_temp"
+                }
+                Absent::Make | Absent::StandIn => {
+                    TABLES.ensure(&client).await?;
+                    "ipam_store"
+                }
+            };
+            client.batch_execute(&format!("SET search_path = {schema}")).await?;
             // Plans that were made on empty tables read the whole of them later. A database that has no such setting is none
             // the worse for it.
             let _ = client.batch_execute("SET plan_cache_mode = force_custom_plan").await;
@@ -213,7 +231,7 @@ fn settings(timeout: Duration, patience: Patience) -> String {
         Patience::Unlimited => format!("SET statement_timeout = 0; SET lock_timeout = {};", LOCK.as_millis()),
     };
     format!(
-        "{limits} SET search_path = ipam_store; SELECT set_config('synchronous_commit', 'on', false) \
+        "{limits} SELECT set_config('synchronous_commit', 'on', false) \
          WHERE current_setting('synchronous_commit') IN ('off', 'local')"
     )
 }

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::pool::{Patience, Pool, too_many};
+use super::pool::{Absent, Patience, Pool, too_many};
 use crate::{Reading, Result, StoreError, Writing};
 
 /// How many units write at the same time. Those of one subnet wait for each other in the database.
@@ -26,9 +26,9 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The database is connected to when it is needed first.
-    pub(crate) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database, absent: Absent) -> Self {
         Self {
-            pool: Arc::new(Pool::new(database, Patience::Limited)),
+            pool: Arc::new(Pool::new(database, absent, Patience::Limited)),
             writers: Arc::new(Semaphore::new(WRITERS)),
             readers: Arc::new(Semaphore::new(READERS)),
         }

@@ -9,6 +9,8 @@ use ipam_simulators::postgres::Server;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Client;
 
+use super::Pool;
+use super::session::Session;
 use crate::Result;
 
 /// The server that all cases share; `None` where PostgreSQL is not installed, which standard error says.
@@ -94,5 +96,14 @@ impl Raw {
         let (checks, exclusions) = (of_kind("c", drop), of_kind("x", drop));
         let again = of_kind("c", "ALTER TABLE %1$s ADD CONSTRAINT %2$I %3$s NOT VALID;");
         self.batch(&format!("SET session_replication_role = replica; {checks} {exclusions} {sql}; {again}"));
+    }
+}
+
+impl Pool {
+    /// A setting of its connections.
+    pub(crate) fn setting(&self, name: &str) -> String {
+        let (session, ()) = self.begun(Session::begin_reading).expect("a connection");
+        let row = session.wait(session.client.query_one("SELECT current_setting($1)", &[&name])).expect("a setting");
+        row.get(0)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::file::{Access, Draft, is_there, open};
+use super::file::{self, Access, Draft, is_there};
 use super::open_files::OpenFiles;
 use super::readers::Readers;
 use super::writer::Writer;
@@ -14,10 +14,10 @@ use crate::{Reading, Result, StoreError, Writing};
 #[derive(Debug)]
 pub(crate) struct Shared {
     path: PathBuf,
-    /// `None` after its files were removed or replaced, until it can be opened again.
+    /// There was no store at the path: an empty one takes its place when it is first asked something.
+    is_stand_in: bool,
+    /// `None` until then, and after its files were removed or replaced, until it can be opened again.
     opened: Mutex<Option<Arc<Opened>>>,
-    /// Removed after the connections above are closed.
-    _stand_in: Option<Draft>,
 }
 
 /// The connections to a store, and the files that they have open.
@@ -26,35 +26,35 @@ struct Opened {
     files: Arc<OpenFiles>,
     writer: Writer,
     readers: Readers,
+    /// Removed after the connections above are closed.
+    _stand_in: Option<Draft>,
 }
 
 impl Opened {
-    fn new(path: &Path) -> Result<Self> {
-        let connection = open(path, Access::Write)?;
+    fn new(path: &Path, stand_in: Option<Draft>) -> Result<Self> {
+        let connection = file::open(path, Access::Write)?;
         let files = Arc::new(OpenFiles::of(path)?);
         let writer = Writer::start(connection, files.clone())?;
-        Ok(Self { files, writer, readers: Readers::new(path.to_owned()) })
+        Ok(Self { files, writer, readers: Readers::new(path.to_owned()), _stand_in: stand_in })
     }
 }
 
 impl Shared {
     pub(crate) fn open_or_create(path: &Path) -> Result<Self> {
         drop(Session::open_or_create(path)?);
-        Self::of(path, None)
+        Self::open(path)
     }
 
     pub(crate) fn open_or_stand_in(path: &Path) -> Result<Self> {
         if is_there(path)? && !migrate::is_due(path)? {
-            return Self::of(path, None);
+            return Self::open(path);
         }
-        let draft = Draft::empty_store(path)?;
-        let path = draft.path().to_owned();
-        Self::of(&path, Some(draft))
+        Ok(Self { path: path.to_owned(), is_stand_in: true, opened: Mutex::default() })
     }
 
-    fn of(path: &Path, stand_in: Option<Draft>) -> Result<Self> {
-        let opened = Mutex::new(Some(Arc::new(Opened::new(path)?)));
-        Ok(Self { path: path.to_owned(), opened, _stand_in: stand_in })
+    fn open(path: &Path) -> Result<Self> {
+        let opened = Mutex::new(Some(Arc::new(Opened::new(path, None)?)));
+        Ok(Self { path: path.to_owned(), is_stand_in: false, opened })
     }
 
     pub(crate) async fn read<T: Send + 'static>(
@@ -91,9 +91,17 @@ impl Shared {
             }
             *opened = None;
         }
-        let again = Arc::new(Opened::new(&self.path)?);
-        *opened = Some(again.clone());
-        log::info!("internal: {} is open again", self.path.display());
-        Ok(again)
+        let now = if self.is_stand_in {
+            let draft = Draft::empty_store(&self.path)?;
+            let path = draft.path().to_owned();
+            Opened::new(&path, Some(draft))?
+        } else {
+            let again = Opened::new(&self.path, None)?;
+            log::info!("internal: {} is open again", self.path.display());
+            again
+        };
+        let now = Arc::new(now);
+        *opened = Some(now.clone());
+        Ok(now)
     }
 }
