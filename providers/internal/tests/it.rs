@@ -100,10 +100,9 @@ impl<const IN_DATABASE: bool> Subject for InternalSubject<IN_DATABASE> {
             for subnet in &seed.subnets {
                 let record = writing.add_subnet(&NewSubnet {
                     group: subnet.group.clone(),
-                    prefix: subnet.prefix,
                     description: subnet.description.clone(),
                     pool: subnet.pool,
-                    container: false,
+                    ..NewSubnet::of(subnet.prefix)
                 })?;
                 for (address, by) in &subnet.taken {
                     let details =
@@ -326,7 +325,7 @@ async fn only_what_the_proxy_recorded_is_its_own() {
     let own = reservation("198.18.0.2").await.expect("an answer").expect("a reservation");
     assert_eq!((own.ours, own.mac, own.hostname), (true, by.mac, by.hostname));
     let record = store.read(|reading| reading.address(id, ip("198.18.0.2"))).expect("a record");
-    assert_eq!(record.owner, OWNER);
+    assert_eq!(record.attributes.owner, OWNER);
 }
 
 #[tokio::test]
