@@ -66,6 +66,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "DECLARE rows_… NO SCROLL CURSOR FOR …",
             "DO $$ BEGIN IF to_regnamespace('ipam_store') IS NULL THEN CREATE SCHEMA ipam_store; END IF; END $$;",
             "FETCH … FROM rows_…",
+            "address, mac, hostname, description,",
             "SET enable_bitmapscan = off",
             "SET plan_cache_mode = force_custom_plan",
             "SET statement_timeout = 0; SET lock_timeout = …;",

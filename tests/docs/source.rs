@@ -105,8 +105,10 @@ fn words(text: &str) -> usize {
 }
 
 fn is_sql(text: &str) -> bool {
-    const BEGINNINGS: [&str; 10] =
-        ["SELECT", "INSERT", "UPDATE", "DELETE", "WHERE", "CREATE", "PRAGMA", "ROLLBACK", "RELEASE", "LOCK"];
+    const BEGINNINGS: [&str; 14] = [
+        "SELECT", "INSERT", "UPDATE", "DELETE", "FROM", "WHERE", "VALUES", "ON", "ORDER", "CREATE", "PRAGMA",
+        "ROLLBACK", "RELEASE", "LOCK",
+    ];
     let first = text.split(|c: char| !c.is_ascii_alphabetic()).find(|word| word.len() >= 2);
     first.is_some_and(|first| BEGINNINGS.contains(&first)) || text.contains(" WHERE ")
 }
