@@ -9,8 +9,7 @@ use super::error::DatabaseError;
 ///
 /// An address is its family, 4 or 6, and its bytes: the order of bytes is the order of addresses. Times are milliseconds
 /// since 1970. The event of a space is that of the last transaction that changed one of its holds. The sequence has no
-/// cache: its numbers are compared between connections. What a proxy has to see to is pending 1, which a server without
-/// statistics looks for in the index, too.
+/// cache: its numbers are compared between connections. What a proxy has to see to is pending, with the time of it.
 const VERSIONS: [&str; 1] = ["
     CREATE SEQUENCE ipam_proxy_event CACHE 1;
     CREATE TABLE ipam_proxy_space (
@@ -39,7 +38,7 @@ const VERSIONS: [&str; 1] = ["
         PRIMARY KEY (space, address)
     );
     CREATE INDEX ipam_proxy_hold_mac ON ipam_proxy_hold (space, mac, address);
-    CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (ends, space);
+    CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (space, ends);
     CREATE INDEX ipam_proxy_hold_trace ON ipam_proxy_hold (trace_request) WHERE trace_request IS NOT NULL;
     CREATE INDEX ipam_proxy_hold_pending ON ipam_proxy_hold (pending) WHERE pending IS NOT NULL;
 "];
