@@ -25,9 +25,10 @@ pub enum Purpose {
 /// # Errors
 /// When the provider cannot be built.
 pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Purpose) -> Result<Serving, StartError> {
-    let Settings { server, ipam, holds: lives, provider, .. } = settings;
+    let Settings { server, database, ipam, holds: lives, provider, .. } = settings;
     let failed = |error| StartError::Provider { name: provider.name, source: error };
-    let surroundings = Surroundings { state_directory: server.state_directory, may_create: purpose == Purpose::Serve };
+    let surroundings =
+        Surroundings { state_directory: server.state_directory, may_create: purpose == Purpose::Serve, database };
     let bare = (provider.plan)(&surroundings).map_err(failed)?;
     log::info!("Provider {}: {:?}", bare.name(), bare.capabilities());
     let limits = Limits { attempt: ipam.attempt, read_attempts: ipam.read_attempts };

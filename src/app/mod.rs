@@ -346,9 +346,6 @@ fn holds(settings: &Settings) -> Result<Holds, StartError> {
         return Ok(Holds::open(&settings.server.state_directory, Clock::system())?);
     };
     log::info!("Holds are kept in the database {database}");
-    if settings.provider.name == "internal" {
-        log::warn!("The embedded IPAM is on this machine only, whatever database_url says: run one proxy over it");
-    }
     Ok(Holds::shared(database.clone())?)
 }
 

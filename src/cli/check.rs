@@ -8,7 +8,7 @@ use ipam_provider::Probe;
 
 use super::output::say;
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
-use crate::allocation::{Clock, Holds};
+use crate::allocation::{Clock, Holds, holds};
 use crate::app::{self, Purpose};
 use crate::http::{Serving, details_of, version_of};
 use crate::settings::Settings;
@@ -86,7 +86,7 @@ fn check_certificates(settings: &Settings) -> bool {
 async fn check_database(settings: &Settings) -> bool {
     let Some(database) = &settings.database else { return true };
     let mut is_well = true;
-    for found in database.check().await {
+    for found in holds::check_database(database).await {
         is_well &= found.is_ok();
         match found {
             Ok(what) => say(format!("database      ok: {what}")),

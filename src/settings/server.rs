@@ -17,7 +17,7 @@ use super::is_given;
 const FOREMAN_VERSION: &str = "3.13.0";
 
 /// Where state is kept when neither the settings nor systemd say so.
-const STATE_DIRECTORY: &str = "/var/lib/foreman-ipam-proxy";
+pub(crate) const STATE_DIRECTORY: &str = "/var/lib/foreman-ipam-proxy";
 
 /// How long each try to resolve a name takes, in seconds, as the Ruby proxy has it.
 const DNS_TIMEOUTS: [u64; 3] = [5, 8, 13];

@@ -37,8 +37,11 @@ fn what_the_command_line_changes_the_proxy_sees_and_the_other_way_round() {
     );
     site.ok(&["store", "verify"]);
     site.ok(&["store", "backup", &site.text("copy.sqlite")]);
+    site.ok(&["store", "copy", "--to", &site.text("other.sqlite")]);
     assert!(proxy.terminate().success());
-    assert_eq!(site.ok(&["export", "--store", &site.text("copy.sqlite")]), site.ok(&["export"]));
+    for copy in ["copy.sqlite", "other.sqlite"] {
+        assert_eq!(site.ok(&["export", "--store", &site.text(copy)]), site.ok(&["export"]), "{copy}");
+    }
 }
 
 #[test]

@@ -12,7 +12,8 @@
 //! | `check_running` | whether the proxy that runs serves, and its trouble |
 //! | `holds` | who holds what, and freeing it |
 //! | `shared` | two proxies that share a database |
-//! | `upkeep` | where the store is, verify and backup |
+//! | `upkeep` | where the store is, verify, backup and copy |
+//! | `killed` | import, copy and backup that are killed in the middle |
 //! | `beside_a_proxy` | the same while a proxy runs over the store |
 //! | `demo` | everything that `serve --demo` tells people to try |
 //! | `site` | settings and store of one test, and its commands |
@@ -34,6 +35,7 @@ mod from_foreman;
 mod groups;
 mod holds;
 mod http;
+mod killed;
 mod process;
 mod registration;
 mod run;

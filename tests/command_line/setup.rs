@@ -80,9 +80,25 @@ fn a_shared_database_is_written_and_asked() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
     assert!(ran.out.contains("+ database_url: 'postgresql://ipam@"), "{}", ran.out);
     assert!(ran.out.contains("database      ok: its version is "), "{}", ran.out);
+    assert!(ran.out.contains("+ store: 'database'"), "{}", ran.out);
     let refused = place.set_up(&["--database-url", "postgresql://ipam:geheim@db/ipam"]);
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.err.contains("database_password_file") && !refused.err.contains("geheim"), "{}", refused.err);
+}
+
+#[test]
+fn a_store_that_is_there_stays_when_the_proxies_share_a_database() {
+    let Some(server) = ipam_simulators::postgres::Server::start() else { return };
+    let place = Place::new();
+    assert_eq!(place.set_up(&[]).code, 0);
+    let ran = place.run(&["group", "add", "A"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = place.set_up(&["--database-url", &server.url()]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!ran.out.contains("store:"), "{}", ran.out);
+    let ran = place.set_up(&["--database-url", &server.url(), "--ipam", "store=database"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("+ store: 'database'"), "{}", ran.out);
 }
 
 #[test]

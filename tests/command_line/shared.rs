@@ -123,3 +123,74 @@ fn a_database_that_is_away_is_told_and_no_address_is_offered() {
     let checked = site.run(&["check"]);
     assert!(checked.out.contains("database      ok: its user may read and change holds"), "{}", checked.out);
 }
+
+/// A site whose embedded IPAM is in the database, too.
+fn site_in_database(server: &Server) -> Site {
+    let site = Site::new();
+    let settings = format!(
+        "bind_host: 127.0.0.1\nhttp_port: 0\ntrusted_hosts: [localhost]\nlog_file: STDOUT\nworkers: 1\n\
+         state_directory: {}\ndatabase_url: {}\n",
+        site.place("state").display(),
+        server.url()
+    );
+    site.write("etc/settings.yml", &settings);
+    site.write("etc/settings.d/externalipam_internal.yml", "store: database\n");
+    site
+}
+
+#[test]
+fn every_command_of_the_embedded_ipam_works_in_the_database() {
+    let Some(server) = Server::start() else { return };
+    let (one, other) = (site_in_database(&server), site_in_database(&server));
+    let checked = one.run(&["check"]);
+    assert_eq!(checked.code, 0, "before the first start: {}{}", checked.out, checked.err);
+    assert_eq!(server.sql("ipam", "SELECT to_regnamespace('ipam_store')"), "", "a check makes nothing");
+    assert!(one.ok(&["store", "path"]).starts_with("ipam at "));
+
+    one.ok(&["group", "add", "lab"]);
+    one.ok(&["subnet", "add", SUBNET, "--group", "lab"]);
+    one.ok(&["subnet", "exclude", SUBNET, "10.0.0.1", "--group", "lab"]);
+    assert_eq!(other.ok(&["address", "add", "--next", "--subnet", SUBNET]), "10.0.0.2\n");
+    other.ok(&["address", "edit", "10.0.0.2", "--subnet", SUBNET, "--hostname", "web1.example.com"]);
+    assert!(one.ok(&["address", "list", "--subnet", SUBNET]).contains("web1.example.com"));
+    assert!(one.ok(&["subnet", "list"]).contains(SUBNET) && one.ok(&["group", "show", "lab"]).contains("lab"));
+
+    let exported = other.ok(&["export"]);
+    other.ok(&["group", "delete", "lab", "--with-contents"]);
+    other.write("all.csv", &exported);
+    other.ok(&["import", &other.text("all.csv")]);
+    assert_eq!(one.ok(&["export"]), exported);
+    assert!(one.ok(&["store", "verify"]).ends_with("is in order\n"));
+    let refused = one.refused(&["store", "backup", &one.text("copy.sqlite")]);
+    assert!(refused.contains("back it up with pg_dump"), "{refused}");
+    assert!(!one.place("state/ipam.sqlite").exists());
+
+    let mut proxies = [&one, &other].map(|site| Proxy::start(site.command(&["serve"])));
+    assert_eq!(next_ip(&one).1["data"], "10.0.0.3");
+    assert_eq!(next_ip(&other).1["data"], "10.0.0.4");
+    assert!(proxies.iter_mut().all(|proxy| proxy.terminate().success()));
+}
+
+#[test]
+fn the_embedded_ipam_in_a_database_that_is_away_is_a_503_and_one_that_is_not_set_is_told() {
+    let Some(server) = Server::start() else { return };
+    let site = site_in_database(&server);
+    site.ok(&["subnet", "add", SUBNET]);
+    server.stop(Stop::Fast);
+    let mut proxy = Proxy::start(site.command(&["serve"]));
+    let socket = UnixStream::connect(site.place("state/control.sock")).expect("a control socket");
+    let (status, answer) = crate::http::call(socket, "GET", &format!("/ipam/subnet/{SUBNET}"));
+    assert_eq!(status, 503, "{answer}");
+    let error = answer["error"].as_str().expect("an error");
+    assert!(error.contains("The database of the address store cannot be reached"), "{error}");
+    let refused = site.refused(&["subnet", "list"]);
+    assert!(refused.contains("The database of the address store cannot be reached"), "{refused}");
+    assert!(proxy.terminate().success());
+
+    let site = Site::new();
+    site.write("etc/settings.d/externalipam_internal.yml", "store: database\n");
+    let said = "The address store is to be in the database, and settings.yml has no database_url";
+    assert!(site.refused(&["subnet", "list"]).contains(said));
+    let checked = site.run(&["check"]);
+    assert!(checked.code == 1 && format!("{}{}", checked.out, checked.err).contains(said), "{}", checked.err);
+}

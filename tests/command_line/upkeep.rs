@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
+use ipam_simulators::postgres::Server;
 use ipam_store::Store;
 use serde_json::{Value, json};
 
@@ -74,6 +75,91 @@ fn a_backup_is_a_store_like_the_first() {
     assert_eq!(site.ok(&["export", "--store", &copy]), site.ok(&["export"]));
     site.ok(&["store", "verify", "--store", &copy]);
     assert_eq!(site.refused(&["store", "backup", &copy]), format!("File {copy} already exists; choose another name"));
+}
+
+#[test]
+fn a_copy_has_all_that_the_first_has_and_replaces_nothing() {
+    let site = Site::new();
+    site.ok(&["group", "add", "Lab & Test", "--description", " blank kept "]);
+    site.ok(&["subnet", "add", "10.0.0.0/24", "--group", "Lab & Test"]);
+    site.ok(&["subnet", "add", "2001:db8::/64"]);
+    site.ok(&["subnet", "exclude", "10.0.0.0/24", "10.0.0.10-10.0.0.20"]);
+    for address in ["10.0.0.5", "10.0.0.15", "2001:db8::5"] {
+        site.ok(&["address", "add", address, "--mac", "00:00:5e:00:53:01", "--owner", "me"]);
+    }
+    let copy = site.text("copy.sqlite");
+    let said = format!("Copied groups: 1, subnets: 2, excluded ranges: 1, addresses: 3 to {copy}\n");
+    assert_eq!(site.ok(&["store", "copy", "--to", &copy]), said);
+    assert_eq!(site.ok(&["export", "--store", &copy]), site.ok(&["export"]));
+    site.ok(&["store", "verify", "--store", &copy]);
+    assert_eq!(fs::metadata(&copy).expect("a file").permissions().mode() & 0o777, 0o600);
+    let next = ["address", "add", "--next", "--subnet", "10.0.0.0/24"];
+    assert_eq!(site.ok(&[&next[..], &["--store", &copy]].concat()), site.ok(&next));
+    let error = site.refused(&["store", "copy", "--to", &copy]);
+    assert_eq!(error, "The store to copy into is not empty; name one that is new or empty");
+    // An empty one will do; the next address is in it too.
+    let empty = site.text("empty.sqlite");
+    site.ok(&["group", "add", "A", "--store", &empty]);
+    site.ok(&["group", "delete", "A", "--store", &empty]);
+    assert_eq!(
+        site.ok(&["store", "copy", "--to", &empty]),
+        said.replace("copy.sqlite", "empty.sqlite").replace(": 3", ": 4")
+    );
+    let error = site.refused(&["store", "copy", "--to", &site.text("etc/settings.yml")]);
+    assert!(error.ends_with("is not an address store of this product"), "{error}");
+}
+
+#[test]
+fn a_site_moves_into_the_database_and_back() {
+    let Some(server) = Server::start() else { return };
+    let site = Site::new();
+    site.ok(&["group", "add", "Lab & Test"]);
+    site.ok(&["subnet", "add", "10.0.0.0/24", "--group", "Lab & Test"]);
+    site.ok(&["address", "add", "10.0.0.5"]);
+    let settings = fs::read_to_string(site.place("etc/settings.yml")).expect("settings");
+    site.write("etc/settings.yml", &format!("{settings}database_url: {}\n", server.url()));
+    let copied = site.ok(&["store", "copy", "--to", "database"]);
+    assert!(
+        copied.starts_with("Copied groups: 1, subnets: 1, excluded ranges: 0, addresses: 1 to ipam at "),
+        "{copied}"
+    );
+    for to in ["database", &server.url()] {
+        let error = site.refused(&["store", "copy", "--to", to]);
+        assert_eq!(error, "The store to copy into is not empty; name one that is new or empty");
+    }
+    // With it as the store, everything goes on there.
+    let exported = site.ok(&["export"]);
+    site.write("etc/settings.d/externalipam_internal.yml", "store: database\n");
+    fs::rename(site.store(), site.place("before.sqlite")).expect("renamed");
+    assert_eq!(site.ok(&["export"]), exported);
+    assert!(site.ok(&["store", "verify"]).ends_with(" is in order\n"));
+    assert_eq!(site.ok(&["address", "add", "--next", "--subnet", "10.0.0.0/24"]), "10.0.0.1\n");
+    site.write("more.csv", "kind,group,prefix,address\naddress,Lab & Test,10.0.0.0/24,10.0.0.2\n");
+    site.ok(&["import", &site.text("more.csv")]);
+    let error = site.refused(&["store", "backup", &site.text("backup.sqlite")]);
+    assert!(error.starts_with("The address store is in the database ") && error.ends_with("with pg_dump"), "{error}");
+    // And back.
+    let back = site.text("back.sqlite");
+    let copied = site.ok(&["store", "copy", "--to", &back]);
+    assert_eq!(copied, format!("Copied groups: 1, subnets: 1, excluded ranges: 0, addresses: 3 to {back}\n"));
+    assert_eq!(site.ok(&["export", "--store", &back]), site.ok(&["export"]));
+}
+
+#[test]
+fn what_cannot_be_copied_to_is_refused() {
+    let site = Site::new();
+    site.ok(&["group", "add", "A"]);
+    let error = site.refused(&["store", "copy", "--to", "postgresql://db.example.com"]);
+    assert!(error.starts_with("--to: write postgresql://user@host:port/database;"), "{error}");
+    let error = site.refused(&["store", "copy", "--to", "postgresql://ipam:secret@db.example.com/ipam"]);
+    assert!(error.contains("leave the password out") && !error.contains("secret"), "{error}");
+    let error = site.refused(&["store", "copy", "--to", "a.sqlite", "--password-file", "password"]);
+    assert_eq!(error, "--password-file is for the URL of a database; --to names none");
+    let error = site.refused(&["store", "copy", "--to", "database"]);
+    assert!(error.starts_with("--to database is that of database_url in settings.yml, which is not set; "), "{error}");
+    let nowhere = "postgresql://ipam@127.0.0.1:1/ipam?sslmode=disable";
+    let error = site.refused(&["store", "copy", "--to", nowhere]);
+    assert!(error.contains("ipam at 127.0.0.1:1"), "{error}");
 }
 
 #[test]

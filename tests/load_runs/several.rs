@@ -1,4 +1,4 @@
-//! Several proxies over one PostgreSQL and one simulated NetBox, behind a TCP balancer.
+//! Several proxies over one PostgreSQL and one IPAM, a simulated NetBox or the embedded one, behind a TCP balancer.
 
 use std::env;
 use std::io::Write;
@@ -44,13 +44,13 @@ fn plan() -> Plan {
     }
 }
 
-fn of(proxies: usize) -> Setup {
+fn of(proxies: usize, product: Product) -> Setup {
     Setup {
         settings: vec![format!("request_budget_seconds: {BUDGET}"), "attempt_seconds: 4".to_owned()],
         proxies,
         database: Some(Choice::Own),
         clocks_apart: Duration::from_secs(600),
-        ..setup(Product::Netbox)
+        ..setup(product)
     }
 }
 
@@ -63,16 +63,16 @@ fn skip(what: &str, why: &str) {
 /// Not two runs at a time: a time limit is looked at.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-fn keep_every_promise(proxies: usize) {
+fn keep_every_promise(proxies: usize, product: Product) {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let name = format!("{proxies} proxies over one PostgreSQL");
+    let name = format!("{proxies} proxies over one PostgreSQL and {product:?}");
     if let Some(why) = database::missing() {
         return skip(&name, why);
     }
     if let Some(why) = missing_clock() {
         skip(&format!("clocks that differ of {name}"), why);
     }
-    let setup = of(proxies);
+    let setup = of(proxies, product);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = runtime.expect("a runtime").block_on(async {
         let progress = Arc::new(Progress::default());
@@ -98,19 +98,22 @@ fn keep_every_promise(proxies: usize) {
 
 #[test]
 fn two_proxies_over_one_database_keep_every_promise() {
-    keep_every_promise(2);
+    keep_every_promise(2, Product::Netbox);
 }
 
 #[test]
 fn three_proxies_over_one_database_keep_every_promise() {
-    keep_every_promise(3);
+    keep_every_promise(3, Product::Netbox);
+}
+
+#[test]
+fn two_proxies_over_the_embedded_ipam_in_one_database_keep_every_promise() {
+    keep_every_promise(2, Product::Embedded);
 }
 
 #[test]
 fn several_proxies_without_a_database_are_refused() {
-    let alone = Setup { database: None, ..of(2) };
+    let alone = Setup { database: None, ..of(2, Product::Netbox) };
     let Err(ProxyError::Setup(text)) = alone.check() else { panic!("they would promise each other's addresses") };
     assert!(text.contains("--database"), "{text}");
-    let embedded = Setup { product: Product::Embedded, ..of(2) };
-    assert!(embedded.check().is_err(), "each would have its own IPAM");
 }

@@ -1,4 +1,4 @@
-//! Holds in PostgreSQL: several places and several proxies over one database, and a database that fails.
+//! Holds and the embedded IPAM in PostgreSQL: several proxies over one database, and a database that fails.
 //!
 //! Each test starts a PostgreSQL of its own; without its programs the tests say that they are skipped.
 
@@ -8,6 +8,7 @@ mod failures;
 mod proxies;
 mod relay;
 mod rules;
+mod store;
 mod support;
 mod tables;
 mod tls;

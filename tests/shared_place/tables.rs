@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use foreman_ipam_proxy::allocation::holds::{Database, Place};
+use foreman_ipam_proxy::allocation::holds::{Database, Place, check_database};
 use foreman_ipam_proxy::telemetry::request_id::RequestId;
 use futures_util::future::join_all;
 use ipam_simulators::postgres::{Server, Stop};
@@ -30,7 +30,7 @@ async fn tables_of_a_newer_program_are_left_alone() {
 }
 
 async fn said(database: &Database) -> String {
-    let findings = database.check().await;
+    let findings = check_database(database).await;
     let lines = findings.iter().map(|found| match found {
         Ok(what) => format!(
             "ok {what}

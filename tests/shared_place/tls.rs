@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use foreman_ipam_proxy::allocation::holds::Database;
+use foreman_ipam_proxy::allocation::holds::{Database, check_database};
 use ipam_simulators::postgres::Server;
 
 use crate::certificates::{Certificate, Wish};
@@ -12,7 +12,7 @@ use crate::support::LIMIT;
 /// What a check of the database says first.
 async fn said(url: &str, password: &std::path::Path) -> String {
     let database = Database::new(url, Some(password.to_owned()), LIMIT).expect("a right URL");
-    match database.check().await.remove(0) {
+    match check_database(&database).await.remove(0) {
         Ok(what) | Err(what) => what,
     }
 }

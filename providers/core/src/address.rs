@@ -77,6 +77,23 @@ impl AddressSet {
         })
     }
 
+    /// The addresses of runs in any order, first and last of each. They may overlap.
+    pub fn of_runs(runs: impl IntoIterator<Item = (IpAddr, IpAddr)>) -> Self {
+        let mut runs: Vec<_> = runs.into_iter().collect();
+        runs.sort_unstable();
+        let mut set = Self::default();
+        for (first, last) in runs {
+            let first = match set.runs.last() {
+                Some(run) if run.1 >= first => next_address(run.1),
+                _ => Some(first),
+            };
+            if let Some(first) = first.filter(|first| *first <= last) {
+                set.append_run(first, last);
+            }
+        }
+        set
+    }
+
     /// Appends the addresses between two, both included, which are all above those that are there.
     pub fn append_run(&mut self, first: IpAddr, last: IpAddr) {
         match self.runs.last_mut() {
@@ -173,6 +190,23 @@ mod tests {
             let absent: Vec<IpAddr> = addresses_between(first, last).filter(|it| !tree.contains(it)).take(40).collect();
             prop_assert_eq!(set.absent_within(first, last).take(40).collect::<Vec<_>>(), absent);
         }
+    }
+
+    #[test]
+    fn runs_in_any_order_that_overlap_make_the_set_of_their_addresses() {
+        let run = |first, last| (ip(first), ip(last));
+        let runs = [
+            run("10.0.0.7", "10.0.0.9"),
+            run("10.0.0.1", "10.0.0.3"),
+            run("10.0.0.2", "10.0.0.2"),
+            run("10.0.0.3", "10.0.0.4"),
+            run("10.0.0.9", "10.0.0.6"),
+            run("255.255.255.255", "255.255.255.255"),
+            run("255.255.255.254", "255.255.255.255"),
+        ];
+        let set = AddressSet::of_runs(runs);
+        let all = [run("10.0.0.1", "10.0.0.4"), run("10.0.0.7", "10.0.0.9"), run("255.255.255.254", "255.255.255.255")];
+        assert_eq!(set, all.into_iter().flat_map(|(first, last)| addresses_between(first, last)).collect());
     }
 
     #[test]

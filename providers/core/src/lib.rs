@@ -6,8 +6,10 @@
 
 mod address;
 mod custom_fields;
+pub mod database;
 mod description;
 mod error;
+mod free;
 mod group;
 mod guard;
 pub mod http;
@@ -28,12 +30,13 @@ pub use address::{AddressSet, addresses_between, next_address};
 pub use custom_fields::CustomFields;
 pub use description::Description;
 pub use error::{Error, ErrorKind, Result};
+pub use free::{add_unused, unused};
 pub use group::{Group, GroupName};
 pub use guard::{Guard, Limits, Turn};
 pub use mac::{Mac, MacError};
 pub use prefix::{Prefix, PrefixError};
-pub use provider::{Capabilities, FreeQuery, OwnRecord, Probe, Provider, Released};
-pub use registration::{Plan, Registration, Surroundings};
+pub use provider::{Capabilities, FreeQuery, OwnRecord, Probe, Probes, Provider, Released};
+pub use registration::{Plan, ProviderSettings, Registration, Surroundings};
 pub use requester::{HOSTNAME_AT_MOST, HostnameError, Requester, Reservation, check_hostname, is_hostname};
 pub use subnet::{AddressSpace, RecordId, Subnet, titled};
 pub use template::{Filling, Template, TemplateError};

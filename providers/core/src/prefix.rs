@@ -51,6 +51,12 @@ impl Prefix {
         Ok(Self(net))
     }
 
+    /// The prefix of this length in bits that an address is in.
+    pub fn around(address: IpAddr, length: u8) -> Result<Self, PrefixError> {
+        let too_long = |_| PrefixError::Length { length: length.to_string(), at_most: bits(address) };
+        Ok(Self(IpNet::new(address, length).map_err(too_long)?.trunc()))
+    }
+
     /// A prefix of the two texts that Foreman puts into the path: `10.1.2.0` and `24`.
     pub fn parse(address: &str, length: &str) -> Result<Self, PrefixError> {
         let network: IpAddr = address.parse().map_err(|_| PrefixError::Address(address.to_owned()))?;

@@ -130,6 +130,24 @@ pub struct Capabilities {
     pub records_hostname: bool,
 }
 
+/// What `check` looks at, one thing after the other.
+#[derive(Debug, Default)]
+pub struct Probes(Vec<Probe>);
+
+impl Probes {
+    /// Notes what was looked at and how it is. Is it well?
+    pub fn note(&mut self, what: impl Into<String>, outcome: Result<()>) -> bool {
+        let is_well = outcome.is_ok();
+        self.0.push(Probe { what: what.into(), outcome });
+        is_well
+    }
+
+    /// All that was noted.
+    pub fn finish(self) -> Vec<Probe> {
+        self.0
+    }
+}
+
 /// One thing that `check` looked at.
 #[derive(Debug)]
 pub struct Probe {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::database::Database;
 use crate::settings::Section;
 use crate::{Provider, Result};
 
@@ -16,6 +17,30 @@ pub struct Registration {
     pub read: fn(&mut Section) -> Plan,
 }
 
+/// The settings of a provider, and what is built of them.
+pub trait ProviderSettings: Sized + Send + 'static {
+    /// Reads the section; every fault is noted in it. `None` only where there was one.
+    fn read(section: &mut Section) -> Option<Self>;
+
+    /// Builds the provider. Does no network.
+    ///
+    /// # Errors
+    /// Mostly [`Rejected`](crate::ErrorKind::Rejected), when a file that the settings name cannot be used.
+    fn build(self, surroundings: &Surroundings) -> Result<Arc<dyn Provider>>;
+}
+
+impl Registration {
+    /// The entry of the provider with these settings.
+    pub const fn of<S: ProviderSettings>(name: &'static str) -> Self {
+        Self { name, read: plan::<S> }
+    }
+}
+
+fn plan<S: ProviderSettings>(section: &mut Section) -> Plan {
+    let settings = S::read(section);
+    Box::new(move |surroundings| settings.expect("a plan is only run when there was no fault").build(surroundings))
+}
+
 /// Builds the provider from settings that were read without fault. No network here either: an IPAM that cannot be
 /// reached does not stop the start.
 pub type Plan = Box<dyn FnOnce(&Surroundings) -> Result<Arc<dyn Provider>> + Send>;
@@ -27,4 +52,6 @@ pub struct Surroundings {
     pub state_directory: PathBuf,
     /// May the provider create what is not there, to stay? `check` builds a provider too, and changes nothing.
     pub may_create: bool,
+    /// What several proxies share, where there are several.
+    pub database: Option<Database>,
 }

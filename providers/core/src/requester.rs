@@ -1,5 +1,7 @@
 //! Whom an address is reserved for, and what the IPAM remembers of it.
 
+use std::net::IpAddr;
+
 use crate::Mac;
 
 /// Host names are no longer than this (RFC 1035, section 2.3.4).
@@ -35,6 +37,19 @@ pub struct Requester {
     /// The whole description of the record, mark included, when it is to be as an earlier one was; `None` for the one that
     /// the settings say.
     pub description: Option<String>,
+}
+
+impl Requester {
+    /// The host name, if the product takes it. One that it would refuse is left out of the record of the address, with a
+    /// line in the log: it must cost nobody a host. `what` is the product's name for people.
+    pub fn hostname_for(&self, what: &str, address: IpAddr, takes: impl FnOnce(&str) -> bool) -> Option<&str> {
+        let name = self.hostname.as_deref().filter(|name| !name.is_empty())?;
+        if takes(name) {
+            return Some(name);
+        }
+        log::warn!("{address} is recorded without its host name: {what} does not take such a name");
+        None
+    }
 }
 
 /// What the IPAM has recorded of a reserved address.

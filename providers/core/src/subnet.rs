@@ -4,7 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::{GroupName, Prefix};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Error, ErrorKind, GroupName, Prefix, Result};
 
 /// The IPAM's own id of a record, opaque to everybody but the provider.
 ///
@@ -19,12 +22,13 @@ pub struct RecordId {
 impl RecordId {
     /// An id as the IPAM writes it: a number, a UUID, a reference.
     pub fn new(id: impl fmt::Display) -> Self {
-        Self::with_note(id, "")
+        Self { id: id.to_string().into(), note: "".into() }
     }
 
     /// An id, and the provider's note.
-    pub fn with_note(id: impl fmt::Display, note: impl fmt::Display) -> Self {
-        Self { id: id.to_string().into(), note: note.to_string().into() }
+    pub fn with_note(id: impl fmt::Display, note: &impl Serialize) -> Self {
+        let note = serde_json::to_string(note).expect("notes of ids and flags are JSON");
+        Self { id: id.to_string().into(), note: note.into() }
     }
 
     /// The id as text.
@@ -32,9 +36,9 @@ impl RecordId {
         &self.id
     }
 
-    /// The provider's note; empty where it made none.
-    pub fn note(&self) -> &str {
-        &self.note
+    /// The provider's note; `None` where it made none of this kind.
+    pub fn note<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(&self.note).ok()
     }
 }
 
@@ -93,6 +97,43 @@ impl Subnet {
     pub fn is_offerable(&self, address: IpAddr) -> bool {
         self.prefix.is_offerable(address, self.pool)
     }
+
+    /// The note of its id. `what` is the product's name for people, here and below.
+    ///
+    /// # Errors
+    /// [`gone`](Self::gone) for a subnet that no look-up of this provider has found.
+    pub fn note<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
+        self.id.note().ok_or_else(|| self.gone(what))
+    }
+
+    /// The subnet has gone since it was found, or has become another one.
+    pub fn gone(&self, what: &str) -> Error {
+        Error::new(ErrorKind::NotFound, format!("Subnet {self} is no longer in {what}"))
+    }
+
+    /// Names the subnet in an error that says that a record has gone.
+    pub fn gone_as(&self, what: &str, error: Error) -> Error {
+        if error.kind() == ErrorKind::NotFound { self.gone(what).because(error) } else { error }
+    }
+
+    /// The address has a record already.
+    pub fn taken(&self, address: IpAddr) -> Error {
+        Error::new(ErrorKind::AlreadyExists, format!("IP address {address} already exists in subnet {self}"))
+    }
+
+    /// The record of the address is not to be deleted, because it does not have the proxy's mark.
+    pub fn not_ours(&self, what: &str, address: IpAddr) -> Error {
+        let text = format!(
+            "IP address {address} in subnet {self} was not recorded by this proxy, and delete_only_own keeps it; delete it \
+             in {what}"
+        );
+        Error::new(ErrorKind::Rejected, text)
+    }
+
+    /// No host of the subnet may have the address.
+    pub fn not_offerable(&self, address: IpAddr) -> Error {
+        Error::new(ErrorKind::Rejected, format!("IP address {address} is not for hosts of subnet {self}"))
+    }
 }
 
 impl fmt::Display for Subnet {
@@ -106,5 +147,40 @@ pub fn titled(prefix: Prefix, group: Option<&GroupName>) -> String {
     match group {
         Some(group) => format!("{prefix} (group {group})"),
         None => prefix.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Note {
+        vrf: Option<u64>,
+    }
+
+    fn subnet(id: RecordId) -> Subnet {
+        let prefix = "10.1.2.0/24".parse().expect("a prefix");
+        Subnet { id, prefix, group: None, space: AddressSpace::new("global"), description: String::new(), pool: false }
+    }
+
+    #[test]
+    fn a_note_is_read_as_it_was_written_and_not_shown_in_the_id() {
+        for note in [Note { vrf: None }, Note { vrf: Some(7) }] {
+            let id = RecordId::with_note(5, &note);
+            assert_eq!((id.as_str(), id.to_string().as_str()), ("5", "5"));
+            assert_eq!(subnet(id).note::<Note>("Some IPAM").expect("a note"), note);
+        }
+    }
+
+    #[test]
+    fn a_subnet_without_a_note_was_not_found_here() {
+        for id in [RecordId::new(5), RecordId::with_note(5, &"another note")] {
+            let error = subnet(id).note::<Note>("Some IPAM").expect_err("no note");
+            assert_eq!(error.kind(), ErrorKind::NotFound);
+            assert_eq!(error.to_string(), "Subnet 10.1.2.0/24 is no longer in Some IPAM");
+        }
     }
 }

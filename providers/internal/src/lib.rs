@@ -6,7 +6,7 @@ mod settings;
 use ipam_provider::Registration;
 
 pub use provider::Internal;
-pub use settings::Settings;
+pub use settings::{FILE, Place, Settings};
 
 /// The embedded IPAM in the list of providers.
-pub const REGISTRATION: Registration = Registration { name: provider::NAME, read: settings::plan };
+pub const REGISTRATION: Registration = Registration::of::<Settings>(provider::NAME);

@@ -1,15 +1,17 @@
 //! The embedded IPAM as a provider: nouns of the contract to those of the store and back, nothing else.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use ipam_provider::database::Database;
 use ipam_provider::{
-    Capabilities, Error, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, RecordId, Released,
+    Capabilities, Error, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Probes, Provider, RecordId, Released,
     Requester, Reservation, Result, Subnet, titled,
 };
 
 use ipam_store::{AddressDetails, AddressRecord, GroupRecord, OWNER, Scope, SharedStore, StoreError, SubnetRecord};
+
+use crate::Place;
 
 /// The name in settings and log lines.
 pub(crate) const NAME: &str = "internal";
@@ -18,24 +20,32 @@ pub(crate) const NAME: &str = "internal";
 #[derive(Debug)]
 pub struct Internal {
     store: SharedStore,
-    path: PathBuf,
+    place: Place,
 }
 
 impl Internal {
-    /// Opens the store at `path`, and creates it when there is none.
+    /// Opens the store at this place, and creates it when there is none. A database that cannot be reached is no error here.
     ///
     /// # Errors
     /// [`Unavailable`](ipam_provider::ErrorKind::Unavailable) when the file cannot be opened or is not a store.
-    pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self { store: SharedStore::open_or_create(path)?, path: path.to_owned() })
+    pub fn open(place: &Place) -> Result<Self> {
+        let store = match place {
+            Place::File(path) => SharedStore::open_or_create(path)?,
+            Place::Database(database) => SharedStore::in_database(Database::clone(database)),
+        };
+        Ok(Self { store, place: place.clone() })
     }
 
     /// As [`open`](Self::open), but where there is no store, an empty one takes its place and is gone afterwards.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_without_creating(path: &Path) -> Result<Self> {
-        Ok(Self { store: SharedStore::open_or_stand_in(path)?, path: path.to_owned() })
+    pub fn open_without_creating(place: &Place) -> Result<Self> {
+        let store = match place {
+            Place::File(path) => SharedStore::open_or_stand_in(path)?,
+            Place::Database(database) => SharedStore::in_database_or_stand_in(Database::clone(database)),
+        };
+        Ok(Self { store, place: place.clone() })
     }
 }
 
@@ -94,14 +104,14 @@ impl Provider for Internal {
     }
 
     async fn probe(&self) -> Vec<Probe> {
-        let path = self.path.display();
+        let place = &self.place;
         let readable = self.store.read(|reading| reading.groups().map(drop)).await;
         // An empty change: it takes the lock for writing, and leaves everything as it is.
         let writable = self.store.write(|_| Ok(())).await;
-        vec![
-            Probe { what: format!("the address store {path} can be read"), outcome: readable.map_err(Error::from) },
-            Probe { what: format!("the address store {path} can be written"), outcome: writable.map_err(Error::from) },
-        ]
+        let mut probes = Probes::default();
+        probes.note(format!("the address store {place} can be read"), readable.map_err(Error::from));
+        probes.note(format!("the address store {place} can be written"), writable.map_err(Error::from));
+        probes.finish()
     }
 
     async fn groups(&self) -> Result<Vec<Group>> {

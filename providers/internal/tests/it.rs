@@ -1,49 +1,98 @@
 //! The embedded IPAM behind the provider contract: the conformance suite, bare and guarded, and what is special
 //! about a file that several processes share.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ipam_conformance::{Fault, Seed, SeededSubnet, Subject};
+use ipam_provider::database::Database;
 use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSet, ErrorKind, FreeQuery, Guard, Limits, Prefix, Provider, Requester, Subnet, Surroundings,
 };
-use ipam_provider_internal::{Internal, REGISTRATION};
+use ipam_provider_internal::{Internal, Place, REGISTRATION};
+use ipam_simulators::postgres::Server;
 use ipam_store::{AddressDetails, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Where a store is.
+struct Home {
+    directory: TempDir,
+    place: Place,
+    /// The file or the URL.
+    name: String,
+}
+
+impl Home {
+    fn in_file() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("ipam.sqlite");
+        Self { directory, name: path.display().to_string(), place: Place::File(path) }
+    }
+
+    /// A database of its own; `None` where PostgreSQL is not installed, which standard error says.
+    fn in_database() -> Option<Self> {
+        static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let server = SERVER.get_or_init(|| Server::start_with("-c fsync=off -c max_connections=300")).as_ref()?;
+        let name = format!("case_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        server.sql("postgres", &format!("CREATE DATABASE {name}"));
+        let url = server.url_through(server.directory(), "ipam", &name);
+        let database = Database::new(&url, None, LIMIT).expect("a right URL");
+        let place = Place::Database(Box::new(database));
+        Some(Self { directory: tempfile::tempdir().expect("a directory"), place, name: url })
+    }
+
+    fn open(&self) -> Store {
+        let opened = match &self.place {
+            Place::File(path) => Store::open_or_create(path),
+            Place::Database(database) => Store::open_database(database),
+        };
+        opened.expect("a store")
+    }
+}
+
+/// On a thread of its own: a store waits, which a runtime's thread may not.
+fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| scope.spawn(work).join().expect("no panic"))
+}
+
 /// The provider, and a second handle to its store as another process has it.
-struct InternalSubject {
-    _directory: TempDir,
+struct InternalSubject<const IN_DATABASE: bool> {
+    _home: Home,
     provider: Arc<Internal>,
     other: Mutex<Store>,
 }
 
-impl InternalSubject {
+impl<const IN_DATABASE: bool> InternalSubject<IN_DATABASE> {
     /// Changes the subnet as another process would.
-    fn change(&self, subnet: &SeededSubnet, change: impl FnOnce(&mut Store, SubnetRecord)) {
-        let mut store = self.other.lock().expect("no test panics while it holds the lock");
+    fn change(&self, subnet: &SeededSubnet, change: impl FnOnce(&mut Store, SubnetRecord) + Send) {
+        let mut other = self.other.lock().expect("no test panics while it holds the lock");
         let scope = Scope::from(subnet.group.clone());
-        let record = store.read(|reading| reading.one_subnet(subnet.prefix, &scope)).expect("a seeded subnet");
-        change(&mut store, record);
+        let store = &mut *other;
+        aside(|| {
+            let record = store.read(|reading| reading.one_subnet(subnet.prefix, &scope)).expect("a seeded subnet");
+            change(store, record);
+        });
     }
 }
 
 #[async_trait]
-impl Subject for InternalSubject {
+impl<const IN_DATABASE: bool> Subject for InternalSubject<IN_DATABASE> {
     async fn start(seed: &Seed) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("ipam.sqlite");
-        let provider = Arc::new(Internal::open(&path).expect("a store"));
-        let mut other = Store::open(&path).expect("a store");
+        // Where PostgreSQL is not installed, which the server says, the file is tried once more.
+        let home = if IN_DATABASE { Home::in_database() } else { None }.unwrap_or_else(Home::in_file);
+        let provider = Arc::new(Internal::open(&home.place).expect("a store"));
         let fill = |writing: &ipam_store::Writing<'_>| {
             for group in &seed.groups {
                 writing.add_group(&group.name, &group.description)?;
@@ -64,8 +113,12 @@ impl Subject for InternalSubject {
             }
             Ok(())
         };
-        other.write(fill).expect("the seed fits");
-        Self { _directory: directory, provider, other: Mutex::new(other) }
+        let other = aside(|| {
+            let mut other = home.open();
+            other.write(fill).expect("the seed fits");
+            other
+        });
+        Self { _home: home, provider, other: Mutex::new(other) }
     }
 
     fn provider(&self) -> Arc<dyn Provider> {
@@ -101,12 +154,16 @@ impl Subject for InternalSubject {
 }
 
 mod bare {
-    ipam_conformance::suite!(super::InternalSubject);
+    ipam_conformance::suite!(super::InternalSubject<false>);
+}
+
+mod in_database {
+    ipam_conformance::suite!(super::InternalSubject<true>);
 }
 
 mod guarded {
     ipam_conformance::suite!(
-        super::InternalSubject,
+        super::InternalSubject<false>,
         wrap = |provider| {
             let limits = super::Limits { attempt: super::LIMIT, read_attempts: 3 };
             super::Arc::new(super::Guard::new(provider, limits))
@@ -116,7 +173,7 @@ mod guarded {
 
 /// A store with one subnet, and a provider for it.
 struct Fixture {
-    _directory: TempDir,
+    home: Home,
     path: PathBuf,
     provider: Arc<Internal>,
 }
@@ -125,12 +182,23 @@ const PREFIX: &str = "198.18.0.0/20";
 
 impl Fixture {
     fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("ipam.sqlite");
-        let mut store = Store::open_or_create(&path).expect("a store");
-        store.write(|writing| writing.add_subnet(&NewSubnet::of(prefix()))).expect("a subnet");
-        let provider = Arc::new(Internal::open(&path).expect("a provider"));
-        Self { _directory: directory, path, provider }
+        Self::at(Home::in_file())
+    }
+
+    fn at(home: Home) -> Self {
+        let path = home.directory.path().join("ipam.sqlite");
+        aside(|| home.open().write(|writing| writing.add_subnet(&NewSubnet::of(prefix()))).expect("a subnet"));
+        let provider = Arc::new(Internal::open(&home.place).expect("a provider"));
+        Self { home, path, provider }
+    }
+
+    /// One on each engine.
+    fn each() -> impl Iterator<Item = Self> {
+        [Some(Home::in_file()), Home::in_database()].into_iter().flatten().map(Self::at)
+    }
+
+    fn verified(&self) -> bool {
+        aside(|| self.home.open().verify().expect("a readable store").is_empty())
     }
 
     /// A file that SQLite keeps beside the store.
@@ -164,50 +232,53 @@ fn verified(path: &Path) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_who_reserve_one_address_through_two_processes_one_wins() {
-    let fixture = Fixture::new();
-    let second = Arc::new(Internal::open(&fixture.path).expect("a provider"));
-    let subnet = subnet(&fixture.provider).await;
-    for address in ["198.18.0.1", "198.18.0.9"].map(ip) {
-        let callers = (0..100).map(|number| {
-            let provider = Arc::clone(if number % 2 == 0 { &fixture.provider } else { &second });
-            let subnet = subnet.clone();
-            tokio::spawn(async move { provider.reserve(&subnet, address, &Requester::default()).await })
-        });
-        let mut won = 0;
-        for caller in callers.collect::<Vec<_>>() {
-            match caller.await.expect("no panic") {
-                Ok(()) => won += 1,
-                Err(error) => assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}"),
+    for fixture in Fixture::each() {
+        let second = Arc::new(Internal::open(&fixture.home.place).expect("a provider"));
+        let subnet = subnet(&fixture.provider).await;
+        for address in ["198.18.0.1", "198.18.0.9"].map(ip) {
+            let callers = (0..100).map(|number| {
+                let provider = Arc::clone(if number % 2 == 0 { &fixture.provider } else { &second });
+                let subnet = subnet.clone();
+                tokio::spawn(async move { provider.reserve(&subnet, address, &Requester::default()).await })
+            });
+            let mut won = 0;
+            for caller in callers.collect::<Vec<_>>() {
+                match caller.await.expect("no panic") {
+                    Ok(()) => won += 1,
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}"),
+                }
             }
+            assert_eq!(won, 1);
         }
-        assert_eq!(won, 1);
+        assert!(fixture.verified());
     }
-    assert!(verified(&fixture.path));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_processes_that_reserve_and_release_at_the_same_time_keep_the_store_whole() {
-    let fixture = Fixture::new();
-    let second = Arc::new(Internal::open(&fixture.path).expect("a provider"));
-    let callers = (0..40u8).map(|number| {
-        let provider = Arc::clone(if number % 2 == 0 { &fixture.provider } else { &second });
-        tokio::spawn(async move {
-            let subnet = subnet(&provider).await;
-            let address = IpAddr::from([198, 18, 1, number]);
-            for _ in 0..5 {
+    for fixture in Fixture::each() {
+        let second = Arc::new(Internal::open(&fixture.home.place).expect("a provider"));
+        let callers = (0..40u8).map(|number| {
+            let provider = Arc::clone(if number % 2 == 0 { &fixture.provider } else { &second });
+            tokio::spawn(async move {
+                let subnet = subnet(&provider).await;
+                let address = IpAddr::from([198, 18, 1, number]);
+                for _ in 0..5 {
+                    provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
+                    provider.release(&subnet, address).await.expect("a release");
+                }
                 provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
-                provider.release(&subnet, address).await.expect("a release");
-            }
-            provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
-        })
-    });
-    for caller in callers.collect::<Vec<_>>() {
-        caller.await.expect("no panic");
+            })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            caller.await.expect("no panic");
+        }
+        let usage = |store: Store| {
+            store.read(|reading| reading.usage(&reading.one_subnet(prefix(), &Scope::Global)?)).expect("usage")
+        };
+        assert_eq!(aside(|| usage(fixture.home.open())).used, 40);
+        assert!(fixture.verified());
     }
-    let store = Store::open(&fixture.path).expect("a store");
-    let used = store.read(|reading| reading.usage(&reading.one_subnet(prefix(), &Scope::Global)?)).expect("usage").used;
-    assert_eq!(used, 40);
-    assert!(verified(&fixture.path));
 }
 
 #[tokio::test]
@@ -290,7 +361,7 @@ async fn the_registration_builds_a_provider_whose_probes_succeed() {
     let mut section = Section::new("settings.d/externalipam_internal.yml", [].into());
     let plan = (REGISTRATION.read)(&mut section);
     assert!(section.finish().problems.is_empty());
-    let surroundings = Surroundings { state_directory: directory.path().to_owned(), may_create: true };
+    let surroundings = Surroundings { state_directory: directory.path().to_owned(), may_create: true, database: None };
     let provider = plan(&surroundings).expect("a provider");
     assert_eq!((REGISTRATION.name, provider.name()), ("internal", "internal"));
     let probes = provider.probe().await;
@@ -298,18 +369,26 @@ async fn the_registration_builds_a_provider_whose_probes_succeed() {
     assert!(directory.path().join("ipam.sqlite").exists());
 }
 
-/// Names the store to the process that is to be killed.
+/// Names the store to the process that is to be killed: its file, or the URL of its database.
 const STORE: &str = "IPAM_TEST_STORE_OF_THE_KILLED";
 
-/// Not a test: what `an_answered_reservation_survives_the_end_of_the_process` starts and kills.
+/// How often it is killed, and after how many answers.
+const KILLS: usize = 100;
+const ANSWERS: usize = 8;
+
+/// Not a test: what `answered_reservations_survive_the_end_of_the_process` starts and kills.
 #[test]
 #[ignore = "reserves until its process is killed"]
 #[expect(clippy::print_stdout, reason = "this is how the test learns what was answered")]
 fn the_process_that_is_killed() {
-    let path = PathBuf::from(std::env::var_os(STORE).expect("started by the test"));
+    let home = std::env::var(STORE).expect("started by the test");
+    let place = match Database::new(&home, None, LIMIT) {
+        Ok(database) => Place::Database(Box::new(database)),
+        Err(_) => Place::File(home.into()),
+    };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let provider = Internal::open(&path).expect("a store");
+        let provider = Internal::open(&place).expect("a store");
         let subnet = subnet(&provider).await;
         loop {
             let address = lowest_free(&provider, &subnet).await;
@@ -319,12 +398,11 @@ fn the_process_that_is_killed() {
     });
 }
 
-#[test]
-fn an_answered_reservation_survives_the_end_of_the_process() {
-    let fixture = Fixture::new();
+/// Starts the process, kills it in the middle of its work, and tells what it was answered.
+fn reserved_until_killed(home: &str) -> Vec<String> {
     let mut process = Command::new(std::env::current_exe().expect("this test"))
         .args(["--ignored", "--exact", "--nocapture", "the_process_that_is_killed"])
-        .env(STORE, &fixture.path)
+        .env(STORE, home)
         .stdout(Stdio::piped())
         .spawn()
         .expect("a process");
@@ -333,21 +411,34 @@ fn an_answered_reservation_survives_the_end_of_the_process() {
         .by_ref()
         .map(|line| line.expect("its output"))
         .filter_map(|line| line.strip_prefix("reserved ").map(str::to_owned))
-        .take(50)
+        .take(ANSWERS)
         .collect();
-    assert_eq!(reserved.len(), 50);
+    assert_eq!(reserved.len(), ANSWERS);
     process.kill().expect("it runs until it is killed");
     process.wait().expect("its end");
     // The last line may be cut off.
     let rest: Vec<String> = lines.map(|line| line.expect("its output")).collect();
     let whole = rest.iter().rev().skip(1).filter_map(|line| line.strip_prefix("reserved ").map(str::to_owned));
     reserved.extend(whole);
-    let store = Store::open(&fixture.path).expect("a store");
-    let id = store.read(|reading| reading.one_subnet(prefix(), &Scope::Anywhere)).expect("a subnet").id;
-    for address in reserved {
-        store.read(|reading| reading.address(id, ip(&address))).expect("what was answered is there");
+    reserved
+}
+
+#[test]
+fn answered_reservations_survive_the_end_of_the_process() {
+    for fixture in Fixture::each() {
+        let mut reserved = BTreeSet::new();
+        for _ in 0..KILLS {
+            for address in reserved_until_killed(&fixture.home.name) {
+                assert!(reserved.insert(address.clone()), "{address} was given twice");
+            }
+        }
+        let store = fixture.home.open();
+        let id = store.read(|reading| reading.one_subnet(prefix(), &Scope::Anywhere)).expect("a subnet").id;
+        for address in reserved {
+            store.read(|reading| reading.address(id, ip(&address))).expect("what was answered is there");
+        }
+        assert!(fixture.verified());
     }
-    assert!(verified(&fixture.path));
 }
 
 /// What another process would find after this one was killed: the file alone.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet, next_address};
 
 use crate::client::Client;
+use crate::vendor::WHAT;
 use crate::wire::PAGE;
 
 /// How many pages are asked for in one search.
@@ -48,7 +49,7 @@ async fn page(client: &Client, subnet: &Subnet, limit: usize, from: Option<IpAdd
     for row in client.available(subnet.id.as_str(), limit, from).await? {
         let address = row.host().ok_or_else(|| unexpected("Nautobot answers with a free address that is none"))?;
         if row.length() != Some(subnet.prefix.length()) || !subnet.prefix.contains(address) {
-            return Err(Error::new(ErrorKind::NotFound, "The prefix has become another one in Nautobot"));
+            return Err(subnet.gone(WHAT));
         }
         if from.is_some_and(|from| address < from) {
             return Err(unexpected("This version of Nautobot cannot list free addresses from a given one on"));

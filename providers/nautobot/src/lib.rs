@@ -6,8 +6,8 @@ mod probe;
 mod provider;
 mod record;
 mod refusal;
-mod right;
 mod settings;
+mod vendor;
 mod wire;
 
 use ipam_provider::Registration;
@@ -16,4 +16,4 @@ pub use provider::Nautobot;
 pub use settings::Settings;
 
 /// Nautobot in the list of providers.
-pub const REGISTRATION: Registration = Registration { name: provider::NAME, read: settings::plan };
+pub const REGISTRATION: Registration = Registration::of::<Settings>(vendor::NAME);

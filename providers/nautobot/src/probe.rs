@@ -1,10 +1,12 @@
 //! What `check` looks at: reachability, the token, and each right, without changing anything.
 
-use ipam_provider::{Error, ErrorKind, Probe, Result};
+use ipam_provider::{Error, ErrorKind, Probe, Probes, Result};
 
 use crate::Settings;
-use crate::client::{Client, Objects};
-use crate::right::Right;
+use crate::client::Client;
+use crate::vendor::{
+    ADD_ADDRESSES, ADDRESSES, DELETE_ADDRESSES, NAMESPACES, Objects, PREFIXES, STATUSES, TAGS, TENANTS,
+};
 use crate::wire::{AddressRow, NamedRow};
 
 /// The object type of addresses, as statuses and tags name what they are for.
@@ -12,33 +14,34 @@ const ADDRESS: &str = "ipam.ipaddress";
 
 /// `/api/status/` is not asked: it takes a second, and answers users that may do nothing at all.
 pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
-    let what = "Nautobot answers and accepts the token".to_owned();
-    let namespaces = match client.reach().await {
-        Ok(namespaces) => namespaces,
-        // Everything else would fail in the same way.
-        Err(error) => return vec![Probe { what, outcome: Err(error) }],
+    let mut probes = Probes::default();
+    let (reached, namespaces) = match client.reach().await {
+        Ok(namespaces) => (Ok(()), namespaces),
+        Err(error) => (Err(error), Ok(())),
     };
-    let mut probes = vec![Probe { what, outcome: Ok(()) }];
-    let mut note = |what: String, outcome: Result<()>| probes.push(Probe { what, outcome });
-    let may = |right: Right| format!("the user of the token has the permission: {right}");
-    note(may(Right::ViewNamespaces), namespaces);
-    note(may(Right::ViewPrefixes), view(client, Objects::Prefixes).await);
-    let (address, outcome) = match client.page::<AddressRow>(Objects::Addresses, &[], 1, 0).await {
+    if !probes.note("Nautobot answers and accepts the token", reached) {
+        // Everything else would fail in the same way.
+        return probes.finish();
+    }
+    let may = |right: &str| format!("the user of the token has the permission: {right}");
+    probes.note(may(NAMESPACES.right), namespaces);
+    probes.note(may(PREFIXES.right), view(client, PREFIXES).await);
+    let (address, outcome) = match client.page::<AddressRow>(ADDRESSES, &[], 1, 0).await {
         Ok(mut page) => (page.results.0.pop(), Ok(())),
         Err(error) => (None, Err(error)),
     };
-    note(may(Right::ViewAddresses), outcome);
-    note(may(Right::AddAddresses), client.may_add().await);
-    note(may(Right::DeleteAddresses), client.may_delete().await);
-    let mut named = vec![("status", Objects::Statuses, &settings.status)];
-    named.extend(settings.tags.iter().map(|tag| ("tag", Objects::Tags, tag)));
-    named.extend(settings.tenant.iter().map(|tenant| ("tenant", Objects::Tenants, tenant)));
+    probes.note(may(ADDRESSES.right), outcome);
+    probes.note(may(ADD_ADDRESSES), client.may_add().await);
+    probes.note(may(DELETE_ADDRESSES), client.may_delete().await);
+    let mut named = vec![("status", STATUSES, &settings.status)];
+    named.extend(settings.tags.iter().map(|tag| ("tag", TAGS, tag)));
+    named.extend(settings.tenant.iter().map(|tenant| ("tenant", TENANTS, tenant)));
     for (word, objects, name) in named {
         let outcome = exists(client, word, objects, name).await;
-        probes.push(Probe { what: format!("the {word} {name} can be given to addresses"), outcome });
+        probes.note(format!("the {word} {name} can be given to addresses"), outcome);
     }
     // Every address shows all custom fields. Without any address this cannot be seen.
-    let Some(address) = address else { return probes };
+    let Some(address) = address else { return probes.finish() };
     let fixed = settings.custom_fields.fixed().keys().map(String::as_str);
     for key in settings.custom_fields.mac_field().into_iter().chain(fixed) {
         let is_known = address.custom_fields.contains_key(key);
@@ -50,9 +53,9 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
                  it, or add ipam.ipaddress to its content types",
             ))
         };
-        probes.push(Probe { what: format!("the custom field {key} can be given to addresses"), outcome });
+        probes.note(format!("the custom field {key} can be given to addresses"), outcome);
     }
-    probes
+    probes.finish()
 }
 
 async fn view(client: &Client, objects: Objects) -> Result<()> {

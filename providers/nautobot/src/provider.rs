@@ -4,22 +4,20 @@
 //! look at the prefix.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    RecordId, Released, Requester, Reservation, Result, Subnet,
+    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::client::{Added, Client, Objects};
-use crate::right::Right;
+use crate::client::{Added, Client};
+use crate::vendor::{ADDRESSES, DELETE_ADDRESSES, NAME, NAMESPACES, PREFIXES, WHAT};
 use crate::wire::{AddressRow, NamespaceRow, PrefixRow};
 use crate::{Settings, free, probe, record};
-
-/// The name in settings and log lines.
-pub(crate) const NAME: &str = "nautobot";
 
 /// One Nautobot.
 #[derive(Debug)]
@@ -40,12 +38,10 @@ impl Nautobot {
     /// The prefix as it is now. What is remembered of it does not hold any more when it has gone, or has become
     /// another one: then it is `NotFound`.
     async fn current(&self, subnet: &Subnet, note: &Note) -> Result<PrefixRow> {
-        let row = match self.client.prefix(subnet.id.as_str()).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(subnet).because(error)),
-            answer => answer?,
-        };
+        let row = self.client.prefix(subnet.id.as_str()).await;
+        let row = row.map_err(|error| subnet.gone_as(WHAT, error))?;
         let is_same = row.value() == Some(subnet.prefix) && row.namespace.id == note.namespace;
-        if is_same { Ok(row) } else { Err(gone(subnet)) }
+        if is_same { Ok(row) } else { Err(subnet.gone(WHAT)) }
     }
 
     /// The records of the address in the namespace of the subnet.
@@ -56,11 +52,9 @@ impl Nautobot {
         let text = address.to_string();
         // At this depth each row shows the namespace of its prefix, which is compared.
         let filters = [("address", text.as_str()), ("namespace", note.namespace.as_str()), ("depth", "1")];
-        let records: Vec<AddressRow> = match self.client.list(Objects::Addresses, &filters).await {
-            // The namespace has gone.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(subnet).because(error)),
-            answer => answer?,
-        };
+        let records = self.client.list(ADDRESSES, &filters).await;
+        // Perhaps the namespace has gone.
+        let records: Vec<AddressRow> = records.map_err(|error| subnet.gone_as(WHAT, error))?;
         let is_asked = |row: &AddressRow| {
             row.host() == Some(address)
                 && row.parent.namespace.as_ref().is_some_and(|namespace| namespace.id == note.namespace)
@@ -73,24 +67,18 @@ impl Nautobot {
 
     /// Deletes one record; `false` when it was gone already.
     async fn delete(&self, subnet: &Subnet, note: &Note, address: IpAddr, record: &AddressRow) -> Result<bool> {
-        match self.client.delete(&record.id).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            outcome => return outcome.map(|()| true),
+        if self.client.delete(&record.id).await? {
+            return Ok(true);
         }
         // A permission that is bound to conditions hides what may not be deleted: that is a 404 as well.
         if self.records(subnet, note, address).await?.iter().any(|left| left.id == record.id) {
             let message = format!(
-                "The user of the Nautobot token may not delete IP address {address}: the permission {} does not reach \
-                 it",
-                Right::DeleteAddresses
+                "The user of the Nautobot token may not delete IP address {address}: the permission \
+                 {DELETE_ADDRESSES} does not reach it"
             );
             return Err(Error::new(ErrorKind::Unauthenticated, message));
         }
         Ok(false)
-    }
-
-    fn already_exists(subnet: &Subnet, address: IpAddr) -> Error {
-        Error::new(ErrorKind::AlreadyExists, format!("IP address {address} already exists in subnet {subnet}"))
     }
 }
 
@@ -103,18 +91,6 @@ struct Note {
     is_container: bool,
 }
 
-impl Note {
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) for a subnet that no look-up of this provider has found.
-    fn of(subnet: &Subnet) -> Result<Self> {
-        serde_json::from_str(subnet.id.note()).map_err(|_| gone(subnet))
-    }
-}
-
-fn gone(subnet: &Subnet) -> Error {
-    Error::new(ErrorKind::NotFound, format!("Subnet {subnet} is no longer in Nautobot"))
-}
-
 fn group(row: NamespaceRow) -> Option<Group> {
     Some(Group { id: RecordId::new(row.id), name: GroupName::new(row.name)?, description: row.description })
 }
@@ -125,16 +101,26 @@ fn subnet(row: PrefixRow, known: Option<&GroupName>) -> Result<Subnet> {
     let prefix = row.value().ok_or_else(|| unexpected("Nautobot answers with a prefix that is none"))?;
     let pool = row.is_pool();
     let space = AddressSpace::new(&row.namespace.id);
-    let note = json!(Note { is_container: row.is_container(), namespace: row.namespace.id });
+    let note = Note { is_container: row.is_container(), namespace: row.namespace.id };
     let group = known.cloned().or_else(|| GroupName::new(row.namespace.name?));
     let group = group.ok_or_else(|| unexpected("Nautobot does not name the namespace of a prefix"))?;
-    let (id, description) = (RecordId::with_note(row.id, note), row.description);
+    let (id, description) = (RecordId::with_note(row.id, &note), row.description);
     Ok(Subnet { id, prefix, group: Some(group), space, description, pool })
 }
 
 /// Can the name be filtered by? `null` asks for "no value"; control characters are an error.
 fn can_be_asked_for(name: &GroupName) -> bool {
     name.as_str() != "null" && !name.as_str().contains(char::is_control)
+}
+
+impl ProviderSettings for Settings {
+    fn read(section: &mut Section) -> Option<Self> {
+        Self::read(section)
+    }
+
+    fn build(self, _: &Surroundings) -> Result<Arc<dyn Provider>> {
+        Ok(Arc::new(Nautobot::new(self)?))
+    }
 }
 
 #[async_trait]
@@ -158,7 +144,7 @@ impl Provider for Nautobot {
     }
 
     async fn groups(&self) -> Result<Vec<Group>> {
-        let rows = self.client.list(Objects::Namespaces, &[]).await?;
+        let rows = self.client.list(NAMESPACES, &[]).await?;
         let mut groups: Vec<Group> = rows.into_iter().filter_map(group).collect();
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         // Somebody may add a namespace between two pages and so move another onto the next one.
@@ -168,9 +154,9 @@ impl Provider for Nautobot {
 
     async fn group(&self, name: &GroupName) -> Result<Option<Group>> {
         let rows: Vec<NamespaceRow> = if can_be_asked_for(name) {
-            self.client.list(Objects::Namespaces, &[("name", name.as_str())]).await?
+            self.client.list(NAMESPACES, &[("name", name.as_str())]).await?
         } else {
-            self.client.list(Objects::Namespaces, &[]).await?
+            self.client.list(NAMESPACES, &[]).await?
         };
         // Nautobot strips blanks from what it is asked for, and a name of blanks is no filter at all.
         Ok(rows.into_iter().find(|row| row.name == name.as_str()).and_then(group))
@@ -179,7 +165,7 @@ impl Provider for Nautobot {
     async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
         let Some(namespace) = self.group(group).await? else { return Ok(Vec::new()) };
         let id = namespace.id.as_str();
-        let mut rows: Vec<PrefixRow> = self.client.list(Objects::Prefixes, &[("namespace", id)]).await?;
+        let mut rows: Vec<PrefixRow> = self.client.list(PREFIXES, &[("namespace", id)]).await?;
         rows.retain(|row| row.namespace.id == id);
         let subnets: Result<Vec<Subnet>> = rows.into_iter().map(|row| subnet(row, Some(group))).collect();
         let mut subnets = subnets?;
@@ -193,7 +179,7 @@ impl Provider for Nautobot {
         // All namespaces are asked for, also when one is meant: there are few records of a prefix, and a filter by
         // name would take a name that looks like an id for the id.
         let filters = [("prefix", text.as_str()), ("depth", "1")];
-        let mut rows: Vec<PrefixRow> = self.client.list(Objects::Prefixes, &filters).await?;
+        let mut rows: Vec<PrefixRow> = self.client.list(PREFIXES, &filters).await?;
         rows.retain(|row| row.value() == Some(prefix));
         let subnets: Result<Vec<Subnet>> = rows.into_iter().map(|row| subnet(row, None)).collect();
         let mut subnets = subnets?;
@@ -204,14 +190,14 @@ impl Provider for Nautobot {
     }
 
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
-        let records = self.records(subnet, &Note::of(subnet)?, address).await?;
+        let records = self.records(subnet, &subnet.note(WHAT)?, address).await?;
         Ok(records.first().map(|record| record::reservation(&self.settings, record)))
     }
 
     async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
         let text = address.to_string();
         let filters = [("address", text.as_str()), ("depth", "1")];
-        let mut rows: Vec<AddressRow> = self.client.list(Objects::Addresses, &filters).await?;
+        let mut rows: Vec<AddressRow> = self.client.list(ADDRESSES, &filters).await?;
         rows.retain(|row| row.host() == Some(address) && record::is_ours(&self.settings, row));
         let place = |row: AddressRow| {
             let namespace = row.parent.namespace.and_then(|namespace| namespace.name);
@@ -221,24 +207,22 @@ impl Provider for Nautobot {
     }
 
     async fn free_addresses(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
-        let note = Note::of(subnet)?;
+        let note: Note = subnet.note(WHAT)?;
         if note.is_container && self.current(subnet, &note).await?.is_container() {
             // Nautobot would offer what the prefixes inside need for themselves, their network addresses included.
             let message =
                 format!("Subnet {subnet} is a container in Nautobot; choose a prefix inside it, or make it a network");
             return Err(Error::new(ErrorKind::Rejected, message));
         }
-        match free::free_addresses(&self.client, subnet, query).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(gone(subnet).because(error)),
-            answer => answer,
-        }
+        let free = free::free_addresses(&self.client, subnet, query).await;
+        free.map_err(|error| subnet.gone_as(WHAT, error))
     }
 
     async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
         if !subnet.prefix.contains(address) {
-            return Err(Error::new(ErrorKind::Rejected, format!("IP address {address} is not in subnet {subnet}")));
+            return Err(subnet.not_offerable(address));
         }
-        let note = Note::of(subnet)?;
+        let note: Note = subnet.note(WHAT)?;
         let mut new = record::new(&self.settings, &note.namespace, subnet, address, by);
         let mut added = self.client.add(&new).await?;
         if matches!(added, Added::NotItsParent) {
@@ -250,29 +234,24 @@ impl Provider for Nautobot {
         match added {
             Added::Done => Ok(()),
             Added::Refused(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(Self::already_exists(subnet, address).because(error))
+                Err(subnet.taken(address).because(error))
             }
-            Added::Refused(error) if error.kind() == ErrorKind::NotFound => Err(gone(subnet).because(error)),
-            Added::Refused(error) => Err(error),
+            Added::Refused(error) => Err(subnet.gone_as(WHAT, error)),
             Added::NotItsParent => {
                 Err(Error::new(ErrorKind::Unexpected, "Nautobot refuses a parent that nobody named"))
             }
             Added::PerhapsTaken(error) => match self.records(subnet, &note, address).await {
-                Ok(records) if !records.is_empty() => Err(Self::already_exists(subnet, address).because(error)),
+                Ok(records) if !records.is_empty() => Err(subnet.taken(address).because(error)),
                 _ => Err(error),
             },
         }
     }
 
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
-        let note = Note::of(subnet)?;
+        let note: Note = subnet.note(WHAT)?;
         let records = self.records(subnet, &note, address).await?;
         if self.settings.delete_only_own && !records.iter().all(|record| record::is_ours(&self.settings, record)) {
-            let message = format!(
-                "IP address {address} was not added to Nautobot by this proxy, and delete_only_own keeps it; delete it \
-                 in Nautobot"
-            );
-            return Err(Error::new(ErrorKind::Rejected, message));
+            return Err(subnet.not_ours(WHAT, address));
         }
         let mut removed = Released::WasAbsent;
         for record in &records {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use ipam_provider::{Filling, Requester, Reservation, Subnet};
 
 use crate::Settings;
+use crate::vendor::WHAT;
 use crate::wire::{AddressRow, Named, NewAddress};
 
 /// A longer description is refused: `Ensure this field has no more than 255 characters.`
@@ -29,7 +30,7 @@ pub(crate) fn new(
         parent: Some(subnet.id.to_string()),
         status: settings.status.clone(),
         description: settings.description.fill(Filling { by, address, subnet }, DESCRIPTION_AT_MOST),
-        dns_name: by.hostname.as_deref().and_then(|hostname| dns_name(hostname, address)),
+        dns_name: by.hostname_for(WHAT, address, is_dns_name).map(str::to_ascii_lowercase),
         tags: settings.tags.iter().map(|name| Named { name: name.clone() }).collect(),
         tenant: settings.tenant.as_ref().map(|name| Named { name: name.clone() }),
         custom_fields: settings.custom_fields.fill(address, by.mac),
@@ -51,15 +52,11 @@ pub(crate) fn is_ours(settings: &Settings, row: &AddressRow) -> bool {
     settings.description.is_ours(&row.description)
 }
 
-/// Lower case, as Nautobot keeps it; `None` for what it refuses (`Only alphanumeric characters, hyphens, periods, and
-/// underscores are allowed in DNS names`; unlike NetBox no `*`).
-fn dns_name(hostname: &str, address: IpAddr) -> Option<String> {
+/// Does Nautobot take the host name? It refuses others: `Only alphanumeric characters, hyphens, periods, and underscores
+/// are allowed in DNS names`; unlike NetBox no `*`.
+fn is_dns_name(hostname: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let is_name = (1..=DNS_NAME_AT_MOST).contains(&hostname.len()) && hostname.bytes().all(is_allowed);
-    if !is_name {
-        log::info!("nautobot: the host name for {address} is left out: it is no DNS name");
-    }
-    is_name.then(|| hostname.to_ascii_lowercase())
+    (1..=DNS_NAME_AT_MOST).contains(&hostname.len()) && hostname.bytes().all(is_allowed)
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! What Nautobot means by an answer that is not the expected one.
 
-use ipam_provider::http::Answer;
+use ipam_provider::http::{Answer, no_api};
 use ipam_provider::{Error, ErrorKind};
 use serde_json::Value;
 
-use crate::client::WHAT;
-use crate::right::Right;
+use crate::vendor::{VIEW_NAMESPACES, VIEW_STATUSES, WHAT};
 use crate::wire::Refusal;
 
 /// So much of an answer goes into the log.
@@ -30,20 +29,6 @@ pub(crate) fn is_other_parent(answer: &Answer) -> bool {
     answer.status == 400 && body["parent"].to_string().contains("cannot be assigned as the parent")
 }
 
-/// The error of a request to a collection, which every Nautobot has: a list, or a new record. A 404 is then not about a
-/// record, whatever the body.
-pub(crate) fn collection_error(answer: &Answer, right: Right) -> Error {
-    if answer.status == 404 { no_api() } else { error(answer, right) }
-}
-
-fn no_api() -> Error {
-    Error::new(
-        ErrorKind::Unexpected,
-        "There is no Nautobot API at the url of the provider's settings; it is the address of Nautobot itself, without \
-         /api",
-    )
-}
-
 /// Is the token valid, and its user not allowed to do this? A token that may only read has the same text.
 pub(crate) fn lacks_right(answer: &Answer) -> bool {
     let detail = refusal(answer).detail;
@@ -51,12 +36,13 @@ pub(crate) fn lacks_right(answer: &Answer) -> bool {
 }
 
 /// What an answer means that is not the expected one; `right` is what the request needed.
-pub(crate) fn error(answer: &Answer, right: Right) -> Error {
+pub(crate) fn error(answer: &Answer, right: &str) -> Error {
     let refusal = refusal(answer);
     match (answer.status, refusal.detail.as_deref()) {
         // Nautobot answers 403 to everything about access, also to a token that it does not know, and never 401.
         (403, _) if lacks_right(answer) => {
-            let what_to_do = if right.is_to_write() { "grant it, and let the token write" } else { "grant it" };
+            let is_to_view = right.starts_with("view");
+            let what_to_do = if is_to_view { "grant it" } else { "grant it, and let the token write" };
             let message = format!("The user of the Nautobot token lacks the permission: {right}; {what_to_do}");
             Error::new(ErrorKind::Unauthenticated, message)
         }
@@ -67,7 +53,7 @@ pub(crate) fn error(answer: &Answer, right: Right) -> Error {
         (403, None) => answer.error(WHAT).because(cause(answer)),
         // `No Prefix matches the given query.`; in older versions `Not found.`
         (404, Some(_)) => Error::new(ErrorKind::NotFound, "Nautobot has no such record any more"),
-        (404, None) => no_api(),
+        (404, None) => no_api(WHAT),
         (400, _) => invalid(answer),
         // 5xx, whatever the body: it names the database's host and its SQL.
         _ => answer.error(WHAT),
@@ -120,8 +106,8 @@ fn invalid(answer: &Answer) -> Error {
         (ErrorKind::NotFound, "Nautobot has no such prefix any more".to_owned())
     } else if says("namespace", "Related object not found") {
         // The prefix is in it, so the namespace is there; the user may not view it.
-        let right = Right::ViewNamespaces;
-        (ErrorKind::Rejected, format!("The user of the Nautobot token lacks the permission: {right}; grant it"))
+        let text = format!("The user of the Nautobot token lacks the permission: {VIEW_NAMESPACES}; grant it");
+        (ErrorKind::Rejected, text)
     } else if fields.contains_key("namespace") {
         // `No suitable parent Prefix for … exists in Namespace …`, or `Select a valid choice. …` when the namespace
         // that was to be filtered by is gone.
@@ -131,8 +117,7 @@ fn invalid(answer: &Answer) -> Error {
         // A status that the user may not view is refused like one that does not exist.
         let message = format!(
             "Nautobot does not know the status in the provider's settings (upper and lower case matter), or the user \
-             of the token lacks the permission: {}",
-            Right::ViewStatuses
+             of the token lacks the permission: {VIEW_STATUSES}"
         );
         (ErrorKind::Rejected, message)
     } else if fields.values().any(|said| said.to_string().contains("Unknown filter field")) {
@@ -156,6 +141,7 @@ fn is_word(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vendor::{ADD_ADDRESSES, VIEW_PREFIXES};
 
     fn answer(status: u16, body: &str) -> Answer {
         Answer { status, body: body.into() }
@@ -229,7 +215,7 @@ mod tests {
             (400, r#"{"custom_fields": ["geheim"], "<b>": ["x"]}"#, ErrorKind::Rejected, "because of: custom_fields;"),
             (400, "<title>Bad Request (400)</title>", ErrorKind::Rejected, "ALLOWED_HOSTS"),
         ] {
-            let error = error(&answer(status, body), Right::AddAddresses);
+            let error = error(&answer(status, body), ADD_ADDRESSES);
             assert_eq!(error.kind(), kind, "{status} {body}");
             let message = error.to_string();
             assert!(message.contains(word), "{status} {body}: {message}");
@@ -240,17 +226,9 @@ mod tests {
     #[test]
     fn an_unknown_reason_stays_readable_for_the_administrator() {
         for body in [r#"{"detail": "Not from there."}"#, "<h1>Not from there.</h1>"] {
-            let error = error(&answer(403, body), Right::ViewPrefixes);
+            let error = error(&answer(403, body), VIEW_PREFIXES);
             let source = std::error::Error::source(&error).expect("what was said").to_string();
             assert!(source.contains("Not from there.") && !error.to_string().contains("there."), "{error}: {source}");
-        }
-    }
-
-    #[test]
-    fn a_collection_that_is_not_there_is_no_record_that_has_gone() {
-        for body in [r#"{"detail": "Not Found"}"#, r#"{"detail": "Not found."}"#, "<html>"] {
-            let error = collection_error(&answer(404, body), Right::ViewPrefixes);
-            assert_eq!(error.kind(), ErrorKind::Unexpected, "{body}");
         }
     }
 }

@@ -1,14 +1,9 @@
 //! The settings of `settings.d/externalipam_nautobot.yml`.
 
-use std::sync::Arc;
-
-use ipam_provider::http::HttpSettings;
+use ipam_provider::http::{HeaderValue, HttpSettings, secret_header};
 use ipam_provider::settings::{Secret, Section};
-use ipam_provider::{CustomFields, Description, Plan};
-use reqwest::header::HeaderValue;
+use ipam_provider::{CustomFields, Description};
 use secrecy::ExposeSecret;
-
-use crate::Nautobot;
 
 const URL: &str = "https://nautobot.example.com";
 
@@ -54,10 +49,8 @@ impl Settings {
 
     /// The header that shows who we are. Only the scheme `Token` is known to Nautobot.
     pub(crate) fn authorization(&self) -> HeaderValue {
-        let mut value = HeaderValue::try_from(format!("Token {}", self.token.expose_secret()))
-            .expect("a token is made of characters that a header may hold");
-        value.set_sensitive(true);
-        value
+        let value = secret_header(&format!("Token {}", self.token.expose_secret()));
+        value.expect("a token is made of characters that a header may hold")
     }
 }
 
@@ -69,11 +62,6 @@ fn is_token(text: &str) -> bool {
 /// Nautobot makes keys that are valid in GraphQL too.
 fn is_field_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-pub(crate) fn plan(section: &mut Section) -> Plan {
-    let settings = Settings::read(section);
-    Box::new(move |_| Ok(Arc::new(Nautobot::new(settings.expect("a plan is only run when there was no fault"))?)))
 }
 
 #[cfg(test)]

@@ -2,41 +2,21 @@
 
 use std::collections::HashSet;
 
-use ipam_provider::http::{Answer, HttpClient, HttpSettings, Method, Page, Request, all_rows};
+use ipam_provider::Result;
+use ipam_provider::http::{Api, HeaderValue, HttpClient, HttpSettings, Page, pages, secret_header};
 use ipam_provider::settings::Secret;
-use ipam_provider::{Error, ErrorKind, Result};
-use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
-use crate::refusal::{collection_error, error};
+use crate::refusal::error;
+use crate::vendor::{ADD_ADDRESS, ADDRESSES, DELETE_ADDRESS, WHAT};
 use crate::wire;
 
-/// The product's name for people.
-pub(crate) const WHAT: &str = "NetBox";
-
-pub(crate) const STATUS: [&str; 3] = ["api", "status", ""];
-pub(crate) const PREFIXES: [&str; 4] = ["api", "ipam", "prefixes", ""];
-pub(crate) const ADDRESSES: [&str; 4] = ["api", "ipam", "ip-addresses", ""];
-pub(crate) const VRFS: [&str; 4] = ["api", "ipam", "vrfs", ""];
-pub(crate) const RANGES: [&str; 4] = ["api", "ipam", "ip-ranges", ""];
-
-pub(crate) const VIEW_PREFIX: &str = "ipam.view_prefix";
-pub(crate) const VIEW_ADDRESS: &str = "ipam.view_ipaddress";
-pub(crate) const ADD_ADDRESS: &str = "ipam.add_ipaddress";
-pub(crate) const DELETE_ADDRESS: &str = "ipam.delete_ipaddress";
-pub(crate) const VIEW_VRF: &str = "ipam.view_vrf";
-pub(crate) const VIEW_RANGE: &str = "ipam.view_iprange";
-
-/// Asks one NetBox. There is no session: each request carries the token.
+/// Asks one NetBox. There is no session: each request carries the token. Paths end with an empty segment: without the
+/// slash at the end NetBox redirects or finds nothing.
 #[derive(Debug, Clone)]
-pub(crate) struct Client {
-    http: HttpClient,
-    // Marked as sensitive, so that it is not shown.
-    authorization: HeaderValue,
-}
+pub(crate) struct Client(Api);
 
 /// The header for a token: those of 4.5 and newer begin with `nbt_` and are bearers; older versions know `Token` only.
 ///
@@ -45,31 +25,16 @@ pub(crate) fn authorization(token: &Secret) -> Option<HeaderValue> {
     let token = token.expose_secret();
     let scheme = if token.starts_with("nbt_") { "Bearer" } else { "Token" };
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    let mut value = HeaderValue::try_from(format!("{scheme} {token}")).ok().filter(|_| is_token)?;
-    value.set_sensitive(true);
-    Some(value)
+    secret_header(&format!("{scheme} {token}")).filter(|_| is_token)
 }
 
 impl Client {
     /// A client for the settings. Does no network.
     pub(crate) fn new(settings: &HttpSettings, authorization: HeaderValue) -> Result<Self> {
-        Ok(Self { http: HttpClient::new(WHAT, settings)?, authorization })
-    }
-
-    /// A request below the base URL. The path ends with an empty segment: without the slash at the end NetBox redirects
-    /// or finds nothing.
-    fn request(&self, method: Method, path: &[&str]) -> Request<'_> {
-        debug_assert_eq!(path.last(), Some(&""), "every path of NetBox ends with a slash");
-        self.http
-            .request(method, path)
-            .header("authorization", &self.authorization)
-            .header("accept", &HeaderValue::from_static("application/json"))
-            .header("accept-language", &HeaderValue::from_static("en"))
-    }
-
-    async fn ask(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer> {
-        let request = self.request(Method::GET, path);
-        query.iter().fold(request, |request, (key, value)| request.query(key, value)).send().await
+        let api = Api::new(HttpClient::new(WHAT, settings)?, error)
+            .with_header("authorization", authorization)
+            .with_header("accept-language", HeaderValue::from_static("en"));
+        Ok(Self(api))
     }
 
     /// What is at the path of a record, or below it.
@@ -79,8 +44,7 @@ impl Client {
         query: &[(&str, &str)],
         permission: &str,
     ) -> Result<T> {
-        let answer = self.ask(path, query).await?;
-        if answer.status == 200 { answer.into_json().await } else { Err(error(&answer, permission)) }
+        self.0.get(path, query, permission).await
     }
 
     /// All rows of a list, page by page. What comes need not be what the query says: NetBox ignores parameters that it
@@ -98,7 +62,7 @@ impl Client {
             let page: wire::Page<T> = self.page(path, query, permission, wire::PAGE, offset).await?;
             Ok(Page { rows: page.results.0, count: page.count, has_next: page.next.is_some() })
         };
-        let mut rows = all_rows(WHAT, page).await?;
+        let mut rows = pages(WHAT, page).await?;
         let mut seen = HashSet::new();
         rows.retain(|row: &T| seen.insert(row.id()));
         Ok(rows)
@@ -119,54 +83,33 @@ impl Client {
     ) -> Result<wire::Page<T>> {
         let (limit, offset) = (limit.to_string(), offset.to_string());
         let query = [query, &[("ordering", "id"), ("limit", &limit), ("offset", &offset)]].concat();
-        let answer = self.ask(path, &query).await?;
-        if answer.status == 200 { answer.into_json().await } else { Err(collection_error(&answer, permission)) }
+        self.0.list(path, &query, permission).await
     }
 
     /// May the token list what is at this path?
     pub(crate) async fn allows(&self, path: &[&str], permission: &str) -> Result<()> {
-        let answer = self.ask(path, &[("limit", "1")]).await?;
-        if answer.status == 200 { Ok(()) } else { Err(collection_error(&answer, permission)) }
+        self.0.list::<IgnoredAny>(path, &[("limit", "1")], permission).await.map(drop)
     }
 
     /// Creates an address.
     pub(crate) async fn create(&self, new: &wire::NewAddress<'_>) -> Result<wire::Address> {
-        let answer = self.post(new).await?;
-        match answer.status {
-            201 => answer.json(),
-            // Nothing of NetBox: a page of a front end, perhaps.
-            200..=299 => Err(Error::new(ErrorKind::Unexpected, format!("{WHAT} does not say what it has recorded"))),
-            _ => Err(collection_error(&answer, ADD_ADDRESS)),
-        }
+        let answer = self.0.post(&ADDRESSES, new).await?;
+        self.0.created(&answer, ADD_ADDRESS)
     }
 
     /// Asks for an address without an address, of which nothing can come: that it is missing must be a part of the
     /// refusal. The right to add is looked at before, and then every field: what is wrong with them is answered.
     pub(crate) async fn try_blank(&self, blank: &wire::NewAddress<'_>) -> Result<Map<String, Value>> {
-        let answer = self.post(blank).await?;
+        let answer = self.0.post(&ADDRESSES, blank).await?;
         match answer.json() {
             Ok(Value::Object(body)) if answer.status == 400 && body.contains_key("address") => Ok(body),
-            _ => Err(collection_error(&answer, ADD_ADDRESS)),
+            _ => Err(self.0.collection_error(&answer, ADD_ADDRESS)),
         }
-    }
-
-    /// Posts one new address or a list of them, and gives the answer as it is.
-    pub(crate) async fn post(&self, new: &impl Serialize) -> Result<Answer> {
-        self.request(Method::POST, &ADDRESSES).json(new).send().await
     }
 
     /// Deletes an address; `false` when it is gone already.
     pub(crate) async fn delete(&self, id: u64) -> Result<bool> {
-        let id = id.to_string();
-        let answer = self.request(Method::DELETE, &["api", "ipam", "ip-addresses", &id, ""]).send().await?;
-        match answer.status {
-            204 => Ok(true),
-            200..=299 => Err(Error::new(ErrorKind::Unexpected, format!("{WHAT} does not say what it has deleted"))),
-            _ => match error(&answer, DELETE_ADDRESS) {
-                error if error.kind() == ErrorKind::NotFound => Ok(false),
-                error => Err(error),
-            },
-        }
+        self.0.delete(&["api", "ipam", "ip-addresses", &id.to_string(), ""], DELETE_ADDRESS).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ipam_provider::{Error, ErrorKind, GroupName, Result};
 
-use crate::client::{VIEW_VRF, VRFS};
+use crate::vendor::{VIEW_VRF, VRFS};
 use crate::wire;
 
 /// The kind of NetBox record that groups prefixes.

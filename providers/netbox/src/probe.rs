@@ -1,38 +1,32 @@
 //! What `check` looks at: one entry for each right that the proxy needs. Nothing is changed.
 
-use ipam_provider::{Error, ErrorKind, Probe, Result};
+use ipam_provider::{Error, ErrorKind, Probe, Probes, Result};
 
 use crate::Netbox;
-use crate::client::{ADDRESSES, Client, PREFIXES, STATUS, VIEW_ADDRESS, VIEW_PREFIX, WHAT};
+use crate::client::Client;
 use crate::record::Records;
+use crate::vendor::{ADDRESSES, PREFIXES, STATUS, VIEW_ADDRESS, VIEW_PREFIX, WHAT};
 
 /// An id that no record has: the database counts from 1.
 const NO_ID: u64 = 0;
 
 pub(crate) async fn probe(netbox: &Netbox) -> Vec<Probe> {
     let (client, settings) = (&netbox.client, &netbox.settings);
+    let mut probes = Probes::default();
     // The status is shown to every user, before 4.0 also to nobody: it proves the address, not the token.
-    let answers = entry(format!("{WHAT} answers"), client.allows(&STATUS, "a user").await);
-    if answers.outcome.is_err() {
+    if !probes.note(format!("{WHAT} answers"), client.allows(&STATUS, "a user").await) {
         // All others would fail with it, each after its own wait.
-        return vec![answers];
+        return probes.finish();
     }
     let by = settings.group_by;
-    vec![
-        answers,
-        entry(format!("the token may list {}", by.plural()), client.allows(&by.path(), by.permission()).await),
-        entry("the token may view prefixes", client.allows(&PREFIXES, VIEW_PREFIX).await),
-        entry("the token may view IP addresses", client.allows(&ADDRESSES, VIEW_ADDRESS).await),
-        entry(
-            "the token may add IP addresses as the settings describe them, unless constraints forbid it",
-            add(client, &settings.records).await,
-        ),
-        entry("the token may delete IP addresses", client.delete(NO_ID).await.map(drop)),
-    ]
-}
-
-fn entry(what: impl Into<String>, outcome: Result<()>) -> Probe {
-    Probe { what: what.into(), outcome }
+    let groups = client.allows(&by.path(), by.permission()).await;
+    probes.note(format!("the token may list {}", by.plural()), groups);
+    probes.note("the token may view prefixes", client.allows(&PREFIXES, VIEW_PREFIX).await);
+    probes.note("the token may view IP addresses", client.allows(&ADDRESSES, VIEW_ADDRESS).await);
+    let what = "the token may add IP addresses as the settings describe them, unless constraints forbid it";
+    probes.note(what, add(client, &settings.records).await);
+    probes.note("the token may delete IP addresses", client.delete(NO_ID).await.map(drop));
+    probes.finish()
 }
 
 /// Constraints of the permission are looked at when an address is recorded, not before.

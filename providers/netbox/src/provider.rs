@@ -5,49 +5,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    RecordId, Released, Requester, Reservation, Result, Subnet,
+    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 
-use crate::client::{
-    ADD_ADDRESS, ADDRESSES, Client, DELETE_ADDRESS, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT,
-};
 use crate::group_by::GroupBy;
-use crate::note::Note;
+use crate::netbox::{NULL, Note};
 use crate::record::Place;
-use crate::uniqueness::Uniqueness;
-use crate::{Settings, free, probe, wire};
-
-/// The name in settings and log lines.
-pub(crate) const NAME: &str = "netbox";
-
-/// The one name that no filter finds: NetBox takes it for "without a name".
-const NULL: &str = "null";
+use crate::vendor::{
+    ADD_ADDRESS, ADDRESSES, DELETE_ADDRESS, NAME, PREFIXES, VIEW_ADDRESS, VIEW_PREFIX, VIEW_VRF, VRFS, WHAT,
+};
+use crate::{Netbox, Settings, free, probe, wire};
 
 /// So many VRFs are asked about in one request, whose line must stay below 4 kB.
 const VRFS_AT_MOST: usize = 100;
 
-/// One NetBox.
-#[derive(Debug, Clone)]
-pub struct Netbox {
-    pub(crate) client: Client,
-    pub(crate) settings: Settings,
-    uniqueness: Uniqueness,
-}
-
 impl Netbox {
-    /// A provider for the settings. Does no network.
-    ///
-    /// # Errors
-    /// [`Rejected`](ErrorKind::Rejected) when a certificate file cannot be used.
-    pub fn new(settings: Settings) -> Result<Self> {
-        let client = Client::new(&settings.http, settings.authorization.clone())?;
-        Ok(Self { client, settings, uniqueness: Uniqueness::new() })
-    }
-
     /// All records that have this name, by id: names of VRFs and tenants are not unique.
     async fn groups_named(&self, name: &GroupName) -> Result<Vec<wire::Group>> {
         let by = self.settings.group_by;
@@ -93,7 +71,7 @@ impl Netbox {
             tenant: row.tenant.as_ref().filter(|_| self.settings.group_by == GroupBy::Tenant).map(|tenant| tenant.id),
         };
         Ok(Subnet {
-            id: RecordId::with_note(row.id, note),
+            id: RecordId::with_note(row.id, &note),
             prefix: row.cidr().ok_or_else(odd)?,
             group: self.settings.group_by.group_of(row)?,
             space: AddressSpace::new(row.vrf_id().map_or_else(|| "global".to_owned(), |vrf| format!("vrf {vrf}"))),
@@ -120,34 +98,6 @@ impl Netbox {
         Ok(rules)
     }
 
-    /// The prefix behind a subnet, as it is now.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when it has gone, or has become another prefix or part of another group.
-    pub(crate) async fn record(&self, subnet: &Subnet) -> Result<wire::Prefix> {
-        let id = subnet.id.as_str();
-        if id.parse::<u64>().is_err() {
-            return Err(gone(subnet));
-        }
-        let path = ["api", "ipam", "prefixes", id, ""];
-        let row = self.client.get(&path, &[("fields", wire::Prefix::FIELDS)], VIEW_PREFIX).await;
-        let row: wire::Prefix = row.map_err(|error| gone_as(error, subnet))?;
-        let is_same = row.cidr() == Some(subnet.prefix) && self.settings.group_by.group_of(&row)? == subnet.group;
-        if is_same { Ok(row) } else { Err(gone(subnet)) }
-    }
-
-    /// All records of an address in a VRF, by id. Their length may be any.
-    async fn addresses(&self, vrf: Option<u64>, subnet: &Subnet, address: IpAddr) -> Result<Vec<wire::Address>> {
-        // Without a length any length is found. `Display` writes IPv6 as NetBox does; 3.x finds no other spelling.
-        let text = address.to_string();
-        let query = [("fields", wire::Address::FIELDS), ("address", &text), ("vrf_id", &vrf_filter(vrf))];
-        let rows = self.client.list(&ADDRESSES, &query, VIEW_ADDRESS).await;
-        let mut rows: Vec<wire::Address> = rows.map_err(|error| gone_as(error, subnet))?;
-        rows.retain(|row| row.ip() == Some(address) && row.vrf.as_ref().map(|vrf| vrf.id) == vrf);
-        rows.sort_by_key(|row| row.id);
-        Ok(rows)
-    }
-
     /// Records an address where NetBox may let it have a second record, and takes that back when another one was there
     /// first: of several the record with the lowest id stays.
     ///
@@ -171,11 +121,7 @@ impl Netbox {
                     own.id
                 );
             }
-            return Err(taken(subnet, address));
-        }
-        // Older versions refuse a second record only when nobody else writes at the same moment.
-        if note.is_unique.is_none() && own.writes_are_one_by_one() {
-            self.uniqueness.find_out(&self.client, &new, &self.settings.records.blank());
+            return Err(subnet.taken(address));
         }
         Ok(())
     }
@@ -212,7 +158,7 @@ impl Netbox {
     async fn create(&self, subnet: &Subnet, address: IpAddr, new: &wire::NewAddress<'_>) -> Result<wire::Address> {
         let created = match self.client.create(new).await {
             Ok(created) => created,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(taken(subnet, address).because(error)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(subnet.taken(address).because(error)),
             // A record that the constraints of a permission leave out is refused as without the permission.
             Err(error) if error.kind() == ErrorKind::Unauthenticated && self.may_add_others().await => {
                 let text = format!(
@@ -221,7 +167,7 @@ impl Netbox {
                 );
                 return Err(Error::new(ErrorKind::Unauthenticated, text).because(error));
             }
-            Err(error) => return Err(gone_as(error, subnet)),
+            Err(error) => return Err(subnet.gone_as(WHAT, error)),
         };
         if created.ip() == Some(address) && created.vrf.as_ref().map(|vrf| vrf.id) == new.vrf {
             return Ok(created);
@@ -235,25 +181,14 @@ fn odd() -> Error {
     Error::new(ErrorKind::Unexpected, format!("{WHAT} shows a prefix that is none"))
 }
 
-pub(crate) fn gone(subnet: &Subnet) -> Error {
-    Error::new(ErrorKind::NotFound, format!("Subnet {subnet} has gone from {WHAT}"))
-}
-
-/// The value of the filter `vrf_id`: without one all VRFs would be looked at.
-pub(crate) fn vrf_filter(vrf: Option<u64>) -> String {
-    vrf.map_or_else(|| NULL.to_owned(), |id| id.to_string())
-}
-
-/// Names the subnet in an error that says that a record has gone.
-pub(crate) fn gone_as(error: Error, subnet: &Subnet) -> Error {
-    if error.kind() == ErrorKind::NotFound {
-        return gone(subnet).because(error);
+impl ProviderSettings for Settings {
+    fn read(section: &mut Section) -> Option<Self> {
+        Self::read(section)
     }
-    error
-}
 
-fn taken(subnet: &Subnet, address: IpAddr) -> Error {
-    Error::new(ErrorKind::AlreadyExists, format!("{address} is already recorded in subnet {subnet} of {WHAT}"))
+    fn build(self, _: &Surroundings) -> Result<Arc<dyn Provider>> {
+        Ok(Arc::new(Netbox::new(self)?))
+    }
 }
 
 #[async_trait]
@@ -326,7 +261,7 @@ impl Provider for Netbox {
     }
 
     async fn reservation(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<Reservation>> {
-        let rows = self.addresses(Note::of(subnet)?.vrf, subnet, address).await?;
+        let rows = self.addresses(subnet.note::<Note>(WHAT)?.vrf, subnet, address).await?;
         Ok(self.settings.records.reservation(&rows))
     }
 
@@ -348,20 +283,15 @@ impl Provider for Netbox {
     async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
         if !subnet.is_offerable(address) {
             // NetBox records network and broadcast addresses, and addresses of other subnets, without a word.
-            let text = format!("{address} is not an address for hosts of subnet {subnet}");
-            return Err(Error::new(ErrorKind::Rejected, text));
+            return Err(subnet.not_offerable(address));
         }
-        let note = Note::of(subnet)?;
-        let is_unique = match note.is_unique {
-            None => self.uniqueness.of(note.vrf).await,
-            known => known,
-        };
-        if is_unique == Some(true) {
+        let note: Note = subnet.note(WHAT)?;
+        if note.is_unique == Some(true) {
             return self.create(subnet, address, &self.new_address(subnet, note, address, by)).await.map(drop);
         }
         // What is known to get a second record is looked at first; `record_once` is then for those who come at once.
-        if is_unique == Some(false) && !self.addresses(note.vrf, subnet, address).await?.is_empty() {
-            return Err(taken(subnet, address));
+        if note.is_unique == Some(false) && !self.addresses(note.vrf, subnet, address).await?.is_empty() {
+            return Err(subnet.taken(address));
         }
         // A task of its own, so that a second record is taken back also when the caller does not wait for it.
         let (this, subnet, by) = (self.clone(), subnet.clone(), by.clone());
@@ -372,16 +302,12 @@ impl Provider for Netbox {
     }
 
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
-        let vrf = Note::of(subnet)?.vrf;
+        let vrf = subnet.note::<Note>(WHAT)?.vrf;
         let mut rows = self.addresses(vrf, subnet, address).await?;
         if self.settings.delete_only_own && !rows.is_empty() {
             rows.retain(|row| self.settings.records.is_ours(row));
             if rows.is_empty() {
-                let text = format!(
-                    "{address} in subnet {subnet} was not recorded by this proxy, which deletes only its own records; \
-                     delete it in {WHAT}"
-                );
-                return Err(Error::new(ErrorKind::Rejected, text));
+                return Err(subnet.not_ours(WHAT, address));
             }
         }
         // Several records of one address are all deleted: only then it is free.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipam_provider::settings::Section;
 use ipam_provider::{CustomFields, Description, Filling, Requester, Reservation, Subnet};
 
+use crate::vendor::WHAT;
 use crate::wire::{Address, NewAddress, Related};
 
 /// NetBox refuses a longer description (400).
@@ -54,19 +55,11 @@ impl Records {
 
     /// The record of an address in a place. What NetBox would refuse is left out: a host must not fail for it.
     pub(crate) fn address(&self, place: Place<'_>, address: IpAddr, by: &Requester) -> NewAddress<'_> {
-        let dns_name = by.hostname.as_deref().and_then(|hostname| {
-            let name = dns_name(hostname);
-            if name.is_none() {
-                log::warn!(
-                    "{address} is recorded without dns_name: NetBox takes only letters, digits, '-', '_' and dots"
-                );
-            }
-            name
-        });
+        let hostname = by.hostname_for(WHAT, address, is_dns_name);
         NewAddress {
             address: Some(format!("{address}/{}", place.subnet.prefix.length())),
             vrf: place.vrf,
-            dns_name,
+            dns_name: hostname.map(str::to_ascii_lowercase),
             description: self.description.fill(Filling { by, address, subnet: place.subnet }, DESCRIPTION_AT_MOST),
             tenant: self.tenant.as_deref().map(Related::Slug).or(place.tenant.map(Related::Id)),
             custom_fields: self.custom_fields.fill(address, by.mac),
@@ -109,16 +102,15 @@ fn is_slug(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// The host name as NetBox takes it: lower case, or `None` when it would be refused. The rule is that of
-/// `ipam/validators.py`: labels of letters, digits, `_` and `-`, of which the first may be `*`, and perhaps a dot at
-/// the end.
-fn dns_name(hostname: &str) -> Option<String> {
+/// Does NetBox take the host name? The rule is that of `ipam/validators.py`: labels of letters, digits, `_` and `-`, of
+/// which the first may be `*`, and perhaps a dot at the end.
+fn is_dns_name(hostname: &str) -> bool {
     let mut labels = hostname.strip_suffix('.').unwrap_or(hostname).split('.');
     let is_label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
     };
     let is_name = labels.next().is_some_and(|first| first == "*" || is_label(first)) && labels.all(is_label);
-    (is_name && hostname.len() <= DNS_NAME_AT_MOST).then(|| hostname.to_ascii_lowercase())
+    is_name && hostname.len() <= DNS_NAME_AT_MOST
 }
 
 #[cfg(test)]
@@ -207,11 +199,11 @@ mod tests {
     #[test]
     fn names_are_what_netbox_takes() {
         for name in ["web", "Web-1.example.com", "_a.b_c.example.com", "*.example.com", "a.example.com.", "10"] {
-            assert_eq!(dns_name(name), Some(name.to_ascii_lowercase()), "{name}");
+            assert!(is_dns_name(name), "{name}");
         }
         let long = ["a"; 129].join(".");
         for name in ["", ".", "bad name", "bücher.example.com", "a..b", "a.*", "*a", "a/b", long.as_str()] {
-            assert_eq!(dns_name(name), None, "{name}");
+            assert!(!is_dns_name(name), "{name}");
         }
     }
 

@@ -1,10 +1,10 @@
 //! What an answer of NetBox that is no success means.
 
-use ipam_provider::http::Answer;
+use ipam_provider::http::{Answer, no_api};
 use ipam_provider::{Error, ErrorKind};
 use serde_json::Value;
 
-use crate::client::WHAT;
+use crate::vendor::WHAT;
 use crate::wire;
 
 /// The one text of a refusal that is about rights.
@@ -24,17 +24,6 @@ const GROUP_FILTERS: [&str; 4] = ["vrf_id", "tenant_id", "site_id", "role_id"];
 
 /// So much of an answer goes into the log.
 const CAUSE_AT_MOST: usize = 300;
-
-/// The error of a request to a collection, which every version has: a list, or a new record. That it is not there is
-/// said by something else than NetBox, a gateway for example, whatever the body.
-pub(crate) fn collection_error(answer: &Answer, permission: &str) -> Error {
-    if answer.status == 404 { no_api() } else { error(answer, permission) }
-}
-
-fn no_api() -> Error {
-    let text = format!("There is no API of {WHAT} at the url in the settings; write it without /api");
-    Error::new(ErrorKind::Unexpected, text)
-}
 
 /// The error of a request that needs this permission.
 ///
@@ -139,17 +128,12 @@ fn bad_request(answer: &Answer) -> Error {
     }
 }
 
-/// Does NetBox refuse an address, or one of several, because it is taken? Such a text is about nothing else.
-pub(crate) fn is_about_a_duplicate(answer: &Answer) -> bool {
-    contains(&answer.body, DUPLICATE)
-}
-
 /// A record that is not there, or a page that is not there.
 fn not_found(answer: &Answer) -> Error {
     match answer.json::<wire::Detail>() {
         Ok(_) => Error::new(ErrorKind::NotFound, format!("The record has gone from {WHAT}")),
         // A wrong path is a page of HTML; it must not pass for a record that has gone.
-        Err(_) => no_api(),
+        Err(_) => no_api(WHAT),
     }
 }
 
@@ -250,12 +234,6 @@ mod tests {
         assert_eq!(refused(404, json!({"detail": "No Prefix matches the given query."})).0, ErrorKind::NotFound);
         assert_eq!(refused(404, json!({"detail": "Not found."})).0, ErrorKind::NotFound);
         assert_eq!(error(&answer(404, "<!DOCTYPE html>"), "x").kind(), ErrorKind::Unexpected);
-        // Of a list there is no JSON with 404 but that of a gateway.
-        for body in [json!({"detail": "Not Found"}), json!({"detail": "Not found."}), json!({"message": "no Route"})] {
-            let refused = collection_error(&answer(404, &body.to_string()), "x");
-            assert_eq!(refused.kind(), ErrorKind::Unexpected, "{body}");
-            assert!(refused.to_string().contains("There is no API"), "{refused}");
-        }
     }
 
     #[test]

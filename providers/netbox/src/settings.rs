@@ -1,13 +1,8 @@
 //! The settings of `settings.d/externalipam_netbox.yml`.
 
-use std::sync::Arc;
-
-use ipam_provider::http::HttpSettings;
+use ipam_provider::http::{HeaderValue, HttpSettings};
 use ipam_provider::settings::Section;
-use ipam_provider::{Error, ErrorKind, Plan, Result};
-use reqwest::header::HeaderValue;
 
-use crate::Netbox;
 use crate::client::authorization;
 use crate::group_by::GroupBy;
 use crate::record::Records;
@@ -44,16 +39,6 @@ impl Settings {
         let delete_only_own = section.flag("delete_only_own").unwrap_or(false);
         Some(Self { http: http?, authorization: authorization?, group_by, prefix_status, records, delete_only_own })
     }
-}
-
-pub(crate) fn plan(section: &mut Section) -> Plan {
-    let settings = Settings::read(section);
-    Box::new(move |_| {
-        // A section without faults has a url and a token.
-        let incomplete = || Error::new(ErrorKind::Rejected, "The settings of NetBox are not complete");
-        let netbox: Result<Netbox> = settings.ok_or_else(incomplete).and_then(Netbox::new);
-        Ok(Arc::new(netbox?))
-    })
 }
 
 #[cfg(test)]

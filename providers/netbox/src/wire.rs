@@ -105,9 +105,9 @@ impl VrfRule {
     pub(crate) const FIELDS: &'static str = "id,enforce_unique,display_url";
 
     /// Does NetBox refuse a second record of an address? `None` for versions that do it only when nobody else writes at
-    /// the same moment.
+    /// the same moment: they do so before 3.3, and a `display_url`, which is there from 4.0 on, is a sure sign of a later one.
     pub(crate) fn keeps_unique(&self) -> Option<bool> {
-        let is_sure = !self.enforce_unique || writes_are_one_by_one(self.display_url.as_deref());
+        let is_sure = !self.enforce_unique || self.display_url.is_some();
         is_sure.then_some(self.enforce_unique)
     }
 }
@@ -199,9 +199,6 @@ pub(crate) struct Address {
     /// All custom fields, `null` where not set.
     #[serde(default)]
     pub(crate) custom_fields: Map<String, Value>,
-    /// From 4.0 on, in the answer to a creation.
-    #[serde(default)]
-    pub(crate) display_url: Option<String>,
 }
 
 impl Address {
@@ -211,11 +208,6 @@ impl Address {
     /// The address without its length, if it is one.
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         Some(interface(&self.address)?.0)
-    }
-
-    /// Does the server that shows this write addresses one after the other?
-    pub(crate) fn writes_are_one_by_one(&self) -> bool {
-        writes_are_one_by_one(self.display_url.as_deref())
     }
 }
 
@@ -278,12 +270,6 @@ pub(crate) enum Related<'a> {
 pub(crate) struct Detail {
     /// One sentence, translated into the language that was asked for.
     pub(crate) detail: String,
-}
-
-/// Does the server whose records have this `display_url` write addresses one after the other? Since 3.3 it does; before,
-/// two at once may pass its rule. A `display_url`, which is there from 4.0 on, is a sure sign.
-fn writes_are_one_by_one(display_url: Option<&str>) -> bool {
-    display_url.is_some()
 }
 
 /// Address and length of `10.1.0.4/24`.

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use ipam_provider::{Error, ErrorKind, Result, Subnet};
 
-use crate::client::{ADDRESSES, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT};
-use crate::provider::{gone_as, vrf_filter};
+use crate::netbox::vrf_filter;
+use crate::vendor::{ADDRESSES, RANGES, VIEW_ADDRESS, VIEW_RANGE, WHAT};
 use crate::{Netbox, wire};
 
 /// NetBox lists no free address: the subnet is full, or NetBox gives out nothing of what is free in it. It gives out no
@@ -52,7 +52,7 @@ async fn is_all_recorded(netbox: &Netbox, subnet: &Subnet, record: &wire::Prefix
     let query = [("fields", "id"), ("parent", parent.as_str()), ("vrf_id", vrf_id.as_str())];
     let query = if record.counts_all_vrfs() { &query[..2] } else { &query[..] };
     let recorded =
-        netbox.client.count(&ADDRESSES, query, VIEW_ADDRESS).await.map_err(|error| gone_as(error, subnet))?;
+        netbox.client.count(&ADDRESSES, query, VIEW_ADDRESS).await.map_err(|error| subnet.gone_as(WHAT, error))?;
     let (first, last) = subnet.prefix.offerable(subnet.pool);
     Ok(recorded.is_some_and(|recorded| u128::from(recorded) > distance(first, last)))
 }
@@ -67,19 +67,12 @@ fn distance(first: IpAddr, last: IpAddr) -> u128 {
 }
 
 /// A range that NetBox gives no address out of.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Range {
-    first: IpAddr,
-    last: IpAddr,
+    pub(crate) first: IpAddr,
+    pub(crate) last: IpAddr,
     /// As populated. Before 4.3 there is no such mark.
     is_marked: bool,
-}
-
-impl Range {
-    /// Is the address in the range?
-    pub(crate) fn contains(self, address: IpAddr) -> bool {
-        self.first <= address && address <= self.last
-    }
 }
 
 /// The ranges of a prefix that NetBox gives no address out of: those marked as populated, before 4.3 all.
@@ -93,7 +86,7 @@ pub(crate) async fn ranges(netbox: &Netbox, subnet: &Subnet, record: &wire::Pref
     let query =
         [("fields", "id,start_address,end_address,vrf,mark_populated"), ("parent", &parent), ("vrf_id", &vrf_id)];
     let rows = netbox.client.list(&RANGES, &query, VIEW_RANGE).await;
-    let mut rows: Vec<wire::Range> = rows.map_err(|error| gone_as(error, subnet))?;
+    let mut rows: Vec<wire::Range> = rows.map_err(|error| subnet.gone_as(WHAT, error))?;
     rows.retain(|range| range.vrf.as_ref().map(|vrf| vrf.id) == vrf && range.mark_populated != Some(false));
     let odd = || Error::new(ErrorKind::Unexpected, format!("{WHAT} shows a range that is none"));
     let range = |row: &wire::Range| {

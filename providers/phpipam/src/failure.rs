@@ -5,10 +5,8 @@
 use ipam_provider::http::Answer;
 use ipam_provider::{Error, ErrorKind};
 
+use crate::vendor::WHAT;
 use crate::wire::Envelope;
-
-/// phpIPAM's name for people.
-pub(crate) const WHAT: &str = "phpIPAM";
 
 /// Why phpIPAM did not do what it was asked, as far as the operations act on it. None of the first four was executed.
 #[derive(Debug)]
@@ -68,6 +66,9 @@ impl From<Failure> for Error {
     }
 }
 
+/// What is said with 401 of a right rather than of the session.
+const ONLY_READS: &str = "invalid permissions";
+
 /// Starts as the Ruby plugin's message does.
 pub(crate) fn refused_credentials(why: &str) -> Error {
     Error::new(ErrorKind::Unauthenticated, format!("Invalid credentials for External IPAM: {WHAT} says no, {why}"))
@@ -106,7 +107,7 @@ pub(crate) fn judge(asked: &Asked, answer: &mut Answer) -> Result<(), Failure> {
             format!("{WHAT} is busy with other changes and has not done this one. Try again"),
         ),
         // A right, not a session: a new login would not help.
-        (401, "invalid permissions") => failure(
+        (401, ONLY_READS) => failure(
             ErrorKind::Unauthenticated,
             format!("API app {app} may only read in {WHAT}. Set its permission to Read / Write there"),
         ),
@@ -152,6 +153,13 @@ pub(crate) fn judge(asked: &Asked, answer: &mut Answer) -> Result<(), Failure> {
         (415, _) => Failure::Other(type_refused().because(message.clone())),
         _ => Failure::Other(answer.error(WHAT).because(message.clone())),
     })
+}
+
+/// Is the token of a request not known, or no longer?
+pub(crate) fn has_no_session(answer: &Answer) -> bool {
+    // All that 401 is about besides is a right.
+    answer.status == 401
+        && envelope(&mut answer.body.clone()).is_some_and(|envelope| envelope.message.as_deref() != Some(ONLY_READS))
 }
 
 /// Every request has a Content-Type, so that something on the way has removed it. Up to version 1.7 phpIPAM refuses an

@@ -2,18 +2,19 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Result, Subnet};
+use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Result, Subnet, unused};
 
 use crate::Phpipam;
-use crate::failure::{Failure, WHAT};
-use crate::provider::ASK_FIRST;
+use crate::failure::Failure;
+use crate::phpipam::Note;
+use crate::vendor::WHAT;
 use crate::wire::UsedRow;
 
 impl Phpipam {
     /// Computed from the used ones. What their list does not tell, the note of the subnet does.
     pub(crate) async fn free(&self, subnet: &Subnet, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
-        let is_careful = subnet.id.note() == ASK_FIRST;
-        if is_careful && self.first_free(subnet).await?.is_none() {
+        let Note { asks_first } = subnet.note(WHAT)?;
+        if asks_first && self.first_free(subnet).await?.is_none() {
             self.check_mark(subnet).await?;
         }
         match self.used(subnet).await {
@@ -24,39 +25,11 @@ impl Phpipam {
         }
     }
 
-    /// An error if the subnet is marked as full: phpIPAM gives out no address of it then, although some may be free.
-    pub(crate) async fn check_mark(&self, subnet: &Subnet) -> Result<()> {
-        if !self.row_of(subnet).await?.is_full.0 {
-            return Ok(());
-        }
-        let text = format!("Subnet {subnet} is marked as full in {WHAT}. Remove the mark there, or use another subnet");
-        Err(Error::new(ErrorKind::Rejected, text))
-    }
-
-    /// The lowest free address as phpIPAM sees it, which knows of subnets that are marked as full or contain subnets.
-    /// Of IPv6 it may be the subnet-router anycast address. Rows on the network and broadcast address of IPv4 count as
-    /// hosts, so that with some the subnet is said to be full too early.
-    pub(crate) async fn first_free(&self, subnet: &Subnet) -> Result<Option<IpAddr>> {
-        let text = match self.client.get::<String>(&["subnets", subnet.id.as_str(), "first_free"]).await {
-            Ok(text) => text.unwrap_or_default(),
-            Err(Failure::NoSubnet) => return Err(gone(subnet)),
-            Err(Failure::Absent) => return Ok(None),
-            Err(Failure::Conflict) => return Err(contains_subnets(subnet)),
-            Err(failure) => return Err(failure.into()),
-        };
-        let first = text.parse().ok().filter(|address| subnet.prefix.contains(*address));
-        let strange = || {
-            let text = format!("{WHAT} offers no address of subnet {subnet} as its first free one");
-            Error::new(ErrorKind::Unexpected, text)
-        };
-        first.map(Some).ok_or_else(strange)
-    }
-
     /// The addresses of the subnet that have a row, whatever its tag.
     async fn used(&self, subnet: &Subnet) -> Result<AddressSet, Failure> {
         let rows = match self.client.get::<Vec<UsedRow>>(&["subnets", subnet.id.as_str(), "addresses"]).await {
             Ok(rows) => rows.unwrap_or_default(),
-            Err(Failure::NoSubnet) => return Err(gone(subnet).into()),
+            Err(Failure::NoSubnet) => return Err(subnet.gone(WHAT).into()),
             Err(Failure::Absent) => Vec::new(),
             Err(failure) => return Err(failure),
         };
@@ -66,20 +39,4 @@ impl Phpipam {
         };
         Ok(used.ok_or_else(strange)?)
     }
-}
-
-/// The lowest addresses for hosts that are neither used nor held.
-fn unused(subnet: &Subnet, query: FreeQuery<'_>, used: &AddressSet) -> Vec<IpAddr> {
-    let (first, last) = subnet.prefix.offerable(subnet.pool);
-    query.held.absent_within(first, last).filter(|address| !used.contains(*address)).take(query.at_most).collect()
-}
-
-/// For operations on a subnet that was found before.
-pub(crate) fn gone(subnet: &Subnet) -> Error {
-    Error::new(ErrorKind::NotFound, format!("Subnet {subnet} is no longer in {WHAT}"))
-}
-
-/// phpIPAM gives out no address of such a subnet.
-fn contains_subnets(subnet: &Subnet) -> Error {
-    Error::new(ErrorKind::Rejected, format!("Subnet {subnet} contains subnets in {WHAT}; choose one of them"))
 }

@@ -3,17 +3,19 @@
 mod client;
 mod failure;
 mod free;
+mod phpipam;
 mod probe;
 mod provider;
-mod session;
 mod settings;
+mod vendor;
 mod walk;
+mod walks;
 mod wire;
 
 use ipam_provider::Registration;
 
-pub use provider::Phpipam;
+pub use phpipam::Phpipam;
 pub use settings::{Credentials, Settings};
 
 /// phpIPAM in the list of providers.
-pub const REGISTRATION: Registration = Registration { name: provider::NAME, read: settings::plan };
+pub const REGISTRATION: Registration = Registration::of::<Settings>(vendor::NAME);

@@ -1,9 +1,10 @@
 //! What `check` shows of phpIPAM.
 
-use ipam_provider::{Error, ErrorKind, Probe};
+use ipam_provider::{Error, ErrorKind, Probe, Probes};
 
 use crate::Phpipam;
-use crate::failure::{Failure, WHAT};
+use crate::failure::Failure;
+use crate::vendor::WHAT;
 use crate::wire::AppRights;
 
 impl Phpipam {
@@ -13,24 +14,26 @@ impl Phpipam {
         let app = self.client.app();
         // One question proves all: it needs the database, the app and the token, and tells the app's permission.
         let rights: Result<Option<AppRights>, Failure> = self.client.options().await;
-        let answers = |outcome| Probe { what: format!("{WHAT} at {} answers", self.host), outcome };
-        let accepts = |outcome| Probe { what: format!("{WHAT} accepts the credentials for API app {app}"), outcome };
+        let mut probes = Probes::default();
+        let answers = format!("{WHAT} at {} answers", self.host);
+        let accepts = format!("{WHAT} accepts the credentials for API app {app}");
         let rights = match rights {
             Ok(rights) => rights,
             Err(failure) => {
                 let is_refused = matches!(failure, Failure::Refused(_) | Failure::Blocked);
                 let error = Error::from(failure);
-                return if is_refused || error.kind() == ErrorKind::Unauthenticated {
-                    vec![answers(Ok(())), accepts(Err(error))]
+                if is_refused || error.kind() == ErrorKind::Unauthenticated {
+                    probes.note(answers, Ok(()));
+                    probes.note(accepts, Err(error));
                 } else {
-                    vec![answers(Err(error))]
-                };
+                    probes.note(answers, Err(error));
+                }
+                return probes.finish();
             }
         };
-        let mut probes = vec![answers(Ok(())), accepts(Ok(()))];
-
-        let readable = self.sections().await.map(drop);
-        probes.push(Probe { what: format!("API app {app} may read sections"), outcome: readable });
+        probes.note(answers, Ok(()));
+        probes.note(accepts, Ok(()));
+        probes.note(format!("API app {app} may read sections"), self.sections().await.map(drop));
 
         let permission = rights.map(|rights| rights.permissions).unwrap_or_default();
         let writable = match permission.as_str() {
@@ -45,7 +48,7 @@ impl Phpipam {
                 Err(Error::new(ErrorKind::Unauthenticated, text))
             }
         };
-        probes.push(Probe { what: format!("API app {app} may add and delete addresses"), outcome: writable });
-        probes
+        probes.note(format!("API app {app} may add and delete addresses"), writable);
+        probes.finish()
     }
 }

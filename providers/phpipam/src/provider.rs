@@ -2,61 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, Filling, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe,
-    Provider, RecordId, Released, Requester, Reservation, Result, Subnet, Template,
+    AddressSpace, Capabilities, Filling, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
+    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 
-use crate::Settings;
-use crate::client::Client;
-use crate::failure::{Failure, WHAT};
-use crate::free::gone;
-use crate::walk::Walks;
+use crate::failure::Failure;
+use crate::phpipam::{Note, list};
+use crate::vendor::{NAME, WHAT};
 use crate::wire::{AddressRow, DESCRIPTION_AT_MOST, HOSTNAME_AT_MOST, NewAddress, Number, SectionRow, SubnetRow};
-
-/// The name in settings and log lines.
-pub(crate) const NAME: &str = "phpipam";
-
-/// The note of a subnet that was marked as full or contained subnets when it was found: phpIPAM gives out no address of
-/// it, and is asked each time whether that is still so.
-pub(crate) const ASK_FIRST: &str = "ask first";
-
-/// A phpIPAM behind its REST API.
-#[derive(Debug)]
-pub struct Phpipam {
-    pub(crate) client: Client,
-    pub(crate) host: String,
-    pub(crate) walks: Walks,
-    description: Template,
-    owner: String,
-    delete_only_own: bool,
-    max_parallel: usize,
-}
+use crate::{Phpipam, Settings};
 
 impl Phpipam {
-    /// A provider for the phpIPAM of these settings. Does no network.
-    ///
-    /// # Errors
-    /// [`Rejected`](ErrorKind::Rejected) when a certificate file cannot be used.
-    pub fn new(settings: &Settings) -> Result<Self> {
-        Ok(Self {
-            client: Client::new(settings)?,
-            host: settings.http.url.host_str().unwrap_or_default().to_owned(),
-            walks: Walks::default(),
-            description: settings.description.clone(),
-            owner: settings.owner.clone(),
-            delete_only_own: settings.delete_only_own,
-            max_parallel: settings.http.max_parallel,
-        })
-    }
-
-    /// All sections, children among them, in the server's own order.
-    pub(crate) async fn sections(&self) -> Result<Vec<SectionRow>> {
-        Ok(self.client.get(&["sections"]).await?.unwrap_or_default())
-    }
-
     /// The section of exactly this name. phpIPAM's own look-up ignores case, accents and blanks at the end, and takes a
     /// number for an id; so the list is compared here.
     async fn section(&self, name: &GroupName) -> Result<Option<SectionRow>> {
@@ -72,30 +33,6 @@ impl Phpipam {
         }
         let (network, length) = (prefix.network().to_string(), prefix.length().to_string());
         list(self.client.get(&["subnets", "overlapping", &network, &length]).await)
-    }
-
-    /// The row of a subnet that was found before.
-    pub(crate) async fn row_of(&self, subnet: &Subnet) -> Result<SubnetRow> {
-        let row: Option<SubnetRow> = match self.client.get(&["subnets", subnet.id.as_str()]).await {
-            Ok(row) => row,
-            Err(Failure::NoSubnet | Failure::Absent) => None,
-            Err(failure) => return Err(failure.into()),
-        };
-        // An id may be used again after the database was restarted.
-        row.filter(|row| row.prefix() == Some(subnet.prefix)).ok_or_else(|| gone(subnet))
-    }
-
-    /// The rows of an address in all subnets. The search costs the same however many rows there are, and takes any
-    /// spelling of an address.
-    async fn rows_of(&self, address: IpAddr) -> Result<Vec<AddressRow>> {
-        let mut rows: Vec<AddressRow> = list(self.client.get(&["addresses", "search", &address.to_string()]).await)?;
-        rows.retain(|row| row.address(address.is_ipv6()) == Some(address));
-        Ok(rows)
-    }
-
-    /// The row of an address in this subnet.
-    pub(crate) async fn row(&self, subnet: &Subnet, address: IpAddr) -> Result<Option<AddressRow>> {
-        Ok(self.rows_of(address).await?.into_iter().find(|row| row.is_in(subnet)))
     }
 
     /// The row, or `None` when the address has none, even if the subnet was made anew since it was found. An address
@@ -121,15 +58,6 @@ impl Phpipam {
     }
 }
 
-/// The rows of a list. phpIPAM says of an empty one that there is nothing, or holds nothing.
-fn list<T>(found: Result<Option<Vec<T>>, Failure>) -> Result<Vec<T>> {
-    match found {
-        Ok(rows) => Ok(rows.unwrap_or_default()),
-        Err(Failure::Absent) => Ok(Vec::new()),
-        Err(failure) => Err(failure.into()),
-    }
-}
-
 fn group(section: SectionRow) -> Option<Group> {
     let name = GroupName::new(section.name)?;
     Some(Group { id: RecordId::new(section.id), name, description: section.description.unwrap_or_default() })
@@ -146,15 +74,25 @@ fn subnet(row: SubnetRow, section: &SectionRow, parents: &BTreeSet<Number>) -> O
     if prefix.is_none() && !row.is_folder.0 {
         log::warn!("subnet {} in section {} of {WHAT} is no prefix and is left out", row.id, section.name);
     }
-    let note = if row.is_full.0 || parents.contains(&row.id) { ASK_FIRST } else { "" };
+    let note = Note { asks_first: row.is_full.0 || parents.contains(&row.id) };
     Some(Subnet {
-        id: RecordId::with_note(row.id, note),
+        id: RecordId::with_note(row.id, &note),
         prefix: prefix?,
         group: GroupName::new(&section.name),
         space: AddressSpace::new(format!("section {} vrf {}", section.id, row.vrf_id.map_or(0, |vrf| vrf.0))),
         description: row.description.unwrap_or_default(),
         pool: row.is_pool.0,
     })
+}
+
+impl ProviderSettings for Settings {
+    fn read(section: &mut Section) -> Option<Self> {
+        Self::read(section)
+    }
+
+    fn build(self, _: &Surroundings) -> Result<Arc<dyn Provider>> {
+        Ok(Arc::new(Phpipam::new(&self)?))
+    }
 }
 
 #[async_trait]
@@ -238,7 +176,7 @@ impl Provider for Phpipam {
     }
 
     async fn reserve(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<()> {
-        if subnet.id.note() == ASK_FIRST {
+        if subnet.note::<Note>(WHAT)?.asks_first {
             // phpIPAM would record the address, and a subnet inside would then give it out again.
             self.first_free(subnet).await?;
         }
@@ -250,11 +188,6 @@ impl Provider for Phpipam {
                 "the description of {address} is cut to the {DESCRIPTION_AT_MOST} characters that {WHAT} has room for"
             );
         }
-        let hostname = by.hostname.as_deref().filter(|name| !name.is_empty());
-        let known = hostname.filter(|name| name.chars().count() <= HOSTNAME_AT_MOST);
-        if known != hostname {
-            log::warn!("the host name of {address} is too long for {WHAT} and is left out");
-        }
         let mac = by.mac.filter(|mac| !mac.is_infiniband());
         if mac != by.mac {
             log::info!("{WHAT} has no room for the InfiniBand MAC of {address}, which is left out");
@@ -264,15 +197,12 @@ impl Provider for Phpipam {
             ip: address,
             description: description.trim_end(),
             owner: &self.owner,
-            hostname: known,
+            hostname: by.hostname_for(WHAT, address, |name| name.chars().count() <= HOSTNAME_AT_MOST),
             mac,
         };
         self.client.post(&["addresses"], &record).await.map_err(|failure| match failure {
-            Failure::Conflict => Error::new(
-                ErrorKind::AlreadyExists,
-                format!("{address} is already reserved in {WHAT}, in subnet {subnet}"),
-            ),
-            Failure::NoSubnet => gone(subnet),
+            Failure::Conflict => subnet.taken(address),
+            Failure::NoSubnet => subnet.gone(WHAT),
             other => other.into(),
         })
     }
@@ -280,11 +210,7 @@ impl Provider for Phpipam {
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
         let Some(row) = self.known_row(subnet, address).await? else { return Ok(Released::WasAbsent) };
         if self.delete_only_own && !self.is_ours(&row) {
-            let text = format!(
-                "{address} in subnet {subnet} was not recorded by this proxy, and delete_only_own forbids to delete it. \
-                 Delete it in {WHAT}"
-            );
-            return Err(Error::new(ErrorKind::Rejected, text));
+            return Err(subnet.not_ours(WHAT, address));
         }
         // By the row's id: deleting by address does nothing before version 1.7, and says 500 for what is not there.
         match self.client.delete(&["addresses", &row.id.to_string()]).await {

@@ -1,13 +1,10 @@
 //! The settings of `settings.d/externalipam_phpipam.yml`.
 
-use std::sync::Arc;
-
+use ipam_provider::Template;
 use ipam_provider::http::{HeaderValue, HttpSettings};
 use ipam_provider::settings::{Secret, Section};
-use ipam_provider::{Plan, Template};
 use secrecy::ExposeSecret;
 
-use crate::Phpipam;
 use crate::wire::OWNER_AT_MOST;
 
 /// What is written into `description` unless the settings say otherwise.
@@ -134,11 +131,6 @@ fn is_owner(text: &str) -> bool {
         && text.trim() == text
         && !text.contains(['<', '>'])
         && !text.contains(char::is_control)
-}
-
-pub(crate) fn plan(section: &mut Section) -> Plan {
-    let settings = Settings::read(section);
-    Box::new(move |_| Ok(Arc::new(Phpipam::new(&settings.expect("without a fault there are settings"))?)))
 }
 
 #[cfg(test)]

@@ -4,50 +4,18 @@
 //! single steps would end before it finds any, at the same place each time. So the steps become longer, and the next walk
 //! goes on where this one has found something.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ipam_provider::{Error, ErrorKind, FreeQuery, RecordId, Result, Subnet, next_address};
+use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet, next_address};
 
 use crate::Phpipam;
-use crate::failure::WHAT;
+use crate::vendor::WHAT;
 
 /// How many addresses are looked up for one question: some 5 ms each.
 const LOOK_UPS_AT_MOST: usize = 256;
 
 /// After as many used addresses in a row the steps become longer.
 const SINGLE_STEPS_AT_MOST: usize = 64;
-
-/// Where the walks through subnets go on.
-#[derive(Debug, Default)]
-pub(crate) struct Walks(Mutex<BTreeMap<RecordId, Passed>>);
-
-/// No free address is known between these two. It counts as long as the first one is the lowest free address.
-#[derive(Debug, Clone, Copy)]
-struct Passed {
-    first: IpAddr,
-    next: IpAddr,
-}
-
-impl Walks {
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<RecordId, Passed>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where to go on, if the lowest free address is still the same.
-    fn next(&self, subnet: &Subnet, first: IpAddr) -> Option<IpAddr> {
-        self.entries().get(&subnet.id).filter(|passed| passed.first == first).map(|passed| passed.next)
-    }
-
-    fn remember(&self, subnet: &Subnet, first: IpAddr, next: IpAddr) {
-        self.entries().insert(subnet.id.clone(), Passed { first, next });
-    }
-
-    fn forget(&self, subnet: &Subnet) {
-        self.entries().remove(&subnet.id);
-    }
-}
 
 impl Phpipam {
     /// What is found is free and ascending, but may be less than there is, and lower ones may be free too.

@@ -35,7 +35,7 @@ pub(crate) struct Data<T> {
 
 /// `POST user/`. The time in `expires` has no zone, so it is not looked at.
 #[derive(Deserialize)]
-pub(crate) struct Login {
+pub(crate) struct Token {
     /// 24 of `[A-Za-z0-9_-]`.
     pub(crate) token: String,
 }

@@ -31,7 +31,7 @@ pub use journal::JournalError;
 pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
 pub use place::{Claim, Held, HeldIn, Place, PlaceError, Stepped};
-pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError};
+pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError, check as check_database};
 pub use rules::{Becomes, Step};
 pub use trace::{Due, Removed, Trace};
 

@@ -41,8 +41,8 @@ Examples:
 pub(super) struct Arguments {
     /// The CSV file, or - for standard input. 'export' shows the columns.
     ///
-    /// Rows refer to what stands above them or is in the store. A running proxy cannot record addresses while the rows
-    /// are added, so import hundreds of thousands of them at a quiet time.
+    /// Rows refer to what is in the file or in the store. A running proxy records addresses while the rows are read, and
+    /// waits while they are added, which takes about two seconds for a million.
     #[cfg(feature = "internal")]
     #[arg(required_unless_present = "from_foreman", conflicts_with = "from_foreman")]
     file: Option<PathBuf>,

@@ -26,6 +26,8 @@ use super::running::listens;
 use super::{CommandError, Outcome, check, load};
 use crate::app::control_socket;
 use crate::registry::PROVIDERS;
+#[cfg(feature = "internal")]
+use crate::settings::STATE_DIRECTORY;
 use crate::settings::{EXTERNALIPAM, Settings, external_file, file_of, provider_named, variable_of};
 
 use certificates::{about_key, usual_certificates};
@@ -133,6 +135,8 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     interview.take(&arguments.ipam, &arguments.ipam_file)?;
     interview.ask(&mut questions)?;
     let secrets = interview.into_secrets();
+    #[cfg(feature = "internal")]
+    ask_for_store(chosen, &mut questions, &global, &mut own)?;
     questions.finish()?;
 
     let draft = Draft { directory, settings_directory: &settings_directory, sheets: [&own, &external, &global] };
@@ -181,6 +185,26 @@ fn ask_for_server(arguments: &Arguments, questions: &mut Questions<'_>, sheet: &
     Ok(())
 }
 
+/// Several proxies need one store. One that is there already stays where it is: 'store copy' moves it.
+#[cfg(feature = "internal")]
+fn ask_for_store(
+    chosen: ipam_provider::Registration,
+    questions: &mut Questions<'_>,
+    global: &Sheet,
+    own: &mut Sheet,
+) -> Outcome {
+    let shares = global.get(questions::DATABASE_URL.key).is_some();
+    let is_set = own.get(questions::STORE.key).is_some();
+    let is_there = named_directory(global, "state_directory")
+        .unwrap_or_else(|| STATE_DIRECTORY.into())
+        .join(ipam_provider_internal::FILE)
+        .exists();
+    if chosen.name != super::store::PROVIDER || !shares || is_set || is_there {
+        return Ok(());
+    }
+    questions.settle(own, &questions::STORE, None, Some(json!("database")))
+}
+
 /// The rest of what the Ruby proxy was told about its server; answers to questions have been taken already.
 fn take_over(ruby: &Ruby, sheet: &mut Sheet) {
     let asked: [&Question<'_>; 7] = [
@@ -201,9 +225,13 @@ fn take_over(ruby: &Ruby, sheet: &mut Sheet) {
 
 /// Where the files of the IPAM are: as the loader finds it.
 fn settings_directory(global: &Sheet, directory: &Path) -> PathBuf {
-    let named = variable(&variable_of(None, "settings_directory"))
-        .or_else(|| global.get("settings_directory").and_then(Value::as_str).map(str::to_owned));
-    named.map_or_else(|| directory.join("settings.d"), PathBuf::from)
+    named_directory(global, "settings_directory").unwrap_or_else(|| directory.join("settings.d"))
+}
+
+/// A directory that the environment or else the file names.
+fn named_directory(global: &Sheet, key: &str) -> Option<PathBuf> {
+    let named = variable(&variable_of(None, key));
+    named.or_else(|| global.get(key).and_then(Value::as_str).map(str::to_owned)).map(PathBuf::from)
 }
 
 fn choose_provider(

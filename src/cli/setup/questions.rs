@@ -97,6 +97,14 @@ pub(super) const DATABASE_PASSWORD_FILE: Question<'static> = Question {
     read: |text| Ok(text.into()),
 };
 
+#[cfg(feature = "internal")]
+pub(super) const STORE: Question<'static> = Question {
+    key: "store",
+    option: "--ipam store=FILE|database",
+    text: "Where the embedded IPAM keeps its addresses: a file of this machine, or the database that the proxies share",
+    read: store,
+};
+
 /// Asks, and remembers what nobody answered.
 pub(super) struct Questions<'a> {
     prompt: Prompt,
@@ -217,6 +225,15 @@ fn url(text: &str) -> Result<Value, String> {
 fn database(text: &str) -> Result<Value, String> {
     let read = Database::new(text, None, Duration::from_secs(1));
     read.map(|_| text.into()).map_err(|error| format!("Please {error}."))
+}
+
+#[cfg(feature = "internal")]
+fn store(text: &str) -> Result<Value, String> {
+    if text == "database" || Path::new(text).is_absolute() {
+        Ok(text.into())
+    } else {
+        Err("Write database, or the absolute path of a file.".to_owned())
+    }
 }
 
 fn file(text: &str) -> Result<Value, String> {

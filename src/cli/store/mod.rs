@@ -8,6 +8,7 @@ mod addresses;
 mod from_foreman;
 mod groups;
 mod place;
+mod progress;
 mod subnets;
 mod transfer;
 mod upkeep;
@@ -40,7 +41,7 @@ pub(super) enum Command {
     Address(On<addresses::Command>),
     /// Write all that the embedded IPAM has as CSV.
     Export(transfer::Export),
-    /// The file of the embedded IPAM.
+    /// The embedded IPAM as a whole: verify, back up, copy.
     Store(On<upkeep::Command>),
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use ipam_provider::Registration;
 use ipam_provider::settings::Section;
 use ipam_provider::state_files::directory_of;
-use ipam_provider_internal::{REGISTRATION, Settings as InternalSettings};
+use ipam_provider_internal::{Place as StorePlace, REGISTRATION, Settings as InternalSettings};
 use ipam_store::{Store, StoreError, Writing};
 use reqwest::Method;
 use serde_json::Value;
@@ -41,7 +41,7 @@ pub(in crate::cli) struct Place {
 /// A store that may be there or not.
 #[derive(Debug)]
 pub(super) struct Located {
-    store: PathBuf,
+    store: StorePlace,
     /// Where the proxy over this store keeps its holds.
     state_directory: PathBuf,
     /// Where it keeps them instead, if the settings name one.
@@ -62,7 +62,7 @@ impl Place {
         if let Some(store) = &self.store {
             // Unless told otherwise, both are in one directory; one without holds has none for this store either.
             let state_directory = directory_of(store).to_owned();
-            return Ok(Located { store: store.clone(), state_directory, database: None });
+            return Ok(Located { store: StorePlace::File(store.clone()), state_directory, database: None });
         }
         from_settings(directory, PROVIDERS)
     }
@@ -77,8 +77,10 @@ fn from_settings(directory: &Path, providers: &[Registration]) -> Result<Located
             settings.provider.name
         )));
     };
-    let state_directory = settings.server.state_directory;
-    Ok(Located { store: own.store(&state_directory), state_directory, database: settings.database })
+    let (state_directory, database) = (settings.server.state_directory, settings.database);
+    let store = own.store(&state_directory, database.as_ref());
+    let store = store.map_err(|error| CommandError::failed(error.to_string()))?;
+    Ok(Located { store, state_directory, database })
 }
 
 /// The settings of the embedded IPAM. Those of another provider are only looked at for faults.
@@ -91,14 +93,22 @@ fn own(chosen: Registration, section: &mut Section) -> Option<InternalSettings> 
 }
 
 impl Located {
-    /// The path of the store.
-    pub(super) fn path(&self) -> &Path {
+    /// Where the store is, for people.
+    pub(super) fn place(&self) -> &StorePlace {
         &self.store
+    }
+
+    /// The database that the settings name.
+    pub(super) fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
     }
 
     /// Opens the store.
     pub(super) fn open(&self) -> Result<Store, CommandError> {
-        Ok(Store::open(&self.store)?)
+        Ok(match &self.store {
+            StorePlace::File(path) => Store::open(path)?,
+            StorePlace::Database(database) => Store::open_database(database)?,
+        })
     }
 
     /// Opens the store for a change, which a running proxy hears of.
@@ -111,7 +121,11 @@ impl Located {
         &self,
         work: impl FnOnce(&Writing<'_>) -> ipam_store::Result<T>,
     ) -> Result<T, CommandError> {
-        let directory = directory_of(&self.store);
+        let path = match &self.store {
+            StorePlace::File(path) => path,
+            StorePlace::Database(_) => return Ok(self.open_to_change()?.write(work)?),
+        };
+        let directory = directory_of(path);
         if !directory.is_dir() {
             return Err(CommandError::failed(format!(
                 "the address store belongs into {}, which is no directory that can be read; create it for the user \
@@ -119,7 +133,7 @@ impl Located {
                 directory.display()
             )));
         }
-        let done = Store::write_or_create(&self.store, work)?;
+        let done = Store::write_or_create(path, work)?;
         self.end_batches();
         Ok(done)
     }
@@ -145,9 +159,12 @@ impl Located {
         &self,
         work: impl FnOnce(&Writing<'_>) -> ipam_store::Result<T>,
     ) -> Result<T, CommandError> {
-        let failed =
-            |error: io::Error| CommandError::failed(format!("{} cannot be read: {error}", self.store.display()));
-        if self.store.try_exists().map_err(failed)? {
+        let path = match &self.store {
+            StorePlace::File(path) => path,
+            StorePlace::Database(database) => return Ok(Store::open_database_or_stand_in(database)?.try_out(work)?),
+        };
+        let failed = |error: io::Error| CommandError::failed(format!("{} cannot be read: {error}", path.display()));
+        if path.try_exists().map_err(failed)? {
             return Ok(self.open()?.try_out(work)?);
         }
         let empty = tempfile::tempdir().map_err(failed)?;
@@ -229,9 +246,9 @@ mod tests {
     #[test]
     fn the_settings_say_where_the_store_is_and_nothing_is_opened() {
         let usual = located("use_provider: internal\n", "").expect("a place");
-        assert_eq!(usual.path(), Path::new("/srv/state/ipam.sqlite"));
+        assert_eq!(usual.place(), &StorePlace::File("/srv/state/ipam.sqlite".into()));
         let own = located("use_provider: internal\n", "store: /nonexistent/own.sqlite\n").expect("a place");
-        assert_eq!(own.path(), Path::new("/nonexistent/own.sqlite"));
+        assert_eq!(own.place(), &StorePlace::File("/nonexistent/own.sqlite".into()));
         assert_eq!(own.state_directory, Path::new("/srv/state"));
     }
 
@@ -241,6 +258,9 @@ mod tests {
         assert!(error.starts_with("the settings choose the provider other, not the embedded IPAM; "), "{error}");
         let place = Place { store: Some("mine.sqlite".into()) };
         let named = place.locate(Path::new("/nonexistent")).expect("a place");
-        assert_eq!((named.path(), named.state_directory.as_path()), (Path::new("mine.sqlite"), Path::new(".")));
+        assert_eq!(
+            (named.place(), named.state_directory.as_path()),
+            (&StorePlace::File("mine.sqlite".into()), Path::new("."))
+        );
     }
 }

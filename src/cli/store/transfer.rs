@@ -1,15 +1,16 @@
 //! `import` and `export`: the whole store as CSV.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ipam_provider::state_files::directory_of;
-use ipam_store::{Imported, Store, StoreError};
+use ipam_store::{Imported, Rows, Store, StoreError};
 use tempfile::NamedTempFile;
 
 use super::place::Place;
+use super::progress::Bar;
 use crate::cli::output::say;
 use crate::cli::{CommandError, Outcome};
 
@@ -36,20 +37,26 @@ pub(in crate::cli) struct Export {
 pub(in crate::cli) fn import(file: &Path, place: &Place, directory: &Path) -> Outcome {
     let located = place.locate(directory)?;
     let unreadable = |error: io::Error| CommandError::failed(format!("{} cannot be read: {error}", file.display()));
-    let imported = if file.as_os_str() == STANDARD {
-        // Whoever writes to us may be slow, and nobody else can write to the store meanwhile.
-        let mut text = Vec::new();
-        io::stdin().lock().read_to_end(&mut text).map_err(unreadable)?;
-        located.write_or_create(|writing| writing.import(text.as_slice()))?
+    let bar = Bar::new();
+    // Others can write to the store until all rows are read.
+    let rows = if file.as_os_str() == STANDARD {
+        Rows::read(io::stdin().lock(), None, &bar)
     } else {
         let text = File::open(file).map_err(unreadable)?;
-        located.write_or_create(|writing| writing.import(text))?
-    };
-    let Imported { groups, subnets, excluded_ranges, addresses } = imported;
-    say(format!(
-        "Imported groups: {groups}, subnets: {subnets}, excluded ranges: {excluded_ranges}, addresses: {addresses}"
-    ));
+        let length = text.metadata().map_err(unreadable)?.len();
+        // What is no file, such as a pipe, has no length.
+        Rows::read(text, Some(length).filter(|length| *length > 0), &bar)
+    }?;
+    let imported = located.write_or_create(|writing| writing.add_rows(&rows, &bar))?;
+    drop(bar);
+    say(format!("Imported {}", counted(imported)));
     Ok(())
+}
+
+/// How much was added, in words.
+pub(super) fn counted(imported: Imported) -> String {
+    let Imported { groups, subnets, excluded_ranges, addresses } = imported;
+    format!("groups: {groups}, subnets: {subnets}, excluded ranges: {excluded_ranges}, addresses: {addresses}")
 }
 
 pub(super) fn export(arguments: &Export, directory: &Path) -> Outcome {

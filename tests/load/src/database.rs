@@ -1,10 +1,15 @@
 //! The PostgreSQL that several proxies share: one of the program's own, or one that runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use ipam_provider::database::Database as Options;
 use ipam_simulators::postgres::{Server, Stop};
 
 use crate::own_proxy::ProxyError;
+
+/// How long the database may take to answer a reader.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Which database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +62,21 @@ impl Database {
         Ok(())
     }
 
-    /// Lines of settings that name it.
-    pub(crate) fn settings(&self) -> Vec<String> {
-        let url = match self {
+    fn url(&self) -> String {
+        match self {
             Self::Url(url) => url.clone(),
             Self::Own(server) => server.url(),
-        };
-        vec![format!("database_url: '{url}'")]
+        }
+    }
+
+    /// Lines of settings that name it.
+    pub(crate) fn settings(&self) -> Vec<String> {
+        vec![format!("database_url: '{}'", self.url())]
+    }
+
+    /// For those who read what the proxies have written.
+    pub(crate) fn options(&self) -> Result<Options, ProxyError> {
+        Options::new(&self.url(), None, TIMEOUT).map_err(|_| ProxyError::Setup("the database's URL cannot be read"))
     }
 }
 

@@ -2,12 +2,14 @@
 //! that others can write to.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use ipam_conformance::{Fault, Seed};
+use ipam_provider::database::Database;
 use ipam_provider::{Prefix, addresses_between};
 use ipam_simulators::Server;
 use ipam_store::{AddressDetails, Scope, Store, StoreError};
@@ -32,6 +34,25 @@ pub enum Product {
     Phpipam,
 }
 
+/// Where the embedded IPAM is.
+pub(crate) enum Home {
+    /// In a file.
+    File(PathBuf),
+    /// In the database that proxies share.
+    Database(Box<Database>),
+}
+
+impl Home {
+    /// Works on the store, on a thread of its own: a store waits, which a runtime's thread may not.
+    fn on<T: Send>(&self, work: impl FnOnce(Store) -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
+        let open = || match self {
+            Self::File(path) => Store::open(path),
+            Self::Database(database) => Store::open_database(database),
+        };
+        thread::scope(|scope| scope.spawn(|| work(open()?)).join().expect("no panic"))
+    }
+}
+
 /// An IPAM with these places in it and nothing else.
 pub struct Ipam {
     places: Vec<Place>,
@@ -39,8 +60,8 @@ pub struct Ipam {
 }
 
 enum Inside {
-    /// Its file, which the proxy makes.
-    Embedded(PathBuf),
+    /// Where the proxy makes it.
+    Embedded(Home),
     Simulated(Simulated),
 }
 
@@ -87,8 +108,8 @@ fn simulated<V: Vendor>(seed: &Seed) -> (Box<dyn Simulator>, Server) {
 }
 
 impl Ipam {
-    /// The embedded IPAM in this file.
-    pub(crate) fn embedded(places: &[Place], store: PathBuf) -> Self {
+    /// The embedded IPAM here.
+    pub(crate) fn embedded(places: &[Place], store: Home) -> Self {
         Self { places: places.to_vec(), inside: Inside::Embedded(store) }
     }
 
@@ -109,7 +130,8 @@ impl Ipam {
     /// The provider's name, and the contents of its file of settings.
     pub(crate) fn settings(&self) -> (&'static str, String) {
         match &self.inside {
-            Inside::Embedded(store) => ("internal", format!("store: {}\n", store.display())),
+            Inside::Embedded(Home::File(path)) => ("internal", format!("store: {}\n", path.display())),
+            Inside::Embedded(Home::Database(_)) => ("internal", "store: database\n".to_owned()),
             Inside::Simulated(simulated) => {
                 let url = simulated.relay.as_ref().map_or_else(|| simulated.server.url(), Relay::url);
                 (simulated.product.name(), simulated.product.settings(&url))
@@ -160,6 +182,19 @@ impl Ipam {
         Ok(all)
     }
 
+    /// What is wrong with the embedded IPAM, sentence by sentence.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn verify(&self) -> Result<Vec<String>, StoreError> {
+        let Inside::Embedded(home) = &self.inside else { return Ok(Vec::new()) };
+        let findings = home.on(|store| store.verify())?;
+        Ok(findings
+            .into_iter()
+            .map(|finding| format!("{}: {}", finding.subnet.unwrap_or_default(), finding.what))
+            .collect())
+    }
+
     /// Somebody else takes an address past the proxy; `false` when it is taken already.
     ///
     /// # Errors
@@ -168,10 +203,12 @@ impl Ipam {
         let place = &self.places[place as usize];
         match &self.inside {
             Inside::Simulated(simulated) => Ok(simulated.product.take(place, address)),
-            Inside::Embedded(path) => {
-                let added = Store::open(path)?.write(|writing| {
-                    let subnet = writing.one_subnet(place.prefix, &Scope::from(place.group.clone()))?;
-                    writing.add_address(subnet.id, address, AddressDetails::default())
+            Inside::Embedded(home) => {
+                let added = home.on(|mut store| {
+                    store.write(|writing| {
+                        let subnet = writing.one_subnet(place.prefix, &Scope::from(place.group.clone()))?;
+                        writing.add_address(subnet.id, address, AddressDetails::default())
+                    })
                 });
                 match added {
                     Ok(()) => Ok(true),
@@ -194,13 +231,15 @@ impl Ipam {
     }
 }
 
-fn read(store: &Path, place: &Place) -> Result<Vec<(IpAddr, Option<String>)>, StoreError> {
+fn read(home: &Home, place: &Place) -> Result<Vec<(IpAddr, Option<String>)>, StoreError> {
     let mut found = Vec::new();
-    Store::open(store)?.read(|reading| {
-        let subnet = reading.one_subnet(place.prefix, &Scope::from(place.group.clone()))?;
-        reading.each_address(subnet.id, |record| {
-            found.push((record.address, record.mac.map(|mac| mac.to_string())));
-            Ok(())
+    home.on(|store| {
+        store.read(|reading| {
+            let subnet = reading.one_subnet(place.prefix, &Scope::from(place.group.clone()))?;
+            reading.each_address(subnet.id, |record| {
+                found.push((record.address, record.mac.map(|mac| mac.to_string())));
+                Ok(())
+            })
         })
     })?;
     Ok(found)

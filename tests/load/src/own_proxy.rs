@@ -12,7 +12,7 @@ use crate::balancer::Balancer;
 use crate::connection::Target;
 use crate::database::{Choice, Database};
 use crate::identity::{Identities, SERVER};
-use crate::ipam::{Ipam, Product};
+use crate::ipam::{Home, Ipam, Product};
 use crate::knowledge::{Knowledge, holds};
 use crate::node::Node;
 use crate::places::{Place, csv};
@@ -79,11 +79,6 @@ impl Setup {
                  addresses: --database own starts a PostgreSQL, --database postgresql://… names one",
             ));
         }
-        if self.proxies > 1 && self.product == Product::Embedded {
-            return Err(ProxyError::Setup(
-                "several proxies cannot share the embedded IPAM; choose another with --ipam",
-            ));
-        }
         Ok(())
     }
 }
@@ -111,12 +106,16 @@ impl OwnProxy {
         let directory = TempDir::new().map_err(io_error("a directory for the proxy"))?;
         let identities = Identities::new();
         let of_node = |number: usize| directory.path().join(format!("proxy-{number}"));
-        let embedded = || Ipam::embedded(places, of_node(0).join("state/ipam.sqlite"));
-        let ipam = Ipam::simulated(places, setup.product, setup.with_relay).unwrap_or_else(embedded);
         let database = match &setup.database {
             Some(choice) => Some(Database::start(choice).await?),
             None => None,
         };
+        let home = match &database {
+            Some(database) => Home::Database(Box::new(database.options()?)),
+            None => Home::File(of_node(0).join("state/ipam.sqlite")),
+        };
+        let ipam = Ipam::simulated(places, setup.product, setup.with_relay);
+        let ipam = ipam.unwrap_or_else(|| Ipam::embedded(places, home));
         let global = database.as_ref().map(Database::settings).unwrap_or_default();
         let (provider, settings) = ipam.settings();
         let (mut nodes, mut addresses) = (Vec::new(), Vec::new());
@@ -125,7 +124,7 @@ impl OwnProxy {
             if !setup.clocks_apart.is_zero() {
                 node.set(another_clock(setup.clocks_apart * behind));
             }
-            if setup.product == Product::Embedded {
+            if setup.product == Product::Embedded && number == 0 {
                 node.import(&csv(places)).await?;
             }
             addresses.push(node.start().await?);

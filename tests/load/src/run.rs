@@ -23,6 +23,8 @@ pub struct Outcome {
     pub requests: Option<u64>,
     /// What the proxy had used before the audit.
     pub usage: Option<Usage>,
+    /// What is wrong with the embedded IPAM's store.
+    pub damage: Vec<String>,
     /// What the proxy has logged.
     pub log: String,
 }
@@ -33,7 +35,8 @@ impl Outcome {
         let duplicates = self.played.ledger.duplicates();
         let twice = duplicates.iter().map(|duplicate| format!("given twice: {duplicate}"));
         let panicked = self.log.lines().filter(|line| line.contains("panicked")).map(str::to_owned);
-        twice.chain(self.audit.faults()).chain(panicked).collect()
+        let damage = self.damage.iter().map(|what| format!("the store is not in order: {what}"));
+        twice.chain(self.audit.faults()).chain(damage).chain(panicked).collect()
     }
 }
 
@@ -64,9 +67,10 @@ pub async fn run(
     }
     let (requests, usage) = (proxy.ipam().requests(), proxy.usage());
     let knowledge = proxy.knowledge().await?;
-    let records = proxy.ipam().records();
-    let records = records.map_err(|error| ProxyError::Proxy(format!("has an IPAM that cannot be read: {error}")))?;
+    let unreadable = |error| ProxyError::Proxy(format!("has an IPAM that cannot be read: {error}"));
+    let records = proxy.ipam().records().map_err(unreadable)?;
+    let damage = proxy.ipam().verify().map_err(unreadable)?;
     let audit = Audit::new(&plan.places, &played.ledger, &records, |place, claim| knowledge.of(place, claim));
     let log = proxy.log().map_err(|source| ProxyError::Io { doing: "the log".to_owned(), source })?;
-    Ok(Outcome { played, audit, requests, usage, log })
+    Ok(Outcome { played, audit, requests, usage, damage, log })
 }

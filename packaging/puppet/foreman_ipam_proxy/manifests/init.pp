@@ -124,7 +124,7 @@
 #   Seconds that subnets and groups are remembered.
 #
 # @param internal
-#   Settings of the embedded IPAM.
+#   Settings of the embedded IPAM. The store `database` is the PostgreSQL of database_url, for several proxies.
 # @param nautobot
 #   Settings of Nautobot.
 # @param netbox

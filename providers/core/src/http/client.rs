@@ -17,6 +17,13 @@ pub use reqwest::header::HeaderValue;
 /// A body larger than this is not read to its end; a full list of a large subnet is a few MiB.
 const BODY_AT_MOST: usize = 64 * 1024 * 1024;
 
+/// The value of a header that is not shown in `Debug`; `None` for text that a header cannot hold.
+pub fn secret_header(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 /// Asks one IPAM.
 #[derive(Clone)]
 pub struct HttpClient {
@@ -98,6 +105,7 @@ impl fmt::Debug for HttpClient {
 }
 
 /// A request to be sent.
+#[derive(Clone)]
 pub struct Request<'a> {
     client: &'a HttpClient,
     method: Method,

@@ -62,21 +62,21 @@ pub struct Page<T> {
     pub has_next: bool,
 }
 
-/// All rows of a list in `what`. `page` reads the page that begins after this many rows: the rows that came are counted,
+/// All rows of a list in `what`. `fetch` reads the page that begins after this many rows: the rows that came are counted,
 /// because an IPAM may give fewer than were asked for.
 ///
 /// # Errors
-/// What `page` fails with. [`Unavailable`](ErrorKind::Unavailable) when the list became shorter meanwhile: the pages
+/// What `fetch` fails with. [`Unavailable`](ErrorKind::Unavailable) when the list became shorter meanwhile: the pages
 /// after the rows that went would skip some. [`Unexpected`](ErrorKind::Unexpected) when the list has more than
 /// [`ROWS_AT_MOST`] rows, or does not end where the IPAM says.
-pub async fn all_rows<T, F>(what: &str, page: impl Fn(usize) -> F) -> Result<Vec<T>>
+pub async fn pages<T, F>(what: &str, fetch: impl Fn(usize) -> F) -> Result<Vec<T>>
 where
     F: Future<Output = Result<Page<T>>>,
 {
     let mut all = Vec::new();
     let mut counted = None;
     for _ in 0..PAGES_AT_MOST {
-        let Page { rows, count, has_next } = page(all.len()).await?;
+        let Page { rows, count, has_next } = fetch(all.len()).await?;
         if counted > count {
             let text = format!("A list in {what} changed while it was read. Try again");
             return Err(Error::new(ErrorKind::Unavailable, text));
@@ -113,7 +113,7 @@ mod tests {
             let page = page(offset);
             async { Ok(page) }
         };
-        (all_rows("Somebody's IPAM", answer).await, asked.load(Ordering::Relaxed))
+        (pages("Somebody's IPAM", answer).await, asked.load(Ordering::Relaxed))
     }
 
     /// A page of a list of so many rows.

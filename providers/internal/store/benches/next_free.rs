@@ -1,6 +1,7 @@
-//! How long the lowest free address takes to find, by how many are used: it should not depend on it.
+//! How long the lowest free address takes to find, by how many are used: it should not depend on it. On each engine;
+//! PostgreSQL where it is installed.
 //!
-//! The whole run fills 16 million addresses of a /8, which takes less than a minute and 1 GB in the temporary directory.
+//! The whole run fills 16 million addresses of a /8, which takes a minute or two and 4 GB in the temporary directory.
 //! Under `cargo test --bench`, which only looks whether the benchmark works, that case is left out unless `IPAM_BENCH_16_MILLION` is
 //! set, and a million is ten thousand.
 
@@ -11,7 +12,9 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
+use ipam_provider::database::Database;
 use ipam_provider::{AddressSet, Prefix};
+use ipam_simulators::postgres::Server;
 use ipam_store::{NewSubnet, Store};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
@@ -19,6 +22,7 @@ use tempfile::TempDir;
 /// A store with one subnet whose lowest addresses are used.
 struct Filled {
     name: &'static str,
+    engine: &'static str,
     _directory: TempDir,
     store: Store,
     subnet: i64,
@@ -44,7 +48,42 @@ impl Filled {
         let mut store = Store::open(&path).expect("a store");
         store.write(|writing| writing.rebuild_extents(subnet)).expect("extents");
         println!("{name}: prepared in {:.1} s", begun.elapsed().as_secs_f64());
-        Self { name, _directory: directory, store, subnet }
+        Self { name, engine: "SQLite", _directory: directory, store, subnet }
+    }
+
+    /// The same of IPv4, in a database of its own.
+    fn in_database(server: &Server, name: &'static str, used: u128, step: u128) -> Self {
+        let begun = Instant::now();
+        let home = format!("used_{used}_{step}");
+        server.sql("postgres", &format!("CREATE DATABASE {home}"));
+        let url = server.url_through(server.directory(), "ipam", &home);
+        let database = Database::new(&url, None, Duration::from_secs(20)).expect("a right URL");
+        let mut store = Store::open_database(&database).expect("a store");
+        let prefix: Prefix = "10.0.0.0/8".parse().expect("a prefix");
+        let subnet = store.write(|writing| writing.add_subnet(&NewSubnet::of(prefix))).expect("a subnet").id;
+        let first = i64::from(u32::from_be_bytes([10, 0, 0, 1]));
+        let end = first + i64::try_from(used * step).expect("it is in the subnet");
+        let key = |number: &str| format!("decode('00000000000000000000ffff', 'hex') || int4send(({number})::integer)");
+        let (numbers, behind) = (format!("generate_series({first}, {}, {step}) n", end - 1), key("n + 1"));
+        // Each used address has a free one behind it, or there is one interval behind them all.
+        let extents = if step == 1 {
+            String::new()
+        } else {
+            format!("SELECT {subnet}, {behind}, {behind} FROM {numbers} UNION ALL")
+        };
+        let rest = format!("SELECT {subnet}, {}, {}", key(&end.to_string()), key("184549374"));
+        server.sql(
+            &home,
+            &format!(
+                "SET session_replication_role = replica; SET search_path = ipam_store;
+                 INSERT INTO allocation (subnet_id, address, description, owner, created_at, updated_at)
+                 SELECT {subnet}, {}, '', '', 0, 0 FROM {numbers};
+                 DELETE FROM free_extent; INSERT INTO free_extent (subnet_id, first, last) {extents} {rest}",
+                key("n")
+            ),
+        );
+        println!("PostgreSQL, {name}: prepared in {:.1} s", begun.elapsed().as_secs_f64());
+        Self { name, engine: "PostgreSQL", _directory: tempfile::tempdir().expect("a directory"), store, subnet }
     }
 
     fn lowest(&self) -> IpAddr {
@@ -101,17 +140,33 @@ fn main() {
         stores.push(Filled::new("/8, 16 million used", "10.0.0.0/8", IPV4, 16_000_000, 1));
     }
 
+    let server = Server::start();
+    if let Some(server) = &server {
+        stores.extend([
+            Filled::in_database(server, "/8, none used", 0, 1),
+            Filled::in_database(server, "/8, 1 million used", million, 1),
+            Filled::in_database(server, "/8, 1 million used, scattered", million, SCATTER),
+        ]);
+        if !is_smoke {
+            stores.push(Filled::in_database(server, "/8, 16 million used", 16_000_000, 1));
+        }
+    }
+
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("lowest free address");
     for filled in &stores {
-        group.bench_function(filled.name, |bencher| bencher.iter(|| filled.lowest()));
+        group.bench_function(format!("{}, {}", filled.engine, filled.name), |bencher| bencher.iter(|| filled.lowest()));
     }
     group.finish();
     criterion.final_summary();
 
-    let empty = stores[0].median();
-    for filled in &stores {
-        let median = filled.median();
-        println!("{}: {median} ns, {:.2} times the empty /8", filled.name, median as f64 / empty as f64);
+    for engine in ["SQLite", "PostgreSQL"] {
+        let mut empty = None;
+        for filled in stores.iter().filter(|filled| filled.engine == engine) {
+            let median = filled.median();
+            // The first of each is the empty /8.
+            let ratio = median as f64 / *empty.get_or_insert(median) as f64;
+            println!("{engine}, {}: {median} ns, {ratio:.2} times the empty /8", filled.name);
+        }
     }
 }

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use ipam_provider::AddressSet;
-use jiff::Timestamp;
 
 use crate::connection::Row;
 use crate::key::{Key, Span};
 use crate::value::values;
-use crate::{AddressDetails, AddressEdit, AddressRecord, Reading, Result, StoreError, SubnetRecord, Writing, extents};
+use crate::{
+    AddressDetails, AddressEdit, AddressRecord, Reading, Result, StoreError, SubnetRecord, Value, Writing, bulk,
+    extents,
+};
 
 /// A question for the columns that [`record`] reads.
 macro_rules! select {
@@ -28,6 +30,40 @@ fn record(row: &dyn Row) -> Result<AddressRecord> {
         created_at: row.get(5)?,
         updated_at: row.get(6)?,
     })
+}
+
+/// How many columns an allocation has.
+pub(crate) const COLUMNS: usize = 8;
+
+/// Records one address, or changes nothing when it is recorded already.
+pub(crate) const INSERT: &str = "INSERT INTO allocation
+    (subnet_id, address, mac, hostname, description, owner, created_at, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+
+/// [`INSERT`] for several addresses at once.
+pub(crate) fn insert_many() -> String {
+    let (columns, conflict) = INSERT.split_once("VALUES").expect("the statement above");
+    let (_, conflict) = conflict.split_once(')').expect("the statement above");
+    bulk::rows_at_once(columns, COLUMNS, conflict)
+}
+
+/// The values of [`INSERT`]; the times are seconds since 1970.
+pub(crate) fn values(
+    subnet: i64,
+    key: Key,
+    details: &AddressDetails,
+    (created_at, updated_at): (i64, i64),
+) -> [Value<'_>; COLUMNS] {
+    *values![
+        subnet,
+        key,
+        details.mac.as_ref(),
+        unless_empty(details.hostname.as_deref()),
+        &details.description,
+        &details.owner,
+        created_at,
+        updated_at,
+    ]
 }
 
 fn unless_empty(text: Option<&str>) -> Option<&str> {
@@ -108,7 +144,7 @@ impl Writing<'_> {
     /// [`Container`](StoreError::Container), [`Outside`](StoreError::Outside) and
     /// [`NotOfferable`](StoreError::NotOfferable).
     pub fn add_address(&self, subnet: i64, address: IpAddr, details: AddressDetails) -> Result<()> {
-        self.record(&self.lock_subnet(subnet)?, address, &details, (self.now, self.now))
+        self.record(&self.lock_subnet(subnet)?, address, &details)
     }
 
     /// Records the lowest free address as taken.
@@ -120,40 +156,15 @@ impl Writing<'_> {
         let subnet = self.lock_subnet(subnet)?;
         let free = self.free_addresses(subnet.id, 1, &AddressSet::default())?;
         let address = *free.first().ok_or(StoreError::Full(subnet.prefix))?;
-        self.record(&subnet, address, &details, (self.now, self.now))?;
+        self.record(&subnet, address, &details)?;
         self.address(subnet.id, address)
     }
 
-    /// Records an address with the times when it was created and changed. The subnet is locked already.
-    pub(crate) fn record(
-        &self,
-        subnet: &SubnetRecord,
-        address: IpAddr,
-        details: &AddressDetails,
-        (created_at, updated_at): (Timestamp, Timestamp),
-    ) -> Result<()> {
-        subnet.as_leaf()?;
-        if !subnet.prefix.contains(address) {
-            return Err(StoreError::Outside { what: format!("Address {address}"), subnet: subnet.prefix });
-        }
-        if !subnet.prefix.is_offerable(address, subnet.pool) {
-            return Err(StoreError::NotOfferable { address, subnet: subnet.prefix });
-        }
-        let key = Key::from(address);
-        let insert = "INSERT INTO allocation
-                 (subnet_id, address, mac, hostname, description, owner, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
-        let values = values![
-            subnet.id,
-            key,
-            details.mac.as_ref(),
-            unless_empty(details.hostname.as_deref()),
-            &details.description,
-            &details.owner,
-            created_at,
-            updated_at,
-        ];
-        let added = self.connection.execute(insert, values)?;
+    /// The subnet is locked already.
+    fn record(&self, subnet: &SubnetRecord, address: IpAddr, details: &AddressDetails) -> Result<()> {
+        subnet.can_record(address)?;
+        let (key, now) = (Key::from(address), self.now.as_second());
+        let added = self.connection.execute(INSERT, &values(subnet.id, key, details, (now, now)))?;
         if added == 0 {
             return Err(StoreError::AddressTaken { address, subnet: subnet.prefix });
         }

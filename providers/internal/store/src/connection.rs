@@ -22,6 +22,15 @@ pub trait Connection: fmt::Debug {
     /// Those of `visit`, and of the database.
     fn query_each(&self, sql: &'static str, values: &[Value<'_>], visit: &mut Visit<'_>) -> Result<()>;
 
+    /// As [`query_each`](Self::query_each), for few rows, or rows that are all kept: an engine may read them all before it
+    /// calls `visit`.
+    ///
+    /// # Errors
+    /// As [`query_each`](Self::query_each).
+    fn query_few(&self, sql: &'static str, values: &[Value<'_>], visit: &mut Visit<'_>) -> Result<()> {
+        self.query_each(sql, values, visit)
+    }
+
     /// Runs a statement that answers no rows, and tells how many it has changed.
     ///
     /// # Errors
@@ -88,14 +97,14 @@ impl dyn Connection + '_ {
         mut read: impl FnMut(&dyn Row) -> Result<T>,
     ) -> Result<Vec<T>> {
         let mut rows = Vec::new();
-        self.each(sql, values, |row| {
+        self.query_few(sql, values, &mut |row| {
             rows.push(read(row)?);
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(rows)
     }
 
-    /// The first row, as `read` reads it.
+    /// The first row, as `read` reads it; the statement answers few.
     pub(crate) fn row<T>(
         &self,
         sql: &'static str,
@@ -103,7 +112,7 @@ impl dyn Connection + '_ {
         mut read: impl FnMut(&dyn Row) -> Result<T>,
     ) -> Result<Option<T>> {
         let mut found = None;
-        self.query_each(sql, values, &mut |row| {
+        self.query_few(sql, values, &mut |row| {
             found = Some(read(row)?);
             Ok(ControlFlow::Break(()))
         })?;

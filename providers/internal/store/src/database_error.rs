@@ -19,6 +19,12 @@ pub enum Failure {
     DiskFull,
     /// It may not be opened or written to.
     NotWritable,
+    /// It takes no changes now.
+    ReadOnly,
+    /// It cannot be reached.
+    Away,
+    /// It refuses its user, or the user lacks a right.
+    Forbidden,
     /// It is not whole.
     Damaged,
     /// The disk failed, or what else it is read from.

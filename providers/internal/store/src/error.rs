@@ -56,6 +56,14 @@ pub enum StoreError {
     /// A backup or a new store would replace a file.
     #[error("File {0} already exists; choose another name")]
     FileExists(PathBuf),
+    /// A store that something is to be copied into has something already.
+    #[error("The store to copy into is not empty; name one that is new or empty")]
+    NotNew,
+    /// A copy was made, is not what it should be, and was not kept.
+    #[error(
+        "The copy is not kept, for it is not what was copied: {0}; run 'store verify' for the store that was to be copied"
+    )]
+    CopyDiffers(String),
     /// There was no store, and another process was faster to create one.
     #[error("Another process has just created the address store {0}; do the same again")]
     JustCreated(PathBuf),
@@ -174,6 +182,11 @@ pub enum StoreError {
     /// A group of writes could not be made durable; why is in the log.
     #[error("The address store could not save the change: {0}")]
     NotSaved(String),
+    /// The database's answer to a commit is lost.
+    #[error(
+        "The database of the address store has not answered; the change may have been made or not, look before you repeat it"
+    )]
+    Unknown,
 }
 
 /// A failure of the database in words for people. The database's own text stays the source.
@@ -183,6 +196,11 @@ fn said_of(failure: Failure) -> &'static str {
         Failure::DiskFull => "The disk that holds the address store is full",
         Failure::NotWritable => {
             "The address store cannot be opened for writing; look at the rights of the file and its directory"
+        }
+        Failure::ReadOnly => "The database of the address store takes no changes now: it is read-only",
+        Failure::Away => "The database of the address store cannot be reached; try again",
+        Failure::Forbidden => {
+            "The database of the address store refuses its user; look at the user, the password and the rights"
         }
         Failure::Damaged => "The address store is damaged; restore it from a backup",
         Failure::Unreadable => "Reading or writing the address store failed",
@@ -199,6 +217,7 @@ impl StoreError {
                 ErrorKind::AlreadyExists
             }
             Self::Overlap { .. }
+            | Self::NotNew
             | Self::NotEmpty { .. }
             | Self::NoContainer { .. }
             | Self::Container(_)
@@ -218,10 +237,14 @@ impl StoreError {
             | Self::NotAStore(_)
             | Self::Newer { .. }
             | Self::Stopped
+            | Self::Unknown
             | Self::NotSaved(_) => ErrorKind::Unavailable,
-            Self::Inconsistent(_) => ErrorKind::Unexpected,
+            Self::CopyDiffers(_) | Self::Inconsistent(_) => ErrorKind::Unexpected,
             Self::Database(error) => match error.failure() {
+                Failure::Away => ErrorKind::Unreachable,
+                Failure::Forbidden => ErrorKind::Unauthenticated,
                 Failure::Busy
+                | Failure::ReadOnly
                 | Failure::DiskFull
                 | Failure::NotWritable
                 | Failure::Unreadable

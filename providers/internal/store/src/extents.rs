@@ -9,11 +9,13 @@ use std::ops::ControlFlow;
 use ipam_provider::AddressSet;
 
 use crate::Result;
+use crate::bulk::NewExtents;
 use crate::connection::{Connection, Row};
 use crate::key::{Key, Span};
 use crate::value::values;
 
-/// How many extents [`Ascending`] reads at a time.
+/// How many extents [`Ascending`] reads at first, and at a time at most.
+const FIRST_PAGE: i64 = 4;
 const PAGE: i64 = 1000;
 
 fn span(row: &dyn Row) -> Result<Span> {
@@ -27,7 +29,7 @@ fn at_or_below(connection: &dyn Connection, subnet: i64, key: Key) -> Result<Opt
     connection.row(nearest, values![subnet, key], span)
 }
 
-fn insert(connection: &dyn Connection, subnet: i64, extent: Span) -> Result<()> {
+pub(crate) fn insert(connection: &dyn Connection, subnet: i64, extent: Span) -> Result<()> {
     let insert = "INSERT INTO free_extent (subnet_id, first, last) VALUES (?1, ?2, ?3)";
     connection.execute(insert, values![subnet, extent.first, extent.last]).map(drop)
 }
@@ -51,6 +53,54 @@ pub(crate) fn take(connection: &dyn Connection, subnet: i64, key: Key) -> Result
     Ok(true)
 }
 
+/// Takes addresses out of the extents of a subnet, lowest first: each extent is read and replaced once, however many
+/// addresses are taken out of it.
+#[derive(Debug)]
+pub(crate) struct Taking<'c> {
+    connection: &'c dyn Connection,
+    subnet: i64,
+    /// What is left of the extent of the last address; no row has it.
+    rest: Option<Span>,
+    /// What is left of the others, and of this one below the last address.
+    left: NewExtents<'c>,
+}
+
+impl<'c> Taking<'c> {
+    pub(crate) fn new(connection: &'c dyn Connection, subnet: i64) -> Self {
+        Self { connection, subnet, rest: None, left: NewExtents::new(connection, subnet) }
+    }
+
+    /// Takes an address, which must be higher than the one before; `false` when it is in no extent.
+    pub(crate) fn take(&mut self, key: Key) -> Result<bool> {
+        let mut extent = self.rest.take();
+        if let Some(passed) = extent.take_if(|extent| !extent.contains(key)) {
+            self.left.add(passed)?;
+        }
+        if extent.is_none() {
+            // What waits to be inserted ends below this address, so the table need not have it.
+            extent = at_or_below(self.connection, self.subnet, key)?.filter(|extent| extent.contains(key));
+            if let Some(extent) = extent {
+                delete(self.connection, self.subnet, extent.first)?;
+            }
+        }
+        let Some(extent) = extent else { return Ok(false) };
+        if let Some(last) = key.previous().filter(|last| extent.first <= *last) {
+            self.left.add(Span { first: extent.first, last })?;
+        }
+        let above = key.next().filter(|first| *first <= extent.last);
+        self.rest = above.map(|first| Span { first, last: extent.last });
+        Ok(true)
+    }
+
+    /// Inserts what is left.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        if let Some(rest) = self.rest {
+            self.left.add(rest)?;
+        }
+        self.left.finish()
+    }
+}
+
 /// Takes a whole range out of the extents, as far as it is in any.
 pub(crate) fn cut(connection: &dyn Connection, subnet: i64, range: Span) -> Result<()> {
     // From the top down: each extent that is cut leaves less below.
@@ -69,16 +119,18 @@ pub(crate) fn cut(connection: &dyn Connection, subnet: i64, range: Span) -> Resu
 fn replace(connection: &dyn Connection, subnet: i64, extent: Span, hole: Span) -> Result<()> {
     let below = hole.first.previous().filter(|last| *last >= extent.first && hole.first > extent.first);
     let above = hole.last.next().filter(|first| *first <= extent.last);
-    match below {
-        Some(last) => {
+    match (below, above) {
+        (None, None) => delete(connection, subnet, extent.first),
+        // What the lowest free address leaves.
+        (None, Some(first)) => {
+            let shorten = "UPDATE free_extent SET first = ?3 WHERE subnet_id = ?1 AND first = ?2";
+            connection.execute(shorten, values![subnet, extent.first, first]).map(drop)
+        }
+        (Some(last), above) => {
             let shorten = "UPDATE free_extent SET last = ?3 WHERE subnet_id = ?1 AND first = ?2";
             connection.execute(shorten, values![subnet, extent.first, last])?;
+            above.map_or(Ok(()), |first| insert(connection, subnet, Span { first, last: extent.last }))
         }
-        None => delete(connection, subnet, extent.first)?,
-    }
-    match above {
-        Some(first) => insert(connection, subnet, Span { first, last: extent.last }),
-        None => Ok(()),
     }
 }
 
@@ -101,40 +153,34 @@ pub(crate) fn give_back(connection: &dyn Connection, subnet: i64, range: Span) -
     insert(connection, subnet, merged)
 }
 
-/// Calls `visit` with each extent of a subnet, lowest first, until it answers `false`.
-fn visit(connection: &dyn Connection, subnet: i64, mut visit: impl FnMut(Span) -> bool) -> Result<()> {
-    let all = "SELECT first, last FROM free_extent WHERE subnet_id = ?1 ORDER BY first";
-    connection.query_each(all, values![subnet], &mut |row| {
-        let goes_on = visit(span(row)?);
-        Ok(if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-    })
-}
-
 /// Free addresses, lowest first: at most `at_most`, none of `held`.
 ///
-/// Extents are read one by one, and held runs are passed as a whole, so that neither the size of a subnet nor the number
+/// Extents are read by and by, and held runs are passed as a whole, so that neither the size of a subnet nor the number
 /// of its holds costs anything.
 pub(crate) fn lowest(connection: &dyn Connection, subnet: i64, at_most: usize, held: &AddressSet) -> Result<Vec<Key>> {
     let mut found = Vec::new();
-    visit(connection, subnet, |extent| {
+    let mut extents = Ascending::new(connection, subnet);
+    while found.len() < at_most
+        && let Some(extent) = extents.next()?
+    {
         let free = held.absent_within(extent.first.address(), extent.last.address()).map(Key::from);
         found.extend(free.take(at_most - found.len()));
-        found.len() < at_most
-    })?;
+    }
     Ok(found)
 }
 
 /// How many addresses of a subnet are free.
 pub(crate) fn count(connection: &dyn Connection, subnet: i64) -> Result<u128> {
     let mut free = 0;
-    visit(connection, subnet, |extent| {
-        free += extent.count();
-        true
+    connection.each("SELECT first, last FROM free_extent WHERE subnet_id = ?1", values![subnet], |row| {
+        free += span(row)?.count();
+        Ok(())
     })?;
     Ok(free)
 }
 
-/// The extents of a subnet, lowest first, for those who look at something else meanwhile.
+/// The extents of a subnet, lowest first, for those who look at something else meanwhile, or need only the first few. Each
+/// page is a question with a limit, so that no database reads more than that.
 #[derive(Debug)]
 pub(crate) struct Ascending<'c> {
     connection: &'c dyn Connection,
@@ -142,11 +188,13 @@ pub(crate) struct Ascending<'c> {
     page: VecDeque<Span>,
     /// Where the next page begins; `None` after the last one.
     from: Option<Key>,
+    /// How many it has at most.
+    at_most: i64,
 }
 
 impl<'c> Ascending<'c> {
     pub(crate) fn new(connection: &'c dyn Connection, subnet: i64) -> Self {
-        Self { connection, subnet, page: VecDeque::new(), from: Some(Key(0)) }
+        Self { connection, subnet, page: VecDeque::new(), from: Some(Key(0)), at_most: FIRST_PAGE }
     }
 
     /// The next one; `None` at the end.
@@ -154,20 +202,23 @@ impl<'c> Ascending<'c> {
         if let (true, Some(from)) = (self.page.is_empty(), self.from) {
             let page =
                 "SELECT first, last FROM free_extent WHERE subnet_id = ?1 AND first >= ?2 ORDER BY first LIMIT ?3";
-            self.page = self.connection.rows(page, values![self.subnet, from, PAGE], span)?.into();
+            self.page = self.connection.rows(page, values![self.subnet, from, self.at_most], span)?.into();
             // What is damaged may end before it begins, so the next page depends on beginnings only.
             self.from = self.page.back().and_then(|last| last.first.next());
+            self.at_most = (self.at_most * 8).min(PAGE);
         }
         Ok(self.page.pop_front())
     }
 }
 
 /// Works out from allocations and excluded ranges what is free within `window`, and calls `found` with each maximal
-/// interval, lowest first. `window` must lie within what the subnet offers.
+/// interval, lowest first. `window` must lie within what the subnet offers. `passed` is called with the number of records
+/// that were read.
 pub(crate) fn work_out(
     connection: &dyn Connection,
     subnet: i64,
     window: Span,
+    mut passed: impl FnMut(u64),
     mut found: impl FnMut(Span) -> Result<()>,
 ) -> Result<()> {
     // Two sorted lists in one; their members may overlap, for an address may be recorded within an excluded range.
@@ -178,6 +229,7 @@ pub(crate) fn work_out(
     let mut next_free = Some(window.first);
     connection.query_each(taken, values![subnet, window.first, window.last], &mut |row| {
         let taken = span(row)?;
+        passed(1);
         let Some(first) = next_free else { return Ok(ControlFlow::Break(())) };
         if let Some(last) = taken.first.previous().filter(|last| taken.first > first && *last >= first) {
             found(Span { first, last })?;
@@ -194,5 +246,7 @@ pub(crate) fn work_out(
 /// Makes the extents of a subnet anew. Costs as much as the subnet has records.
 pub(crate) fn rebuild(connection: &dyn Connection, subnet: i64, offerable: Span) -> Result<()> {
     clear(connection, subnet)?;
-    work_out(connection, subnet, offerable, |extent| insert(connection, subnet, extent))
+    let mut extents = NewExtents::new(connection, subnet);
+    work_out(connection, subnet, offerable, |_| {}, |extent| extents.add(extent))?;
+    extents.finish()
 }

@@ -19,11 +19,14 @@
 //! Each unit of work happens wholly or not at all, and sees one state of the store. Several processes may have one store
 //! open: nothing of its content is remembered from one unit to the next.
 //!
-//! The engine is SQLite: one file, of which one thread is the writer, with readers on connections of their own. Nothing
-//! outside of `engine` knows that.
+//! There are two engines. SQLite: one file, of which one thread is the writer, with readers on connections of their own.
+//! PostgreSQL: a schema in a database that several proxies share, where several units write at the same time and lock what
+//! they rely on. Nothing outside of `engine` and `locks` knows which it is.
 
 mod addresses;
+mod bulk;
 mod connection;
+mod copy;
 mod csv;
 mod database_error;
 mod engine;
@@ -32,6 +35,7 @@ mod extents;
 mod groups;
 mod key;
 mod locks;
+mod progress;
 mod ranges;
 mod records;
 mod shared;
@@ -44,10 +48,11 @@ mod verify;
 mod work;
 
 pub use connection::{Connection, Row, Visit, Writers};
-pub use csv::{Fault, Faults, Imported};
+pub use csv::{Fault, Faults, Imported, Rows};
 pub use database_error::{Constraint, DatabaseError, Failure};
 pub use error::{Result, StoreError};
 pub use key::Key;
+pub use progress::{Progress, Step, Unseen};
 pub use records::{
     AddressDetails, AddressEdit, AddressRecord, Contents, ExcludedRange, GroupEdit, GroupRecord, NewSubnet, Scope,
     SubnetEdit, SubnetRecord, Usage,

@@ -95,6 +95,6 @@ impl Writing<'_> {
     fn free_again(&self, subnet: &SubnetRecord, span: Span) -> Result<()> {
         let Some(window) = span.common(subnet.offerable()) else { return Ok(()) };
         let give_back = |free| extents::give_back(self.connection, subnet.id, free);
-        extents::work_out(self.connection, subnet.id, window, give_back)
+        extents::work_out(self.connection, subnet.id, window, |_| {}, give_back)
     }
 }

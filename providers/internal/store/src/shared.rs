@@ -2,13 +2,22 @@
 
 use std::path::Path;
 
-use crate::engine::sqlite;
+use ipam_provider::database::Database;
+
+use crate::engine::{postgres, sqlite};
 use crate::{Reading, Result, Writing};
 
 /// A store whose reads run beside each other and whose writes share transactions. Needs a tokio runtime.
 #[derive(Debug)]
 pub struct SharedStore {
-    shared: sqlite::Shared,
+    engine: Engine,
+}
+
+/// What it is in.
+#[derive(Debug)]
+enum Engine {
+    File(sqlite::Shared),
+    Database(postgres::Shared),
 }
 
 impl SharedStore {
@@ -17,7 +26,7 @@ impl SharedStore {
     /// # Errors
     /// Those of [`Store::open_or_create`](crate::Store::open_or_create).
     pub fn open_or_create(path: &Path) -> Result<Self> {
-        Ok(Self { shared: sqlite::Shared::open_or_create(path)? })
+        Ok(Self { engine: Engine::File(sqlite::Shared::open_or_create(path)?) })
     }
 
     /// As [`open_or_create`](Self::open_or_create), but where there is no such file, an empty store beside it is used. It is
@@ -26,7 +35,19 @@ impl SharedStore {
     /// # Errors
     /// Those of [`open_or_create`](Self::open_or_create), some of them only then.
     pub fn open_or_stand_in(path: &Path) -> Result<Self> {
-        Ok(Self { shared: sqlite::Shared::open_or_stand_in(path)? })
+        Ok(Self { engine: Engine::File(sqlite::Shared::open_or_stand_in(path)?) })
+    }
+
+    /// The store in a database, whose tables are made where there are none. It is connected to when it is needed first; what
+    /// is asked of it takes no longer than the database's time limit.
+    pub fn in_database(database: Database) -> Self {
+        Self { engine: Engine::Database(postgres::Shared::new(database, postgres::Absent::Make)) }
+    }
+
+    /// As [`in_database`](Self::in_database), but where there are no tables, or older ones, empty ones are used that are gone
+    /// with the connection.
+    pub fn in_database_or_stand_in(database: Database) -> Self {
+        Self { engine: Engine::Database(postgres::Shared::new(database, postgres::Absent::StandIn)) }
     }
 
     /// Reads; all of `work` sees one state of the store, which has in it every write that was answered before.
@@ -37,7 +58,10 @@ impl SharedStore {
         &self,
         work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.shared.read(work).await
+        match &self.engine {
+            Engine::File(shared) => shared.read(work).await,
+            Engine::Database(shared) => shared.read(work).await,
+        }
     }
 
     /// As [`read`](Self::read), for a few rows that an index leads to: such a read is run at once, where it is asked for.
@@ -48,7 +72,10 @@ impl SharedStore {
         &self,
         work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.shared.read_few(work).await
+        match &self.engine {
+            Engine::File(shared) => shared.read_few(work).await,
+            Engine::Database(shared) => shared.read(work).await,
+        }
     }
 
     /// Changes; when `work` fails, nothing has changed, and when it succeeds, the change survives a power cut.
@@ -59,6 +86,9 @@ impl SharedStore {
         &self,
         work: impl FnOnce(&Writing<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.shared.write(work).await
+        match &self.engine {
+            Engine::File(shared) => shared.write(work).await,
+            Engine::Database(shared) => shared.write(work).await,
+        }
     }
 }

@@ -46,6 +46,20 @@ impl SubnetRecord {
     pub(crate) fn as_leaf(&self) -> Result<()> {
         if self.container { Err(StoreError::Container(self.prefix)) } else { Ok(()) }
     }
+
+    /// # Errors
+    /// [`Container`](StoreError::Container), [`Outside`](StoreError::Outside) and
+    /// [`NotOfferable`](StoreError::NotOfferable) for an address that is never recorded here.
+    pub(crate) fn can_record(&self, address: IpAddr) -> Result<()> {
+        self.as_leaf()?;
+        if !self.prefix.contains(address) {
+            return Err(StoreError::Outside { what: format!("Address {address}"), subnet: self.prefix });
+        }
+        if !self.prefix.is_offerable(address, self.pool) {
+            return Err(StoreError::NotOfferable { address, subnet: self.prefix });
+        }
+        Ok(())
+    }
 }
 
 impl Reading<'_> {
@@ -261,6 +275,7 @@ impl Writing<'_> {
     /// [`NoSubnet`](StoreError::NoSubnet), and [`NotEmpty`](StoreError::NotEmpty) when it has addresses recorded that
     /// must not be deleted with it.
     pub fn delete_subnet(&self, id: i64, contents: Contents) -> Result<()> {
+        self.lock_subnets()?;
         let subnet = self.lock_subnet(id)?;
         let used = self.usage(&subnet)?.used;
         if contents == Contents::MustBeEmpty && used > 0 {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::key::{Key, Span};
+use crate::progress::{Progress, Step};
 use crate::value::values;
 use crate::{Reading, Result, Scope, SubnetRecord, extents};
 
@@ -32,12 +33,14 @@ impl Finding {
     }
 }
 
-pub(crate) fn verify(reading: &Reading<'_>) -> Result<Vec<Finding>> {
+pub(crate) fn verify(reading: &Reading<'_>, progress: &dyn Progress) -> Result<Vec<Finding>> {
+    progress.begin(Step::CheckingDatabase, None);
     let mut findings = whole(reading)?;
     if !findings.is_empty() {
         // What cannot be read need not be compared.
         return Ok(findings);
     }
+    progress.begin(Step::Checking, Some(reading.address_count()? + reading.range_count()?));
     for subnet in reading.subnets_in(&Scope::Anywhere)? {
         bounds(reading, &subnet, &mut findings)?;
         if subnet.container {
@@ -45,7 +48,7 @@ pub(crate) fn verify(reading: &Reading<'_>) -> Result<Vec<Finding>> {
         } else {
             ranges(reading, &subnet, &mut findings)?;
             allocations(reading, &subnet, &mut findings)?;
-            free(reading, &subnet, &mut findings)?;
+            free(reading, &subnet, &mut findings, progress)?;
         }
     }
     overlaps(reading, &mut findings)?;
@@ -113,7 +116,12 @@ fn allocations(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<
 }
 
 /// Compares the extents with what follows from allocations and excluded ranges.
-fn free(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<Finding>) -> Result<()> {
+fn free(
+    reading: &Reading<'_>,
+    subnet: &SubnetRecord,
+    findings: &mut Vec<Finding>,
+    progress: &dyn Progress,
+) -> Result<()> {
     let mut stored = extents::Ascending::new(reading.connection, subnet.id);
     let mut next = stored.next()?;
     let mut differences = Vec::new();
@@ -122,7 +130,8 @@ fn free(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<Finding
             differences.push(format!("{what}: {} to {}", span.first.address(), span.last.address()));
         }
     };
-    extents::work_out(reading.connection, subnet.id, subnet.offerable(), |right| {
+    let passed = |records| progress.advance(records);
+    extents::work_out(reading.connection, subnet.id, subnet.offerable(), passed, |right| {
         while let Some(extra) = next.filter(|span| *span < right) {
             differs("free extent that should not be there", extra);
             next = stored.next()?;

@@ -8,7 +8,8 @@ use std::ops::Deref;
 use jiff::Timestamp;
 
 use crate::connection::Connection;
-use crate::csv::{self, Imported};
+use crate::csv::{self, Imported, Rows};
+use crate::progress::Progress;
 use crate::{Finding, Result, verify};
 
 /// What can be asked of a store: one state of it, seen by one transaction.
@@ -27,16 +28,31 @@ impl<'c> Reading<'c> {
     ///
     /// # Errors
     /// [`Export`](crate::StoreError::Export) when `to` fails.
-    pub fn export(&self, to: impl io::Write) -> Result<()> {
-        csv::export(self, to)
+    pub fn export(&self, to: impl io::Write, progress: &dyn Progress) -> Result<()> {
+        csv::export(self, to, progress)
     }
 
     /// Checks the database and everything that must hold in it; no finding means all is well. Reads every record.
     ///
     /// # Errors
     /// When the store cannot be read at all.
-    pub fn verify(&self) -> Result<Vec<Finding>> {
-        verify::verify(self)
+    pub fn verify(&self, progress: &dyn Progress) -> Result<Vec<Finding>> {
+        verify::verify(self, progress)
+    }
+
+    /// How many addresses are recorded. Counts them all.
+    pub(crate) fn address_count(&self) -> Result<u64> {
+        self.count("SELECT count(*) FROM allocation")
+    }
+
+    /// How many ranges are excluded.
+    pub(crate) fn range_count(&self) -> Result<u64> {
+        self.count("SELECT count(*) FROM excluded_range")
+    }
+
+    fn count(&self, sql: &'static str) -> Result<u64> {
+        let count: Option<i64> = self.connection.row(sql, &[], |row| row.get(0))?;
+        Ok(count.unwrap_or_default().unsigned_abs())
     }
 }
 
@@ -57,8 +73,8 @@ impl<'c> Writing<'c> {
     ///
     /// # Errors
     /// [`Import`](crate::StoreError::Import) with every faulty row.
-    pub fn import(&self, from: impl io::Read) -> Result<Imported> {
-        csv::import(self, from)
+    pub fn add_rows(&self, rows: &Rows, progress: &dyn Progress) -> Result<Imported> {
+        csv::add(self, rows, progress)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::{try_join, try_join5};
 use ipam_provider::Mac;
 
-use super::error::DatabaseError;
+use super::DatabaseError;
 use super::rows::{self, Columns};
 use super::session::Session;
 use crate::allocation::holds::hold::{Grant, Hold, Moment, Scope, Space};

@@ -2,9 +2,8 @@
 
 use tokio_postgres::Client;
 
-use super::error::DatabaseError;
-use super::options::Database;
 use super::schema;
+use super::{Database, DatabaseError};
 
 /// The oldest PostgreSQL that this program is tested with.
 const OLDEST: i32 = 130_000;
@@ -12,20 +11,18 @@ const OLDEST: i32 = 130_000;
 /// What was found, for people: all is well with it, or not.
 type Finding = Result<String, String>;
 
-impl Database {
-    /// Looks whether the database can be used: connection, version, tables, rights.
-    pub async fn check(&self) -> Vec<Result<String, String>> {
-        let outcome = async {
-            let client = self.connect().await?;
-            look(&client).await
-        };
-        match outcome.await {
-            Ok(mut findings) => {
-                findings.insert(0, Ok(format!("{self} answers")));
-                findings
-            }
-            Err(error) => vec![Err(crate::telemetry::with_causes(&error))],
+/// Looks whether the database can be used: connection, version, tables, rights.
+pub async fn check(database: &Database) -> Vec<Result<String, String>> {
+    let outcome = async {
+        let client = database.connect().await?;
+        look(&client).await
+    };
+    match outcome.await {
+        Ok(mut findings) => {
+            findings.insert(0, Ok(format!("{database} answers")));
+            findings
         }
+        Err(error) => vec![Err(crate::telemetry::with_causes(&error))],
     }
 }
 
@@ -39,8 +36,8 @@ async fn look(client: &Client) -> Result<Vec<Finding>, DatabaseError> {
         Ok(number) if i32::ge(&number, &OLDEST) => Ok(format!("its version is {version}")),
         _ => Err(format!("its version is {version}; 13 or newer is needed")),
     });
-    let found = schema::version(client).await?;
-    let known = schema::newest();
+    let found = schema::TABLES.version(client).await?;
+    let known = schema::TABLES.newest();
     if found > known {
         findings.push(Err(DatabaseError::Newer { found, known }.to_string()));
     } else if found < known {

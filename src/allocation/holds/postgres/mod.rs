@@ -6,7 +6,6 @@
 //!
 //! | File | Subject |
 //! | --- | --- |
-//! | `options` | what `database_url` says, and how a connection is opened |
 //! | `session` | one connection with its prepared statements |
 //! | `pool` | the connections, and what is wrong with the database now |
 //! | `schema` | the tables, by version |
@@ -20,8 +19,6 @@
 
 mod change;
 mod check;
-mod error;
-mod options;
 mod place;
 mod pool;
 mod queue;
@@ -32,6 +29,16 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
-pub use error::DatabaseError;
-pub use options::{Database, UrlError};
+use std::sync::Arc;
+
+pub use check::check;
+pub use ipam_provider::database::{Database, DatabaseError, UrlError};
 pub use place::PostgresPlace;
+
+use super::PlaceError;
+
+impl From<DatabaseError> for PlaceError {
+    fn from(error: DatabaseError) -> Self {
+        Self(Arc::new(error))
+    }
+}

@@ -16,12 +16,11 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::change::{Outcome, Wish};
-use super::error::DatabaseError;
-use super::options::Database;
 use super::pool::Pool;
 use super::queue::{Job, Queue};
 use super::rows;
 use super::statements::Statements;
+use super::{Database, DatabaseError};
 use crate::allocation::Timestamp;
 use crate::allocation::holds::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
 use crate::allocation::holds::place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};

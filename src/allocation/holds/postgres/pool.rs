@@ -11,10 +11,9 @@ use tokio::time::{sleep, timeout_at};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-use super::error::DatabaseError;
-use super::options::Database;
 use super::session::Session;
 use super::statements::Statements;
+use super::{Database, DatabaseError};
 use crate::telemetry::with_causes;
 
 /// How many connections a proxy has. Changes of one space use one at a time.

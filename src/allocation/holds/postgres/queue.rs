@@ -12,8 +12,8 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::DatabaseError;
 use super::change::{self, Failed, Outcome, Wish, Written};
-use super::error::DatabaseError;
 use super::pool::Pool;
 use crate::allocation::holds::PlaceError;
 use crate::allocation::holds::hold::{Scope, Space};

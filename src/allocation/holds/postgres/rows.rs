@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipam_provider::{AddressSpace, GroupName, Mac};
 use tokio_postgres::Row;
 
-use super::error::DatabaseError;
+use super::DatabaseError;
 use crate::allocation::Timestamp;
 use crate::allocation::holds::hold::{Hold, HoldState, RequestMark, Scope, Space};
 

@@ -2,10 +2,9 @@
 
 use tokio_postgres::Client;
 
-use super::error::DatabaseError;
-use super::options::Database;
 use super::schema;
 use super::statements::Statements;
+use super::{Database, DatabaseError};
 
 /// How statements are planned. A database without one of these settings has no such plans.
 ///
@@ -36,7 +35,7 @@ impl Session {
                 Ok(()) | Err(_) => {}
             }
         }
-        schema::ensure(&client).await?;
+        schema::TABLES.ensure(&client).await?;
         let statements = Statements::prepare(&client).await?;
         Ok(Self { client, statements })
     }

@@ -69,6 +69,17 @@ describe 'foreman_ipam_proxy' do
     end
   end
 
+  context 'with the embedded IPAM in the database of several proxies' do
+    let(:params) do
+      https.merge('database_url' => 'postgresql://ipam@db.example.com/ipam', 'internal' => { 'store' => 'database' })
+    end
+
+    it 'names the database once, and the store by a word' do
+      expect(server).to include('database_url' => 'postgresql://ipam@db.example.com/ipam')
+      expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_internal.yml")).to eq('store' => 'database')
+    end
+  end
+
   context 'when everyone with a certificate may call' do
     let(:params) { https.merge('trusted_hosts' => 'verified') }
 
@@ -317,7 +328,7 @@ describe 'foreman_ipam_proxy' do
     'https_port' => 0, 'workers' => 513, 'hold_seconds' => 59, 'log_level' => 'info', 'ssl_certificate' => 'cert.pem',
     'use_provider' => 'externalipam_netbox', 'trusted_hosts' => 'foreman.example.com', 'foreman_url' => 'foreman.example.com',
     'foreman_version' => '3', 'ensure' => 'running', 'dns_resolv_timeouts' => [0], 'tls_disabled_versions' => ['TLSv1.2'],
-    'database_url' => 'postgresql://ipam:secret@db.example.com/ipam'
+    'database_url' => 'postgresql://ipam:secret@db.example.com/ipam', 'internal' => { 'store' => 'ipam.sqlite' }
   }.each do |key, value|
     context "with #{key} #{value.inspect}" do
       let(:params) { https.merge(key => value) }

@@ -6,10 +6,11 @@ use std::io;
 use csv::{QuoteStyle, Writer, WriterBuilder};
 
 use super::{COLUMNS, Columns, kind};
+use crate::progress::{Progress, Step};
 use crate::{Reading, Result, Scope, StoreError, SubnetRecord};
 
 /// Writes groups, then subnets, then excluded ranges, then addresses: what a row refers to stands above it.
-pub(crate) fn export(reading: &Reading<'_>, to: impl io::Write) -> Result<()> {
+pub(crate) fn export(reading: &Reading<'_>, to: impl io::Write, progress: &dyn Progress) -> Result<()> {
     // The header is there without a row too, so that what was exported can always be imported.
     let mut rows = WriterBuilder::new().quote_style(QuoteStyle::Never).from_writer(to);
     rows.write_record(COLUMNS).map_err(StoreError::Export)?;
@@ -49,8 +50,10 @@ pub(crate) fn export(reading: &Reading<'_>, to: impl io::Write) -> Result<()> {
             )?;
         }
     }
+    progress.begin(Step::Exporting, Some(reading.address_count()?));
     for subnet in &subnets {
         reading.each_address(subnet.id, |record| {
+            progress.advance(1);
             put(
                 &mut rows,
                 Columns {

@@ -1,4 +1,4 @@
-//! Reading a CSV file into the store: all of it, or nothing with all that is wrong with it.
+//! Reading a CSV file: everything that takes long and needs no store, so that a store is locked for as short as possible.
 
 use std::io;
 use std::net::IpAddr;
@@ -8,64 +8,168 @@ use ipam_provider::{GroupName, Mac, Prefix, check_hostname};
 use jiff::Timestamp;
 
 use super::dialect::{self, Delimiter};
-use super::{COLUMNS, Columns, Fault, Faults, Imported, kind};
-use crate::{AddressDetails, ExcludedRange, NewSubnet, Result, Scope, StoreError, SubnetRecord, Writing};
+use super::staged::{Place, Staged};
+use super::{COLUMNS, Columns, Fault, Faults, kind};
+use crate::bulk::NewAddress;
+use crate::progress::{Progress, Step};
+use crate::{AddressDetails, ExcludedRange, NewSubnet, Result, StoreError};
 
-/// A file with more faults than this is the wrong file.
-const FAULTS_AT_MOST: usize = 10_000;
+/// The rows of a CSV file, checked as far as that needs no store. Of a million addresses little is in memory.
+#[derive(Debug)]
+pub struct Rows {
+    /// Groups, subnets and excluded ranges, each with its line.
+    pub(super) heads: Vec<(u64, Head)>,
+    pub(super) addresses: Staged,
+    pub(super) faults: Faults,
+}
 
-/// Adds every row. The caller undoes the transaction when this fails.
-pub(crate) fn import(writing: &Writing<'_>, from: impl io::Read) -> Result<Imported> {
-    // Rows may add subnets behind addresses: what is locked for them comes first.
-    writing.lock_subnets()?;
-    let opened = dialect::open(from).map_err(unreadable)?;
-    let Some((delimiter, text)) = opened else {
-        return Err(fault(1, "the file is UTF-16; save it as CSV in UTF-8".to_owned()).into());
-    };
-    // Rows of other lengths are looked at below: a spreadsheet leaves empty cells at the ends.
-    let mut reader = ReaderBuilder::new().delimiter(delimiter.byte()).flexible(true).from_reader(text);
-    let mut imported = Imported::default();
-    let mut faults = Faults { faults: Vec::new(), gave_up: false };
-    let header = match reader.headers() {
-        Ok(header) => named_columns(header),
-        Err(error) => return Err(fault(1, fault_of(error)?.1).into()),
-    };
-    let unknown = unknown_columns(&header, delimiter);
-    if !unknown.is_empty() {
-        return Err(fault(1, unknown).into());
-    }
-    let mut subnets = Remembered::default();
-    let mut record = StringRecord::new();
-    loop {
-        let (line, outcome) = match reader.read_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                if record.iter().all(|cell| cell.trim().is_empty()) {
-                    continue;
-                }
-                let row = columns(&mut record, &header, delimiter);
-                (line, row.and_then(|row| add(writing, row, &mut subnets, &mut imported)))
-            }
-            Err(error) => {
-                let (line, what) = fault_of(error)?;
-                (line, Err(StoreError::Invalid(what)))
-            }
+/// A row that is no address.
+#[derive(Debug)]
+pub(super) enum Head {
+    Group { name: GroupName, description: String },
+    Subnet(NewSubnet),
+    Excluded { place: i64, range: ExcludedRange },
+}
+
+impl Rows {
+    /// Reads a CSV file. Faulty rows are reported by [`Writing::add_rows`](crate::Writing::add_rows), with those that only
+    /// the store can find. `length` is the length of the file in bytes, if it is known.
+    ///
+    /// # Errors
+    /// When the file cannot be read, and [`Import`](StoreError::Import) when its header is wrong.
+    pub fn read(from: impl io::Read, length: Option<u64>, progress: &dyn Progress) -> Result<Self> {
+        progress.begin(Step::Reading, length);
+        let opened = dialect::open(Counting { from, progress }).map_err(unreadable)?;
+        let Some((delimiter, text)) = opened else {
+            return Err(fault(1, "the file is UTF-16; save it as CSV in UTF-8".to_owned()).into());
         };
-        match outcome {
-            Ok(()) => {}
-            // The store itself fails: no fault of the row.
-            Err(error @ (StoreError::Database(_) | StoreError::Inconsistent(_))) => return Err(error),
-            Err(error) if faults.faults.len() < FAULTS_AT_MOST => {
-                faults.faults.push(Fault { line, what: error.to_string() });
-            }
-            Err(_) => {
-                faults.gave_up = true;
-                break;
+        // Rows of other lengths are looked at below: a spreadsheet leaves empty cells at the ends.
+        let mut reader = ReaderBuilder::new().delimiter(delimiter.byte()).flexible(true).from_reader(text);
+        let header = match reader.headers() {
+            Ok(header) => named_columns(header),
+            Err(error) => return Err(fault(1, fault_of(error)?.1).into()),
+        };
+        let unknown = unknown_columns(&header, delimiter);
+        if !unknown.is_empty() {
+            return Err(fault(1, unknown).into());
+        }
+        let faults = Faults { faults: Vec::new(), gave_up: false };
+        let mut rows = Self { heads: Vec::new(), addresses: Staged::new()?, faults };
+        let mut record = StringRecord::new();
+        while !rows.faults.gave_up {
+            let (line, outcome) = match reader.read_record(&mut record) {
+                Ok(false) => break,
+                Ok(true) => {
+                    let line = record.position().map_or(0, csv::Position::line);
+                    if record.iter().all(|cell| cell.trim().is_empty()) {
+                        continue;
+                    }
+                    let row = columns(&mut record, &header, delimiter);
+                    (line, row.and_then(|row| rows.add(line, row)))
+                }
+                Err(error) => {
+                    let (line, what) = fault_of(error)?;
+                    (line, Err(StoreError::Invalid(what)))
+                }
+            };
+            match outcome {
+                // The temporary database fails: no fault of the row.
+                Err(error @ StoreError::Database(_)) => return Err(error),
+                Err(error) => rows.faults.add(line, &error),
+                Ok(()) => {}
             }
         }
+        // Rows may stand in any order: what others refer to is added first.
+        rows.heads.sort_by_key(|(_, head)| match head {
+            Head::Group { .. } => 0,
+            Head::Subnet(_) => 1,
+            Head::Excluded { .. } => 2,
+        });
+        Ok(rows)
     }
-    if faults.faults.is_empty() { Ok(imported) } else { Err(faults.into()) }
+
+    fn add(&mut self, line: u64, row: Columns) -> Result<()> {
+        match row.kind.to_ascii_lowercase().as_str() {
+            kind::GROUP => {
+                only(&row, &["group", "description"])?;
+                let name = GroupName::new(&row.group).ok_or_else(|| missing("group"))?;
+                self.heads.push((line, Head::Group { name, description: row.description }));
+            }
+            kind::SUBNET => {
+                only(&row, &["group", "prefix", "description", "pool", "container"])?;
+                let new = NewSubnet {
+                    group: GroupName::new(&row.group),
+                    prefix: prefix(&row)?,
+                    pool: flag("pool", &row.pool)?,
+                    container: flag("container", &row.container)?,
+                    description: row.description,
+                };
+                self.heads.push((line, Head::Subnet(new)));
+            }
+            kind::EXCLUDED => {
+                only(&row, &["group", "prefix", "address", "last", "description"])?;
+                let range = ExcludedRange {
+                    first: address("address", &row.address)?,
+                    last: address("last", if row.last.is_empty() { &row.address } else { &row.last })?,
+                    comment: row.description.clone(),
+                };
+                let place = self.addresses.number(place(&row)?);
+                self.heads.push((line, Head::Excluded { place, range }));
+            }
+            kind::ADDRESS => {
+                only(
+                    &row,
+                    &[
+                        "group",
+                        "prefix",
+                        "address",
+                        "mac",
+                        "hostname",
+                        "description",
+                        "owner",
+                        "created_at",
+                        "updated_at",
+                    ],
+                )?;
+                let created_at = time("created_at", &row.created_at)?;
+                let updated_at = time("updated_at", &row.updated_at)?;
+                let (mac, address) = (mac(&row.mac)?, address("address", &row.address)?);
+                let hostname = hostname(&row.hostname)?;
+                let place = place(&row)?;
+                if !place.1.contains(address) {
+                    return Err(StoreError::Outside { what: format!("Address {address}"), subnet: place.1 });
+                }
+                let details = AddressDetails { mac, hostname, description: row.description, owner: row.owner };
+                let new = NewAddress { line, key: address.into(), details, created_at, updated_at };
+                let number = self.addresses.number(place);
+                self.addresses.add(number, &new)?;
+            }
+            _ => {
+                let what = "kind must be group, subnet, excluded or address".to_owned();
+                return Err(StoreError::Invalid(what));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The subnet that a row names.
+fn place(row: &Columns) -> Result<Place> {
+    Ok((GroupName::new(&row.group), prefix(row)?))
+}
+
+/// What is read, with a report of how much that is.
+struct Counting<'p, R> {
+    from: R,
+    progress: &'p dyn Progress,
+}
+
+impl<R: io::Read> io::Read for Counting<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.from.read(buffer)?;
+        self.progress.advance(length as u64);
+        Ok(length)
+    }
 }
 
 fn unreadable(source: io::Error) -> StoreError {
@@ -134,82 +238,6 @@ fn said_of(error: &csv::Error) -> String {
         csv::ErrorKind::Utf8 { .. } => "the text is not UTF-8; save the file as CSV in UTF-8".to_owned(),
         _ => "the row cannot be read".to_owned(),
     }
-}
-
-/// The subnet of the row before: rows of one subnet mostly stand together.
-#[derive(Default)]
-struct Remembered {
-    group: String,
-    prefix: String,
-    subnet: Option<SubnetRecord>,
-}
-
-impl Remembered {
-    /// The subnet of a row, locked.
-    fn find(&mut self, writing: &Writing<'_>, row: &Columns) -> Result<&SubnetRecord> {
-        let is_other = self.group != row.group || self.prefix != row.prefix;
-        if self.subnet.is_none() || is_other {
-            self.subnet = None;
-            let scope = Scope::from(GroupName::new(&row.group));
-            let found = writing.one_subnet(prefix(row)?, &scope)?;
-            let subnet = writing.lock_subnet(found.id)?;
-            (self.group, self.prefix) = (row.group.clone(), row.prefix.clone());
-            return Ok(self.subnet.insert(subnet));
-        }
-        Ok(self.subnet.as_ref().expect("checked above"))
-    }
-}
-
-fn add(writing: &Writing<'_>, row: Columns, subnets: &mut Remembered, imported: &mut Imported) -> Result<()> {
-    match row.kind.to_ascii_lowercase().as_str() {
-        kind::GROUP => {
-            only(&row, &["group", "description"])?;
-            let name = GroupName::new(&row.group).ok_or_else(|| missing("group"))?;
-            writing.add_group(&name, &row.description)?;
-            imported.groups += 1;
-        }
-        kind::SUBNET => {
-            only(&row, &["group", "prefix", "description", "pool", "container"])?;
-            writing.add_subnet(&NewSubnet {
-                group: GroupName::new(&row.group),
-                prefix: prefix(&row)?,
-                pool: flag("pool", &row.pool)?,
-                container: flag("container", &row.container)?,
-                description: row.description,
-            })?;
-            imported.subnets += 1;
-        }
-        kind::EXCLUDED => {
-            only(&row, &["group", "prefix", "address", "last", "description"])?;
-            let range = ExcludedRange {
-                first: address("address", &row.address)?,
-                last: address("last", if row.last.is_empty() { &row.address } else { &row.last })?,
-                comment: row.description.clone(),
-            };
-            let subnet = subnets.find(writing, &row)?;
-            writing.exclude(subnet.id, &range)?;
-            imported.excluded_ranges += 1;
-        }
-        kind::ADDRESS => {
-            only(
-                &row,
-                &["group", "prefix", "address", "mac", "hostname", "description", "owner", "created_at", "updated_at"],
-            )?;
-            let created_at = time("created_at", &row.created_at, writing.now)?;
-            let updated_at = time("updated_at", &row.updated_at, created_at)?;
-            let (mac, address) = (mac(&row.mac)?, address("address", &row.address)?);
-            let hostname = hostname(&row.hostname)?;
-            let subnet = subnets.find(writing, &row)?;
-            let details = AddressDetails { mac, hostname, description: row.description, owner: row.owner };
-            writing.record(subnet, address, &details, (created_at, updated_at))?;
-            imported.addresses += 1;
-        }
-        _ => {
-            let what = "kind must be group, subnet, excluded or address".to_owned();
-            return Err(StoreError::Invalid(what));
-        }
-    }
-    Ok(())
 }
 
 /// A value in a column that the kind does not use is a mistake that would otherwise be lost silently.
@@ -292,9 +320,12 @@ fn flag(column: &str, text: &str) -> Result<bool> {
     }
 }
 
-fn time(column: &str, text: &str, otherwise: Timestamp) -> Result<Timestamp> {
+/// The seconds since 1970; `None` for now.
+fn time(column: &str, text: &str) -> Result<Option<i64>> {
     if text.is_empty() {
-        return Ok(otherwise);
+        return Ok(None);
     }
-    text.parse().map_err(|_| invalid(column, format!("'{text}' is not a time such as 2026-01-31T12:00:00Z")))
+    let time: Timestamp =
+        text.parse().map_err(|_| invalid(column, format!("'{text}' is not a time such as 2026-01-31T12:00:00Z")))?;
+    Ok(Some(time.as_second()))
 }

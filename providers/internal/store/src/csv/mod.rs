@@ -1,18 +1,22 @@
 //! The store as a CSV file: one table for everything, each row saying what kind of record it is.
 //!
-//! The columns are described in `providers/internal/README.md`. Rows refer only to what stands above them, so a file of any
-//! size is read row by row.
+//! The columns are described in `providers/internal/README.md`. A file is imported in two parts. The first reads it row by
+//! row, checks what needs no store, and sorts the addresses, outside of any transaction. The second adds what was read, in
+//! one transaction.
 
+mod adding;
 mod dialect;
 mod export;
 mod import;
+mod staged;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use adding::add;
 pub(crate) use export::export;
-pub(crate) use import::import;
+pub use import::Rows;
 
 /// One row as the file has it: all columns are text, absent ones are empty.
 #[derive(Debug, Default, Deserialize)]

@@ -217,7 +217,66 @@ fn rows_are_added_to_what_is_there(engine: Engine) {
     assert_eq!(fixture.free(&subnet), ["10.0.0.2"]);
 }
 
+/// Many rows at once, of which some meet what is there already: fewer and more than one statement takes.
+fn many_addresses_are_added_as_if_one_by_one(engine: Engine) {
+    for (step, count) in [(1, 99), (1, 100), (1, 950), (2, 500), (3, 301)] {
+        let mut fixture = Fixture::on(engine);
+        fixture.hurry();
+        let subnet = fixture.subnet("10.0.0.0/22");
+        for (first, last) in [("10.0.0.20", "10.0.0.30"), ("10.0.1.255", "10.0.2.7"), ("10.0.3.250", "10.0.3.255")] {
+            fixture.exclude(&subnet, first, last).expect("a range");
+        }
+        let there: Vec<u32> = [5, 6, 7, 21, 300, 1022].into();
+        for host in &there {
+            fixture.take(&subnet, &host_address(*host)).expect("an address");
+        }
+        let hosts: Vec<u32> = (0..count).map(|number| 1 + number * step).filter(|host| *host < 1023).collect();
+        // From the top down: an import sorts them.
+        let row = |host: &u32| format!("address,10.0.0.0/22,{}\n", host_address(*host));
+        let text = |hosts: &[u32]| format!("kind,prefix,address\n{}", hosts.iter().rev().map(row).collect::<String>());
+        let Err(StoreError::Import(faults)) = import(&mut fixture, &text(&hosts)) else { panic!("faults") };
+        let taken = |(line, host): (usize, &u32)| {
+            let what = format!("Address {} in subnet 10.0.0.0/22 is already taken", host_address(*host));
+            there.contains(host).then_some((line as u64 + 2, what))
+        };
+        let right: Vec<_> = hosts.iter().rev().enumerate().filter_map(taken).collect();
+        let found: Vec<_> = faults.faults.into_iter().map(|fault| (fault.line, fault.what)).collect();
+        assert_eq!(found, right, "every {step}");
+        assert_eq!(fixture.findings(), [""; 0]);
+
+        let free: Vec<u32> = hosts.into_iter().filter(|host| !there.contains(host)).collect();
+        let imported = import(&mut fixture, &text(&free)).expect("an import");
+        assert_eq!(imported.addresses, free.len() as u64);
+        assert_eq!(fixture.findings(), [""; 0], "every {step}");
+        assert_eq!(export(&fixture).lines().count(), 1 + 1 + 3 + there.len() + free.len());
+    }
+}
+
+/// An address of 10.0.0.0/22.
+fn host_address(host: u32) -> String {
+    format!("10.0.{}.{}", host / 256, host % 256)
+}
+
+fn an_address_that_is_in_a_file_twice_is_a_fault_however_its_subnet_is_written(engine: Engine) {
+    let text = "kind,prefix,address\nsubnet,2001:db8::/64,\naddress,2001:db8::/64,2001:db8::5\n\
+                address,2001:DB8:0::/64,2001:db8:0::5\n";
+    assert_eq!(faults(engine, text), [(4, "Address 2001:db8::5 in subnet 2001:db8::/64 is already taken".to_owned())]);
+}
+
+fn rows_may_stand_in_any_order(engine: Engine) {
+    let text = "kind,group,prefix,address,last\naddress,a,10.0.0.0/29,10.0.0.1,\nexcluded,a,10.0.0.0/29,10.0.0.2,\n\
+                subnet,a,10.0.0.0/29,,\nsubnet,a,10.0.0.0/8,,\ngroup,a,,,\n";
+    let faults = faults(engine, text);
+    assert_eq!(faults.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5], "two leaves that overlap: {faults:?}");
+    let mut fixture = Fixture::on(engine);
+    import(&mut fixture, &text.replace("subnet,a,10.0.0.0/8,,\n", "")).expect("an import");
+    assert_eq!(fixture.findings(), [""; 0]);
+}
+
 over_each_engine! {
+    many_addresses_are_added_as_if_one_by_one,
+    an_address_that_is_in_a_file_twice_is_a_fault_however_its_subnet_is_written,
+    rows_may_stand_in_any_order,
     an_export_imported_into_an_empty_store_reproduces_it,
     an_empty_store_is_exported_and_imported,
     a_short_hand_written_file_is_enough,

@@ -4,6 +4,7 @@
 //! in its own module.
 
 mod constraints;
+mod copy;
 mod csv;
 mod engines;
 mod model;

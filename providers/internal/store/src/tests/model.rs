@@ -147,7 +147,7 @@ impl Model {
 }
 
 fn the_store_agrees_with_a_set_of_addresses(engine: Engine) {
-    proptest!(ProptestConfig::with_cases(96), |(
+    proptest!(ProptestConfig::with_cases(engine.cases()), |(
         prefix_of in prop::sample::select(&PREFIXES[..]),
         pool: bool,
         steps in prop::collection::vec(step(), 1..40),

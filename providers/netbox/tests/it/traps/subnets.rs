@@ -113,7 +113,7 @@ async fn a_subnet_whose_vrf_is_gone_is_gone() {
     ] {
         let error = outcome.expect_err("what was remembered is wrong");
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert_eq!(error.to_string(), "Subnet 10.1.2.0/24 (group blue) has gone from NetBox");
+        assert_eq!(error.to_string(), "Subnet 10.1.2.0/24 (group blue) is no longer in NetBox");
     }
     assert_eq!(running.netbox.records_of("10.1.2.5"), [] as [Value; 0]);
 }

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ipam_provider::{AddressSet, ErrorKind, Requester, Subnet};
 use ipam_simulators::netbox::{Netbox, Right, TOKEN, Token, Version};
@@ -41,59 +40,20 @@ async fn subnet_in(version: Version, vrf: Option<&str>, is_unique: bool, token: 
 #[tokio::test]
 async fn a_write_is_looked_after_unless_the_vrf_is_known_to_refuse_a_second_record() {
     // A VRF that enforces uniqueness is trusted where the token may see that, and where writes are done one by one.
-    for (version, vrf, is_unique, expected) in [
-        (Version::V4_6, Some("blue"), true, [1, 1, 2]),
-        (Version::V4_6, Some("blue"), false, [1, 3, 2]),
-        (Version::V3_7, Some("blue"), true, [1, 2, 2]),
-        (Version::V3_7, None, true, [1, 2, 2]),
+    for (version, vrf, is_unique, token, expected) in [
+        (Version::V4_6, Some("blue"), true, TOKEN, [1, 1, 2]),
+        (Version::V4_6, Some("blue"), false, TOKEN, [1, 3, 2]),
+        (Version::V4_6, Some("blue"), true, "some", [1, 2, 2]),
+        (Version::V4_6, Some("blue"), false, "some", [1, 2, 2]),
+        (Version::V4_6, None, true, TOKEN, [1, 2, 2]),
+        (Version::V4_6, None, false, TOKEN, [1, 2, 2]),
+        (Version::V3_7, Some("blue"), true, TOKEN, [1, 2, 2]),
+        (Version::V3_7, None, true, TOKEN, [1, 2, 2]),
     ] {
-        let (running, found) = subnet_in(version, vrf, is_unique, TOKEN).await;
-        assert_eq!(costs(&running, &found).await, expected, "{version:?} {vrf:?} {is_unique}");
-        assert_eq!(asked(&running), 0, "{version:?} {vrf:?} {is_unique}");
+        let (running, found) = subnet_in(version, vrf, is_unique, token).await;
+        assert_eq!(costs(&running, &found).await, expected, "{version:?} {vrf:?} {is_unique} {token}");
+        assert_eq!(asked(&running), 0, "nothing follows afterwards");
     }
-}
-
-#[tokio::test]
-async fn what_no_look_up_tells_of_uniqueness_the_first_record_does() {
-    for (vrf, is_unique, token, expected) in [
-        (None, true, TOKEN, [1, 1, 2]),
-        (None, false, TOKEN, [1, 3, 2]),
-        (Some("blue"), true, "some", [1, 1, 2]),
-        (Some("blue"), false, "some", [1, 3, 2]),
-    ] {
-        let (running, found) = subnet_in(Version::V4_6, vrf, is_unique, token).await;
-        let first = ip("10.1.2.9");
-        asked(&running);
-        running.provider.reserve(&found, first, &Requester::default()).await.expect("a reservation");
-        let mut requests = Vec::new();
-        while requests.len() < 3 {
-            requests.extend(running.server.take_requests());
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        let methods: Vec<_> = requests.iter().map(|request| request.method.as_str()).collect();
-        assert_eq!(methods, ["POST", "GET", "POST"], "what looks after the record, and what finds out");
-        // Even a NetBox that stopped at the first fault would create nothing.
-        let list = requests[2].json().expect("JSON");
-        assert_eq!((list[0].get("address"), &list[1]["address"]), (None, &json!("10.1.2.9/24")));
-        assert_eq!(running.netbox.records_of("10.1.2.9").len(), 1);
-        until_known(&running, &found, expected[1]).await;
-        assert_eq!(costs(&running, &found).await, expected, "{vrf:?} {is_unique} {token}");
-        // And it is right.
-        let again = running.provider.reserve(&found, first, &Requester::default()).await.expect_err("it is taken");
-        assert_eq!(again.kind(), ErrorKind::AlreadyExists);
-    }
-}
-
-/// Until the answer to the list has been read: from then on an addition costs this.
-async fn until_known(running: &Running, found: &Subnet, expected: usize) {
-    for byte in 20..=250 {
-        asked(running);
-        running.provider.reserve(found, [10, 1, 2, byte].into(), &Requester::default()).await.expect("a reservation");
-        if asked(running) == expected {
-            return;
-        }
-    }
-    panic!("an addition does not come to cost {expected}");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
 
-use super::schema;
+use super::{leftovers, schema};
 use crate::{Result, StoreError};
 
 /// How long a transaction waits for one of another process.
@@ -29,6 +29,9 @@ const LOG_BYTES: i64 = 16 << 20;
 
 /// Statements that stay prepared in each connection: more than the hot paths have.
 const STATEMENTS: usize = 48;
+
+/// What SQLite calls the files that it keeps beside a database.
+pub(super) const FILES_BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +93,7 @@ fn set_up(connection: &Connection, access: Access) -> Result<()> {
 
 /// Opens a database that exists. It may lie in a directory that belongs to another user, who could put a link there: so
 /// none is followed, which SQLite never does for the files that it keeps beside the database.
-fn connect(path: &Path) -> Result<Connection> {
+pub(super) fn connect(path: &Path) -> Result<Connection> {
     // Each connection is used by one thread at a time, which the types ensure.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     // SQLite would refuse links on the way to the directory too, and those are none of its owner's.
@@ -132,14 +135,18 @@ pub(super) fn create_with<T>(path: &Path, fill: impl FnOnce(&mut Connection) -> 
     })
 }
 
-/// Copies the store that `from` has open into a new file.
+/// Copies the store that `from` has open into a new file, which has its name only if it can be opened and is whole.
 pub(super) fn copy(from: &Connection, to: &Path) -> Result<()> {
     publish(to, |connection| {
         // In one step: with several, each write by another connection would begin the copy anew.
         let copied = Backup::new(from, connection)?.step(-1)?;
-        match copied {
-            StepResult::Done => Ok(()),
-            _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into()),
+        if !matches!(copied, StepResult::Done) {
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into());
+        }
+        let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        match (identity(connection)?, found.as_str()) {
+            ((schema::APPLICATION_ID, schema::VERSION), "ok") => Ok(()),
+            (_, found) => Err(StoreError::CopyDiffers(found.to_owned())),
         }
     })
 }
@@ -189,7 +196,9 @@ impl Draft {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".new-{}-{number}", std::process::id()));
+        name.push(".new-");
+        leftovers::remove(path, &name);
+        name.push(format!("{}-{number}", std::process::id()));
         let draft = Self(path.with_file_name(name));
         // SQLite gives its own files beside it the same rights and owner.
         state_files::create(&draft.0).map_err(io_error("Creating", path))?;
@@ -199,11 +208,6 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        for suffix in ["", "-wal", "-shm", "-journal"] {
-            let mut path = self.0.clone().into_os_string();
-            path.push(suffix);
-            // Most are not there, and what cannot be removed harms nobody.
-            let _ = fs::remove_file(path);
-        }
+        leftovers::remove_all_of(self.0.clone());
     }
 }

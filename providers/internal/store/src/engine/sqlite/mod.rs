@@ -3,6 +3,7 @@
 mod connection;
 mod errors;
 mod file;
+mod leftovers;
 mod open_files;
 mod readers;
 mod schema;

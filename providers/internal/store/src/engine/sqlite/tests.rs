@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use ipam_provider::AddressSet;
 use rusqlite::Connection;
@@ -12,12 +13,12 @@ use super::file::{self, Access};
 use super::schema;
 use super::testing::raw;
 use crate::tests::{Engine, Fixture, group, message};
-use crate::{AddressDetails, Store, StoreError, Writing};
+use crate::{AddressDetails, Rows, Store, StoreError, Unseen, Writing};
 
 #[test]
 fn a_new_store_is_for_its_owner_only_and_leaves_nothing_beside_it() {
     let fixture = Fixture::on(Engine::Sqlite);
-    let mode = fs::metadata(fixture.store.path()).expect("a file").permissions().mode();
+    let mode = fs::metadata(fixture.file()).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     drop(fixture.store);
     assert_eq!(names(fixture.directory.path()), ["ipam.sqlite"]);
@@ -48,11 +49,15 @@ fn a_store_is_created_only_by_a_change_that_succeeds() {
         writing.add_group(&group("a"), "")
     });
     assert!(matches!(failed, Err(StoreError::GroupExists(_))));
-    let failed = Store::write_or_create(&path, |writing| writing.import(&b"kind,group\ngroup,a\nhost,\n"[..]));
+    let import = |text: &str| {
+        let rows = Rows::read(text.as_bytes(), None, &Unseen).expect("a header");
+        Store::write_or_create(&path, |writing| writing.add_rows(&rows, &Unseen))
+    };
+    let failed = import("kind,group\ngroup,a\nhost,\n");
     assert!(matches!(failed, Err(StoreError::Import(_))));
     assert_eq!(names(directory.path()), [""; 0]);
 
-    let imported = Store::write_or_create(&path, |writing| writing.import(&b"kind,group\ngroup,a\n"[..]));
+    let imported = import("kind,group\ngroup,a\n");
     assert_eq!(imported.expect("an import").groups, 1);
     assert_eq!(names(directory.path()), ["ipam.sqlite"]);
     assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
@@ -96,7 +101,7 @@ fn what_is_no_store_is_refused_and_left_alone() {
 fn a_link_is_refused_and_what_it_leads_to_is_left_alone() {
     let fixture = Fixture::on(Engine::Sqlite);
     let (link, nowhere) = (fixture.path("link.sqlite"), fixture.path("nowhere.sqlite"));
-    symlink(fixture.store.path(), &link).expect("a link");
+    symlink(fixture.file(), &link).expect("a link");
     symlink(fixture.path("nothing"), &nowhere).expect("a link");
     for path in [&link, &nowhere] {
         assert!(matches!(Store::open(path), Err(StoreError::Link(refused)) if refused == *path));
@@ -116,8 +121,8 @@ fn a_link_is_refused_and_what_it_leads_to_is_left_alone() {
 #[test]
 fn a_newer_format_is_refused_with_both_numbers() {
     let fixture = Fixture::on(Engine::Sqlite);
-    raw(fixture.store.path()).pragma_update(None, "user_version", schema::VERSION + 1).expect("a pragma");
-    let text = message(Store::open_or_create(fixture.store.path()));
+    raw(fixture.file()).pragma_update(None, "user_version", schema::VERSION + 1).expect("a pragma");
+    let text = message(Store::open_or_create(fixture.file()));
     let right =
         format!("has format {}, but this version knows no format after {}", schema::VERSION + 1, schema::VERSION);
     assert!(text.contains(&right), "{text}");
@@ -144,7 +149,7 @@ fn many_who_create_one_store_at_the_same_time_get_one_store() {
 #[test]
 fn a_commit_is_synced_to_the_disk_and_the_log_is_written_ahead() {
     let fixture = Fixture::on(Engine::Sqlite);
-    let raw = raw(fixture.store.path());
+    let raw = raw(fixture.file());
     let number = |pragma| raw.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).expect("a pragma");
     assert_eq!(number("synchronous"), 2, "FULL");
     assert_eq!(number("foreign_keys"), 1);
@@ -156,7 +161,7 @@ fn a_commit_is_synced_to_the_disk_and_the_log_is_written_ahead() {
 #[test]
 fn a_connection_for_reading_cannot_write() {
     let fixture = Fixture::on(Engine::Sqlite);
-    let reader = file::open(fixture.store.path(), Access::Read).expect("a connection");
+    let reader = file::open(fixture.file(), Access::Read).expect("a connection");
     let refused = reader.execute("INSERT INTO ipam_group (name, description) VALUES ('a', '')", []);
     assert_eq!(refused.expect_err("a refusal").sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
 }
@@ -176,14 +181,14 @@ fn a_backup_is_a_private_store_and_never_replaces_a_file() {
         backup.read(|reading| reading.free_addresses(subnet.id, 9, &AddressSet::default())).expect("free addresses");
     assert_eq!(free.len(), 5);
     assert!(matches!(fixture.store.backup(&to), Err(StoreError::FileExists(path)) if path == to));
-    assert!(matches!(fixture.store.backup(fixture.store.path()), Err(StoreError::FileExists(_))));
+    assert!(matches!(fixture.store.backup(fixture.file()), Err(StoreError::FileExists(_))));
 }
 
 #[test]
 fn a_backup_while_others_write_is_consistent() {
     let mut fixture = Fixture::on(Engine::Sqlite);
     let subnet = fixture.subnet("10.0.0.0/16");
-    let path = fixture.store.path().to_owned();
+    let path = fixture.file().to_owned();
     let to: Vec<PathBuf> = (0..5).map(|number| fixture.path(&format!("backup-{number}"))).collect();
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -199,4 +204,73 @@ fn a_backup_while_others_write_is_consistent() {
     for to in &to {
         assert_eq!(Store::open(to).expect("a store").verify().expect("a readable store"), []);
     }
+}
+
+#[test]
+fn a_backup_of_a_damaged_store_is_refused_and_leaves_nothing() {
+    let mut fixture = Fixture::on(Engine::Sqlite);
+    let subnet = fixture.subnet("10.0.0.0/24");
+    for last in 1..=200 {
+        fixture.take(&subnet, &format!("10.0.0.{last}")).expect("an address");
+    }
+    let path = fixture.file().to_owned();
+    let directory = fixture.directory;
+    drop(fixture.store);
+    let mut file = fs::read(&path).expect("a file");
+    let page = file.len() - 4096;
+    file[page..page + 64].fill(0xff);
+    fs::write(&path, file).expect("written");
+    let to = directory.path().join("backup.sqlite");
+    let outcome = Store::open(&path).expect("a store").backup(&to);
+    assert!(matches!(outcome, Err(StoreError::CopyDiffers(_))), "{outcome:?}");
+    assert_eq!(names(directory.path()), ["ipam.sqlite"]);
+}
+
+#[test]
+fn a_copy_is_a_private_file_and_leaves_nothing_when_it_is_refused() {
+    let mut fixture = Fixture::on(Engine::Sqlite);
+    let subnet = fixture.subnet("10.0.0.0/29");
+    fixture.take(&subnet, "10.0.0.2").expect("an address");
+    let to = fixture.path("copy.sqlite");
+    fixture.store.copy(&to, &Unseen).expect("a copy");
+    assert_eq!(fs::metadata(&to).expect("a file").permissions().mode() & 0o777, 0o600);
+    let before = fs::read(&to).expect("a file");
+    assert!(matches!(fixture.store.copy(&to, &Unseen), Err(StoreError::NotNew)));
+    assert!(matches!(fixture.store.copy(fixture.file(), &Unseen), Err(StoreError::NotNew)));
+    assert!(fs::read(&to).expect("a file") == before, "its bytes have changed");
+    // What cannot be right by the rules of an import is no copy.
+    raw(fixture.file()).execute("UPDATE allocation SET hostname = 'two words'", []).expect("an update");
+    let refused = fixture.path("refused.sqlite");
+    assert!(matches!(fixture.store.copy(&refused, &Unseen), Err(StoreError::Import(_))));
+    drop(fixture.store);
+    let mut left = names(fixture.directory.path());
+    left.sort();
+    assert_eq!(left, ["copy.sqlite", "ipam.sqlite"]);
+}
+
+#[test]
+fn what_killed_processes_have_left_is_removed_and_what_others_make_is_not() {
+    let fixture = Fixture::on(Engine::Sqlite);
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    for name in ["copy.sqlite.new-1-0", "copy.sqlite.new-2-0", "copy.sqlite.new-3-0", "other.sqlite.new-1-0"] {
+        fixture.store.backup(&fixture.path(name)).expect("a backup");
+        let is_young = name == "copy.sqlite.new-3-0";
+        let changed = if is_young { SystemTime::now() } else { old };
+        fs::File::options()
+            .write(true)
+            .open(fixture.path(name))
+            .and_then(|file| file.set_modified(changed))
+            .expect("a time");
+    }
+    fs::write(fixture.path("copy.sqlite.new-1-0-journal"), "").expect("a file");
+    let used = Store::open(&fixture.path("copy.sqlite.new-2-0")).expect("a store");
+    used.groups().expect("groups");
+    fixture.store.backup(&fixture.path("copy.sqlite")).expect("a backup");
+    used.groups().expect("groups");
+    drop(used);
+    drop(fixture.store);
+    let mut left = names(fixture.directory.path());
+    left.sort();
+    let right = ["copy.sqlite", "copy.sqlite.new-2-0", "copy.sqlite.new-3-0", "ipam.sqlite", "other.sqlite.new-1-0"];
+    assert_eq!(left, right);
 }

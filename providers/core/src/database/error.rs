@@ -2,12 +2,9 @@
 
 use std::error::Error as _;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
-
-use crate::allocation::holds::PlaceError;
+use tokio_postgres::error::{Severity, SqlState};
 
 /// A failure of the database or of the way to it.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +31,11 @@ pub enum DatabaseError {
         /// What this program knows.
         known: i32,
     },
+    /// The tables need a schema, and the user may not make it.
+    #[error("its user may not make the schema {0}; grant CREATE on the database, or make the schema for the user")]
+    MayNotMake(&'static str),
     /// A row is not as this program writes it.
-    #[error("a row in the table of holds has a {0} that cannot be read")]
+    #[error("a row in the database has a {0} that cannot be read")]
     Row(&'static str),
     /// The program itself failed.
     #[error("the thread that talks to the database is gone")]
@@ -47,7 +47,7 @@ pub enum DatabaseError {
 
 impl DatabaseError {
     /// Does it make sense to try again on another connection, when nothing took effect?
-    pub(super) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         match self {
             Self::Connect(_, error) | Self::Statement(error) => match error.code() {
                 Some(code) => is_passing(code),
@@ -59,9 +59,11 @@ impl DatabaseError {
     }
 
     /// Did the database refuse a statement, so that the transaction has certainly no effect?
-    pub(super) fn is_refusal(&self) -> bool {
+    pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Statement(error) => error.as_db_error().is_some_and(|said| said.severity() == "ERROR"),
+            Self::Statement(error) => {
+                error.as_db_error().is_some_and(|said| said.parsed_severity() == Some(Severity::Error))
+            }
             _ => false,
         }
     }
@@ -73,10 +75,4 @@ fn is_passing(code: &SqlState) -> bool {
         || code.code().starts_with("57P")
         || code.code().starts_with("40")
         || code.code() == "53300"
-}
-
-impl From<DatabaseError> for PlaceError {
-    fn from(error: DatabaseError) -> Self {
-        Self(Arc::new(error))
-    }
 }

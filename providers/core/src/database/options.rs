@@ -124,8 +124,11 @@ impl Database {
         self.password_file.as_deref()
     }
 
-    /// Opens a connection, and runs it in the background.
-    pub(super) async fn connect(&self) -> Result<Client, DatabaseError> {
+    /// Opens a connection, and runs it in the background of the caller's runtime.
+    ///
+    /// # Errors
+    /// When there is no connection in time, and when a file that is needed for it cannot be read.
+    pub async fn connect(&self) -> Result<Client, DatabaseError> {
         let mut config = self.config.clone();
         if let Some(file) = &self.password_file {
             let password = fs::read_to_string(file).map_err(|error| unusable(file, error))?;

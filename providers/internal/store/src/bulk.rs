@@ -1,0 +1,144 @@
+//! Inserting many rows: several in one statement, since each statement costs a round trip where the database is on the
+//! network.
+
+use std::mem;
+use std::sync::LazyLock;
+
+use crate::connection::Connection;
+use crate::key::{Key, Span};
+use crate::value::values;
+use crate::{AddressDetails, Result, StoreError, SubnetRecord, Value, Writing, addresses, extents};
+
+/// How many rows one statement inserts.
+pub(crate) const ROWS: usize = 100;
+
+/// A statement that inserts [`ROWS`] rows.
+///
+/// `insert` is its beginning up to the columns, `end` what follows the values.
+pub(crate) fn rows_at_once(insert: &str, columns: usize, end: &str) -> String {
+    let row = |row: usize| {
+        let numbers: Vec<String> = (1..=columns).map(|column| format!("?{}", row * columns + column)).collect();
+        format!("({})", numbers.join(", "))
+    };
+    let rows: Vec<String> = (0..ROWS).map(row).collect();
+    format!("{insert} VALUES {} {end}", rows.join(", "))
+}
+
+/// An address to record, and where the caller has it from.
+#[derive(Debug)]
+pub(crate) struct NewAddress {
+    pub(crate) line: u64,
+    pub(crate) key: Key,
+    pub(crate) details: AddressDetails,
+    /// When it was created and changed, in seconds since 1970; `None` is now.
+    pub(crate) created_at: Option<i64>,
+    pub(crate) updated_at: Option<i64>,
+}
+
+/// Records the addresses of one subnet, lowest first.
+///
+/// That they come in order is what makes it fast: rows go to the end of the table, and each free extent is replaced once.
+#[derive(Debug)]
+pub(crate) struct Recorder<'w> {
+    writing: &'w Writing<'w>,
+    subnet: SubnetRecord,
+    waiting: Vec<NewAddress>,
+    taking: extents::Taking<'w>,
+}
+
+impl<'w> Recorder<'w> {
+    /// The subnet is locked already.
+    pub(crate) fn new(writing: &'w Writing<'w>, subnet: SubnetRecord) -> Self {
+        let taking = extents::Taking::new(writing.connection, subnet.id);
+        Self { writing, subnet, waiting: Vec::with_capacity(ROWS), taking }
+    }
+
+    /// Records an address, now or later. `refuse` is called with the line and the reason of each that cannot be recorded.
+    ///
+    /// # Errors
+    /// When the store itself fails.
+    pub(crate) fn add(&mut self, new: NewAddress, refuse: &mut dyn FnMut(u64, &StoreError)) -> Result<()> {
+        if let Err(error) = self.subnet.can_record(new.key.address()) {
+            refuse(new.line, &error);
+            return Ok(());
+        }
+        self.waiting.push(new);
+        if self.waiting.len() < ROWS { Ok(()) } else { self.record(refuse) }
+    }
+
+    /// Records what has been added.
+    ///
+    /// # Errors
+    /// When the store itself fails.
+    pub(crate) fn finish(mut self, refuse: &mut dyn FnMut(u64, &StoreError)) -> Result<()> {
+        self.record(refuse)?;
+        self.taking.finish()
+    }
+
+    fn record(&mut self, refuse: &mut dyn FnMut(u64, &StoreError)) -> Result<()> {
+        static MANY: LazyLock<String> = LazyLock::new(addresses::insert_many);
+        let waiting = mem::replace(&mut self.waiting, Vec::with_capacity(ROWS));
+        let are_all_recorded = waiting.len() == ROWS && {
+            let values: Vec<Value<'_>> = waiting.iter().flat_map(|new| self.values(new)).collect();
+            let connection = self.writing.connection;
+            let mut outcome = Ok(0);
+            connection.savepoint(|| {
+                outcome = connection.execute(&MANY, &values);
+                outcome.as_ref().is_ok_and(|recorded| *recorded == ROWS as u64)
+            })?;
+            outcome? == ROWS as u64
+        };
+        for new in &waiting {
+            let is_recorded =
+                are_all_recorded || self.writing.connection.execute(addresses::INSERT, &self.values(new))? > 0;
+            let address = new.key.address();
+            if !is_recorded {
+                refuse(new.line, &StoreError::AddressTaken { address, subnet: self.subnet.prefix });
+            } else if !self.taking.take(new.key)? && !self.writing.is_excluded(self.subnet.id, new.key)? {
+                return Err(StoreError::Inconsistent(self.subnet.prefix));
+            }
+        }
+        Ok(())
+    }
+
+    fn values<'n>(&self, new: &'n NewAddress) -> [Value<'n>; addresses::COLUMNS] {
+        let created_at = new.created_at.unwrap_or_else(|| self.writing.now.as_second());
+        let updated_at = new.updated_at.unwrap_or(created_at);
+        addresses::values(self.subnet.id, new.key, &new.details, (created_at, updated_at))
+    }
+}
+
+/// Free extents on their way to the table.
+#[derive(Debug)]
+pub(crate) struct NewExtents<'c> {
+    connection: &'c dyn Connection,
+    subnet: i64,
+    waiting: Vec<Span>,
+}
+
+impl<'c> NewExtents<'c> {
+    pub(crate) fn new(connection: &'c dyn Connection, subnet: i64) -> Self {
+        Self { connection, subnet, waiting: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, extent: Span) -> Result<()> {
+        static MANY: LazyLock<String> =
+            LazyLock::new(|| rows_at_once("INSERT INTO free_extent (subnet_id, first, last)", 3, ""));
+        self.waiting.push(extent);
+        if self.waiting.len() < ROWS {
+            return Ok(());
+        }
+        let row = |extent: &Span| *values![self.subnet, extent.first, extent.last];
+        let values: Vec<Value<'_>> = self.waiting.iter().flat_map(row).collect();
+        self.connection.execute(&MANY, &values)?;
+        self.waiting.clear();
+        Ok(())
+    }
+
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        for extent in self.waiting.drain(..) {
+            extents::insert(self.connection, self.subnet, extent)?;
+        }
+        Ok(())
+    }
+}

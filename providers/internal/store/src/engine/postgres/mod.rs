@@ -1,0 +1,43 @@
+//! PostgreSQL: the store is a schema of a database that several proxies share. Several units of work write at a time.
+//!
+//! | File | Subject |
+//! | --- | --- |
+//! | `session` | one connection: its statements, and how long it waits |
+//! | `connection` | the statements of the store |
+//! | `pool` | the connections; units of work, and what became of a commit whose answer was lost |
+//! | `shared` | many callers at once |
+//! | `errors` | what PostgreSQL's errors mean to a store |
+//! | `damage` | what the database finds wrong with itself |
+
+mod connection;
+mod damage;
+mod errors;
+mod pool;
+mod session;
+mod shared;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use ipam_provider::database::Tables;
+
+pub(crate) use pool::{Absent, Patience, Pool};
+pub(crate) use shared::Shared;
+
+/// The schema that the tables are in. An administrator may have made it for a user that may not.
+macro_rules! schema {
+    () => {
+        "DO $$ BEGIN
+             IF to_regnamespace('ipam_store') IS NULL THEN CREATE SCHEMA ipam_store; END IF;
+         END $$;"
+    };
+}
+
+/// The tables of the store.
+const TABLES: Tables = Tables { subject: "store", versions: &[concat!(schema!(), include_str!("schema.sql"))] };
+
+/// The same, each version, in the schema of a connection's own tables.
+fn stand_in() -> String {
+    TABLES.versions.concat().replace(schema!(), "").replace("ipam_store", "pg_temp")
+}
