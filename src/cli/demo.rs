@@ -171,7 +171,7 @@ impl Demo {
                 for subnet in reading.subnets_in(&Scope::Anywhere)? {
                     let usage = reading.usage(&subnet)?;
                     rows.push([
-                        subnet.prefix.to_string(),
+                        subnet.bounds.to_string(),
                         subnet.group.map_or_else(|| "-".to_owned(), |group| group.to_string()),
                         usage.used.to_string(),
                         usage.free.to_string(),
@@ -253,7 +253,7 @@ mod tests {
         let store = Store::open(&demo.store()).expect("a store");
         assert_eq!(store.verify().expect("verified"), []);
         let free = |prefix: &str| {
-            let prefix = prefix.parse().expect("a prefix");
+            let prefix: ipam_provider::Prefix = prefix.parse().expect("a prefix");
             let scope = Scope::Group(ipam_provider::GroupName::new("Production").expect("a name"));
             store
                 .read(|reading| {
@@ -265,7 +265,7 @@ mod tests {
             |texts: &[&str]| -> Vec<IpAddr> { texts.iter().map(|text| text.parse().expect("an address")).collect() };
         assert_eq!(free("192.0.2.0/24"), addresses(&["192.0.2.4", "192.0.2.5"]), "the address in CALLS is the next");
         assert_eq!(free("198.51.100.8/29"), addresses(&["198.51.100.14"]));
-        let twice = "192.0.2.0/24".parse().expect("a prefix");
+        let twice: ipam_provider::Prefix = "192.0.2.0/24".parse().expect("a prefix");
         assert!(store.read(|reading| reading.one_subnet(twice, &Scope::Anywhere)).is_err(), "it is in two groups");
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn prepare(directory: &Path, subnets: &[String]) {
     let mut store = Store::open_or_create(&directory.join("ipam.sqlite")).expect("a store");
     let added = store.write(|writing| {
         for prefix in subnets {
-            writing.add_subnet(&NewSubnet::of(prefix.parse().expect("a prefix")))?;
+            writing.add_subnet(&NewSubnet::of(prefix.parse::<ipam_store::Bounds>().expect("a prefix")))?;
         }
         Ok(())
     });

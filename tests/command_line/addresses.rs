@@ -30,6 +30,8 @@ fn an_address_is_added_with_all_that_is_known_of_it() {
     assert_eq!(added, "Address 10.0.0.3 in subnet 10.0.0.0/29 (group A) is added\n");
     let mut shown = site.json(&["address", "show", "10.0.0.3", "--json"]);
     let record = shown.as_object_mut().expect("an object");
+    let id = record.remove("public_id").expect("an id");
+    assert_eq!(id.as_str().expect("a text").len(), 24);
     let times = [record.remove("created_at"), record.remove("updated_at")];
     assert_eq!(times[0], times[1]);
     let time = times[0].as_ref().and_then(|time| time.as_str()).expect("a text");
@@ -39,11 +41,12 @@ fn an_address_is_added_with_all_that_is_known_of_it() {
         json!({
             "group": "A", "prefix": "10.0.0.0/29", "address": "10.0.0.3", "mac": "00:00:5e:00:53:01",
             "hostname": "a.example.com", "description": "First", "owner": "network team",
+            "external_id": null, "tags": [], "metadata": {},
         })
     );
     let fields = rows(&site.ok(&["address", "show", "10.0.0.3"]));
     assert_eq!(fields[..3], [["Address", "10.0.0.3"], ["Subnet", "10.0.0.0/29"], ["Group", "A"]]);
-    assert_eq!(fields.len(), 9);
+    assert_eq!(fields.len(), 13);
 }
 
 #[test]

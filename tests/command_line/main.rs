@@ -14,6 +14,7 @@
 //! | `shared` | two proxies that share a database |
 //! | `upkeep` | where the store is, verify, backup and copy |
 //! | `killed` | import, copy and backup that are killed in the middle |
+//! | `upgrade` | a store that an older version has made |
 //! | `beside_a_proxy` | the same while a proxy runs over the store |
 //! | `demo` | everything that `serve --demo` tells people to try |
 //! | `site` | settings and store of one test, and its commands |
@@ -45,4 +46,5 @@ mod shared;
 mod site;
 mod subnets;
 mod transfer;
+mod upgrade;
 mod upkeep;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) use crate::run::{Ran, run};
@@ -106,6 +106,13 @@ impl Site {
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error} in {out}"))
     }
 
+    /// As [`json`](Self::json), without ids and times, and without attributes that are not set.
+    pub(crate) fn brief(&self, arguments: &[&str]) -> Value {
+        let mut value = self.json(arguments);
+        shorten(&mut value);
+        value
+    }
+
     /// What a command complains of that fails with exit code 1 and prints no result.
     pub(crate) fn refused(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
@@ -139,4 +146,22 @@ pub(crate) fn rows(table: &str) -> Vec<Vec<String>> {
 /// Whether a path is there.
 pub(crate) fn is_there(path: &Path) -> bool {
     path.try_exists().expect("the directory can be read")
+}
+
+/// Removes what every record has, unless a test has set it.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(shorten),
+        Value::Object(fields) => {
+            fields.retain(|name, value| match name.as_str() {
+                "public_id" | "created_at" | "updated_at" => false,
+                "owner" | "external_id" | "tags" | "metadata" | "gateway" => {
+                    ![json!(null), json!(""), json!([]), json!({})].contains(value)
+                }
+                _ => true,
+            });
+            fields.values_mut().for_each(shorten);
+        }
+        _ => {}
+    }
 }

@@ -24,7 +24,7 @@ fn a_subnet_is_shown_with_its_counts_and_excluded_ranges() {
     assert_eq!(added, "Subnet 10.0.0.0/24 (group A) is added\n");
     site.ok(&["address", "add", "10.0.0.5"]);
     assert_eq!(
-        site.json(&["subnet", "show", "10.0.0.0/24", "--json"]),
+        site.brief(&["subnet", "show", "10.0.0.0/24", "--json"]),
         json!({
             "id": 1, "group": "A", "prefix": "10.0.0.0/24", "description": "Servers", "pool": false,
             "container": false, "used": 1, "free": 197, "excluded": 56,
@@ -34,13 +34,17 @@ fn a_subnet_is_shown_with_its_counts_and_excluded_ranges() {
             ],
         })
     );
+    let mut shown = rows(&site.ok(&["subnet", "show", "10.0.0.0/24"]));
+    let common: Vec<String> = shown.drain(8..14).map(|row| row[0].clone()).collect();
+    assert_eq!(common, ["Tags", "External id", "Metadata", "Id", "Created", "Changed"]);
     assert_eq!(
-        rows(&site.ok(&["subnet", "show", "10.0.0.0/24"])),
+        shown,
         [
             vec!["Subnet", "10.0.0.0/24"],
             vec!["Group", "A"],
             vec!["Description", "Servers"],
             vec!["Kind", "network"],
+            vec!["Gateway", "-"],
             vec!["Used", "1"],
             vec!["Free", "197"],
             vec!["Excluded", "56"],
@@ -73,13 +77,65 @@ fn a_gateway_is_not_offered_when_it_is_named_and_else_that_is_said() {
         assert_eq!(next(&subnet), format!("10.1.{}.2\n", number + 1));
     }
     let shown = site.json(&["subnet", "show", "10.1.1.0/24", "--json"]);
-    assert_eq!(shown["excluded_ranges"][0]["comment"], "gateway");
+    assert_eq!(shown["gateway"], "10.1.1.1");
     for kind in ["--pool", "--container"] {
         let prefix = if kind == "--pool" { "10.2.0.0/24" } else { "10.3.0.0/16" };
         assert!(!site.ok(&["subnet", "add", prefix, kind]).contains(reminder), "{kind}");
     }
     let outside = site.refused(&["subnet", "add", "10.4.0.0/24", "--gateway", "10.5.0.1"]);
-    assert_eq!(outside, "Range 10.5.0.1 to 10.5.0.1 is not in subnet 10.4.0.0/24");
+    assert_eq!(outside, "Gateway 10.5.0.1 is not in subnet 10.4.0.0/24");
+    let both = ["--gateway", "10.6.0.1", "--gateway", "10.6.0.2", "--exclude", "10.6.0.9"];
+    site.ok(&[&["subnet", "add", "10.6.0.0/24"], &both[..]].concat());
+    let shown = site.brief(&["subnet", "show", "10.6.0.0/24", "--json"]);
+    assert_eq!((&shown["gateway"], &shown["excluded_ranges"][0]["comment"]), (&json!("10.6.0.1"), &json!("gateway")));
+    site.ok(&["subnet", "edit", "10.6.0.0/24", "--gateway", "10.6.0.3"]);
+    assert_eq!(next("10.6.0.0/24"), "10.6.0.1\n");
+    assert_eq!(next("10.6.0.0/24"), "10.6.0.4\n");
+    site.ok(&["subnet", "edit", "10.6.0.0/24", "--no-gateway"]);
+    assert_eq!(next("10.6.0.0/24"), "10.6.0.3\n");
+}
+
+#[test]
+fn a_range_of_addresses_is_a_subnet_and_named_by_its_ends() {
+    let site = Site::new();
+    let range = "10.0.0.10-10.0.0.12";
+    assert_eq!(site.ok(&["subnet", "add", range]), format!("Subnet {range} is added\n"));
+    assert_eq!(rows(&site.ok(&["subnet", "list"]))[1], [range, "-", "range"]);
+    assert_eq!(site.ok(&["address", "add", "--next", "--subnet", range]), "10.0.0.10\n");
+    assert_eq!(site.json(&["address", "show", "10.0.0.10", "--json"])["prefix"], range);
+    assert_eq!(site.json(&["subnet", "show", range, "--json"])["free"], 2);
+    assert!(site.refused(&["subnet", "add", "10.0.0.12/30"]).contains(range));
+    assert!(site.misused(&["subnet", "add", "10.0.0.12-10.0.0.10"]).contains("it ends before it begins"));
+    site.ok(&["subnet", "delete", range, "--with-contents"]);
+}
+
+#[test]
+fn tags_and_external_ids_are_set_changed_and_exported() {
+    let site = Site::new();
+    site.ok(&["group", "add", "A", "--tag", "b", "--tag", "a", "--external-id", "g-1"]);
+    site.ok(&["subnet", "add", "10.0.0.0/24", "--group", "A", "--tag", "web", "--external-id", "s-1"]);
+    site.ok(&["address", "add", "10.0.0.5", "--tag", "web", "--external-id", "a-1"]);
+    let of = |arguments: &[&str]| {
+        let shown = site.json(&[arguments, &["--json"]].concat());
+        json!([shown["tags"], shown["external_id"]])
+    };
+    assert_eq!(of(&["group", "show", "A"]), json!([["a", "b"], "g-1"]));
+    site.ok(&["group", "edit", "A", "--tag", "c"]);
+    assert_eq!(of(&["group", "show", "A"]), json!([["c"], "g-1"]));
+    site.ok(&["subnet", "edit", "10.0.0.0/24", "--no-tags", "--external-id", "s-2"]);
+    assert_eq!(of(&["subnet", "show", "10.0.0.0/24"]), json!([[], "s-2"]));
+    site.ok(&["address", "edit", "10.0.0.5", "--no-external-id"]);
+    assert_eq!(of(&["address", "show", "10.0.0.5"]), json!([["web"], null]));
+    site.ok(&["subnet", "add", "10.0.1.0/24"]);
+    let taken = site.refused(&["subnet", "edit", "10.0.1.0/24", "--external-id", "s-2"]);
+    assert_eq!(taken, "External id 's-2' is that of another record");
+    assert!(site.misused(&["group", "edit", "A", "--tag", "a,b"]).contains("is not a tag"));
+    let exported = site.ok(&["export"]);
+    assert!(exported.lines().next().is_some_and(|header| header.ends_with(",gateway,external_id,tags,metadata,id")));
+    site.write("all.csv", &exported);
+    let other = site.text("other.sqlite");
+    site.ok(&["import", &site.text("all.csv"), "--store", &other]);
+    assert_eq!(site.ok(&["export", "--store", &other]), exported);
 }
 
 #[test]

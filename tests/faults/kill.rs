@@ -259,7 +259,7 @@ fn check_all(place: &Place, ledger: &Ledger) {
     let store = place.store();
     let reserved = |address: &str| {
         let address = address.parse().expect("an address");
-        let prefix = SUBNET.parse().expect("a prefix");
+        let prefix: ipam_provider::Prefix = SUBNET.parse().expect("a prefix");
         let found = store.read(|reading| {
             let subnet = reading.one_subnet(prefix, &Scope::Anywhere)?;
             reading.find_address(subnet.id, address)

@@ -22,7 +22,7 @@ fn store(url: &str) -> Arc<SharedStore> {
 }
 
 async fn subnet(store: &SharedStore, prefix: &str) -> i64 {
-    let new = NewSubnet::of(prefix.parse().expect("a prefix"));
+    let new = NewSubnet::of(prefix.parse::<ipam_store::Bounds>().expect("a prefix"));
     store.write(move |writing| writing.add_subnet(&new)).await.expect("a subnet").id
 }
 

@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use ipam_provider::database::Database;
 use ipam_provider::{
     Capabilities, Error, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Probes, Provider, RecordId, Released,
-    Requester, Reservation, Result, Subnet, titled,
+    Requester, Reservation, Result, Subnet,
 };
 
-use ipam_store::{AddressDetails, AddressRecord, GroupRecord, OWNER, Scope, SharedStore, StoreError, SubnetRecord};
+use ipam_store::{
+    AddressDetails, AddressRecord, Attributes, GroupRecord, OWNER, Scope, SharedStore, StoreError, SubnetRecord,
+};
 
 use crate::Place;
 
@@ -53,24 +55,24 @@ fn group(record: GroupRecord) -> Group {
     Group { id: RecordId::new(record.id), name: record.name, description: record.description }
 }
 
-fn subnet(record: SubnetRecord) -> Subnet {
-    Subnet {
-        id: RecordId::new(record.id),
-        space: record.space(),
-        prefix: record.prefix,
-        group: record.group,
-        description: record.description,
-        pool: record.pool,
-    }
-}
-
+/// The subnets among them that the contract can name: Foreman knows prefixes, and no ranges.
 fn subnets(records: Vec<SubnetRecord>) -> Vec<Subnet> {
-    records.into_iter().map(subnet).collect()
+    let subnet = |record: SubnetRecord| {
+        Some(Subnet {
+            id: RecordId::new(record.id),
+            space: record.space(),
+            prefix: record.bounds.prefix()?,
+            group: record.group,
+            description: record.description,
+            pool: record.pool,
+        })
+    };
+    records.into_iter().filter_map(subnet).collect()
 }
 
 fn reservation(record: AddressRecord) -> Reservation {
     let description = Some(record.description);
-    Reservation { mac: record.mac, hostname: record.hostname, description, ours: record.owner == OWNER }
+    Reservation { mac: record.mac, hostname: record.hostname, description, ours: record.attributes.owner == OWNER }
 }
 
 /// The row of a subnet. An id that is no number was never one of ours.
@@ -141,7 +143,7 @@ impl Provider for Internal {
 
     async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
         let own = self.store.read(move |reading| reading.subnets_with(address, OWNER)).await?;
-        let place = |subnet: SubnetRecord| OwnRecord { place: titled(subnet.prefix, subnet.group.as_ref()) };
+        let place = |subnet: SubnetRecord| OwnRecord { place: subnet.to_string() };
         Ok(own.into_iter().map(place).collect())
     }
 
@@ -158,7 +160,7 @@ impl Provider for Internal {
             mac: by.mac,
             hostname: by.hostname.clone(),
             description: by.description.clone().unwrap_or_default(),
-            owner: OWNER.to_owned(),
+            attributes: Attributes::of_owner(OWNER),
         };
         let reserved = self.store.write(move |writing| writing.add_address(row, address, details)).await;
         Ok(reserved.map_err(named(subnet))?)

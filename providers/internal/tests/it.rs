@@ -20,7 +20,7 @@ use ipam_provider::{
 };
 use ipam_provider_internal::{Internal, Place, REGISTRATION};
 use ipam_simulators::postgres::Server;
-use ipam_store::{AddressDetails, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
+use ipam_store::{AddressDetails, Attributes, Contents, NewSubnet, OWNER, Scope, Store, SubnetRecord};
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -100,10 +100,9 @@ impl<const IN_DATABASE: bool> Subject for InternalSubject<IN_DATABASE> {
             for subnet in &seed.subnets {
                 let record = writing.add_subnet(&NewSubnet {
                     group: subnet.group.clone(),
-                    prefix: subnet.prefix,
                     description: subnet.description.clone(),
                     pool: subnet.pool,
-                    container: false,
+                    ..NewSubnet::of(subnet.prefix)
                 })?;
                 for (address, by) in &subnet.taken {
                     let details =
@@ -313,7 +312,7 @@ async fn only_what_the_proxy_recorded_is_its_own() {
     let subnet = subnet(&fixture.provider).await;
     let mut store = Store::open(&fixture.path).expect("a store");
     let id = store.read(|reading| reading.one_subnet(prefix(), &Scope::Anywhere)).expect("a subnet").id;
-    let foreign = AddressDetails { owner: "somebody".to_owned(), ..AddressDetails::default() };
+    let foreign = AddressDetails { attributes: Attributes::of_owner("somebody"), ..AddressDetails::default() };
     store.write(|writing| writing.add_address(id, ip("198.18.0.1"), foreign)).expect("an address");
     let by = Requester {
         mac: Some("02:00:5e:00:53:01".parse().expect("a MAC")),
@@ -326,7 +325,7 @@ async fn only_what_the_proxy_recorded_is_its_own() {
     let own = reservation("198.18.0.2").await.expect("an answer").expect("a reservation");
     assert_eq!((own.ours, own.mac, own.hostname), (true, by.mac, by.hostname));
     let record = store.read(|reading| reading.address(id, ip("198.18.0.2"))).expect("a record");
-    assert_eq!(record.owner, OWNER);
+    assert_eq!(record.attributes.owner, OWNER);
 }
 
 #[tokio::test]

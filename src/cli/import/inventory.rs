@@ -35,6 +35,9 @@ pub(in crate::cli) struct ForemanSubnet {
     /// Name and description.
     #[cfg_attr(not(feature = "internal"), expect(dead_code, reason = "only the embedded IPAM gets subnets"))]
     pub(in crate::cli) description: String,
+    /// The address of the router.
+    #[cfg_attr(not(feature = "internal"), expect(dead_code, reason = "only the embedded IPAM gets subnets"))]
+    pub(in crate::cli) gateway: Option<IpAddr>,
     /// Ranges that are not for hosts, with the reason: the larger ones first; they may overlap.
     pub(in crate::cli) excluded: Vec<(IpAddr, IpAddr, &'static str)>,
     /// The addresses of interfaces.
@@ -169,7 +172,8 @@ impl ForemanSubnet {
         for (address, why) in special {
             excluded.extend(inside(address).map(|address| (address, address, why)));
         }
-        Self { id: subnet.id, prefix, description, excluded, addresses: BTreeMap::new() }
+        let gateway = inside(&subnet.gateway);
+        Self { id: subnet.id, prefix, description, gateway, excluded, addresses: BTreeMap::new() }
     }
 }
 

@@ -3,17 +3,20 @@
 use std::net::IpAddr;
 
 use clap::{Args, Subcommand};
-use ipam_provider::{AddressSet, GroupName, Mac, Prefix};
-use ipam_store::{AddressDetails, AddressEdit, AddressRecord, Reading, Result, StoreError, SubnetRecord};
+use ipam_provider::{AddressSet, GroupName, Mac};
+use ipam_store::{
+    AddressDetails, AddressEdit, AddressRecord, Attributes, Bounds, ExternalId, Reading, Result, StoreError,
+    SubnetRecord,
+};
 use serde::Serialize;
 
 use super::place::Located;
 use super::say_fields;
 use super::subnets::titled;
-use super::values::{group_name, hostname, owner, scope, shown, shown_or_dash};
+use super::values::{attributes_edit, group_name, hostname, owner, scope, shown, shown_or_dash, tag, tags};
 use crate::allocation::{HeldAddress, HoldState};
-use crate::cli::Outcome;
 use crate::cli::output::{say, say_json, say_table, warn};
+use crate::cli::{CommandError, Outcome};
 
 /// Arguments of `address`.
 #[derive(Debug, Subcommand)]
@@ -79,6 +82,12 @@ pub(in crate::cli) struct New {
     /// Who it belongs to.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = owner)]
     owner: String,
+    /// A word to find it by; may be given several times.
+    #[arg(long, value_name = "TAG", value_parser = tag)]
+    tag: Vec<String>,
+    /// Its id in another system.
+    #[arg(long, value_name = "ID")]
+    external_id: Option<ExternalId>,
     /// Print the record as JSON.
     #[arg(long)]
     json: bool,
@@ -88,9 +97,9 @@ pub(in crate::cli) struct New {
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(in crate::cli) struct Within {
-    /// The subnet, such as 10.1.2.0/24.
+    /// The subnet, such as 10.1.2.0/24, or 10.1.2.10-10.1.2.20 if it is a range.
     #[arg(long, value_name = "PREFIX")]
-    subnet: Option<Prefix>,
+    subnet: Option<Bounds>,
     /// The subnet's group, when several have it.
     #[arg(long, value_name = "NAME", value_parser = group_name)]
     group: Option<GroupName>,
@@ -118,16 +127,29 @@ pub(in crate::cli) struct Changes {
     /// The new owner.
     #[arg(long, value_name = "TEXT", value_parser = owner)]
     owner: Option<String>,
+    /// A tag that it is to have, in place of those it has; may be given several times.
+    #[arg(long, value_name = "TAG", value_parser = tag, conflicts_with = "no_tags")]
+    tag: Vec<String>,
+    /// Remove its tags.
+    #[arg(long)]
+    no_tags: bool,
+    /// Its new id in another system.
+    #[arg(long, value_name = "ID", conflicts_with = "no_external_id")]
+    external_id: Option<ExternalId>,
+    /// Forget its id in another system.
+    #[arg(long)]
+    no_external_id: bool,
 }
 
 impl Changes {
-    fn edit(self) -> AddressEdit {
-        AddressEdit {
+    fn edit(self) -> Result<AddressEdit, CommandError> {
+        let external_id = (self.external_id, self.no_external_id);
+        Ok(AddressEdit {
             mac: if self.no_mac { Some(None) } else { self.mac.map(Some) },
             hostname: if self.no_hostname { Some(None) } else { self.hostname.map(Some) },
             description: self.description,
-            owner: self.owner,
-        }
+            attributes: attributes_edit(self.owner, (&self.tag, self.no_tags), external_id)?,
+        })
     }
 }
 
@@ -135,14 +157,15 @@ impl Changes {
 #[derive(Serialize)]
 struct Placed {
     group: Option<GroupName>,
-    prefix: Prefix,
+    #[serde(rename = "prefix")]
+    subnet: Bounds,
     #[serde(flatten)]
     record: AddressRecord,
 }
 
 impl Placed {
     fn new(subnet: &SubnetRecord, record: AddressRecord) -> Self {
-        Self { group: subnet.group.clone(), prefix: subnet.prefix, record }
+        Self { group: subnet.group.clone(), subnet: subnet.bounds, record }
     }
 }
 
@@ -173,7 +196,7 @@ impl Within {
 /// The only subnet around an address; among several that of no group, as for prefixes.
 fn around(subnets: Vec<SubnetRecord>, address: IpAddr) -> Result<SubnetRecord> {
     let mut around: Vec<SubnetRecord> = subnets;
-    around.retain(|subnet| !subnet.container && subnet.prefix.contains(address));
+    around.retain(|subnet| !subnet.container && subnet.bounds.contains(address));
     let global = around.iter().position(|subnet| subnet.group.is_none());
     match (global, around.len()) {
         (Some(global), _) => Ok(around.swap_remove(global)),
@@ -212,7 +235,7 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
             show(&placed, json);
         }
         Command::Edit { address, within, changes } => {
-            let edit = changes.edit();
+            let edit = changes.edit()?;
             let subnet = located.open_to_change()?.write(|writing| {
                 let subnet = within.of(writing, address)?;
                 writing.edit_address(subnet.id, address, edit)?;
@@ -225,7 +248,7 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
                 let subnet = within.of(writing, address)?;
                 match writing.delete_address(subnet.id, address)? {
                     Some(_) => Ok(subnet),
-                    None => Err(StoreError::NoAddress { address, subnet: subnet.prefix }),
+                    None => Err(StoreError::NoAddress { address, subnet: subnet.bounds }),
                 }
             })?;
             say(format!("Address {address} in subnet {} is deleted", titled(&subnet)));
@@ -235,8 +258,9 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
 }
 
 fn add(new: New, located: &Located) -> Outcome {
-    let New { address, next, within, mac, hostname, description, owner, json } = new;
-    let details = AddressDetails { mac, hostname, description, owner };
+    let New { address, next, within, mac, hostname, description, owner, tag, external_id, json } = new;
+    let attributes = Attributes { owner, external_id, tags: tags(&tag)?, ..Attributes::default() };
+    let details = AddressDetails { mac, hostname, description, attributes };
     let mut store = located.open_to_change()?;
     // Read before the transaction, which keeps a running proxy from writing.
     let holds = located.holds()?;
@@ -247,7 +271,7 @@ fn add(new: New, located: &Located) -> Outcome {
                 let subnet = within.all(writing)?.into_iter().next().expect("--next demands --subnet");
                 let held: AddressSet = held_in(&holds, &subnet).map(|hold| hold.address).collect();
                 let free = writing.free_addresses(subnet.id, 1, &held)?;
-                let address = *free.first().ok_or(StoreError::Full(subnet.prefix))?;
+                let address = *free.first().ok_or(StoreError::Full(subnet.bounds))?;
                 (subnet, address)
             }
         };
@@ -273,7 +297,7 @@ fn add(new: New, located: &Located) -> Outcome {
 /// The holds of a subnet.
 fn held_in<'a>(holds: &'a [HeldAddress], subnet: &SubnetRecord) -> impl Iterator<Item = &'a HeldAddress> {
     let space = subnet.space();
-    holds.iter().filter(move |hold| hold.scope.space.name == space && subnet.prefix.contains(hold.address))
+    holds.iter().filter(move |hold| hold.scope.space.name == space && subnet.bounds.contains(hold.address))
 }
 
 fn list(addresses: &[Placed], json: bool) {
@@ -282,14 +306,14 @@ fn list(addresses: &[Placed], json: bool) {
         return;
     }
     let row = |placed: &Placed| {
-        let Placed { group, prefix, record } = placed;
+        let Placed { group, subnet, record } = placed;
         [
             record.address.to_string(),
-            prefix.to_string(),
+            subnet.to_string(),
             shown_or_dash(group.as_ref()),
             shown_or_dash(record.mac),
             shown_or_dash(record.hostname.as_ref()),
-            shown(&record.owner),
+            shown(&record.attributes.owner),
             shown(&record.description),
         ]
     };
@@ -302,15 +326,19 @@ fn show(placed: &Placed, json: bool) {
         say_json(placed);
         return;
     }
-    let Placed { group, prefix, record } = placed;
+    let Placed { group, subnet, record } = placed;
     say_fields([
         ("Address", record.address.to_string()),
-        ("Subnet", prefix.to_string()),
+        ("Subnet", subnet.to_string()),
         ("Group", shown_or_dash(group.as_ref())),
         ("MAC", shown_or_dash(record.mac)),
         ("Hostname", shown_or_dash(record.hostname.as_ref())),
         ("Description", shown(&record.description)),
-        ("Owner", shown(&record.owner)),
+        ("Owner", shown(&record.attributes.owner)),
+        ("Tags", shown(&record.attributes.tags.to_string())),
+        ("External id", shown_or_dash(record.attributes.external_id.as_ref())),
+        ("Metadata", shown(record.attributes.metadata.as_str())),
+        ("Id", record.public_id.to_string()),
         ("Created", record.created_at.to_string()),
         ("Changed", record.updated_at.to_string()),
     ]);

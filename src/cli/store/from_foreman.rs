@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use ipam_provider::{GroupName, Requester, next_address};
-use ipam_store::{AddressDetails, ExcludedRange, NewSubnet, OWNER, Result, Scope, StoreError, SubnetRecord, Writing};
+use ipam_store::{
+    AddressDetails, Attributes, ExcludedRange, NewSubnet, OWNER, Result, Scope, StoreError, SubnetRecord, Writing,
+};
 
 use super::place::Place;
 use super::subnets::titled;
@@ -55,10 +57,9 @@ fn add(writing: &Writing<'_>, wanted: &ForemanSubnet, group: Option<&GroupName>,
         None => {
             let new = NewSubnet {
                 group: group.cloned(),
-                prefix: wanted.prefix,
                 description: wanted.description.clone(),
-                pool: false,
-                container: false,
+                gateway: wanted.gateway,
+                ..NewSubnet::of(wanted.prefix)
             };
             match writing.add_subnet(&new) {
                 Ok(added) => {
@@ -70,7 +71,7 @@ fn add(writing: &Writing<'_>, wanted: &ForemanSubnet, group: Option<&GroupName>,
         }
     };
     if subnet.container {
-        return without(wanted, StoreError::Container(subnet.prefix), report);
+        return without(wanted, StoreError::Container(subnet.bounds), report);
     }
     for (first, last, why) in &wanted.excluded {
         exclude(writing, &subnet, (*first, *last), why, report)?;
@@ -96,13 +97,14 @@ fn exclude(
     why: &str,
     report: &mut Report,
 ) -> Result<()> {
-    let gaps = gaps(&writing.excluded_ranges(subnet.id)?, first, last);
+    let others = writing.excluded_ranges(subnet.id)?.into_iter().map(|record| record.range).collect::<Vec<_>>();
+    let gaps = gaps(&others, first, last);
     if gaps.is_empty() {
         report.is_there();
     }
     for (first, last) in gaps {
         writing.exclude(subnet.id, &ExcludedRange { first, last, comment: why.to_owned() })?;
-        report.added(Kind::Excluded, format!("{first} to {last} of {}: {why}", subnet.prefix));
+        report.added(Kind::Excluded, format!("{first} to {last} of {}: {why}", subnet.bounds));
     }
     Ok(())
 }
@@ -141,7 +143,7 @@ fn record(
     }
     let Requester { mac, hostname, .. } = by.clone();
     // They are Foreman's, and the proxy deletes them when Foreman does.
-    let details = AddressDetails { mac, hostname, description: String::new(), owner: OWNER.to_owned() };
+    let details = AddressDetails { mac, hostname, description: String::new(), attributes: Attributes::of_owner(OWNER) };
     match writing.add_address(subnet.id, address, details) {
         Ok(()) => report.added(Kind::Address, format!("{address}  {}", named(by))),
         Err(error) => {

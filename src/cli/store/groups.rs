@@ -2,11 +2,11 @@
 
 use clap::{Args, Subcommand};
 use ipam_provider::GroupName;
-use ipam_store::{GroupEdit, GroupRecord, Scope, SubnetRecord};
+use ipam_store::{Attributes, ExternalId, GroupEdit, GroupRecord, NewGroup, Scope, SubnetRecord};
 use serde::Serialize;
 
 use super::place::{Located, not_deleted};
-use super::values::{contents, group_name, new_group_name, shown};
+use super::values::{attributes_edit, contents, group_name, new_group_name, shown, shown_or_dash, tag, tags};
 use super::{say_fields, subnets};
 use crate::cli::Outcome;
 use crate::cli::output::{say, say_json, say_table};
@@ -22,6 +22,12 @@ pub(in crate::cli) enum Command {
         /// What it is for.
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         description: String,
+        /// A word to find it by; may be given several times.
+        #[arg(long, value_name = "TAG", value_parser = tag)]
+        tag: Vec<String>,
+        /// Its id in another system.
+        #[arg(long, value_name = "ID")]
+        external_id: Option<ExternalId>,
     },
     /// List all groups.
     List {
@@ -67,6 +73,18 @@ pub(in crate::cli) struct Changes {
     /// The new description.
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
+    /// A tag that it is to have, in place of those it has; may be given several times.
+    #[arg(long, value_name = "TAG", value_parser = tag, conflicts_with = "no_tags")]
+    tag: Vec<String>,
+    /// Remove its tags.
+    #[arg(long)]
+    no_tags: bool,
+    /// Its new id in another system.
+    #[arg(long, value_name = "ID", conflicts_with = "no_external_id")]
+    external_id: Option<ExternalId>,
+    /// Forget its id in another system.
+    #[arg(long)]
+    no_external_id: bool,
 }
 
 /// A group with its subnets.
@@ -79,8 +97,10 @@ struct Details {
 
 pub(super) fn run(command: Command, located: &Located) -> Outcome {
     match command {
-        Command::Add { name, description } => {
-            let group = located.write_or_create(|writing| writing.add_group(&name, &description))?;
+        Command::Add { name, description, tag, external_id } => {
+            let attributes = Attributes { external_id, tags: tags(&tag)?, ..Attributes::default() };
+            let new = NewGroup { name, description, attributes };
+            let group = located.write_or_create(|writing| writing.add_group_with(&new))?;
             say(format!("Group '{}' is added", shown(group.name.as_str())));
         }
         Command::List { json } => {
@@ -95,8 +115,10 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
             })?;
             show(&details, json);
         }
-        Command::Edit { name, changes: Changes { rename, description } } => {
-            let edit = GroupEdit { name: rename, description };
+        Command::Edit { name, changes } => {
+            let Changes { rename, description, tag, no_tags, external_id, no_external_id } = changes;
+            let attributes = attributes_edit(None, (&tag, no_tags), (external_id, no_external_id))?;
+            let edit = GroupEdit { name: rename, description, attributes };
             let group = located.open_to_change()?.write(|writing| writing.edit_group(&name, edit))?;
             say(format!("Group '{}' is changed", shown(group.name.as_str())));
         }
@@ -128,6 +150,12 @@ fn show(details: &Details, json: bool) {
         ("Group", shown(group.name.as_str())),
         ("Description", shown(&group.description)),
         ("Subnets", subnets.len().to_string()),
+        ("Tags", shown(&group.attributes.tags.to_string())),
+        ("External id", shown_or_dash(group.attributes.external_id.as_ref())),
+        ("Metadata", shown(group.attributes.metadata.as_str())),
+        ("Id", group.public_id.to_string()),
+        ("Created", group.created_at.to_string()),
+        ("Changed", group.updated_at.to_string()),
     ]);
     if !subnets.is_empty() {
         say("");

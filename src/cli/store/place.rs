@@ -105,10 +105,19 @@ impl Located {
 
     /// Opens the store.
     pub(super) fn open(&self) -> Result<Store, CommandError> {
-        Ok(match &self.store {
-            StorePlace::File(path) => Store::open(path)?,
-            StorePlace::Database(database) => Store::open_database(database)?,
-        })
+        let path = match &self.store {
+            StorePlace::File(path) => path,
+            StorePlace::Database(database) => return Ok(Store::open_database(database)?),
+        };
+        let store = Store::open(path)?;
+        if let Some(copy) = store.copy_of_older() {
+            warn(&format!(
+                "the address store {} has a new format now, which older versions refuse; {} is a copy of what it was",
+                path.display(),
+                copy.display()
+            ));
+        }
+        Ok(store)
     }
 
     /// Opens the store for a change, which a running proxy hears of.
@@ -133,7 +142,8 @@ impl Located {
                 directory.display()
             )));
         }
-        let done = Store::write_or_create(path, work)?;
+        let is_there = path.symlink_metadata().is_ok();
+        let done = if is_there { self.open()?.write(work) } else { Store::write_or_create(path, work) }?;
         self.end_batches();
         Ok(done)
     }

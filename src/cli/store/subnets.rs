@@ -3,13 +3,16 @@
 use std::net::IpAddr;
 
 use clap::{ArgAction, Args, Subcommand};
-use ipam_provider::{GroupName, Prefix};
-use ipam_store::{ExcludedRange, NewSubnet, Reading, Result, SubnetEdit, SubnetRecord, Usage};
+use ipam_provider::GroupName;
+use ipam_store::{
+    Attributes, Bounds, ExcludedRange, ExternalId, NewSubnet, RangeRecord, Reading, Result, SubnetEdit, SubnetRecord,
+    Usage,
+};
 use serde::Serialize;
 
 use super::place::{Located, not_deleted};
 use super::say_fields;
-use super::values::{Range, contents, group_name, scope, shown, shown_or_dash};
+use super::values::{Range, attributes_edit, contents, group_name, scope, shown, shown_or_dash, tag, tags};
 use crate::cli::output::{say, say_json, say_table};
 use crate::cli::{CommandError, Outcome};
 
@@ -74,8 +77,8 @@ pub(in crate::cli) enum Command {
 /// Arguments of `subnet add`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct New {
-    /// The prefix, such as 10.1.2.0/24 or 2001:db8::/64.
-    prefix: Prefix,
+    /// The prefix, such as 10.1.2.0/24 or 2001:db8::/64, or a range, such as 10.1.2.10-10.1.2.20, which Foreman does not see.
+    prefix: Bounds,
     /// The group it is in; without one it is in none.
     #[arg(long, value_name = "NAME", value_parser = group_name)]
     group: Option<GroupName>,
@@ -88,20 +91,26 @@ pub(in crate::cli) struct New {
     /// It holds subnets and no addresses of its own.
     #[arg(long, conflicts_with = "pool")]
     container: bool,
-    /// The address of the gateway, which is never offered; may be given several times.
+    /// The address of the gateway, which is never offered. More that are given after it are excluded.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "container")]
     gateway: Vec<IpAddr>,
     /// A range that is never offered, such as 10.1.2.200-10.1.2.254, or one address; may be given several times.
     #[arg(long, value_name = "FIRST-LAST", conflicts_with = "container")]
     exclude: Vec<Range>,
+    /// A word to find it by; may be given several times.
+    #[arg(long, value_name = "TAG", value_parser = tag)]
+    tag: Vec<String>,
+    /// Its id in another system.
+    #[arg(long, value_name = "ID")]
+    external_id: Option<ExternalId>,
 }
 
 /// The subnet that is meant.
 #[derive(Debug, Args)]
 #[group(skip)]
 pub(in crate::cli) struct Which {
-    /// The prefix, such as 10.1.2.0/24.
-    prefix: Prefix,
+    /// The prefix, such as 10.1.2.0/24, or the range.
+    prefix: Bounds,
     /// Its group, when several have this prefix.
     #[arg(long, value_name = "NAME", value_parser = group_name)]
     group: Option<GroupName>,
@@ -132,16 +141,37 @@ pub(in crate::cli) struct Changes {
     /// Whether it holds subnets and no addresses of its own.
     #[arg(long, value_name = "true|false", action = ArgAction::Set)]
     container: Option<bool>,
+    /// The new address of the gateway, which is never offered; the former is offered from now on.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_gateway")]
+    gateway: Option<IpAddr>,
+    /// Forget the address of the gateway, which is offered from now on.
+    #[arg(long)]
+    no_gateway: bool,
+    /// A tag that it is to have, in place of those it has; may be given several times.
+    #[arg(long, value_name = "TAG", value_parser = tag, conflicts_with = "no_tags")]
+    tag: Vec<String>,
+    /// Remove its tags.
+    #[arg(long)]
+    no_tags: bool,
+    /// Its new id in another system.
+    #[arg(long, value_name = "ID", conflicts_with = "no_external_id")]
+    external_id: Option<ExternalId>,
+    /// Forget its id in another system.
+    #[arg(long)]
+    no_external_id: bool,
 }
 
 impl Changes {
-    fn edit(self) -> SubnetEdit {
-        SubnetEdit {
+    fn edit(self) -> Result<SubnetEdit, CommandError> {
+        let external_id = (self.external_id, self.no_external_id);
+        Ok(SubnetEdit {
             group: if self.no_group { Some(None) } else { self.move_to.map(Some) },
             description: self.description,
             pool: self.pool,
             container: self.container,
-        }
+            gateway: if self.no_gateway { Some(None) } else { self.gateway.map(Some) },
+            attributes: attributes_edit(None, (&self.tag, self.no_tags), external_id)?,
+        })
     }
 }
 
@@ -152,7 +182,7 @@ struct Details {
     subnet: SubnetRecord,
     #[serde(flatten)]
     usage: Usage,
-    excluded_ranges: Vec<ExcludedRange>,
+    excluded_ranges: Vec<RangeRecord>,
 }
 
 pub(super) fn run(command: Command, located: &Located) -> Outcome {
@@ -188,7 +218,7 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
             show(&details, json);
         }
         Command::Edit { which, changes } => {
-            let edit = changes.edit();
+            let edit = changes.edit()?;
             let subnet =
                 located.open_to_change()?.write(|writing| writing.edit_subnet(which.find(writing)?.id, edit))?;
             say(format!("Subnet {} is changed", titled(&subnet)));
@@ -222,13 +252,17 @@ pub(super) fn run(command: Command, located: &Located) -> Outcome {
 }
 
 fn add(new: New, located: &Located) -> Result<SubnetRecord, CommandError> {
-    let New { prefix, group, description, pool, container, gateway, exclude } = new;
-    let new = NewSubnet { group, prefix, description, pool, container };
+    let New { prefix, group, description, pool, container, gateway, exclude, tag, external_id } = new;
+    let attributes = Attributes { external_id, tags: tags(&tag)?, ..Attributes::default() };
+    let mut gateways = gateway.into_iter();
+    let gateway = gateways.next();
+    let new = NewSubnet { group, bounds: prefix, description, pool, container, gateway, attributes };
     located.write_or_create(|writing| {
         let subnet = writing.add_subnet(&new)?;
-        let is_excluded =
-            |address: &IpAddr| exclude.iter().any(|range| range.first <= *address && *address <= range.last);
-        for address in gateway.into_iter().filter(|address| !is_excluded(address)) {
+        let is_excluded = |address: &IpAddr| {
+            gateway == Some(*address) || exclude.iter().any(|range| range.first <= *address && *address <= range.last)
+        };
+        for address in gateways.filter(|address| !is_excluded(address)) {
             let range = Range { first: address, last: address };
             writing.exclude(subnet.id, &excluded(range, "gateway".to_owned()))?;
         }
@@ -256,7 +290,7 @@ pub(super) fn list(subnets: &[SubnetRecord], json: bool) {
     }
     let row = |subnet: &SubnetRecord| {
         [
-            subnet.prefix.to_string(),
+            subnet.bounds.to_string(),
             shown_or_dash(subnet.group.as_ref()),
             kind(subnet).to_owned(),
             shown(&subnet.description),
@@ -268,6 +302,7 @@ pub(super) fn list(subnets: &[SubnetRecord], json: bool) {
 /// What a subnet is, in one word.
 fn kind(subnet: &SubnetRecord) -> &'static str {
     match (subnet.container, subnet.pool) {
+        _ if subnet.bounds.prefix().is_none() => "range",
         (true, _) => "container",
         (false, true) => "pool",
         (false, false) => "network",
@@ -281,17 +316,26 @@ fn show(details: &Details, json: bool) {
     }
     let Details { subnet, usage, excluded_ranges } = details;
     say_fields([
-        ("Subnet", subnet.prefix.to_string()),
+        ("Subnet", subnet.bounds.to_string()),
         ("Group", shown_or_dash(subnet.group.as_ref())),
         ("Description", shown(&subnet.description)),
         ("Kind", kind(subnet).to_owned()),
+        ("Gateway", shown_or_dash(subnet.gateway)),
         ("Used", usage.used.to_string()),
         ("Free", usage.free.to_string()),
         ("Excluded", usage.excluded.to_string()),
+        ("Tags", shown(&subnet.attributes.tags.to_string())),
+        ("External id", shown_or_dash(subnet.attributes.external_id.as_ref())),
+        ("Metadata", shown(subnet.attributes.metadata.as_str())),
+        ("Id", subnet.public_id.to_string()),
+        ("Created", subnet.created_at.to_string()),
+        ("Changed", subnet.updated_at.to_string()),
     ]);
     if !excluded_ranges.is_empty() {
         say("");
-        let row = |range: &ExcludedRange| [range.first.to_string(), range.last.to_string(), shown(&range.comment)];
+        let row = |RangeRecord { range, .. }: &RangeRecord| {
+            [range.first.to_string(), range.last.to_string(), shown(&range.comment)]
+        };
         let rows: Vec<[String; 3]> = excluded_ranges.iter().map(row).collect();
         say_table(["EXCLUDED FROM", "TO", "COMMENT"], &rows);
     }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipam_provider::{GroupName, HostnameError, check_hostname};
-use ipam_store::{Contents, OWNER, Scope};
+use ipam_store::{AttributeError, AttributesEdit, Contents, ExternalId, OWNER, Scope, Tags};
 
+use crate::cli::CommandError;
 pub(super) use crate::cli::group_name::{group_name, new_group_name};
 pub(super) use crate::cli::output::shown;
 
@@ -21,6 +22,27 @@ pub(super) fn owner(text: &str) -> Result<String, String> {
     } else {
         Ok(text.to_owned())
     }
+}
+
+/// One tag.
+pub(super) fn tag(text: &str) -> Result<String, AttributeError> {
+    Tags::new([text]).map(|tag| tag.to_string())
+}
+
+/// The tags that were named.
+pub(super) fn tags(named: &[String]) -> Result<Tags, CommandError> {
+    Tags::new(named.iter().map(String::as_str)).map_err(|error| CommandError::failed(error.to_string()))
+}
+
+/// What the options `--tag`, `--no-tags`, `--external-id` and `--no-external-id` change.
+pub(super) fn attributes_edit(
+    owner: Option<String>,
+    (tag, no_tags): (&[String], bool),
+    (external_id, no_external_id): (Option<ExternalId>, bool),
+) -> Result<AttributesEdit, CommandError> {
+    let tags = if tag.is_empty() && !no_tags { None } else { Some(tags(tag)?) };
+    let external_id = if no_external_id { Some(None) } else { external_id.map(Some) };
+    Ok(AttributesEdit { owner, external_id, tags, metadata: None })
 }
 
 /// Where to look for a prefix when this group was named, or none.

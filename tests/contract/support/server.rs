@@ -183,7 +183,7 @@ impl Server {
 
     /// What the IPAM has in a subnet of the global table.
     pub(crate) fn records(&self, prefix: &str) -> Vec<AddressRecord> {
-        let prefix = prefix.parse().expect("a prefix");
+        let prefix: ipam_store::Bounds = prefix.parse().expect("a prefix");
         let store = Store::open(&self.store()).expect("a store");
         let mut records = Vec::new();
         let read = store.read(|reading| {

@@ -59,8 +59,9 @@ fn while_serving<T>(place: &Place, work: impl FnOnce() -> T) -> (T, Duration, Wa
         let is_done = &is_done;
         let caller = scope.spawn(move || {
             let mut store = place.open();
-            let subnet =
-                store.write(|writing| writing.add_subnet(&NewSubnet::of("192.168.0.0/16".parse().expect("a prefix"))));
+            let subnet = store.write(|writing| {
+                writing.add_subnet(&NewSubnet::of("192.168.0.0/16".parse::<ipam_provider::Prefix>().expect("a prefix")))
+            });
             let subnet = subnet.expect("a subnet").id;
             ready.send(()).expect("somebody waits");
             let (mut waits, mut refused) = (Vec::new(), 0);

@@ -76,8 +76,10 @@ impl Filled {
             &home,
             &format!(
                 "SET session_replication_role = replica; SET search_path = ipam_store;
-                 INSERT INTO allocation (subnet_id, address, description, owner, created_at, updated_at)
-                 SELECT {subnet}, {}, '', '', 0, 0 FROM {numbers};
+                 INSERT INTO allocation (subnet_id, address, description, public_id, owner, tags, metadata, created_at,
+                     updated_at)
+                 SELECT {subnet}, address, '', substr(address, 5), '', '', '{{}}', 0, 0
+                 FROM (SELECT {} AS address FROM {numbers}) AS used;
                  DELETE FROM free_extent; INSERT INTO free_extent (subnet_id, first, last) {extents} {rest}",
                 key("n")
             ),
@@ -115,8 +117,10 @@ fn fill(connection: &Connection, subnet: i64, first: u128, used: u128, step: u12
         .execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; BEGIN; DROP TRIGGER allocation_added;")
         .expect("a transaction");
     {
-        let sql = "INSERT INTO allocation (subnet_id, address, description, owner, created_at, updated_at)
-                   VALUES (?1, ?2, '', '', 0, 0)";
+        let sql =
+            "INSERT INTO allocation (subnet_id, address, description, public_id, owner, tags, metadata, created_at,
+                       updated_at)
+                   VALUES (?1, ?2, '', substr(?2, 5), '', '', '{}', 0, 0)";
         let mut insert = connection.prepare(sql).expect("a statement");
         for number in 0..used {
             let address = (first + number * step).to_be_bytes();

@@ -4,10 +4,11 @@
 use std::mem;
 use std::sync::LazyLock;
 
+use crate::attributes::Given;
 use crate::connection::Connection;
 use crate::key::{Key, Span};
 use crate::value::values;
-use crate::{AddressDetails, Result, StoreError, SubnetRecord, Value, Writing, addresses, extents};
+use crate::{AddressDetails, PublicId, Result, StoreError, SubnetRecord, Value, Writing, addresses, extents};
 
 /// How many rows one statement inserts.
 pub(crate) const ROWS: usize = 100;
@@ -30,9 +31,7 @@ pub(crate) struct NewAddress {
     pub(crate) line: u64,
     pub(crate) key: Key,
     pub(crate) details: AddressDetails,
-    /// When it was created and changed, in seconds since 1970; `None` is now.
-    pub(crate) created_at: Option<i64>,
-    pub(crate) updated_at: Option<i64>,
+    pub(crate) given: Given,
 }
 
 /// Records the addresses of one subnet, lowest first.
@@ -42,7 +41,8 @@ pub(crate) struct NewAddress {
 pub(crate) struct Recorder<'w> {
     writing: &'w Writing<'w>,
     subnet: SubnetRecord,
-    waiting: Vec<NewAddress>,
+    /// Each with its id.
+    waiting: Vec<(NewAddress, PublicId)>,
     taking: extents::Taking<'w>,
 }
 
@@ -62,7 +62,8 @@ impl<'w> Recorder<'w> {
             refuse(new.line, &error);
             return Ok(());
         }
-        self.waiting.push(new);
+        let public_id = new.given.public_id.unwrap_or_else(|| PublicId::new(self.writing.now));
+        self.waiting.push((new, public_id));
         if self.waiting.len() < ROWS { Ok(()) } else { self.record(refuse) }
     }
 
@@ -79,7 +80,7 @@ impl<'w> Recorder<'w> {
         static MANY: LazyLock<String> = LazyLock::new(addresses::insert_many);
         let waiting = mem::replace(&mut self.waiting, Vec::with_capacity(ROWS));
         let are_all_recorded = waiting.len() == ROWS && {
-            let values: Vec<Value<'_>> = waiting.iter().flat_map(|new| self.values(new)).collect();
+            let values: Vec<Value<'_>> = waiting.iter().flat_map(|row| self.values(row)).collect();
             let connection = self.writing.connection;
             let mut outcome = Ok(0);
             connection.savepoint(|| {
@@ -88,23 +89,24 @@ impl<'w> Recorder<'w> {
             })?;
             outcome? == ROWS as u64
         };
-        for new in &waiting {
+        for row in &waiting {
+            let (new, public_id) = row;
             let is_recorded =
-                are_all_recorded || self.writing.connection.execute(addresses::INSERT, &self.values(new))? > 0;
-            let address = new.key.address();
+                are_all_recorded || self.writing.connection.execute(addresses::INSERT, &self.values(row))? > 0;
             if !is_recorded {
-                refuse(new.line, &StoreError::AddressTaken { address, subnet: self.subnet.prefix });
-            } else if !self.taking.take(new.key)? && !self.writing.is_excluded(self.subnet.id, new.key)? {
-                return Err(StoreError::Inconsistent(self.subnet.prefix));
+                let why = self.writing.why_not_recorded(&self.subnet, new.key, public_id, &new.details)?;
+                refuse(new.line, &why);
+            } else if !self.taking.take(new.key)? && !self.writing.is_excluded(&self.subnet, new.key)? {
+                return Err(StoreError::Inconsistent(self.subnet.bounds));
             }
         }
         Ok(())
     }
 
-    fn values<'n>(&self, new: &'n NewAddress) -> [Value<'n>; addresses::COLUMNS] {
-        let created_at = new.created_at.unwrap_or_else(|| self.writing.now.as_second());
-        let updated_at = new.updated_at.unwrap_or(created_at);
-        addresses::values(self.subnet.id, new.key, &new.details, (created_at, updated_at))
+    fn values<'n>(&self, (new, public_id): &'n (NewAddress, PublicId)) -> [Value<'n>; addresses::COLUMNS] {
+        let created_at = new.given.created_at.unwrap_or_else(|| self.writing.now.as_second());
+        let updated_at = new.given.updated_at.unwrap_or(created_at);
+        addresses::values(self.subnet.id, new.key, public_id, &new.details, (created_at, updated_at))
     }
 }
 

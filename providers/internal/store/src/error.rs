@@ -4,10 +4,11 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use ipam_provider::{ErrorKind, GroupName, Prefix};
+use ipam_provider::{ErrorKind, GroupName};
 
 use crate::csv::Faults;
 use crate::database_error::{DatabaseError, Failure};
+use crate::{Bounds, PublicId};
 
 /// The result of everything a store does.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -27,13 +28,13 @@ pub enum StoreError {
         /// The address.
         address: IpAddr,
         /// The subnet that was looked at.
-        subnet: Prefix,
+        subnet: Bounds,
     },
     /// No excluded range has exactly these ends.
     #[error("Subnet {subnet} has no excluded range from {first} to {last}")]
     NoRange {
         /// The subnet.
-        subnet: Prefix,
+        subnet: Bounds,
         /// The lowest address.
         first: IpAddr,
         /// The highest address.
@@ -51,8 +52,14 @@ pub enum StoreError {
         /// The address.
         address: IpAddr,
         /// The subnet.
-        subnet: Prefix,
+        subnet: Bounds,
     },
+    /// Another record of this kind has this external id.
+    #[error("External id '{0}' is that of another record")]
+    ExternalIdTaken(String),
+    /// A record that is to be added has the id of one that is there.
+    #[error("Id {0} is that of a record that is there already")]
+    PublicIdTaken(PublicId),
     /// A backup or a new store would replace a file.
     #[error("File {0} already exists; choose another name")]
     FileExists(PathBuf),
@@ -95,14 +102,14 @@ pub enum StoreError {
     },
     /// A container was asked for addresses.
     #[error("Subnet {0} contains subnets; choose one of them")]
-    Container(Prefix),
+    Container(Bounds),
     /// The address or range is not within the subnet.
     #[error("{what} is not in subnet {subnet}")]
     Outside {
         /// The address or range.
         what: String,
         /// The subnet.
-        subnet: Prefix,
+        subnet: Bounds,
     },
     /// The network or broadcast address, or the IPv6 subnet-router anycast address.
     #[error(
@@ -112,19 +119,19 @@ pub enum StoreError {
         /// The address.
         address: IpAddr,
         /// The subnet.
-        subnet: Prefix,
+        subnet: Bounds,
     },
     /// A leaf was asked for a free address, and could never offer one.
     #[error("Every address of subnet {0} is excluded; include some again, or use another subnet")]
-    AllExcluded(Prefix),
+    AllExcluded(Bounds),
     /// No address is free.
     #[error("Subnet {0} has no free address")]
-    Full(Prefix),
+    Full(Bounds),
     /// Several subnets have this prefix.
     #[error("Subnet {prefix} is in several groups; choose one of: {groups}")]
     Ambiguous {
         /// The prefix.
-        prefix: Prefix,
+        prefix: Bounds,
         /// Their names, separated by commas.
         groups: String,
     },
@@ -170,9 +177,21 @@ pub enum StoreError {
         /// The newest known format.
         known: i32,
     },
+    /// An older store could not be brought to the format of this version.
+    #[error("Address store {path} could not be brought from format {from} to format {to}, and is as it was")]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        from: i32,
+        /// The format of this version.
+        to: i32,
+        /// Why not.
+        source: Box<StoreError>,
+    },
     /// Records and extents contradict each other.
     #[error("The address store contradicts itself about subnet {0}; verify it")]
-    Inconsistent(Prefix),
+    Inconsistent(Bounds),
     /// The writer has ended.
     #[error("The address store has stopped taking requests; restart the service")]
     Stopped,
@@ -213,9 +232,12 @@ impl StoreError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSubnet(_) | Self::NoGroup(_) | Self::NoAddress { .. } | Self::NoRange { .. } => ErrorKind::NotFound,
-            Self::GroupExists(_) | Self::SubnetExists(_) | Self::AddressTaken { .. } | Self::FileExists(_) => {
-                ErrorKind::AlreadyExists
-            }
+            Self::GroupExists(_)
+            | Self::SubnetExists(_)
+            | Self::AddressTaken { .. }
+            | Self::ExternalIdTaken(_)
+            | Self::PublicIdTaken(_)
+            | Self::FileExists(_) => ErrorKind::AlreadyExists,
             Self::Overlap { .. }
             | Self::NotNew
             | Self::NotEmpty { .. }
@@ -236,6 +258,7 @@ impl StoreError {
             | Self::Replaced(_)
             | Self::NotAStore(_)
             | Self::Newer { .. }
+            | Self::Migration { .. }
             | Self::Stopped
             | Self::Unknown
             | Self::NotSaved(_) => ErrorKind::Unavailable,
@@ -267,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_taken_address_already_exists() {
-        let subnet = "10.0.0.0/24".parse().expect("a prefix");
+        let subnet = "10.0.0.0/24".parse().expect("bounds");
         let error = StoreError::AddressTaken { address: "10.0.0.1".parse().expect("an address"), subnet };
         let error = ipam_provider::Error::from(error);
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);

@@ -211,9 +211,9 @@ impl<'c> Ascending<'c> {
     }
 }
 
-/// Works out from allocations and excluded ranges what is free within `window`, and calls `found` with each maximal
-/// interval, lowest first. `window` must lie within what the subnet offers. `passed` is called with the number of records
-/// that were read.
+/// Works out from allocations, excluded ranges and the gateway what is free within `window`, and calls `found` with each
+/// maximal interval, lowest first. `window` must lie within what the subnet offers. `passed` is called with the number of
+/// records that were read.
 pub(crate) fn work_out(
     connection: &dyn Connection,
     subnet: i64,
@@ -221,8 +221,10 @@ pub(crate) fn work_out(
     mut passed: impl FnMut(u64),
     mut found: impl FnMut(Span) -> Result<()>,
 ) -> Result<()> {
-    // Two sorted lists in one; their members may overlap, for an address may be recorded within an excluded range.
+    // Sorted lists in one; their members may overlap, for an address may be recorded within an excluded range.
     let taken = "SELECT first, last FROM excluded_range WHERE subnet_id = ?1 AND first <= ?3 AND last >= ?2
+         UNION ALL
+         SELECT gateway, gateway FROM subnet WHERE id = ?1 AND gateway BETWEEN ?2 AND ?3
          UNION ALL
          SELECT address, address FROM allocation WHERE subnet_id = ?1 AND address BETWEEN ?2 AND ?3
          ORDER BY 1";

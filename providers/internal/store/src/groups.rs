@@ -2,23 +2,45 @@
 
 use ipam_provider::GroupName;
 
+use crate::attributes::{Common, Noun, Stamp, common};
 use crate::connection::Row;
 use crate::value::values;
-use crate::{Contents, GroupEdit, GroupRecord, Reading, Result, StoreError, Writing};
+use crate::{Attributes, Contents, GroupEdit, GroupRecord, NewGroup, PublicId, Reading, Result, StoreError, Writing};
+
+/// A question for the columns that [`record`] reads.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, name, description, ", common!("ipam_group"), " FROM ipam_group ", $rest)
+    };
+}
 
 fn record(row: &dyn Row) -> Result<GroupRecord> {
-    Ok(GroupRecord { id: row.get(0)?, name: row.get(1)?, description: row.get(2)? })
+    let Common { public_id, attributes, created_at, updated_at } = Common::read(row, 3)?;
+    Ok(GroupRecord {
+        id: row.get(0)?,
+        public_id,
+        name: row.get(1)?,
+        description: row.get(2)?,
+        attributes,
+        created_at,
+        updated_at,
+    })
 }
 
 impl Reading<'_> {
     /// All groups, by name.
     pub fn groups(&self) -> Result<Vec<GroupRecord>> {
-        self.connection.rows("SELECT id, name, description FROM ipam_group ORDER BY name", &[], record)
+        self.connection.rows(select!("ORDER BY name"), &[], record)
     }
 
     /// The group of exactly this name.
     pub fn find_group(&self, name: &GroupName) -> Result<Option<GroupRecord>> {
-        self.connection.row("SELECT id, name, description FROM ipam_group WHERE name = ?1", values![name], record)
+        self.connection.row(select!("WHERE name = ?1"), values![name], record)
+    }
+
+    /// The group with this id.
+    pub fn find_group_with(&self, id: PublicId) -> Result<Option<GroupRecord>> {
+        self.connection.row(select!("WHERE public_id = ?1"), values![&id], record)
     }
 
     /// The group of exactly this name.
@@ -36,24 +58,55 @@ impl Reading<'_> {
 }
 
 impl Writing<'_> {
+    /// Adds a group without attributes.
+    ///
+    /// # Errors
+    /// Those of [`add_group_with`](Self::add_group_with).
+    pub fn add_group(&self, name: &GroupName, description: &str) -> Result<GroupRecord> {
+        let (name, description) = (name.clone(), description.to_owned());
+        self.add_group_with(&NewGroup { name, description, attributes: Attributes::default() })
+    }
+
     /// Adds a group.
     ///
     /// # Errors
-    /// [`GroupExists`](StoreError::GroupExists) when the name is taken.
-    pub fn add_group(&self, name: &GroupName, description: &str) -> Result<GroupRecord> {
-        self.lock_subnets()?;
-        if self.find_group(name)?.is_some() {
-            return Err(StoreError::GroupExists(name.clone()));
-        }
-        let insert = "INSERT INTO ipam_group (name, description) VALUES (?1, ?2)";
-        self.connection.execute(insert, values![name, description])?;
-        self.group(name)
+    /// [`GroupExists`](StoreError::GroupExists) when the name is taken, and
+    /// [`ExternalIdTaken`](StoreError::ExternalIdTaken).
+    pub fn add_group_with(&self, new: &NewGroup) -> Result<GroupRecord> {
+        self.insert_group(new, self.stamp())
     }
 
-    /// Renames a group or changes its description.
+    /// Adds a group with this id and these times.
+    pub(crate) fn insert_group(&self, new: &NewGroup, stamp: Stamp) -> Result<GroupRecord> {
+        self.lock_subnets()?;
+        if self.find_group(&new.name)?.is_some() {
+            return Err(StoreError::GroupExists(new.name.clone()));
+        }
+        let Attributes { owner, external_id, tags, metadata } = &new.attributes;
+        self.must_be_only(Noun::Group, stamp.public_id, external_id.as_ref())?;
+        let insert = "INSERT INTO ipam_group
+                 (name, description, public_id, owner, external_id, tags, metadata, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let values = values![
+            &new.name,
+            &new.description,
+            &stamp.public_id,
+            owner,
+            external_id.as_ref(),
+            tags,
+            metadata,
+            stamp.created_at,
+            stamp.updated_at,
+        ];
+        self.connection.execute(insert, values)?;
+        self.group(&new.name)
+    }
+
+    /// Renames a group or changes what is recorded of it.
     ///
     /// # Errors
-    /// [`NoGroup`](StoreError::NoGroup) and [`GroupExists`](StoreError::GroupExists).
+    /// [`NoGroup`](StoreError::NoGroup), [`GroupExists`](StoreError::GroupExists) and
+    /// [`ExternalIdTaken`](StoreError::ExternalIdTaken).
     pub fn edit_group(&self, name: &GroupName, edit: GroupEdit) -> Result<GroupRecord> {
         self.lock_subnets()?;
         let group = self.group(name)?;
@@ -62,8 +115,13 @@ impl Writing<'_> {
             return Err(StoreError::GroupExists(new_name));
         }
         let description = edit.description.unwrap_or(group.description);
-        let update = "UPDATE ipam_group SET name = ?2, description = ?3 WHERE id = ?1";
-        self.connection.execute(update, values![group.id, &new_name, &description])?;
+        let Attributes { owner, external_id, tags, metadata } = &group.attributes.edited(edit.attributes);
+        self.must_be_only(Noun::Group, group.public_id, external_id.as_ref())?;
+        let update = "UPDATE ipam_group
+             SET name = ?2, description = ?3, owner = ?4, external_id = ?5, tags = ?6, metadata = ?7, updated_at = ?8
+             WHERE id = ?1";
+        let values = values![group.id, &new_name, &description, owner, external_id.as_ref(), tags, metadata, self.now];
+        self.connection.execute(update, values)?;
         self.group(&new_name)
     }
 

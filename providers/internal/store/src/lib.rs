@@ -24,6 +24,8 @@
 //! they rely on. Nothing outside of `engine` and `locks` knows which it is.
 
 mod addresses;
+mod attributes;
+mod bounds;
 mod bulk;
 mod connection;
 mod copy;
@@ -36,6 +38,7 @@ mod groups;
 mod key;
 mod locks;
 mod progress;
+mod public_id;
 mod ranges;
 mod records;
 mod shared;
@@ -47,15 +50,18 @@ mod value;
 mod verify;
 mod work;
 
+pub use attributes::{AttributeError, Attributes, AttributesEdit, ExternalId, Metadata, Tags};
+pub use bounds::{AddressRange, Bounds, BoundsError};
 pub use connection::{Connection, Row, Visit, Writers};
 pub use csv::{Fault, Faults, Imported, Rows};
 pub use database_error::{Constraint, DatabaseError, Failure};
 pub use error::{Result, StoreError};
 pub use key::Key;
 pub use progress::{Progress, Step, Unseen};
+pub use public_id::{PublicId, PublicIdError};
 pub use records::{
-    AddressDetails, AddressEdit, AddressRecord, Contents, ExcludedRange, GroupEdit, GroupRecord, NewSubnet, Scope,
-    SubnetEdit, SubnetRecord, Usage,
+    AddressDetails, AddressEdit, AddressRecord, Contents, ExcludedRange, GroupEdit, GroupRecord, NewGroup, NewSubnet,
+    RangeEdit, RangeRecord, Scope, SubnetEdit, SubnetRecord, Usage,
 };
 pub use shared::SharedStore;
 pub use store::Store;

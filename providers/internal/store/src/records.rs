@@ -3,39 +3,66 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipam_provider::{AddressSpace, GroupName, Mac, Prefix, titled};
+use ipam_provider::{AddressSpace, GroupName, Mac};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+
+use crate::{Attributes, AttributesEdit, Bounds, PublicId};
 
 /// A group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GroupRecord {
-    /// Never used again after deletion.
+    /// The row in this database; never used again after deletion.
     pub id: i64,
+    /// Never changes, and no other record of this kind ever has it.
+    pub public_id: PublicId,
     /// Unique in the store.
     pub name: GroupName,
     /// Free text; may be empty.
     pub description: String,
+    /// What may be set on every record.
+    #[serde(flatten)]
+    pub attributes: Attributes,
+    /// When it was recorded, to the second.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: Timestamp,
+    /// When it was last changed, to the second.
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: Timestamp,
 }
 
 /// A subnet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SubnetRecord {
-    /// Never used again after deletion.
+    /// The row in this database; never used again after deletion.
     pub id: i64,
+    /// Never changes, and no other record of this kind ever has it.
+    pub public_id: PublicId,
     /// `None`: in the global table.
     pub group: Option<GroupName>,
     /// The id of the group, which stays when it is renamed.
     #[serde(skip)]
     pub group_id: Option<i64>,
     /// Unique in its group.
-    pub prefix: Prefix,
+    #[serde(rename = "prefix")]
+    pub bounds: Bounds,
     /// Free text; may be empty.
     pub description: String,
     /// May hosts have every address, also the first and last?
     pub pool: bool,
     /// Does it hold subnets instead of addresses?
     pub container: bool,
+    /// The address of the router; it is never offered, though it may be recorded by name.
+    pub gateway: Option<IpAddr>,
+    /// What may be set on every record.
+    #[serde(flatten)]
+    pub attributes: Attributes,
+    /// When it was recorded, to the second.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: Timestamp,
+    /// When it was last changed, to the second.
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: Timestamp,
 }
 
 impl SubnetRecord {
@@ -47,7 +74,15 @@ impl SubnetRecord {
 
 impl fmt::Display for SubnetRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&titled(self.prefix, self.group.as_ref()))
+        f.write_str(&titled(&self.bounds, self.group.as_ref()))
+    }
+}
+
+/// A subnet as messages name it.
+pub(crate) fn titled(bounds: &Bounds, group: Option<&GroupName>) -> String {
+    match group {
+        Some(group) => format!("{bounds} (group {group})"),
+        None => bounds.to_string(),
     }
 }
 
@@ -58,7 +93,7 @@ pub struct Usage {
     pub used: u128,
     /// To be had.
     pub free: u128,
-    /// Within excluded ranges and not recorded.
+    /// The gateway and those within excluded ranges, unless they are recorded.
     pub excluded: u128,
 }
 
@@ -73,19 +108,41 @@ pub struct ExcludedRange {
     pub comment: String,
 }
 
+/// An excluded range as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RangeRecord {
+    /// What is excluded.
+    #[serde(flatten)]
+    pub range: ExcludedRange,
+    /// Never changes, and no other record of this kind ever has it.
+    pub public_id: PublicId,
+    /// What may be set on every record.
+    #[serde(flatten)]
+    pub attributes: Attributes,
+    /// When it was recorded, to the second.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: Timestamp,
+    /// When it was last changed, to the second.
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: Timestamp,
+}
+
 /// A recorded address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AddressRecord {
     /// The address.
     pub address: IpAddr,
+    /// Never changes, and no other record of this kind ever has it.
+    pub public_id: PublicId,
     /// The interface's MAC.
     pub mac: Option<Mac>,
     /// The host's name.
     pub hostname: Option<String>,
     /// Free text; may be empty.
     pub description: String,
-    /// Who recorded it: [`OWNER`](crate::OWNER), or what the command line was told; may be empty.
-    pub owner: String,
+    /// What may be set on every record.
+    #[serde(flatten)]
+    pub attributes: Attributes,
     /// When it was recorded, to the second.
     #[serde(serialize_with = "rfc3339")]
     pub created_at: Timestamp,
@@ -116,25 +173,48 @@ impl From<Option<GroupName>> for Scope {
     }
 }
 
+/// A group to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGroup {
+    /// The name.
+    pub name: GroupName,
+    /// Free text; may be empty.
+    pub description: String,
+    /// What may be set on every record.
+    pub attributes: Attributes,
+}
+
 /// A subnet to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSubnet {
     /// `None`: in the global table.
     pub group: Option<GroupName>,
-    /// The prefix.
-    pub prefix: Prefix,
+    /// What it covers.
+    pub bounds: Bounds,
     /// Free text; may be empty.
     pub description: String,
-    /// May hosts have every address, also the first and last?
+    /// May hosts have every address, also the first and last? Of a range they always may.
     pub pool: bool,
-    /// Does it hold subnets instead of addresses?
+    /// Does it hold subnets instead of addresses? A range never does.
     pub container: bool,
+    /// The address of the router, within the subnet.
+    pub gateway: Option<IpAddr>,
+    /// What may be set on every record.
+    pub attributes: Attributes,
 }
 
 impl NewSubnet {
     /// A plain subnet of the global table.
-    pub fn of(prefix: Prefix) -> Self {
-        Self { group: None, prefix, description: String::new(), pool: false, container: false }
+    pub fn of(bounds: impl Into<Bounds>) -> Self {
+        Self {
+            group: None,
+            bounds: bounds.into(),
+            description: String::new(),
+            pool: false,
+            container: false,
+            gateway: None,
+            attributes: Attributes::default(),
+        }
     }
 }
 
@@ -145,9 +225,11 @@ pub struct GroupEdit {
     pub name: Option<GroupName>,
     /// The new description.
     pub description: Option<String>,
+    /// What is on every record.
+    pub attributes: AttributesEdit,
 }
 
-/// What to change of a subnet; `None` leaves it as it is. Its prefix never changes.
+/// What to change of a subnet; `None` leaves it as it is. What it covers never changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SubnetEdit {
     /// The new group; `Some(None)` moves it to the global table.
@@ -158,6 +240,19 @@ pub struct SubnetEdit {
     pub pool: Option<bool>,
     /// Whether it holds subnets instead of addresses.
     pub container: Option<bool>,
+    /// The address of the router; `Some(None)` removes it.
+    pub gateway: Option<Option<IpAddr>>,
+    /// What is on every record.
+    pub attributes: AttributesEdit,
+}
+
+/// What to change of an excluded range; `None` leaves it as it is. Its ends never change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RangeEdit {
+    /// The new comment.
+    pub comment: Option<String>,
+    /// What is on every record.
+    pub attributes: AttributesEdit,
 }
 
 /// What to remember of a new address. An empty host name is none.
@@ -169,8 +264,8 @@ pub struct AddressDetails {
     pub hostname: Option<String>,
     /// Free text; may be empty.
     pub description: String,
-    /// Who records it; may be empty.
-    pub owner: String,
+    /// What may be set on every record.
+    pub attributes: Attributes,
 }
 
 /// What to change of an address; `None` leaves it as it is, and `Some(None)` removes what is there.
@@ -182,8 +277,8 @@ pub struct AddressEdit {
     pub hostname: Option<Option<String>>,
     /// Free text.
     pub description: Option<String>,
-    /// Who it belongs to.
-    pub owner: Option<String>,
+    /// What is on every record.
+    pub attributes: AttributesEdit,
 }
 
 /// What to do with what a group or subnet still holds when it is to be deleted.

@@ -29,8 +29,8 @@ impl SharedStore {
         Ok(Self { engine: Engine::File(sqlite::Shared::open_or_create(path)?) })
     }
 
-    /// As [`open_or_create`](Self::open_or_create), but where there is no such file, an empty store beside it is used. It is
-    /// created when it is first asked something, and removed with this value.
+    /// As [`open_or_create`](Self::open_or_create), but where there is no such file, or one of an older version, an empty
+    /// store beside it is used. It is created when it is first asked something, and removed with this value.
     ///
     /// # Errors
     /// Those of [`open_or_create`](Self::open_or_create), some of them only then.

@@ -23,11 +23,11 @@ pub(crate) enum Engine {
 }
 
 impl Store {
-    /// Opens a store that exists.
+    /// Opens a store that exists. One that an older version has made gets the format of this one, after a copy beside it.
     ///
     /// # Errors
-    /// [`Missing`](crate::StoreError::Missing), [`NotAStore`](crate::StoreError::NotAStore) and
-    /// [`Newer`](crate::StoreError::Newer).
+    /// [`Missing`](crate::StoreError::Missing), [`NotAStore`](crate::StoreError::NotAStore),
+    /// [`Newer`](crate::StoreError::Newer) and [`Migration`](crate::StoreError::Migration).
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Self { engine: Engine::File(sqlite::Session::open(path)?) })
     }
@@ -77,6 +77,14 @@ impl Store {
     pub fn path(&self) -> Option<&Path> {
         match &self.engine {
             Engine::File(session) => Some(session.path()),
+            Engine::Database(_) => None,
+        }
+    }
+
+    /// The copy of what it was, if opening it has brought it to the format of this version.
+    pub fn copy_of_older(&self) -> Option<&Path> {
+        match &self.engine {
+            Engine::File(session) => session.copy_of_older(),
             Engine::Database(_) => None,
         }
     }

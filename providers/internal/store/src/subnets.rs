@@ -2,49 +2,63 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{GroupName, Prefix, titled};
+use ipam_provider::GroupName;
 
+use crate::attributes::{Common, Noun, Stamp, common};
 use crate::connection::Row;
-use crate::key::{Key, Span, shadows_ipv4};
+use crate::key::{Key, Span};
+use crate::records::titled;
 use crate::value::{Value, values};
 use crate::{
-    Contents, DatabaseError, NewSubnet, Reading, Result, Scope, StoreError, SubnetEdit, SubnetRecord, Usage, Writing,
-    extents,
+    Attributes, Bounds, Contents, DatabaseError, NewSubnet, PublicId, Reading, Result, Scope, StoreError, SubnetEdit,
+    SubnetRecord, Usage, Writing, extents,
 };
 
 /// A question for the columns that [`record`] reads.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT subnet.id, ipam_group.name, network, length, subnet.description, pool, container, group_id
-             FROM subnet LEFT JOIN ipam_group ON ipam_group.id = group_id ",
+            "SELECT subnet.id, ipam_group.name, network, last, length, subnet.description, pool, container, group_id,
+             gateway, ",
+            common!("subnet"),
+            " FROM subnet LEFT JOIN ipam_group ON ipam_group.id = group_id ",
             $rest
         )
     };
 }
 
 fn record(row: &dyn Row) -> Result<SubnetRecord> {
-    let network: Key = row.get(2)?;
+    let bounds = Bounds::stored(row.get(2)?, row.get(3)?, row.get(4)?);
+    let gateway: Option<Key> = row.get(9)?;
+    let Common { public_id, attributes, created_at, updated_at } = Common::read(row, 10)?;
     Ok(SubnetRecord {
         id: row.get(0)?,
+        public_id,
         group: row.get(1)?,
-        prefix: network.prefix(row.get(3)?).map_err(|_| DatabaseError::unreadable(3))?,
-        description: row.get(4)?,
-        pool: row.get(5)?,
-        container: row.get(6)?,
-        group_id: row.get(7)?,
+        bounds: bounds.ok_or_else(|| DatabaseError::unreadable(4))?,
+        description: row.get(5)?,
+        pool: row.get(6)?,
+        container: row.get(7)?,
+        group_id: row.get(8)?,
+        gateway: gateway.map(Key::address),
+        attributes,
+        created_at,
+        updated_at,
     })
 }
 
+/// What is in the way of a subnet, and what to do.
+type InTheWay = (SubnetRecord, &'static str);
+
 impl SubnetRecord {
     pub(crate) fn offerable(&self) -> Span {
-        Span::offerable(self.prefix, self.pool)
+        self.bounds.offerable(self.pool)
     }
 
     /// # Errors
     /// [`Container`](StoreError::Container) when it holds no addresses.
     pub(crate) fn as_leaf(&self) -> Result<()> {
-        if self.container { Err(StoreError::Container(self.prefix)) } else { Ok(()) }
+        if self.container { Err(StoreError::Container(self.bounds)) } else { Ok(()) }
     }
 
     /// # Errors
@@ -52,20 +66,20 @@ impl SubnetRecord {
     /// [`NotOfferable`](StoreError::NotOfferable) for an address that is never recorded here.
     pub(crate) fn can_record(&self, address: IpAddr) -> Result<()> {
         self.as_leaf()?;
-        if !self.prefix.contains(address) {
-            return Err(StoreError::Outside { what: format!("Address {address}"), subnet: self.prefix });
+        if !self.bounds.contains(address) {
+            return Err(StoreError::Outside { what: format!("Address {address}"), subnet: self.bounds });
         }
-        if !self.prefix.is_offerable(address, self.pool) {
-            return Err(StoreError::NotOfferable { address, subnet: self.prefix });
+        if !self.bounds.is_offerable(address, self.pool) {
+            return Err(StoreError::NotOfferable { address, subnet: self.bounds });
         }
         Ok(())
     }
 }
 
 impl Reading<'_> {
-    fn by_prefix(&self, select: &'static str, values: &[Value<'_>]) -> Result<Vec<SubnetRecord>> {
+    fn by_bounds(&self, select: &'static str, values: &[Value<'_>]) -> Result<Vec<SubnetRecord>> {
         let mut subnets = self.connection.rows(select, values, record)?;
-        subnets.sort_by(|a, b| (a.prefix, &a.group).cmp(&(b.prefix, &b.group)));
+        subnets.sort_by(|a, b| (a.bounds, &a.group).cmp(&(b.bounds, &b.group)));
         Ok(subnets)
     }
 
@@ -87,31 +101,40 @@ impl Reading<'_> {
         subnet.ok_or_else(|| StoreError::NoSubnet(format!("with id {id}")))
     }
 
-    /// All subnets of a scope by prefix; none when there is no such group.
+    /// The subnet with this id.
+    pub fn find_subnet_with(&self, id: PublicId) -> Result<Option<SubnetRecord>> {
+        self.connection.row(select!("WHERE subnet.public_id = ?1"), values![&id], record)
+    }
+
+    /// All subnets of a scope in the order of their addresses; none when there is no such group.
     pub fn subnets_in(&self, scope: &Scope) -> Result<Vec<SubnetRecord>> {
         match scope {
-            Scope::Anywhere => self.by_prefix(select!(""), &[]),
-            Scope::Global => self.by_prefix(select!("WHERE scope = 0"), &[]),
+            Scope::Anywhere => self.by_bounds(select!(""), &[]),
+            Scope::Global => self.by_bounds(select!("WHERE scope = 0"), &[]),
             Scope::Group(group) => {
                 let of_group = select!("WHERE scope = (SELECT id FROM ipam_group WHERE name = ?1)");
-                self.by_prefix(of_group, values![group])
+                self.by_bounds(of_group, values![group])
             }
         }
     }
 
-    /// All subnets of exactly this prefix in a scope; none when there is no such group.
-    pub fn find_subnets(&self, prefix: Prefix, scope: &Scope) -> Result<Vec<SubnetRecord>> {
-        let (network, length) = (Key::from(prefix.network()), prefix.length());
-        match scope {
-            Scope::Anywhere => self.by_prefix(select!("WHERE network = ?1 AND length = ?2"), values![network, length]),
+    /// All subnets of exactly this prefix or range in a scope; none when there is no such group.
+    pub fn find_subnets(&self, bounds: impl Into<Bounds>, scope: &Scope) -> Result<Vec<SubnetRecord>> {
+        let bounds = bounds.into();
+        let Span { first, last } = bounds.whole();
+        let mut found = match scope {
+            Scope::Anywhere => self.by_bounds(select!("WHERE network = ?1 AND last = ?2"), values![first, last]),
             Scope::Global => {
-                self.by_prefix(select!("WHERE scope = 0 AND network = ?1 AND length = ?2"), values![network, length])
+                self.by_bounds(select!("WHERE scope = 0 AND network = ?1 AND last = ?2"), values![first, last])
             }
-            Scope::Group(group) => self.by_prefix(
-                select!("WHERE scope = (SELECT id FROM ipam_group WHERE name = ?3) AND network = ?1 AND length = ?2"),
-                values![network, length, group],
+            Scope::Group(group) => self.by_bounds(
+                select!("WHERE scope = (SELECT id FROM ipam_group WHERE name = ?3) AND network = ?1 AND last = ?2"),
+                values![first, last, group],
             ),
-        }
+        }?;
+        // A range may have the ends of a prefix.
+        found.retain(|subnet| subnet.bounds == bounds);
+        Ok(found)
     }
 
     /// The subnets in which this owner has recorded the address.
@@ -119,29 +142,31 @@ impl Reading<'_> {
         // No index begins with the address: each subnet around it costs one step in the primary key.
         let around = select!(
             "WHERE network <= ?1 AND last >= ?1
-             AND EXISTS (SELECT 1 FROM allocation WHERE subnet_id = subnet.id AND address = ?1 AND owner = ?2)"
+             AND EXISTS (SELECT 1 FROM allocation WHERE subnet_id = subnet.id AND address = ?1
+                 AND allocation.owner = ?2)"
         );
-        self.by_prefix(around, values![Key::from(address), owner])
+        self.by_bounds(around, values![Key::from(address), owner])
     }
 
-    /// The one subnet that people mean by a prefix: the only one, or, among several, that of the global table.
+    /// The one subnet that people mean by a prefix or range: the only one, or, among several, that of the global table.
     ///
     /// # Errors
     /// [`NoGroup`](StoreError::NoGroup), [`NoSubnet`](StoreError::NoSubnet), and
-    /// [`Ambiguous`](StoreError::Ambiguous) when several groups have the prefix and the global table has not.
-    pub fn one_subnet(&self, prefix: Prefix, scope: &Scope) -> Result<SubnetRecord> {
+    /// [`Ambiguous`](StoreError::Ambiguous) when several groups have it and the global table has not.
+    pub fn one_subnet(&self, bounds: impl Into<Bounds>, scope: &Scope) -> Result<SubnetRecord> {
+        let bounds = bounds.into();
         let group = match scope {
             Scope::Anywhere | Scope::Global => None,
             Scope::Group(name) => Some(self.group(name)?.name),
         };
-        let mut found = self.find_subnets(prefix, scope)?;
+        let mut found = self.find_subnets(bounds, scope)?;
         if found.len() > 1 && found.iter().all(|subnet| subnet.group.is_some()) {
             let groups: Vec<&str> =
                 found.iter().filter_map(|subnet| subnet.group.as_ref()).map(GroupName::as_str).collect();
-            return Err(StoreError::Ambiguous { prefix, groups: groups.join(", ") });
+            return Err(StoreError::Ambiguous { prefix: bounds, groups: groups.join(", ") });
         }
         // Without a group sorts before with one.
-        if found.is_empty() { Err(StoreError::NoSubnet(titled(prefix, group.as_ref()))) } else { Ok(found.remove(0)) }
+        if found.is_empty() { Err(StoreError::NoSubnet(titled(&bounds, group.as_ref()))) } else { Ok(found.remove(0)) }
     }
 
     /// How many addresses of a subnet are used, free and excluded; all zero for a container.
@@ -159,72 +184,139 @@ impl Reading<'_> {
         Ok(Usage { used, free, excluded })
     }
 
-    /// What is in the way of a subnet in a scope: a leaf around it, or, for a leaf, anything inside it.
-    fn in_the_way(&self, group: Option<i64>, new: &NewSubnet, except: i64) -> Result<Option<(SubnetRecord, bool)>> {
-        let Span { first, last } = Span::whole(new.prefix);
+    /// What is in the way of a subnet in a scope: two subnets share no address, unless one lies in the other and that is a
+    /// container.
+    fn in_the_way(&self, group: Option<i64>, new: &NewSubnet, except: i64) -> Result<Option<InTheWay>> {
+        let Span { first, last } = new.bounds.whole();
         let scope = group.unwrap_or(0);
-        let around = self.by_prefix(
-            select!(
-                "WHERE scope = ?1 AND network <= ?2 AND container = 0 AND subnet.id <> ?3
-                 ORDER BY network DESC LIMIT 1"
-            ),
-            values![scope, first, except],
-        )?;
-        let is_around = |other: &SubnetRecord| Span::whole(other.prefix).last >= last;
-        if let Some(around) = around.into_iter().find(is_around) {
-            return Ok(Some((around, true)));
+        let with_advice = |other: SubnetRecord| {
+            let span = other.bounds.whole();
+            let advice = if !other.container && span.first <= first && span.last >= last {
+                "only a container may hold subnets"
+            } else if new.bounds.prefix().is_some() && first <= span.first && span.last <= last {
+                "make it a container if it is to hold subnets"
+            } else {
+                "two subnets share no address, unless one of them is a container that holds the other"
+            };
+            Some((other, advice))
+        };
+        let one = |select: &'static str, values: &[Value<'_>]| self.connection.row(select, values, record);
+
+        // Leaves share nothing, so only the nearest at or below an address can have it.
+        let nearest_leaf = select!(
+            "WHERE scope = ?1 AND network <= ?2 AND container = 0 AND subnet.id <> ?3
+             ORDER BY network DESC LIMIT 1"
+        );
+        let around = one(nearest_leaf, values![scope, first, except])?;
+        if let Some(leaf) = around.filter(|leaf| leaf.bounds.whole().last >= first) {
+            let span = leaf.bounds.whole();
+            let is_held = new.container && span.first == first && span.last < last;
+            if !is_held {
+                return Ok(with_advice(leaf));
+            }
         }
         if new.container {
+            let at_the_end = one(nearest_leaf, values![scope, last, except])?;
+            return Ok(at_the_end.filter(|leaf| leaf.bounds.whole().last > last).and_then(with_advice));
+        }
+        let inside = select!(
+            "WHERE scope = ?1 AND network BETWEEN ?2 AND ?3 AND subnet.id <> ?4
+             AND NOT (container = 1 AND network = ?2 AND last > ?3) ORDER BY network LIMIT 1"
+        );
+        if let Some(inside) = one(inside, values![scope, first, last, except])? {
+            return Ok(with_advice(inside));
+        }
+        // Prefixes nest or share nothing; a range may begin within a container and end after it.
+        if new.bounds.prefix().is_some() {
             return Ok(None);
         }
-        let inside = self.by_prefix(
-            select!("WHERE scope = ?1 AND network BETWEEN ?2 AND ?3 AND last <= ?3 AND subnet.id <> ?4 LIMIT 1"),
-            values![scope, first, last, except],
-        )?;
-        Ok(inside.into_iter().next().map(|inside| (inside, false)))
+        let ends_inside =
+            select!("WHERE scope = ?1 AND last >= ?2 AND last < ?3 AND network < ?2 AND subnet.id <> ?4 LIMIT 1");
+        Ok(one(ends_inside, values![scope, first, last, except])?.and_then(with_advice))
     }
 
     /// # Errors
     /// [`SubnetExists`](StoreError::SubnetExists) and [`Overlap`](StoreError::Overlap).
     fn must_fit(&self, new: &NewSubnet, group: Option<i64>, except: i64) -> Result<()> {
-        let equal = self.find_subnets(new.prefix, &new.group.clone().into())?;
+        let title = titled(&new.bounds, new.group.as_ref());
+        let equal = self.find_subnets(new.bounds, &new.group.clone().into())?;
         if equal.iter().any(|other| other.id != except) {
-            return Err(StoreError::SubnetExists(titled(new.prefix, new.group.as_ref())));
+            return Err(StoreError::SubnetExists(title));
         }
         match self.in_the_way(group, new, except)? {
             None => Ok(()),
-            Some((other, is_around)) => Err(StoreError::Overlap {
-                what: format!("Subnet {}", titled(new.prefix, new.group.as_ref())),
-                other: format!("subnet {other}"),
-                advice: if is_around {
-                    "only a container may hold subnets"
-                } else {
-                    "make it a container if it is to hold subnets"
-                },
-            }),
+            Some((other, advice)) => {
+                Err(StoreError::Overlap { what: format!("Subnet {title}"), other: format!("subnet {other}"), advice })
+            }
         }
     }
 }
 
+/// # Errors
+/// [`Invalid`](StoreError::Invalid) for a range that is to be a container, and [`Outside`](StoreError::Outside) for a
+/// gateway elsewhere.
+fn must_be_possible(new: &NewSubnet) -> Result<()> {
+    if new.bounds.prefix().is_none() && new.container {
+        let what = format!("{} is a range of addresses, and only a prefix can be a container", new.bounds);
+        return Err(StoreError::Invalid(what));
+    }
+    match new.gateway {
+        Some(_) if new.container => {
+            Err(StoreError::Invalid(format!("{} is a container, which has no gateway", new.bounds)))
+        }
+        Some(gateway) if !new.bounds.contains(gateway) => {
+            Err(StoreError::Outside { what: format!("Gateway {gateway}"), subnet: new.bounds })
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Writing<'_> {
-    /// Adds a subnet; all that it offers is free.
+    /// Adds a subnet; all that it offers is free. Of a range that is everything, so it is a pool.
     ///
     /// # Errors
     /// [`NoGroup`](StoreError::NoGroup), [`SubnetExists`](StoreError::SubnetExists),
-    /// [`Overlap`](StoreError::Overlap), and [`Invalid`](StoreError::Invalid) for an IPv6 prefix that shares addresses
-    /// with `::ffff:0:0/96`, where IPv4 lives.
+    /// [`Overlap`](StoreError::Overlap), [`Outside`](StoreError::Outside) for the gateway,
+    /// [`ExternalIdTaken`](StoreError::ExternalIdTaken), and [`Invalid`](StoreError::Invalid) for IPv6 that shares
+    /// addresses with `::ffff:0:0/96`, where IPv4 lives, for a range as a container, and for a container's gateway.
     pub fn add_subnet(&self, new: &NewSubnet) -> Result<SubnetRecord> {
-        if shadows_ipv4(new.prefix) {
-            let what = format!("Subnet {} shares addresses with ::ffff:0:0/96; add IPv4 subnets as IPv4", new.prefix);
+        self.insert_subnet(new, self.stamp())
+    }
+
+    /// Adds a subnet with this id and these times.
+    pub(crate) fn insert_subnet(&self, new: &NewSubnet, stamp: Stamp) -> Result<SubnetRecord> {
+        if new.bounds.shadows_ipv4() {
+            let what = format!("Subnet {} shares addresses with ::ffff:0:0/96; add IPv4 subnets as IPv4", new.bounds);
             return Err(StoreError::Invalid(what));
         }
+        must_be_possible(new)?;
         self.lock_subnets()?;
         let group = self.group_id(new.group.as_ref())?;
         self.must_fit(new, group, 0)?;
-        let Span { first, last } = Span::whole(new.prefix);
-        let insert = "INSERT INTO subnet (group_id, network, length, last, description, pool, container)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id";
-        let values = values![group, first, new.prefix.length(), last, &new.description, new.pool, new.container];
+        let Span { first, last } = new.bounds.whole();
+        let length = new.bounds.prefix().map(|prefix| prefix.length());
+        let Attributes { owner, external_id, tags, metadata } = &new.attributes;
+        self.must_be_only(Noun::Subnet, stamp.public_id, external_id.as_ref())?;
+        let insert = "INSERT INTO subnet (group_id, network, length, last, description, pool, container, gateway,
+                 public_id, owner, external_id, tags, metadata, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) RETURNING id";
+        let values = values![
+            group,
+            first,
+            length,
+            last,
+            &new.description,
+            new.pool || length.is_none(),
+            new.container,
+            new.gateway.map(Key::from),
+            &stamp.public_id,
+            owner,
+            external_id.as_ref(),
+            tags,
+            metadata,
+            stamp.created_at,
+            stamp.updated_at,
+        ];
         let id: Option<i64> = self.connection.row(insert, values, |row| row.get(0))?;
         let subnet = self.subnet(id.expect("a row that is inserted has an id"))?;
         if !subnet.container {
@@ -244,11 +336,18 @@ impl Writing<'_> {
         let old = self.lock_subnet(id)?;
         let new = NewSubnet {
             group: edit.group.unwrap_or_else(|| old.group.clone()),
-            prefix: old.prefix,
+            bounds: old.bounds,
             description: edit.description.unwrap_or_else(|| old.description.clone()),
             pool: edit.pool.unwrap_or(old.pool),
             container: edit.container.unwrap_or(old.container),
+            gateway: edit.gateway.unwrap_or(old.gateway),
+            attributes: old.attributes.clone().edited(edit.attributes),
         };
+        must_be_possible(&new)?;
+        if old.bounds.prefix().is_none() && !new.pool {
+            let what = format!("{old} is a range of addresses, of which hosts may have all");
+            return Err(StoreError::Invalid(what));
+        }
         let group = self.group_id(new.group.as_ref())?;
         if (new.container, &new.group) != (old.container, &old.group) {
             self.must_fit(&new, group, id)?;
@@ -257,16 +356,48 @@ impl Writing<'_> {
             self.must_hold_nothing(&old)?;
             extents::clear(self.connection, id)?;
         }
-        let offerable = Span::offerable(new.prefix, new.pool);
+        let offerable = new.bounds.offerable(new.pool);
         if let Some(address) = self.recorded_outside(id, offerable)? {
-            return Err(StoreError::NotOfferable { address, subnet: new.prefix });
+            return Err(StoreError::NotOfferable { address, subnet: new.bounds });
         }
-        let update = "UPDATE subnet SET group_id = ?2, description = ?3, pool = ?4, container = ?5 WHERE id = ?1";
-        self.connection.execute(update, values![id, group, &new.description, new.pool, new.container])?;
+        let Attributes { owner, external_id, tags, metadata } = &new.attributes;
+        self.must_be_only(Noun::Subnet, old.public_id, external_id.as_ref())?;
+        let update = "UPDATE subnet
+             SET group_id = ?2, description = ?3, pool = ?4, container = ?5, gateway = ?6, owner = ?7,
+                 external_id = ?8, tags = ?9, metadata = ?10, updated_at = ?11
+             WHERE id = ?1";
+        let values = values![
+            id,
+            group,
+            &new.description,
+            new.pool,
+            new.container,
+            new.gateway.map(Key::from),
+            owner,
+            external_id.as_ref(),
+            tags,
+            metadata,
+            self.now,
+        ];
+        self.connection.execute(update, values)?;
+        let subnet = self.subnet(id)?;
         if !new.container && (old.container || new.pool != old.pool) {
             extents::rebuild(self.connection, id, offerable)?;
+        } else if new.gateway != old.gateway {
+            self.move_gateway(&subnet, old.gateway)?;
         }
-        self.subnet(id)
+        Ok(subnet)
+    }
+
+    /// The gateway that a subnet has now is not free, and the one that it had before may be.
+    fn move_gateway(&self, subnet: &SubnetRecord, before: Option<IpAddr>) -> Result<()> {
+        if let Some(gateway) = subnet.gateway {
+            extents::cut(self.connection, subnet.id, (gateway, gateway).into())?;
+        }
+        match before {
+            Some(gateway) => self.free_again(subnet, (gateway, gateway).into()),
+            None => Ok(()),
+        }
     }
 
     /// Deletes a subnet. The subnets inside a container stay.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::key::{Key, Span};
 use crate::progress::{Progress, Step};
 use crate::value::values;
-use crate::{Reading, Result, Scope, SubnetRecord, extents};
+use crate::{Bounds, ExcludedRange, Reading, Result, Scope, SubnetRecord, extents};
 
 /// How many differing extents of one subnet are reported: after the first few, the rest says nothing new.
 const EXTENTS_AT_MOST: usize = 5;
@@ -43,6 +43,9 @@ pub(crate) fn verify(reading: &Reading<'_>, progress: &dyn Progress) -> Result<V
     progress.begin(Step::Checking, Some(reading.address_count()? + reading.range_count()?));
     for subnet in reading.subnets_in(&Scope::Anywhere)? {
         bounds(reading, &subnet, &mut findings)?;
+        if !subnet.attributes.tags.are_in_order() {
+            findings.push(Finding::of(&subnet, "has tags twice or out of order".to_owned()));
+        }
         if subnet.container {
             container(reading, &subnet, &mut findings)?;
         } else {
@@ -59,11 +62,15 @@ pub(crate) fn verify(reading: &Reading<'_>, progress: &dyn Progress) -> Result<V
 fn whole(reading: &Reading<'_>) -> Result<Vec<Finding>> {
     let mut findings: Vec<Finding> = reading.connection.damage()?.into_iter().map(Finding::of_all).collect();
     // What lies past the length that an address has room for has no prefix to read it as.
-    reading.connection.each("SELECT id, network, length FROM subnet", &[], |row| {
-        let (id, length): (i64, i64) = (row.get(0)?, row.get(2)?);
-        let network = row.get::<Key>(1);
-        let readable =
-            u8::try_from(length).is_ok_and(|length| network.is_ok_and(|network| network.prefix(length).is_ok()));
+    reading.connection.each("SELECT id, network, last, length FROM subnet", &[], |row| {
+        let id: i64 = row.get(0)?;
+        let ends = row.get::<Key>(1).and_then(|first| Ok((first, row.get::<Key>(2)?)));
+        let length = row.get::<Option<i64>>(3)?.map(u8::try_from);
+        let readable = match (ends, length) {
+            (Ok((first, last)), None) => Bounds::stored(first, last, None).is_some(),
+            (Ok((first, last)), Some(Ok(length))) => Bounds::stored(first, last, Some(length)).is_some(),
+            _ => false,
+        };
         if !readable {
             findings.push(Finding::of_all(format!("the subnet with id {id} has a prefix that is none")));
         }
@@ -74,7 +81,7 @@ fn whole(reading: &Reading<'_>) -> Result<Vec<Finding>> {
 
 fn bounds(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<Finding>) -> Result<()> {
     let last = reading.connection.row("SELECT last FROM subnet WHERE id = ?1", values![subnet.id], |row| row.get(0))?;
-    if let Some(last) = last.filter(|last: &Key| *last != Span::whole(subnet.prefix).last) {
+    if let Some(last) = last.filter(|last: &Key| *last != subnet.bounds.whole().last) {
         findings.push(Finding::of(subnet, format!("ends at {}, which is not its last address", last.address())));
     }
     Ok(())
@@ -95,8 +102,9 @@ fn container(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<Fi
 
 fn ranges(reading: &Reading<'_>, subnet: &SubnetRecord, findings: &mut Vec<Finding>) -> Result<()> {
     let ranges = reading.excluded_ranges(subnet.id)?;
+    let ranges: Vec<ExcludedRange> = ranges.into_iter().map(|record| record.range).collect();
     for range in &ranges {
-        if !subnet.prefix.contains(range.first) || !subnet.prefix.contains(range.last) {
+        if !subnet.bounds.contains(range.first) || !subnet.bounds.contains(range.last) {
             let what = format!("has the excluded range {} to {} outside itself", range.first, range.last);
             findings.push(Finding::of(subnet, what));
         }
@@ -158,14 +166,21 @@ fn overlaps(reading: &Reading<'_>, findings: &mut Vec<Finding>) -> Result<()> {
         by_group.entry(subnet.group.clone()).or_default().push(subnet);
     }
     for subnets in by_group.values() {
-        // In the order of prefixes, what a leaf overlaps follows it; nothing else can lie between.
-        let mut leaf: Option<&SubnetRecord> = None;
+        // What holds others stands before them: those around the current one, the outermost first.
+        let mut around: Vec<&SubnetRecord> = Vec::new();
         for subnet in subnets {
-            match leaf.filter(|leaf| leaf.prefix.overlaps(&subnet.prefix)) {
-                Some(leaf) => findings.push(Finding::of(subnet, format!("overlaps subnet {leaf}, no container"))),
-                None if !subnet.container => leaf = Some(subnet),
+            around.retain(|outer| outer.bounds.last() >= subnet.bounds.first());
+            around.retain(|outer| outer.bounds.first().is_ipv4() == subnet.bounds.first().is_ipv4());
+            let wrong =
+                around.iter().rev().find(|outer| !outer.container || outer.bounds.last() < subnet.bounds.last());
+            match wrong {
+                Some(leaf) if !leaf.container => {
+                    findings.push(Finding::of(subnet, format!("overlaps subnet {leaf}, no container")));
+                }
+                Some(container) => findings.push(Finding::of(subnet, format!("reaches out of subnet {container}"))),
                 None => {}
             }
+            around.push(subnet);
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use super::import::{Head, Rows};
 use super::{Fault, Faults, Imported};
+use crate::attributes::Noun;
 use crate::bulk::Recorder;
 use crate::progress::{Progress, Step};
 use crate::{Result, Scope, StoreError, SubnetRecord, Writing};
@@ -42,16 +43,17 @@ pub(crate) fn add(writing: &Writing<'_>, rows: &Rows, progress: &dyn Progress) -
 
 fn add_head(writing: &Writing<'_>, rows: &Rows, head: &Head, imported: &mut Imported) -> Result<()> {
     match head {
-        Head::Group { name, description } => {
-            writing.add_group(name, description)?;
+        Head::Group(new, given) => {
+            writing.insert_group(new, writing.stamp_of(Noun::Group, *given)?)?;
             imported.groups += 1;
         }
-        Head::Subnet(new) => {
-            writing.add_subnet(new)?;
+        Head::Subnet(new, given) => {
+            writing.insert_subnet(new, writing.stamp_of(Noun::Subnet, *given)?)?;
             imported.subnets += 1;
         }
-        Head::Excluded { place, range } => {
-            writing.exclude(subnet(writing, rows, *place)?.id, range)?;
+        Head::Excluded { place, range, attributes, given } => {
+            let subnet = subnet(writing, rows, *place)?;
+            writing.insert_range(subnet.id, range, attributes, writing.stamp_of(Noun::Range, *given)?)?;
             imported.excluded_ranges += 1;
         }
     }
@@ -60,8 +62,8 @@ fn add_head(writing: &Writing<'_>, rows: &Rows, head: &Head, imported: &mut Impo
 
 /// The subnet with this number, locked.
 fn subnet(writing: &Writing<'_>, rows: &Rows, number: i64) -> Result<SubnetRecord> {
-    let (group, prefix) = &rows.addresses.places()[number as usize];
-    let found = writing.one_subnet(*prefix, &Scope::from(group.clone()))?;
+    let (group, bounds) = &rows.addresses.places()[number as usize];
+    let found = writing.one_subnet(*bounds, &Scope::from(group.clone()))?;
     writing.lock_subnet(found.id)
 }
 

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::io;
 
 use csv::{QuoteStyle, Writer, WriterBuilder};
+use jiff::Timestamp;
 
 use super::{COLUMNS, Columns, kind};
 use crate::progress::{Progress, Step};
-use crate::{Reading, Result, Scope, StoreError, SubnetRecord};
+use crate::{Attributes, PublicId, RangeRecord, Reading, Result, Scope, StoreError, SubnetRecord};
 
 /// Writes groups, then subnets, then excluded ranges, then addresses: what a row refers to stands above it.
 pub(crate) fn export(reading: &Reading<'_>, to: impl io::Write, progress: &dyn Progress) -> Result<()> {
@@ -21,31 +22,35 @@ pub(crate) fn export(reading: &Reading<'_>, to: impl io::Write, progress: &dyn P
                 kind: kind::GROUP.to_owned(),
                 group: group.name.to_string(),
                 description: group.description,
-                ..Columns::default()
+                ..common(group.public_id, group.attributes, group.created_at, group.updated_at)
             },
         )?;
     }
     let subnets = reading.subnets_in(&Scope::Anywhere)?;
     for subnet in &subnets {
+        let SubnetRecord { public_id, attributes, created_at, updated_at, .. } = subnet.clone();
         put(
             &mut rows,
             Columns {
                 description: subnet.description.clone(),
                 pool: subnet.pool.to_string(),
                 container: subnet.container.to_string(),
-                ..columns(kind::SUBNET, subnet)
+                gateway: subnet.gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
+                ..of_subnet(kind::SUBNET, subnet, common(public_id, attributes, created_at, updated_at))
             },
         )?;
     }
     for subnet in &subnets {
-        for range in reading.excluded_ranges(subnet.id)? {
+        for RangeRecord { range, public_id, attributes, created_at, updated_at } in
+            reading.excluded_ranges(subnet.id)?
+        {
             put(
                 &mut rows,
                 Columns {
                     address: range.first.to_string(),
                     last: range.last.to_string(),
                     description: range.comment,
-                    ..columns(kind::EXCLUDED, subnet)
+                    ..of_subnet(kind::EXCLUDED, subnet, common(public_id, attributes, created_at, updated_at))
                 },
             )?;
         }
@@ -61,10 +66,11 @@ pub(crate) fn export(reading: &Reading<'_>, to: impl io::Write, progress: &dyn P
                     mac: record.mac.map(|mac| mac.to_string()).unwrap_or_default(),
                     hostname: record.hostname.unwrap_or_default(),
                     description: record.description,
-                    owner: record.owner,
-                    created_at: record.created_at.to_string(),
-                    updated_at: record.updated_at.to_string(),
-                    ..columns(kind::ADDRESS, subnet)
+                    ..of_subnet(
+                        kind::ADDRESS,
+                        subnet,
+                        common(record.public_id, record.attributes, record.created_at, record.updated_at),
+                    )
                 },
             )
         })?;
@@ -72,12 +78,28 @@ pub(crate) fn export(reading: &Reading<'_>, to: impl io::Write, progress: &dyn P
     rows.flush().map_err(|error| StoreError::Export(error.into()))
 }
 
-fn columns(kind: &str, subnet: &SubnetRecord) -> Columns {
+/// The columns that every kind has.
+fn common(public_id: PublicId, attributes: Attributes, created_at: Timestamp, updated_at: Timestamp) -> Columns {
+    let Attributes { owner, external_id, tags, metadata } = attributes;
+    Columns {
+        owner,
+        external_id: external_id.map(|id| id.to_string()).unwrap_or_default(),
+        tags: tags.to_string(),
+        metadata: if metadata.is_empty() { String::new() } else { metadata.to_string() },
+        id: public_id.to_string(),
+        created_at: created_at.to_string(),
+        updated_at: updated_at.to_string(),
+        ..Columns::default()
+    }
+}
+
+/// The columns of what belongs to a subnet.
+fn of_subnet(kind: &str, subnet: &SubnetRecord, common: Columns) -> Columns {
     Columns {
         kind: kind.to_owned(),
         group: subnet.group.as_ref().map(ToString::to_string).unwrap_or_default(),
-        prefix: subnet.prefix.to_string(),
-        ..Columns::default()
+        prefix: subnet.bounds.to_string(),
+        ..common
     }
 }
 

@@ -4,15 +4,16 @@ use std::io;
 use std::net::IpAddr;
 
 use csv::{ReaderBuilder, StringRecord};
-use ipam_provider::{GroupName, Mac, Prefix, check_hostname};
+use ipam_provider::{GroupName, Mac, check_hostname};
 use jiff::Timestamp;
 
 use super::dialect::{self, Delimiter};
 use super::staged::{Place, Staged};
 use super::{COLUMNS, Columns, Fault, Faults, kind};
+use crate::attributes::Given;
 use crate::bulk::NewAddress;
 use crate::progress::{Progress, Step};
-use crate::{AddressDetails, ExcludedRange, NewSubnet, Result, StoreError};
+use crate::{AddressDetails, Attributes, Bounds, ExcludedRange, NewGroup, NewSubnet, Result, StoreError};
 
 /// The rows of a CSV file, checked as far as that needs no store. Of a million addresses little is in memory.
 #[derive(Debug)]
@@ -26,9 +27,9 @@ pub struct Rows {
 /// A row that is no address.
 #[derive(Debug)]
 pub(super) enum Head {
-    Group { name: GroupName, description: String },
-    Subnet(NewSubnet),
-    Excluded { place: i64, range: ExcludedRange },
+    Group(NewGroup, Given),
+    Subnet(NewSubnet, Given),
+    Excluded { place: i64, range: ExcludedRange, attributes: Attributes, given: Given },
 }
 
 impl Rows {
@@ -81,8 +82,8 @@ impl Rows {
         }
         // Rows may stand in any order: what others refer to is added first.
         rows.heads.sort_by_key(|(_, head)| match head {
-            Head::Group { .. } => 0,
-            Head::Subnet(_) => 1,
+            Head::Group(..) => 0,
+            Head::Subnet(..) => 1,
             Head::Excluded { .. } => 2,
         });
         Ok(rows)
@@ -93,18 +94,24 @@ impl Rows {
             kind::GROUP => {
                 only(&row, &["group", "description"])?;
                 let name = GroupName::new(&row.group).ok_or_else(|| missing("group"))?;
-                self.heads.push((line, Head::Group { name, description: row.description }));
+                let (attributes, given) = common(&row)?;
+                let new = NewGroup { name, description: row.description, attributes };
+                self.heads.push((line, Head::Group(new, given)));
             }
             kind::SUBNET => {
-                only(&row, &["group", "prefix", "description", "pool", "container"])?;
+                only(&row, &["group", "prefix", "description", "pool", "container", "gateway"])?;
+                let (attributes, given) = common(&row)?;
+                let gateway = unless_empty(&row.gateway).map(|text| address("gateway", text)).transpose()?;
                 let new = NewSubnet {
                     group: GroupName::new(&row.group),
-                    prefix: prefix(&row)?,
+                    bounds: bounds(&row)?,
                     pool: flag("pool", &row.pool)?,
                     container: flag("container", &row.container)?,
+                    gateway,
                     description: row.description,
+                    attributes,
                 };
-                self.heads.push((line, Head::Subnet(new)));
+                self.heads.push((line, Head::Subnet(new, given)));
             }
             kind::EXCLUDED => {
                 only(&row, &["group", "prefix", "address", "last", "description"])?;
@@ -113,34 +120,21 @@ impl Rows {
                     last: address("last", if row.last.is_empty() { &row.address } else { &row.last })?,
                     comment: row.description.clone(),
                 };
+                let (attributes, given) = common(&row)?;
                 let place = self.addresses.number(place(&row)?);
-                self.heads.push((line, Head::Excluded { place, range }));
+                self.heads.push((line, Head::Excluded { place, range, attributes, given }));
             }
             kind::ADDRESS => {
-                only(
-                    &row,
-                    &[
-                        "group",
-                        "prefix",
-                        "address",
-                        "mac",
-                        "hostname",
-                        "description",
-                        "owner",
-                        "created_at",
-                        "updated_at",
-                    ],
-                )?;
-                let created_at = time("created_at", &row.created_at)?;
-                let updated_at = time("updated_at", &row.updated_at)?;
+                only(&row, &["group", "prefix", "address", "mac", "hostname", "description"])?;
+                let (attributes, given) = common(&row)?;
                 let (mac, address) = (mac(&row.mac)?, address("address", &row.address)?);
                 let hostname = hostname(&row.hostname)?;
                 let place = place(&row)?;
                 if !place.1.contains(address) {
                     return Err(StoreError::Outside { what: format!("Address {address}"), subnet: place.1 });
                 }
-                let details = AddressDetails { mac, hostname, description: row.description, owner: row.owner };
-                let new = NewAddress { line, key: address.into(), details, created_at, updated_at };
+                let details = AddressDetails { mac, hostname, description: row.description, attributes };
+                let new = NewAddress { line, key: address.into(), details, given };
                 let number = self.addresses.number(place);
                 self.addresses.add(number, &new)?;
             }
@@ -155,7 +149,7 @@ impl Rows {
 
 /// The subnet that a row names.
 fn place(row: &Columns) -> Result<Place> {
-    Ok((GroupName::new(&row.group), prefix(row)?))
+    Ok((GroupName::new(&row.group), bounds(row)?))
 }
 
 /// What is read, with a report of how much that is.
@@ -240,6 +234,28 @@ fn said_of(error: &csv::Error) -> String {
     }
 }
 
+/// What every kind has: attributes, id and times.
+fn common(row: &Columns) -> Result<(Attributes, Given)> {
+    let given = Given {
+        created_at: time("created_at", &row.created_at)?,
+        updated_at: time("updated_at", &row.updated_at)?,
+        public_id: unless_empty(&row.id).map(str::parse).transpose().map_err(|error| invalid("id", error))?,
+    };
+    let external_id = unless_empty(&row.external_id).map(str::parse).transpose();
+    let metadata = unless_empty(&row.metadata).map(str::parse).transpose();
+    let attributes = Attributes {
+        owner: row.owner.clone(),
+        external_id: external_id.map_err(|error| invalid("external_id", error))?,
+        tags: row.tags.parse().map_err(|error| invalid("tags", error))?,
+        metadata: metadata.map_err(|error| invalid("metadata", error))?.unwrap_or_default(),
+    };
+    Ok((attributes, given))
+}
+
+fn unless_empty(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 /// A value in a column that the kind does not use is a mistake that would otherwise be lost silently.
 fn only(row: &Columns, used: &[&str]) -> Result<()> {
     let columns = [
@@ -250,11 +266,9 @@ fn only(row: &Columns, used: &[&str]) -> Result<()> {
         ("mac", &row.mac),
         ("hostname", &row.hostname),
         ("description", &row.description),
-        ("owner", &row.owner),
         ("pool", &row.pool),
         ("container", &row.container),
-        ("created_at", &row.created_at),
-        ("updated_at", &row.updated_at),
+        ("gateway", &row.gateway),
     ];
     match columns.iter().find(|(name, value)| !value.is_empty() && !used.contains(name)) {
         Some((name, _)) => Err(StoreError::Invalid(format!("{} rows have no {name}; leave it empty", row.kind))),
@@ -270,7 +284,7 @@ fn invalid(column: &str, why: impl std::fmt::Display) -> StoreError {
     StoreError::Invalid(format!("{column}: {why}"))
 }
 
-fn prefix(row: &Columns) -> Result<Prefix> {
+fn bounds(row: &Columns) -> Result<Bounds> {
     if row.prefix.is_empty() {
         return Err(missing("prefix"));
     }

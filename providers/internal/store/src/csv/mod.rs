@@ -35,6 +35,11 @@ struct Columns {
     container: String,
     created_at: String,
     updated_at: String,
+    gateway: String,
+    external_id: String,
+    tags: String,
+    metadata: String,
+    id: String,
 }
 
 impl Columns {
@@ -51,6 +56,10 @@ impl Columns {
             &mut self.container,
             &mut self.created_at,
             &mut self.updated_at,
+            &mut self.gateway,
+            &mut self.tags,
+            &mut self.metadata,
+            &mut self.id,
         ];
         for text in not_free {
             if text.trim().len() < text.len() {
@@ -61,7 +70,7 @@ impl Columns {
     }
 
     /// The cells, in the order of [`COLUMNS`].
-    fn cells(&self) -> [&str; 13] {
+    fn cells(&self) -> [&str; COLUMNS.len()] {
         [
             &self.kind,
             &self.group,
@@ -76,12 +85,17 @@ impl Columns {
             &self.container,
             &self.created_at,
             &self.updated_at,
+            &self.gateway,
+            &self.external_id,
+            &self.tags,
+            &self.metadata,
+            &self.id,
         ]
     }
 }
 
-/// The names of [`Columns`], in their order.
-const COLUMNS: [&str; 13] = [
+/// The names of [`Columns`], in their order. New ones are added at the end.
+const COLUMNS: [&str; 18] = [
     "kind",
     "group",
     "prefix",
@@ -95,6 +109,11 @@ const COLUMNS: [&str; 13] = [
     "container",
     "created_at",
     "updated_at",
+    "gateway",
+    "external_id",
+    "tags",
+    "metadata",
+    "id",
 ];
 
 /// The words of the column `kind`.

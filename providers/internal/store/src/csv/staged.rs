@@ -3,18 +3,19 @@
 
 use std::collections::HashMap;
 
-use ipam_provider::{GroupName, Prefix};
+use ipam_provider::GroupName;
 
+use crate::attributes::Given;
 use crate::bulk::NewAddress;
 use crate::connection::{Connection, Row};
 use crate::value::values;
-use crate::{AddressDetails, DatabaseError, Result, StoreError};
+use crate::{AddressDetails, Attributes, Bounds, DatabaseError, Result, StoreError};
 
 /// What SQLite keeps of it in memory, in KiB.
 const CACHE: i32 = 8192;
 
 /// A subnet as rows name it.
-pub(super) type Place = (Option<GroupName>, Prefix);
+pub(super) type Place = (Option<GroupName>, Bounds);
 
 /// The rows.
 #[derive(Debug)]
@@ -38,7 +39,8 @@ impl Staged {
             "CREATE TABLE staged (
                  place INTEGER NOT NULL, address BLOB NOT NULL, line INTEGER NOT NULL,
                  mac BLOB, hostname TEXT, description TEXT NOT NULL, owner TEXT NOT NULL,
-                 created_at INTEGER, updated_at INTEGER,
+                 external_id TEXT, tags TEXT NOT NULL, metadata TEXT NOT NULL,
+                 public_id BLOB, created_at INTEGER, updated_at INTEGER,
                  PRIMARY KEY (place, address)
              ) STRICT, WITHOUT ROWID;
              BEGIN;",
@@ -73,9 +75,11 @@ impl Staged {
     /// [`AddressTaken`](StoreError::AddressTaken) by a row above.
     pub(super) fn add(&mut self, place: i64, new: &NewAddress) -> Result<()> {
         let insert = "INSERT INTO staged
-             (place, address, line, mac, hostname, description, owner, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
-        let NewAddress { line, key, details, created_at, updated_at } = new;
+             (place, address, line, mac, hostname, description, owner, external_id, tags, metadata,
+              public_id, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING";
+        let NewAddress { line, key, details, given } = new;
+        let Attributes { owner, external_id, tags, metadata } = &details.attributes;
         let values = values![
             place,
             *key,
@@ -83,9 +87,13 @@ impl Staged {
             details.mac.as_ref(),
             details.hostname.as_deref(),
             &details.description,
-            &details.owner,
-            *created_at,
-            *updated_at,
+            owner,
+            external_id.as_ref(),
+            tags,
+            metadata,
+            given.public_id.as_ref(),
+            given.created_at,
+            given.updated_at,
         ];
         let database: &dyn Connection = &self.database;
         if database.execute(insert, values)? == 0 {
@@ -101,8 +109,8 @@ impl Staged {
     /// # Errors
     /// Those of `visit`.
     pub(super) fn each(&self, place: i64, mut visit: impl FnMut(NewAddress) -> Result<()>) -> Result<()> {
-        let all = "SELECT address, line, mac, hostname, description, owner, created_at, updated_at
-             FROM staged WHERE place = ?1 ORDER BY address";
+        let all = "SELECT address, line, mac, hostname, description, owner, external_id, tags, metadata,
+             public_id, created_at, updated_at FROM staged WHERE place = ?1 ORDER BY address";
         let database: &dyn Connection = &self.database;
         database.each(all, values![place], |row| visit(read(row)?))
     }
@@ -117,9 +125,13 @@ fn read(row: &dyn Row) -> Result<NewAddress> {
             mac: row.get(2)?,
             hostname: row.get(3)?,
             description: row.get(4)?,
-            owner: row.get(5)?,
+            attributes: Attributes {
+                owner: row.get(5)?,
+                external_id: row.get(6)?,
+                tags: row.get(7)?,
+                metadata: row.get(8)?,
+            },
         },
-        created_at: row.get(6)?,
-        updated_at: row.get(7)?,
+        given: Given { public_id: row.get(9)?, created_at: row.get(10)?, updated_at: row.get(11)? },
     })
 }

@@ -30,24 +30,76 @@ fn an_export_imported_into_an_empty_store_reproduces_it(engine: Engine) {
     fixture.try_subnet(container("10.0.0.0/8")).expect("a container");
     let pool = NewSubnet { pool: true, ..in_group("R+D, \"new\"\nline", "10.0.0.0/29") };
     let pool = fixture.try_subnet(pool).expect("a pool");
-    let plain = fixture.subnet("10.0.0.0/24");
+    let plain = NewSubnet {
+        gateway: Some(ip("10.0.0.254")),
+        attributes: Attributes { tags: "web, prod".parse().expect("tags"), ..Attributes::of_owner("token 1") },
+        ..NewSubnet::of(prefix("10.0.0.0/24"))
+    };
+    let plain = fixture.try_subnet(plain).expect("a subnet");
+    let range = fixture.subnet("10.0.1.5-10.0.1.20");
+    fixture.exclude(&range, "10.0.1.6", "10.0.1.7").expect("a range");
     let ipv6 = fixture.subnet("2001:db8::/64");
     fixture.exclude(&plain, "10.0.0.1", "10.0.0.9").expect("a range");
-    for (subnet, address) in [(&pool, "10.0.0.0"), (&plain, "10.0.0.5"), (&ipv6, "2001:db8::ff")] {
+    let places = [(&pool, "10.0.0.0"), (&plain, "10.0.0.5"), (&range, "10.0.1.5"), (&ipv6, "2001:db8::ff")];
+    for (subnet, address) in places {
         let details = AddressDetails {
             mac: Some("0:a:b:c:d:e".parse().expect("a MAC")),
             hostname: Some(format!("h-{address}")),
             description: " blank kept ".to_owned(),
-            owner: "me".to_owned(),
+            attributes: Attributes {
+                owner: "me".to_owned(),
+                external_id: Some(format!("x {address}").parse().expect("an id")),
+                tags: "b,a".parse().expect("tags"),
+                metadata: r#"{"a": "b,\n;", "n": 0.30000000000000004}"#.parse().expect("an object"),
+            },
         };
         fixture.store.write(|writing| writing.add_address(subnet.id, ip(address), details)).expect("an address");
     }
     let text = export(&fixture);
     let mut other = Fixture::on(engine);
     let imported = import(&mut other, &text).expect("an import");
-    assert_eq!(imported, Imported { groups: 1, subnets: 4, excluded_ranges: 1, addresses: 3 });
+    assert_eq!(imported, Imported { groups: 1, subnets: 5, excluded_ranges: 2, addresses: 4 });
     assert_eq!(export(&other), text);
     assert_eq!(other.findings(), [""; 0]);
+}
+
+fn files_of_the_first_version_are_read_and_new_columns_are_checked(engine: Engine) {
+    let mut fixture = Fixture::on(engine);
+    let text = "kind,group,prefix,address,last,mac,hostname,description,owner,pool,container,created_at,updated_at\n\
+                group,a,,,,,,,,,,,\nsubnet,a,10.0.0.0/24,,,,,,,false,false,,\n\
+                address,a,10.0.0.0/24,10.0.0.5,,,,,me,,,2025-01-01T00:00:00Z,2025-01-02T00:00:00Z\n";
+    import(&mut fixture, text).expect("an import");
+    assert!(export(&fixture).contains(",me,,,2025-01-01T00:00:00Z,2025-01-02T00:00:00Z,,,,,"), "{}", export(&fixture));
+    let id = "0123456789abcdef01234567";
+    let text = format!(
+        "kind,group,prefix,address,gateway,external_id,tags,metadata,id\n\
+         group,a,,,,x,\"a,b\",\"{{}}\",{id}\n\
+         group,b,,,,x,,,\n\
+         group,c,,,,,\"a,,b\",,\n\
+         group,d,,,,,,[],\n\
+         group,e,,,,,,,{id}\n\
+         group,f,,,,,,,12\n\
+         group,g,,,10.0.0.1,,,,\n\
+         subnet,a,10.0.0.0/24,,10.0.1.1,,,,\n\
+         subnet,a,10.0.0.9-10.0.0.1,,,,,,\n\
+         subnet,a,10.0.0.1-10.0.0.9,,10.0.0.9,x,,,{id}\n\
+         address,a,10.0.0.1-10.0.0.9,10.0.0.10,,,,,\n"
+    );
+    let right = [
+        (3, "External id 'x' is that of another record"),
+        (
+            4,
+            "tags: \"\" is not a tag; a tag has 1 to 100 characters, no commas or control characters, and no blanks at its ends",
+        ),
+        (5, "metadata: metadata is not a JSON object: invalid type: sequence, expected a map at line 1 column 0"),
+        (6, "Id 0123456789abcdef01234567 is that of a record that is there already"),
+        (7, "id: an id has 24 hexadecimal digits"),
+        (8, "group rows have no gateway; leave it empty"),
+        (9, "Gateway 10.0.1.1 is not in subnet 10.0.0.0/24"),
+        (10, "prefix: it ends before it begins"),
+        (12, "Address 10.0.0.10 is not in subnet 10.0.0.1-10.0.0.9"),
+    ];
+    assert_eq!(faults(engine, &text), right.map(|(line, what)| (line, what.to_owned())));
 }
 
 fn an_empty_store_is_exported_and_imported(engine: Engine) {
@@ -278,6 +330,7 @@ over_each_engine! {
     an_address_that_is_in_a_file_twice_is_a_fault_however_its_subnet_is_written,
     rows_may_stand_in_any_order,
     an_export_imported_into_an_empty_store_reproduces_it,
+    files_of_the_first_version_are_read_and_new_columns_are_checked,
     an_empty_store_is_exported_and_imported,
     a_short_hand_written_file_is_enough,
     every_faulty_row_is_reported_with_its_line_and_nothing_is_imported,

@@ -1,6 +1,7 @@
 //! The engines that the suite runs over, and what a case needs of each.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipam_provider::database::Database;
 use tempfile::TempDir;
@@ -17,6 +18,9 @@ pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }
+
+/// The columns that every record has.
+pub(crate) const COMMON: &str = "public_id, owner, external_id, tags, metadata, created_at, updated_at";
 
 /// Tests of cases, one for each engine.
 macro_rules! over_each_engine {
@@ -80,7 +84,7 @@ impl Fixture {
     }
 
     /// Commits are not made durable any more: for cases that are about the tables, not about the disk.
-    pub(super) fn hurry(&self) {
+    pub(crate) fn hurry(&self) {
         match &self.store.engine {
             store::Engine::File(session) => sqlite::testing::hurry(session),
             // The server is started so.
@@ -97,7 +101,7 @@ impl Fixture {
     }
 
     /// Damages the store with statements that the tables would refuse.
-    pub(super) fn damage(&self, sql: &str) {
+    pub(crate) fn damage(&self, sql: &str) {
         match self.engine {
             Engine::Sqlite => sqlite::testing::damage(self.file(), sql),
             Engine::Postgres => Raw::open(&self.database()).damage(sql),
@@ -119,8 +123,15 @@ impl Engine {
         self.bytes(&digits)
     }
 
+    /// The values of [`COMMON`] of a new record, as statements have them.
+    pub(crate) fn common(self) -> String {
+        static COUNTER: AtomicU64 = AtomicU64::new(1);
+        let id = self.bytes(&format!("{:024x}", COUNTER.fetch_add(1, Ordering::Relaxed)));
+        format!("{id}, '', NULL, '', '{{}}', 0, 0")
+    }
+
     /// Bytes as statements have them.
-    pub(super) fn bytes(self, digits: &str) -> String {
+    pub(crate) fn bytes(self, digits: &str) -> String {
         match self {
             Self::Sqlite => format!("x'{digits}'"),
             Self::Postgres => format!("'\\x{digits}'::bytea"),

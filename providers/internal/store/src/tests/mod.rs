@@ -13,12 +13,12 @@ mod verify;
 
 use std::net::IpAddr;
 
-use ipam_provider::{AddressSet, GroupName, Prefix};
+use ipam_provider::{AddressSet, GroupName};
 
 use engines::over_each_engine;
-pub(crate) use engines::{Engine, Fixture};
+pub(crate) use engines::{COMMON, Engine, Fixture};
 
-use crate::{AddressDetails, ExcludedRange, NewSubnet, Result, StoreError, SubnetRecord, Writing};
+use crate::{AddressDetails, Attributes, Bounds, ExcludedRange, NewSubnet, Result, StoreError, SubnetRecord, Writing};
 
 impl Fixture {
     pub(crate) fn group(&mut self, name: &str) {
@@ -60,7 +60,7 @@ pub(crate) fn group(name: &str) -> GroupName {
     GroupName::new(name).expect("a name")
 }
 
-pub(crate) fn prefix(text: &str) -> Prefix {
+pub(crate) fn prefix(text: &str) -> Bounds {
     text.parse().expect("a prefix")
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::key::{Key, Span};
+use crate::key::Key;
 use crate::{Contents, SubnetEdit, Usage};
 
 /// One change; offsets are taken modulo the size of the subnet.
@@ -17,6 +17,7 @@ enum Step {
     Exclude(u8, u8),
     Include(u8),
     Pool(bool),
+    Gateway(Option<u8>),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -27,10 +28,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (any::<u8>(), 0u8..8).prop_map(|(first, length)| Step::Exclude(first, length)),
         2 => any::<u8>().prop_map(Step::Include),
         1 => any::<bool>().prop_map(Step::Pool),
+        2 => any::<Option<u8>>().prop_map(Step::Gateway),
     ]
 }
 
-const PREFIXES: [&str; 10] = [
+const BOUNDS: [&str; 13] = [
     "10.0.0.0/27",
     "10.0.0.0/29",
     "10.0.0.0/30",
@@ -41,19 +43,23 @@ const PREFIXES: [&str; 10] = [
     "2001:db8::2/127",
     "2001:db8::2/128",
     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff0/124",
+    "10.0.0.250-10.0.1.5",
+    "10.0.0.7-10.0.0.7",
+    "2001:db8::fffe-2001:db8::1:5",
 ];
 
 /// What should be in the subnet, as sets.
 struct Model {
-    prefix: Prefix,
+    bounds: Bounds,
     pool: bool,
+    gateway: Option<Key>,
     taken: BTreeSet<Key>,
     excluded: BTreeMap<Key, Key>,
 }
 
 impl Model {
     fn all(&self) -> Vec<Key> {
-        let whole = Span::whole(self.prefix);
+        let whole = self.bounds.whole();
         (0..whole.count()).map(|offset| Key(whole.first.0 + offset)).collect()
     }
 
@@ -63,11 +69,15 @@ impl Model {
     }
 
     fn is_excluded(&self, key: Key) -> bool {
+        self.gateway == Some(key) || self.is_in_a_range(key)
+    }
+
+    fn is_in_a_range(&self, key: Key) -> bool {
         self.excluded.range(..=key).next_back().is_some_and(|(_, last)| key <= *last)
     }
 
     fn is_offerable(&self, key: Key, pool: bool) -> bool {
-        self.prefix.is_offerable(key.address(), pool)
+        self.bounds.is_offerable(key.address(), pool)
     }
 
     fn free(&self) -> Vec<Key> {
@@ -118,8 +128,8 @@ impl Model {
             Step::Exclude(offset, length) => {
                 let first = self.at(offset);
                 let last = first.0.checked_add(u128::from(length)).map(Key);
-                let last = last.filter(|last| Span::whole(self.prefix).contains(*last)).unwrap_or(first);
-                let overlaps = self.all().into_iter().any(|key| first <= key && key <= last && self.is_excluded(key));
+                let last = last.filter(|last| self.bounds.whole().contains(*last)).unwrap_or(first);
+                let overlaps = self.all().into_iter().any(|key| first <= key && key <= last && self.is_in_a_range(key));
                 if !overlaps {
                     self.excluded.insert(first, last);
                 }
@@ -135,12 +145,18 @@ impl Model {
                 (self.excluded.remove(&first).is_some(), fixture.store.write(include).is_ok())
             }
             Step::Pool(pool) => {
-                let right = self.taken.iter().all(|key| self.is_offerable(*key, pool));
+                let is_possible = pool || self.bounds.prefix().is_some();
+                let right = is_possible && self.taken.iter().all(|key| self.is_offerable(*key, pool));
                 if right {
                     self.pool = pool;
                 }
                 let edit = SubnetEdit { pool: Some(pool), ..SubnetEdit::default() };
                 (right, fixture.store.write(|writing| writing.edit_subnet(subnet, edit)).is_ok())
+            }
+            Step::Gateway(offset) => {
+                self.gateway = offset.map(|offset| self.at(offset));
+                let edit = SubnetEdit { gateway: Some(self.gateway.map(Key::address)), ..SubnetEdit::default() };
+                (true, fixture.store.write(|writing| writing.edit_subnet(subnet, edit)).is_ok())
             }
         }
     }
@@ -148,7 +164,7 @@ impl Model {
 
 fn the_store_agrees_with_a_set_of_addresses(engine: Engine) {
     proptest!(ProptestConfig::with_cases(engine.cases()), |(
-        prefix_of in prop::sample::select(&PREFIXES[..]),
+        bounds in prop::sample::select(&BOUNDS[..]),
         pool: bool,
         steps in prop::collection::vec(step(), 1..40),
         held in prop::collection::btree_set(any::<u8>(), 0..12),
@@ -157,9 +173,10 @@ fn the_store_agrees_with_a_set_of_addresses(engine: Engine) {
         let mut fixture = Fixture::on(engine);
         // It is about the tables, not about the disk.
         fixture.hurry();
-        let prefix = prefix(prefix_of);
-        let mut model = Model { prefix, pool, taken: BTreeSet::new(), excluded: BTreeMap::new() };
-        let subnet = fixture.try_subnet(NewSubnet { pool, ..NewSubnet::of(prefix) }).expect("a subnet");
+        let bounds = prefix(bounds);
+        let pool = pool || bounds.prefix().is_none();
+        let mut model = Model { bounds, pool, gateway: None, taken: BTreeSet::new(), excluded: BTreeMap::new() };
+        let subnet = fixture.try_subnet(NewSubnet { pool, ..NewSubnet::of(bounds) }).expect("a subnet");
         let held: BTreeSet<Key> = held.into_iter().map(|offset| model.at(offset)).collect();
         let held_addresses: AddressSet = held.iter().map(|key| key.address()).collect();
         for step in &steps {

@@ -1,7 +1,7 @@
 //! Groups, subnets and addresses as people work with them.
 
 use super::*;
-use crate::{AddressEdit, Contents, GroupEdit, OWNER, Scope, SubnetEdit, Usage};
+use crate::{AddressEdit, AttributesEdit, Contents, GroupEdit, NewGroup, OWNER, RangeEdit, Scope, SubnetEdit, Usage};
 
 fn groups_are_added_renamed_and_deleted(engine: Engine) {
     let mut fixture = Fixture::on(engine);
@@ -10,7 +10,7 @@ fn groups_are_added_renamed_and_deleted(engine: Engine) {
     }
     let add = |fixture: &mut Fixture| fixture.store.write(|writing| writing.add_group(&group("a"), ""));
     assert_eq!(message(add(&mut fixture)), "Group 'a' already exists");
-    let edit = GroupEdit { name: Some(group("c")), description: Some("third".to_owned()) };
+    let edit = GroupEdit { name: Some(group("c")), description: Some("third".to_owned()), ..GroupEdit::default() };
     let edited = fixture.store.write(|writing| writing.edit_group(&group("a"), edit)).expect("an edit");
     assert_eq!((edited.name, edited.description.as_str()), (group("c"), "third"));
     let edit = GroupEdit { name: Some(group("b")), ..GroupEdit::default() };
@@ -178,7 +178,7 @@ fn what_is_recorded_of_an_address_can_be_changed_and_shown(engine: Engine) {
         mac: Some("00:1a:2b:3c:4d:5e".parse().expect("a MAC")),
         hostname: Some(String::new()),
         description: "printer".to_owned(),
-        owner: OWNER.to_owned(),
+        attributes: Attributes::of_owner(OWNER),
     };
     let added = fixture.store.write(|writing| writing.add_next_free(subnet.id, details)).expect("an address");
     assert_eq!((added.address, &added.hostname), (ip("10.0.0.1"), &None));
@@ -186,13 +186,15 @@ fn what_is_recorded_of_an_address_can_be_changed_and_shown(engine: Engine) {
     let edited = fixture.store.write(|writing| writing.edit_address(subnet.id, added.address, edit)).expect("an edit");
     let mut json = serde_json::to_value(&edited).expect("JSON");
     assert_eq!(json["created_at"], added.created_at.to_string());
-    for time in ["created_at", "updated_at"] {
-        json.as_object_mut().expect("an object").remove(time);
+    assert_eq!(json["public_id"], added.public_id.to_string());
+    for other in ["created_at", "updated_at", "public_id"] {
+        json.as_object_mut().expect("an object").remove(other);
     }
     assert_eq!(
         json,
         serde_json::json!({
             "address": "10.0.0.1", "mac": null, "hostname": "p", "description": "printer", "owner": OWNER,
+            "external_id": null, "tags": [], "metadata": {},
         })
     );
     let absent = fixture.store.read(|reading| reading.address(subnet.id, ip("10.0.0.2")));
@@ -261,6 +263,163 @@ fn exclusions_with_a_gap_leave_a_subnet_full_at_most(engine: Engine) {
     assert_eq!(fixture.free(&subnet), [""; 0]);
 }
 
+fn attributes() -> Attributes {
+    Attributes {
+        owner: "token terraform".to_owned(),
+        external_id: Some("vm-17".parse().expect("an id")),
+        tags: "web,prod".parse().expect("tags"),
+        metadata: r#"{"rack": 4}"#.parse().expect("an object"),
+    }
+}
+
+fn every_record_has_an_id_attributes_and_times(engine: Engine) {
+    let mut fixture = Fixture::on(engine);
+    let given = attributes();
+    let new = NewGroup { name: group("a"), description: String::new(), attributes: given.clone() };
+    let added = fixture.store.write(|writing| writing.add_group_with(&new)).expect("a group");
+    let subnet = NewSubnet { attributes: given.clone(), ..in_group("a", "10.0.0.0/24") };
+    let subnet = fixture.try_subnet(subnet).expect("a subnet");
+    let range = ExcludedRange { first: ip("10.0.0.9"), last: ip("10.0.0.19"), comment: String::new() };
+    fixture.store.write(|writing| writing.exclude_with(subnet.id, &range, &given)).expect("a range");
+    let details = AddressDetails { attributes: given.clone(), ..AddressDetails::default() };
+    fixture.store.write(|writing| writing.add_address(subnet.id, ip("10.0.0.1"), details)).expect("an address");
+    let address = fixture.store.read(|reading| reading.address(subnet.id, ip("10.0.0.1"))).expect("an address");
+    let range = fixture.store.read(|reading| reading.excluded_ranges(subnet.id)).expect("ranges").remove(0);
+    assert_eq!([&added.attributes, &subnet.attributes, &range.attributes, &address.attributes], [&given; 4]);
+    assert!(added.public_id < subnet.public_id && subnet.public_id < range.public_id);
+    assert!(range.public_id < address.public_id && address.created_at >= added.created_at);
+    let found = fixture.store.read(|reading| {
+        Ok((
+            reading.find_group_with(added.public_id)?,
+            reading.find_subnet_with(subnet.public_id)?,
+            reading.find_range_with(range.public_id)?,
+            reading.find_address_with(address.public_id)?,
+            reading.find_address_with(added.public_id)?,
+        ))
+    });
+    let right = (Some(added), Some(subnet.clone()), Some((subnet.id, range)), Some((subnet.id, address)), None);
+    assert_eq!(found.expect("a readable store"), right);
+}
+
+fn attributes_are_changed_one_by_one_and_external_ids_are_unique(engine: Engine) {
+    let mut fixture = Fixture::on(engine);
+    fixture.group("a");
+    let subnet = fixture.subnet("10.0.0.0/24");
+    fixture.exclude(&subnet, "10.0.0.9", "10.0.0.19").expect("a range");
+    fixture.exclude(&subnet, "10.0.0.29", "10.0.0.39").expect("a range");
+    for address in ["10.0.0.1", "10.0.0.2"] {
+        fixture.take(&subnet, address).expect("an address");
+    }
+    let given = attributes();
+    let all = AttributesEdit {
+        owner: Some(given.owner.clone()),
+        external_id: Some(given.external_id.clone()),
+        tags: Some(given.tags.clone()),
+        metadata: Some(given.metadata.clone()),
+    };
+    let edited = fixture.store.write(|writing| {
+        let of_range = RangeEdit { comment: Some("why".to_owned()), attributes: all.clone() };
+        let range = writing.edit_range(subnet.id, ip("10.0.0.9"), ip("10.0.0.19"), of_range)?;
+        assert_eq!(range.range.comment, "why");
+        let of_address = AddressEdit { attributes: all.clone(), ..AddressEdit::default() };
+        let of_group = GroupEdit { attributes: all.clone(), ..GroupEdit::default() };
+        let of_subnet = SubnetEdit { attributes: all.clone(), ..SubnetEdit::default() };
+        Ok([
+            range.attributes,
+            writing.edit_address(subnet.id, ip("10.0.0.1"), of_address.clone())?.attributes,
+            writing.edit_address(subnet.id, ip("10.0.0.1"), of_address)?.attributes,
+            writing.edit_group(&group("a"), of_group)?.attributes,
+            writing.edit_subnet(subnet.id, of_subnet)?.attributes,
+        ])
+    });
+    assert_eq!(edited.expect("edits"), [(); 5].map(|()| given.clone()));
+    let removed = AttributesEdit { external_id: Some(None), ..AttributesEdit::default() };
+    let said = "External id 'vm-17' is that of another record";
+    let of_address = AddressEdit { attributes: all.clone(), ..AddressEdit::default() };
+    let of_range = RangeEdit { attributes: all.clone(), ..RangeEdit::default() };
+    assert_eq!(
+        message(fixture.store.write(|writing| writing.edit_address(subnet.id, ip("10.0.0.2"), of_address.clone()))),
+        said
+    );
+    let other = |writing: &Writing<'_>| writing.edit_range(subnet.id, ip("10.0.0.29"), ip("10.0.0.39"), of_range);
+    assert_eq!(message(fixture.store.write(other)), said);
+    let new = NewGroup { name: group("b"), description: String::new(), attributes: given.clone() };
+    assert_eq!(message(fixture.store.write(|writing| writing.add_group_with(&new))), said);
+    let new = NewSubnet { attributes: given.clone(), ..NewSubnet::of(prefix("10.0.1.0/24")) };
+    assert_eq!(message(fixture.try_subnet(new.clone())), said);
+    let edit = SubnetEdit { attributes: removed, ..SubnetEdit::default() };
+    let without = fixture.store.write(|writing| writing.edit_subnet(subnet.id, edit)).expect("an edit").attributes;
+    assert_eq!(without, Attributes { external_id: None, ..given });
+    fixture.try_subnet(new).expect("the id is free again");
+    assert!(fixture.findings().is_empty());
+}
+
+fn a_gateway_is_never_offered_and_may_be_recorded(engine: Engine) {
+    let mut fixture = Fixture::on(engine);
+    let new = NewSubnet { gateway: Some(ip("10.0.0.1")), ..NewSubnet::of(prefix("10.0.0.0/29")) };
+    let subnet = fixture.try_subnet(new).expect("a subnet");
+    assert_eq!(fixture.free(&subnet), ["10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]);
+    fixture.take(&subnet, "10.0.0.1").expect("the router's record");
+    fixture.store.write(|writing| writing.delete_address(subnet.id, ip("10.0.0.1"))).expect("a release");
+    let edit = |fixture: &mut Fixture, gateway: Option<&str>| {
+        let edit = SubnetEdit { gateway: Some(gateway.map(ip)), ..SubnetEdit::default() };
+        fixture.store.write(|writing| writing.edit_subnet(subnet.id, edit))
+    };
+    assert_eq!(edit(&mut fixture, Some("10.0.0.3")).expect("an edit").gateway, Some(ip("10.0.0.3")));
+    assert_eq!(fixture.free(&subnet), ["10.0.0.1", "10.0.0.2", "10.0.0.4", "10.0.0.5", "10.0.0.6"]);
+    assert_eq!(message(edit(&mut fixture, Some("10.0.0.8"))), "Gateway 10.0.0.8 is not in subnet 10.0.0.0/29");
+    let container = SubnetEdit { container: Some(true), ..SubnetEdit::default() };
+    let outcome = fixture.store.write(|writing| writing.edit_subnet(subnet.id, container));
+    assert_eq!(message(outcome), "10.0.0.0/29 is a container, which has no gateway");
+    edit(&mut fixture, None).expect("an edit");
+    assert_eq!(fixture.free(&subnet).len(), 6);
+    assert!(fixture.findings().is_empty());
+}
+
+fn a_range_is_a_subnet_without_a_prefix(engine: Engine) {
+    let mut fixture = Fixture::on(engine);
+    let range = fixture.subnet("10.0.0.10-10.0.0.12");
+    assert!(range.pool && range.bounds.prefix().is_none());
+    assert_eq!(fixture.free(&range), ["10.0.0.10", "10.0.0.11", "10.0.0.12"]);
+    assert_eq!(message(fixture.take(&range, "10.0.0.13")), "Address 10.0.0.13 is not in subnet 10.0.0.10-10.0.0.12");
+    let same = fixture.subnet("10.0.1.0-10.0.1.255");
+    let find = |fixture: &Fixture, text: &str| {
+        let found = fixture.store.read(|reading| reading.find_subnets(prefix(text), &Scope::Anywhere));
+        found.expect("a readable store")
+    };
+    assert_eq!(find(&fixture, "10.0.1.0/24"), [], "Foreman asks for prefixes");
+    assert_eq!(find(&fixture, "10.0.1.0-10.0.1.255"), [same]);
+    let crossing = "two subnets share no address, unless one of them is a container that holds the other";
+    for (new, other, advice) in [
+        (NewSubnet::of(prefix("10.0.0.12-10.0.0.20")), "10.0.0.10-10.0.0.12", crossing),
+        (NewSubnet::of(prefix("10.0.0.5-10.0.0.10")), "10.0.0.10-10.0.0.12", crossing),
+        (NewSubnet::of(prefix("10.0.0.11/32")), "10.0.0.10-10.0.0.12", "only a container may hold subnets"),
+        (NewSubnet::of(prefix("10.0.0.0/24")), "10.0.0.10-10.0.0.12", "make it a container if it is to hold subnets"),
+        (container("10.0.0.8/30"), "10.0.0.10-10.0.0.12", crossing),
+        (container("10.0.0.12/30"), "10.0.0.10-10.0.0.12", crossing),
+        (container("10.0.1.0/24"), "10.0.1.0-10.0.1.255", "only a container may hold subnets"),
+    ] {
+        let title = new.bounds;
+        let said = format!("Subnet {title} overlaps subnet {other}; {advice}");
+        assert_eq!(message(fixture.try_subnet(new)), said);
+    }
+    fixture.try_subnet(container("10.0.0.0/24")).expect("a container around a range");
+    let out = message(fixture.try_subnet(NewSubnet::of(prefix("10.0.0.250-10.0.1.0"))));
+    assert!(out.contains("overlaps subnet"), "{out}");
+    fixture.subnet("10.0.0.200-10.0.0.255");
+    let new = NewSubnet { container: true, ..NewSubnet::of(prefix("10.0.5.0-10.0.5.9")) };
+    assert_eq!(
+        message(fixture.try_subnet(new)),
+        "10.0.5.0-10.0.5.9 is a range of addresses, and only a prefix can be a container"
+    );
+    let edit = SubnetEdit { pool: Some(false), ..SubnetEdit::default() };
+    assert_eq!(
+        message(fixture.store.write(|writing| writing.edit_subnet(range.id, edit))),
+        "10.0.0.10-10.0.0.12 is a range of addresses, of which hosts may have all"
+    );
+    assert!(fixture.findings().is_empty());
+}
+
 over_each_engine! {
     groups_are_added_renamed_and_deleted,
     a_group_with_subnets_is_only_deleted_with_them,
@@ -277,4 +436,8 @@ over_each_engine! {
     a_change_that_fails_half_way_leaves_nothing,
     a_subnet_that_is_wholly_excluded_is_not_called_full,
     exclusions_with_a_gap_leave_a_subnet_full_at_most,
+    every_record_has_an_id_attributes_and_times,
+    attributes_are_changed_one_by_one_and_external_ids_are_unique,
+    a_gateway_is_never_offered_and_may_be_recorded,
+    a_range_is_a_subnet_without_a_prefix,
 }

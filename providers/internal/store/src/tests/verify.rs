@@ -55,18 +55,21 @@ fn extents_that_were_never_merged_are_found(engine: Engine) {
 
 fn addresses_that_should_not_be_there_are_found(engine: Engine) {
     for (subnet, address) in [(2, 0), (2, 7), (2, 9)] {
-        let row =
-            format!("INSERT INTO allocation VALUES ({subnet}, {}, NULL, NULL, '', '', 0, 0)", key(engine, address));
+        let row = format!(
+            "INSERT INTO allocation VALUES ({subnet}, {}, NULL, NULL, '', {})",
+            key(engine, address),
+            engine.common()
+        );
         is_found(engine, &row, "which it cannot give to a host");
     }
     is_found(
         engine,
-        &format!("INSERT INTO allocation VALUES (1, {}, NULL, NULL, '', '', 0, 0)", key(engine, 9)),
+        &format!("INSERT INTO allocation VALUES (1, {}, NULL, NULL, '', {})", key(engine, 9), engine.common()),
         "is a container",
     );
     is_found(
         engine,
-        &format!("INSERT INTO allocation VALUES (9, {}, NULL, NULL, '', '', 0, 0)", key(engine, 9)),
+        &format!("INSERT INTO allocation VALUES (9, {}, NULL, NULL, '', {})", key(engine, 9), engine.common()),
         "belongs to",
     );
     let no_mac = engine.bytes("00");
@@ -76,24 +79,39 @@ fn addresses_that_should_not_be_there_are_found(engine: Engine) {
 fn wrong_ranges_are_found(engine: Engine) {
     is_found(
         engine,
-        &format!("INSERT INTO excluded_range VALUES (2, {}, {}, '')", key(engine, 5), key(engine, 6)),
+        &format!(
+            "INSERT INTO excluded_range VALUES (2, {}, {}, '', {})",
+            key(engine, 5),
+            key(engine, 6),
+            engine.common()
+        ),
         "overlapping",
     );
     is_found(
         engine,
-        &format!("INSERT INTO excluded_range VALUES (2, {}, {}, '')", key(engine, 7), key(engine, 9)),
+        &format!(
+            "INSERT INTO excluded_range VALUES (2, {}, {}, '', {})",
+            key(engine, 7),
+            key(engine, 9),
+            engine.common()
+        ),
         "outside itself",
     );
-    is_found(engine, &format!("INSERT INTO excluded_range VALUES (1, {0}, {0}, '')", key(engine, 7)), "is a container");
+    is_found(
+        engine,
+        &format!("INSERT INTO excluded_range VALUES (1, {0}, {0}, '', {1})", key(engine, 7), engine.common()),
+        "is a container",
+    );
 }
 
 fn wrong_subnets_are_found(engine: Engine) {
     let add = |network: u8, length: u8, last: u8| {
         format!(
-            "INSERT INTO subnet (network, length, last, description, pool, container)
-             VALUES ({}, {length}, {}, '', 0, 0)",
+            "INSERT INTO subnet (network, length, last, description, pool, container, {COMMON})
+             VALUES ({}, {length}, {}, '', 0, 0, {})",
             key(engine, network),
-            key(engine, last)
+            key(engine, last),
+            engine.common()
         )
     };
     is_found(engine, &add(4, 30, 7), "overlaps subnet 10.0.0.0/29, no container");
@@ -108,6 +126,20 @@ fn wrong_subnets_are_found(engine: Engine) {
         "overlaps subnet 10.0.0.0/8, no container",
     );
     is_found(engine, "UPDATE subnet SET group_id = 7 WHERE id = 2", "belongs to a row of ipam_group");
+}
+
+fn wrong_gateways_tags_and_ranges_across_containers_are_found(engine: Engine) {
+    is_found(engine, &format!("UPDATE subnet SET gateway = {} WHERE id = 2", key(engine, 1)), "should not be there");
+    is_found(engine, "UPDATE subnet SET tags = 'b,a' WHERE id = 2", "has tags twice or out of order");
+    is_found(engine, "UPDATE allocation SET metadata = '[]'", "CHECK");
+    let crossing = format!(
+        "DROP INDEX subnet_leaf; INSERT INTO subnet (network, last, description, pool, container, {COMMON})
+         VALUES ({}, {}, '', 1, 0, {})",
+        engine.address("10.255.255.250"),
+        engine.address("11.0.0.5"),
+        engine.common()
+    );
+    is_found(engine, &crossing, "reaches out of subnet 10.0.0.0/8");
 }
 
 fn wrong_extents_can_be_made_anew(engine: Engine) {
@@ -140,6 +172,7 @@ over_each_engine! {
     addresses_that_should_not_be_there_are_found,
     wrong_ranges_are_found,
     wrong_subnets_are_found,
+    wrong_gateways_tags_and_ranges_across_containers_are_found,
     wrong_extents_can_be_made_anew,
     a_finding_names_the_subnet_and_its_group,
 }

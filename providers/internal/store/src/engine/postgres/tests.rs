@@ -5,7 +5,7 @@ use std::thread;
 use super::TABLES;
 use super::testing::{Lent, Raw, server};
 use crate::key::Span;
-use crate::tests::{Engine, Fixture, group, message, prefix};
+use crate::tests::{COMMON, Engine, Fixture, group, message, prefix};
 use crate::{Constraint, Failure, NewSubnet, Store, StoreError};
 
 /// An empty store, or `None` where PostgreSQL is not installed, which standard error says.
@@ -47,11 +47,13 @@ fn tables_of_a_newer_program_are_refused_with_both_numbers() {
 fn of_leaves_that_overlap_and_are_added_at_the_same_time_one_is_refused() {
     let Some(fixture) = fixture() else { return };
     let insert = |text: &str| {
-        let Span { first, last } = Span::whole(prefix(text));
+        let Span { first, last } = prefix(text).whole();
         let [first, last] = [first, last].map(|end| Engine::Postgres.address(&end.address().to_string()));
         format!(
-            "INSERT INTO subnet (network, length, last, description, pool, container) VALUES ({first}, {}, {last}, '', 0, 0)",
-            prefix(text).length()
+            "INSERT INTO subnet (network, length, last, description, pool, container, {COMMON})
+             VALUES ({first}, {}, {last}, '', 0, 0, {})",
+            prefix(text).prefix().expect("a prefix").length(),
+            Engine::Postgres.common()
         )
     };
     let database = fixture.database();

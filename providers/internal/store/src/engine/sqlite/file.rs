@@ -14,7 +14,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
 
-use super::{leftovers, schema};
+use super::{leftovers, migrate, schema};
 use crate::{Result, StoreError};
 
 /// How long a transaction waits for one of another process.
@@ -53,13 +53,26 @@ pub(super) fn is_there(path: &Path) -> Result<bool> {
     }
 }
 
-/// Opens a store that exists, after a look at what the file is.
+/// Opens a store that exists, after a look at what the file is. One of an older version gets the format of this one.
 pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
+    Ok(open_migrating(path, access)?.0)
+}
+
+/// As [`open`]; also returns the copy of a store that had an older format.
+pub(super) fn open_migrating(path: &Path, access: Access) -> Result<(Connection, Option<PathBuf>)> {
     if !is_there(path)? {
         return Err(StoreError::Missing(path.to_owned()));
     }
-    let connection = connect(path)?;
-    match identity(&connection) {
+    let mut connection = connect(path)?;
+    let mut found = identity(&connection);
+    let mut copy = None;
+    if let Ok((schema::APPLICATION_ID, schema::OLDEST..schema::VERSION)) = found {
+        drop(connection);
+        copy = migrate::migrate(path)?;
+        connection = connect(path)?;
+        found = identity(&connection);
+    }
+    match found {
         Ok((schema::APPLICATION_ID, schema::VERSION)) => {}
         Ok((schema::APPLICATION_ID, found)) if found > schema::VERSION => {
             return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::VERSION });
@@ -71,7 +84,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
         Err(error) => return Err(error.into()),
     }
     set_up(&connection, access)?;
-    Ok(connection)
+    Ok((connection, copy))
 }
 
 /// Settings that last as long as the connection.
@@ -110,7 +123,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection> {
     }
 }
 
-fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
+pub(super) fn identity(connection: &Connection) -> rusqlite::Result<(i32, i32)> {
     let value = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0));
     Ok((value("application_id")?, value("user_version")?))
 }
@@ -144,10 +157,9 @@ pub(super) fn copy(from: &Connection, to: &Path) -> Result<()> {
             return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into());
         }
         let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        match (identity(connection)?, found.as_str()) {
-            ((schema::APPLICATION_ID, schema::VERSION), "ok") => Ok(()),
-            (_, found) => Err(StoreError::CopyDiffers(found.to_owned())),
-        }
+        // A store that is about to be migrated has an older format.
+        let is_equal = found == "ok" && identity(connection)? == identity(from)?;
+        if is_equal { Ok(()) } else { Err(StoreError::CopyDiffers(found)) }
     })
 }
 

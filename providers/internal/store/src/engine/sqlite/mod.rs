@@ -4,6 +4,7 @@ mod connection;
 mod errors;
 mod file;
 mod leftovers;
+mod migrate;
 mod open_files;
 mod readers;
 mod schema;
@@ -13,6 +14,8 @@ mod shared;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade_tests;
 mod writer;
 
 pub(crate) use session::Session;

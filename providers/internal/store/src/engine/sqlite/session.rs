@@ -13,11 +13,14 @@ use crate::{Reading, Result, StoreError, Writing};
 pub(crate) struct Session {
     pub(super) connection: Connection,
     path: PathBuf,
+    /// Made when opening it has migrated it.
+    copy_of_older: Option<PathBuf>,
 }
 
 impl Session {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        Ok(Self { connection: file::open(path, file::Access::Write)?, path: path.to_owned() })
+        let (connection, copy_of_older) = file::open_migrating(path, file::Access::Write)?;
+        Ok(Self { connection, path: path.to_owned(), copy_of_older })
     }
 
     pub(crate) fn open_or_create(path: &Path) -> Result<Self> {
@@ -39,6 +42,10 @@ impl Session {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) fn copy_of_older(&self) -> Option<&Path> {
+        self.copy_of_older.as_deref()
     }
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Reading<'_>) -> Result<T>) -> Result<T> {

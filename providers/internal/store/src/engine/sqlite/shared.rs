@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Session;
 use super::file::{self, Access, Draft, is_there};
 use super::open_files::OpenFiles;
 use super::readers::Readers;
 use super::writer::Writer;
+use super::{Session, migrate};
 use crate::{Reading, Result, StoreError, Writing};
 
 /// What [`SharedStore`](crate::SharedStore) is here. Needs a tokio runtime.
@@ -46,7 +46,7 @@ impl Shared {
     }
 
     pub(crate) fn open_or_stand_in(path: &Path) -> Result<Self> {
-        if is_there(path)? {
+        if is_there(path)? && !migrate::is_due(path)? {
             return Self::open(path);
         }
         Ok(Self { path: path.to_owned(), is_stand_in: true, opened: Mutex::default() })

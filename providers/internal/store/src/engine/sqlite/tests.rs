@@ -162,7 +162,7 @@ fn a_commit_is_synced_to_the_disk_and_the_log_is_written_ahead() {
 fn a_connection_for_reading_cannot_write() {
     let fixture = Fixture::on(Engine::Sqlite);
     let reader = file::open(fixture.file(), Access::Read).expect("a connection");
-    let refused = reader.execute("INSERT INTO ipam_group (name, description) VALUES ('a', '')", []);
+    let refused = reader.execute("DELETE FROM ipam_group", []);
     assert_eq!(refused.expect_err("a refusal").sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
 }
 
