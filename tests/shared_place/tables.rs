@@ -154,5 +154,5 @@ async fn no_question_reads_what_it_does_not_need_without_statistics() {
         let read = read_rows(&server) - before;
         assert!(read <= at_most, "{question} reads {read} rows");
     }
-    assert_eq!(server.sql("ipam", "SELECT count(*) FROM ipam_proxy_hold"), "47001");
+    assert_eq!(server.sql("ipam", "SELECT count(*) FROM ipam_proxy_hold WHERE ends = 0"), "0");
 }
