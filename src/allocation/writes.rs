@@ -272,7 +272,14 @@ impl Allocator {
             Err(error) => return Err(error.into()),
         };
         let is_removed = removed.is_some();
-        self.deleted(&subnet.scope, address, seen, removed.map(Removed::from)).await?;
+        match self.deleted(&subnet.scope, address, seen, removed.map(Removed::from)).await {
+            // The caller is told what is in the IPAM now: Foreman would keep an address that is deleted.
+            Err(failure) if is_removed => log::error!(
+                "{address} in {} is deleted, and the proxy cannot note that: it may be offered to another host at once. {failure}",
+                subnet.scope
+            ),
+            noted => noted?,
+        }
         Ok(if is_removed { Deleted::Removed } else { Deleted::WasAbsent })
     }
 

@@ -69,6 +69,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "address, mac, hostname, description,",
             "SET enable_bitmapscan = off",
             "SET plan_cache_mode = force_custom_plan",
+            "SET enable_sort = off",
             "SET statement_timeout = 0; SET lock_timeout = …;",
             "SET statement_timeout = …; SET lock_timeout = …; SET idle_in_transaction_session_timeout = …;",
             "SET statement_timeout = …; SET lock_timeout = …; SET idle_in_transaction_session_timeout = …",

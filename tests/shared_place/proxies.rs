@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foreman_ipam_proxy::allocation::holds::Holds;
-use foreman_ipam_proxy::allocation::{Allocator, GroupChoice, HoldState, Look, Rules};
+use foreman_ipam_proxy::allocation::{Allocator, Deleted, GroupChoice, HoldState, Look, Rules};
 use foreman_ipam_proxy::telemetry::request_id::{self, RequestId};
 use ipam_conformance::reference::ReferenceSubject;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
@@ -131,4 +131,30 @@ async fn a_refused_edit_whose_calls_go_to_two_proxies_is_undone_once() {
     tokio::time::sleep(Duration::from_millis(5100)).await;
     see_to_holds(&[&other, &third]).await;
     assert_eq!((site.record(address).await, site.hold()), (recorded, "reserved|f|f".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delete_that_cannot_be_noted_is_no_failure() {
+    let Some(site) = Site::start().await else { return };
+    let proxy = site.proxy();
+    let address = site.place.free(1)[0];
+    site.add(&proxy, address, Requester::default()).await.expect("added");
+    // The hold can be read, but not changed.
+    let (delete, locked) = (proxy.delete(site.place.prefix, site.group(), address), tokio::sync::Notify::new());
+    let lock = "BEGIN; SELECT 1 FROM ipam_proxy_space FOR UPDATE; SELECT pg_sleep(7)";
+    let answer = tokio::task::block_in_place(|| {
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                locked.notify_one();
+                site.server.sql("ipam", lock)
+            });
+            tokio::runtime::Handle::current().block_on(async {
+                locked.notified().await;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                delete.await
+            })
+        })
+    });
+    assert_eq!(answer.map_err(|failure| failure.to_string()), Ok(Deleted::Removed));
+    assert_eq!(site.record(address).await, None);
 }

@@ -1,6 +1,9 @@
 //! The tables in the database, and what `check` says of it.
 
+use std::time::Duration;
+
 use foreman_ipam_proxy::allocation::holds::{Database, Place, check_database};
+use foreman_ipam_proxy::telemetry::request_id::RequestId;
 use futures_util::future::join_all;
 use ipam_simulators::postgres::{Server, Stop};
 
@@ -94,4 +97,62 @@ async fn a_restored_backup_with_other_spaces_is_no_danger() {
     server.stop(Stop::Fast);
     server.start_again();
     assert_eq!(granted(&*place, &scope, None).await, crate::support::ip("10.0.0.1"));
+}
+
+/// What a server without statistics reads of the table of holds.
+fn read_rows(server: &Server) -> u64 {
+    let read = "SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = 'ipam_proxy_hold') \
+        + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'ipam_proxy_hold')";
+    server.sql("ipam", read).parse().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_question_reads_what_it_does_not_need_without_statistics() {
+    let Some(server) = Server::start_with("-c autovacuum=off") else { return };
+    let (wide, narrow) = (scope("vrf 1", "10.0.0.0/8"), scope("vrf 1", "10.0.100.0/24"));
+    granted(&*place(&server.url()), &wide, None).await;
+    let fill = "INSERT INTO ipam_proxy_hold (space, address, prefix, state, granted, ends, event, confirmed, trace_request) \
+        SELECT id, '\\x04'::bytea || decode(lpad(to_hex(167772160 + n), 8, '0'), 'hex'), '10.0.0.0/8', 'offered', 0, \
+        (extract(epoch FROM now()) * 1000)::bigint + 3600000, n, 0, 'request-' || n \
+        FROM ipam_proxy_space, generate_series(2, 50001) n";
+    server.sql("ipam", fill);
+    server.sql("ipam", "UPDATE ipam_proxy_space SET held = held + 50000");
+    let questions = [
+        ("list", 1000),
+        ("held in a small subnet", 1000),
+        // A slice of 10,000 after the other, each row once.
+        ("held in a large subnet", 60_000),
+        ("find", 10),
+        ("traced", 10),
+        ("pending", 10),
+        ("sweep with nothing ended", 10),
+        // Each of the 3000 is found and removed.
+        ("sweep", 15_000),
+    ];
+    for (question, at_most) in questions {
+        if question == "sweep" {
+            server.sql("ipam", "UPDATE ipam_proxy_hold SET ends = 0 WHERE event BETWEEN 2 AND 3001");
+        }
+        let before = read_rows(&server);
+        let place = place(&server.url());
+        let is_right = match question {
+            "list" => place.list(None, 100).await.is_ok_and(|held| held.len() == 100),
+            "held in a small subnet" => place.held(&narrow).await.is_ok_and(|held| held.addresses.len() == 256),
+            "held in a large subnet" => place.held(&wide).await.is_ok_and(|held| held.addresses.len() == 50_001),
+            "find" => place.find(crate::support::ip("10.0.0.9")).await.is_ok_and(|held| held.len() == 1),
+            "traced" => {
+                let request = RequestId::parse("request-9").expect("an id");
+                place.traced(&request).await.is_ok_and(|held| held.len() == 1)
+            }
+            "pending" => place.pending().await.is_ok_and(|held| held.is_empty()),
+            _ => place.sweep().await.is_ok(),
+        };
+        assert!(is_right, "{question}");
+        // A connection counts what it has read when it ends.
+        drop(place);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let read = read_rows(&server) - before;
+        assert!(read <= at_most, "{question} reads {read} rows");
+    }
+    assert_eq!(server.sql("ipam", "SELECT count(*) FROM ipam_proxy_hold WHERE ends = 0"), "0");
 }

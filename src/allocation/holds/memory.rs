@@ -19,7 +19,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
 use super::journal::{self, Journal, JournalError, SLACK_OF_LIFE, Snapshot};
 use super::listing::HeldAddress;
-use super::place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
+use super::place::{After, Claim, Held, HeldIn, PENDING_AT_MOST, Place, PlaceError, Stepped};
 use super::rules::{Becomes, Step};
 use super::runs::Runs;
 use super::table::{Promise, Swept, Table};
@@ -34,6 +34,9 @@ const SLICE: usize = 2048;
 
 /// How many are looked at where those that have ended are removed, which takes ten times as long.
 const SLICE_OF_ENDED: usize = 256;
+
+/// How many tables are looked into while others wait.
+const TABLES: usize = 256;
 
 /// How long an address is held at least after a restart when it is unknown whether it is reserved, for the looks that
 /// follow: no proxy could look while none ran.
@@ -183,6 +186,17 @@ impl MemoryPlace {
         let mut spaces: Vec<_> = self.spaces.iter().map(|(space, table)| (Space::clone(&space), table)).collect();
         spaces.sort_by(|a, b| a.0.cmp(&b.0));
         spaces
+    }
+
+    /// What is found in all tables, some at a time.
+    async fn of_all(&self, find: impl Fn(&Table) -> Vec<Held>) -> Vec<Held> {
+        let tables: Vec<_> = self.spaces.iter().map(|(_, table)| table).collect();
+        let mut found = Vec::new();
+        for some in tables.chunks(TABLES) {
+            found.extend(some.iter().flat_map(|table| find(&table.lock())));
+            tokio::task::yield_now().await;
+        }
+        found
     }
 
     /// Removes all ended holds, some at a time.
@@ -410,12 +424,15 @@ impl Place for MemoryPlace {
 
     async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError> {
         let now = self.now();
-        Ok(self.sorted_spaces().iter().flat_map(|(_, table)| table.lock().traced(request, now)).collect())
+        Ok(self.of_all(|table| table.traced(request, now)).await)
     }
 
     async fn pending(&self) -> Result<Vec<Held>, PlaceError> {
         let now = self.now();
-        Ok(self.sorted_spaces().iter().flat_map(|(_, table)| table.lock().pending(now)).collect())
+        let mut pending = self.of_all(|table| table.pending(now, PENDING_AT_MOST)).await;
+        pending.sort_by_key(|(address, hold)| (hold.pending(), *address));
+        pending.truncate(PENDING_AT_MOST);
+        Ok(pending)
     }
 
     async fn count(&self) -> Result<usize, PlaceError> {

@@ -18,6 +18,9 @@ use crate::telemetry::request_id::RequestId;
 #[error("The proxy cannot reach the database that keeps its holds. Try again; if it goes on, tell its administrators")]
 pub struct PlaceError(#[source] pub Arc<dyn std::error::Error + Send + Sync>);
 
+/// How many holds that a proxy has to see to are read at a time.
+pub(super) const PENDING_AT_MOST: usize = 1000;
+
 /// What came of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
@@ -112,7 +115,7 @@ pub trait Place: fmt::Debug + Send + Sync {
     /// The live holds that a request has left a trace on, in every space.
     async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError>;
 
-    /// The live holds that a proxy has to see to, some hundreds at most: those for which `Hold::is_pending`.
+    /// The live holds that a proxy has to see to: the first [`PENDING_AT_MOST`] in the order of [`Hold::pending`].
     async fn pending(&self) -> Result<Vec<Held>, PlaceError>;
 
     /// How many holds there are; ended ones may count until they are removed.

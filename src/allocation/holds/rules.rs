@@ -157,7 +157,8 @@ impl Step {
                 _ => Becomes::Unchanged,
             },
             Self::Reuse(offer, grant) => match there {
-                Some(hold) if is_offer(hold) && hold.event == offer.event => {
+                // A refusal is no event.
+                Some(hold) if is_offer(hold) && hold.event == offer.event && hold.due().is_none() => {
                     Becomes::Held(Hold { trace: hold.trace.clone(), ..granted(scope, grant, at) })
                 }
                 _ => Becomes::Unchanged,
@@ -187,8 +188,8 @@ impl Step {
             },
             Self::UndoAdd { ticket, before } => match (of_ticket(there, *ticket), before) {
                 (None, _) => Becomes::Unchanged,
-                (Some(hold), Some(before)) if before.is_live(at.now) => {
-                    // A refusal may have come meanwhile.
+                // A refusal may have come meanwhile: then what it is about lives on.
+                (Some(hold), Some(before)) if before.is_live(at.now) || hold.due().is_some() => {
                     let newer = hold.trace.clone().filter(|trace| trace.is_deletion());
                     Becomes::Held(Hold { trace: newer.or_else(|| before.trace.clone()), ..before.clone() })
                 }
@@ -390,10 +391,12 @@ pub(super) fn offer_for<'a>(of_mac: impl Iterator<Item = (IpAddr, &'a Hold)>, as
 }
 
 /// How soon an address that is held may be given to another host when nothing else is free; the lowest first, `None` for
-/// never. What was released is free in the IPAM; after that come offers without a MAC that are old enough.
+/// never. What was released is free in the IPAM, and is kept only while it is to be reserved again for its host; after that
+/// come offers without a MAC that are old enough.
 pub(super) fn spare(hold: &Hold, now: Timestamp, recycle_after: Duration) -> Option<(bool, Timestamp, u64)> {
     let is_old = now.since(hold.granted) > recycle_after;
     match hold.state {
+        _ if hold.due().is_some() => None,
         HoldState::Released => Some((false, hold.granted, hold.event)),
         HoldState::Offered if hold.mac.is_none() && is_old => Some((true, hold.granted, hold.event)),
         _ => None,

@@ -38,8 +38,8 @@ pub(super) struct Table {
     by_mac: BTreeSet<(MacMark, IpAddr)>,
     /// Of the holds that a request has left a trace on.
     by_request: BTreeSet<(RequestId, IpAddr)>,
-    /// The addresses whose holds a proxy has to see to.
-    pending: BTreeSet<IpAddr>,
+    /// The addresses whose holds a proxy has to see to, in the order of [`Hold::pending`].
+    pending: BTreeSet<(Timestamp, IpAddr)>,
     /// The addresses in `by_address`.
     held: Runs,
     /// Those of them that are reserved in the IPAM as far as is known.
@@ -87,7 +87,7 @@ impl Table {
         // A renewal changes neither state nor MAC; what the journal has of it still counts, unless it is now too long.
         let is_renewed = |before: &Hold| {
             let is_same = before.state == hold.state && before.mac == hold.mac && before.trace == hold.trace;
-            is_same && before.until <= hold.until
+            is_same && before.pending() == hold.pending() && before.until <= hold.until
         };
         let is_renewal = self.by_address.get(&address).is_some_and(|entry| is_renewed(&entry.hold));
         let journaled = if is_renewal { self.journaled(address) } else { Timestamp::default() };
@@ -119,10 +119,10 @@ impl Table {
             }
             self.by_request.extend(new.map(|trace| (trace.request.clone(), address)));
         }
-        match hold.is_pending() {
-            true => self.pending.insert(address),
-            false => self.pending.remove(&address),
-        };
+        if let Some(from) = before.and_then(Hold::pending) {
+            self.pending.remove(&(from, address));
+        }
+        self.pending.extend(hold.pending().map(|from| (from, address)));
     }
 
     /// Removes the hold of an address.
@@ -130,7 +130,9 @@ impl Table {
         let Some(entry) = self.by_address.remove(&address) else { return };
         self.held.remove(address);
         self.reserved.remove(address);
-        self.pending.remove(&address);
+        if let Some(from) = entry.hold.pending() {
+            self.pending.remove(&(from, address));
+        }
         if let Some(trace) = &entry.hold.trace {
             self.by_request.remove(&(trace.request.clone(), address));
         }
@@ -156,10 +158,11 @@ impl Table {
         addresses.filter_map(|address| Some((address, self.get(address, now)?.clone()))).collect()
     }
 
-    /// The live holds that a proxy has to see to.
-    pub(super) fn pending(&self, now: Timestamp) -> Vec<Held> {
-        let addresses = self.pending.iter().copied();
-        addresses.filter_map(|address| Some((address, self.get(address, now)?.clone()))).collect()
+    /// The first live holds that a proxy has to see to.
+    pub(super) fn pending(&self, now: Timestamp, at_most: usize) -> Vec<Held> {
+        let addresses = self.pending.iter().map(|(_, address)| *address);
+        let held = addresses.filter_map(|address| Some((address, self.get(address, now)?.clone())));
+        held.take(at_most).collect()
     }
 
     /// What the asking MAC is to be offered again in the prefix.

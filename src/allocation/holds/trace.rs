@@ -90,9 +90,15 @@ impl Hold {
         self.trace.as_ref()?.due
     }
 
-    /// Is there something about the hold that a proxy has to see to?
-    pub(in crate::allocation) fn is_pending(&self) -> bool {
-        matches!(self.state, HoldState::Adding | HoldState::Unanswered) || self.due().is_some()
+    /// From when a proxy has to see to the hold, if one has to. Of an add whose answer is lost the proxy knows that had it, and
+    /// there may be thousands: they come last.
+    pub(in crate::allocation) fn pending(&self) -> Option<Timestamp> {
+        match (self.state, self.due()) {
+            (HoldState::Adding, _) => Some(self.granted),
+            (_, Some(due)) => Some(due.at),
+            (HoldState::Unanswered, None) => Some(Timestamp(u64::MAX)),
+            (_, None) => None,
+        }
     }
 }
 

@@ -248,9 +248,19 @@ async fn what_is_not_one_refused_request_is_let_be() {
 async fn an_address_that_another_host_is_offered_is_not_taken() {
     let stage = Stage::start().await;
     stage.ipam.take(&stage.place, stage.place.free(2)[1]).await;
+    let next = || async { stage.allocator.next_ip(stage.place.prefix, &stage.group(), Some(mac(7)), None).await };
+    // From the refusal on it is kept for its host, although nothing else is free.
     stage.refused_edit(&RequestId::random()).await;
-    let offered = stage.allocator.next_ip(stage.place.prefix, &stage.group(), Some(mac(7)), None).await;
-    assert_eq!(offered.expect("the last one"), stage.address);
+    assert!(matches!(next().await, Err(Failure::NoFreeAddress { .. })));
+    stage.pass(OVER).await;
+    assert_eq!(stage.record().await, Some(stage.recorded.clone()));
+    // The other host asks between the delete and the refusal.
+    request_id::scope(RequestId::random(), async {
+        stage.delete().await;
+        assert_eq!(next().await.expect("the last one"), stage.address);
+        stage.add(stage.broadcast()).await.expect_err("refused");
+    })
+    .await;
     stage.pass(OVER).await;
     assert_eq!((stage.record().await, stage.state().await), (None, Some(HoldState::Offered)));
     let others = request_id::scope(RequestId::random(), stage.add(stage.address)).await;

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipam_provider::{AddressSpace, GroupName, Mac, Prefix};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::super::hold::{Hold, HoldState, RequestMark, Scope, Space};
 use super::super::trace::Trace;
@@ -53,10 +53,16 @@ struct Written<'a> {
     until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     request: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "readable_trace")]
     trace: Option<Cow<'a, Trace>>,
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     ended: bool,
+}
+
+/// A trace that only a newer version can read is none: the hold counts all the same.
+fn readable_trace<'a, 'de, D: Deserializer<'de>>(trace: D) -> Result<Option<Cow<'a, Trace>>, D::Error> {
+    let trace = Option::<serde_json::Value>::deserialize(trace)?;
+    Ok(trace.and_then(|trace| serde_json::from_value(trace).ok()).map(Cow::Owned))
 }
 
 /// The line about a hold that is promised until `until`, which may be later than the hold says.
@@ -184,6 +190,9 @@ mod tests {
         let Some(Line::Held(_, hold, _)) = decode(text) else { panic!("a hold") };
         assert_eq!((hold.state, hold.until), (HoldState::Reserved, Timestamp(50)));
         assert_eq!(decode(br#"{"at":7,"weather":"fine"}"#), Some(Line::Time(Timestamp(7))));
+        let text = br#"{"at":1,"provider":"netbox","space":"vrf 3","prefix":"10.0.0.0/24","address":"10.0.0.7","state":"released","granted":1,"until":50,"trace":{"requests":["a","b"]}}"#;
+        let Some(Line::Held(_, hold, _)) = decode(text) else { panic!("a hold") };
+        assert_eq!((hold.state, hold.trace), (HoldState::Released, None));
     }
 
     #[test]

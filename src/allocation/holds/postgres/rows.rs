@@ -112,7 +112,7 @@ impl<'a> Columns<'a> {
         self.traces
             .push(trace.map(|trace| serde_json::to_string(trace).expect("a trace of texts and numbers is JSON")));
         self.requests_of_traces.push(trace.map(|trace| trace.request.as_str()));
-        self.pending.push(hold.is_pending().then_some(1));
+        self.pending.push(hold.pending().map(|from| of_number(from.0)));
     }
 }
 

@@ -6,8 +6,7 @@ use ipam_provider::database::Tables;
 ///
 /// An address is its family, 4 or 6, and its bytes: the order of bytes is the order of addresses. Times are milliseconds
 /// since 1970. The event of a space is that of the last transaction that changed one of its holds. The sequence has no
-/// cache: its numbers are compared between connections. What a proxy has to see to is pending 1, which a server without
-/// statistics looks for in the index, too.
+/// cache: its numbers are compared between connections. What a proxy has to see to is pending, with the time of it.
 pub(super) const TABLES: Tables = Tables {
     subject: "holds",
     versions: &["
@@ -38,7 +37,7 @@ pub(super) const TABLES: Tables = Tables {
         PRIMARY KEY (space, address)
     );
     CREATE INDEX ipam_proxy_hold_mac ON ipam_proxy_hold (space, mac, address);
-    CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (ends, space);
+    CREATE INDEX ipam_proxy_hold_ends ON ipam_proxy_hold (space, ends);
     CREATE INDEX ipam_proxy_hold_trace ON ipam_proxy_hold (trace_request) WHERE trace_request IS NOT NULL;
     CREATE INDEX ipam_proxy_hold_pending ON ipam_proxy_hold (pending) WHERE pending IS NOT NULL;
 "],

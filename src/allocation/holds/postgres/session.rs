@@ -6,6 +6,13 @@ use super::schema;
 use super::statements::Statements;
 use super::{Database, DatabaseError};
 
+/// How statements are planned. A database without one of these settings has no such plans.
+///
+/// The plan of a prepared statement would be made once, when a new table is still small, and read all of it later. Without
+/// statistics the server takes the holds of a space for few: in place of the next ones in the order of an index it would read
+/// and sort all of them.
+const PLANS: [&str; 2] = ["SET plan_cache_mode = force_custom_plan", "SET enable_sort = off"];
+
 /// A connection that is ready for use.
 pub(super) struct Session {
     pub(super) client: Client,
@@ -22,11 +29,11 @@ impl Session {
             "SET statement_timeout = {limit}; SET lock_timeout = {limit}; SET idle_in_transaction_session_timeout = {limit}"
         );
         client.batch_execute(&limits).await?;
-        // The plan of a prepared statement would be made once, when a new table is still small, and read all of it later. A
-        // database without this setting has no such plans.
-        match client.batch_execute("SET plan_cache_mode = force_custom_plan").await {
-            Err(error) if error.as_db_error().is_none() => return Err(error.into()),
-            Ok(()) | Err(_) => {}
+        for setting in PLANS {
+            match client.batch_execute(setting).await {
+                Err(error) if error.as_db_error().is_none() => return Err(error.into()),
+                Ok(()) | Err(_) => {}
+            }
         }
         schema::TABLES.ensure(&client).await?;
         let statements = Statements::prepare(&client).await?;

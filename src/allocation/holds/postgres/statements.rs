@@ -3,6 +3,8 @@
 use futures_util::future::try_join_all;
 use tokio_postgres::{Client, Statement};
 
+use crate::allocation::holds::place::PENDING_AT_MOST;
+
 /// The database's time, in milliseconds since 1970.
 const CLOCK: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
@@ -84,7 +86,7 @@ statements! {
     /// What may be given to another host from one address to another, in the order of `rules::spare`; with the time.
     spare: format!("SELECT {HOLD}, {NOW} FROM ipam_proxy_hold h WHERE {OF_SPACE} \
         AND h.address BETWEEN $3 AND $4 AND h.ends > {NOW} \
-        AND (h.state = 'released' OR (h.state = 'offered' AND h.mac IS NULL)) \
+        AND h.pending IS NULL AND (h.state = 'released' OR (h.state = 'offered' AND h.mac IS NULL)) \
         ORDER BY (h.state <> 'released'), h.granted, h.event LIMIT 1");
     /// The spaces that have holds.
     spaces: "SELECT id, provider, name, held FROM ipam_proxy_space WHERE held > 0";
@@ -94,18 +96,21 @@ statements! {
     /// The live holds of several spaces.
     pages: format!("SELECT h.space, {HOLD} FROM ipam_proxy_hold h WHERE h.space = ANY($1::bigint[]) AND h.ends > {NOW}");
     /// The live holds of an address in every space.
-    find: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s JOIN ipam_proxy_hold h ON h.space = s.id \
-        WHERE h.address = $1 AND h.ends > {NOW}");
+    find: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s, \
+        LATERAL (SELECT * FROM ipam_proxy_hold h WHERE h.space = s.id AND h.address = $1 OFFSET 0) h \
+        WHERE h.ends > {NOW}");
     /// The live holds that a request has left a trace on.
-    traced: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s JOIN ipam_proxy_hold h ON h.space = s.id \
-        WHERE h.trace_request = $1 AND h.ends > {NOW}");
-    /// Some live holds that a proxy has to see to.
-    pending: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s JOIN ipam_proxy_hold h ON h.space = s.id \
-        WHERE h.pending = 1 AND h.ends > {NOW} LIMIT 1000");
+    traced: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s JOIN \
+        (SELECT * FROM ipam_proxy_hold h WHERE h.trace_request = $1 OFFSET 0) h ON h.space = s.id \
+        WHERE h.ends > {NOW}");
+    /// The live holds that a proxy has to see to, the first ones in the order of `Hold::pending`.
+    pending: format!("SELECT s.provider, s.name, {HOLD} FROM ipam_proxy_space s JOIN \
+        (SELECT * FROM ipam_proxy_hold h WHERE h.pending IS NOT NULL AND h.ends > {NOW} \
+        ORDER BY h.pending LIMIT {PENDING_AT_MOST}) h ON h.space = s.id");
     /// The spaces that have ended holds.
-    with_ended: format!("SELECT s.provider, s.name FROM ipam_proxy_space s WHERE EXISTS \
-        (SELECT 1 FROM ipam_proxy_hold h WHERE h.space = s.id AND h.ends <= {NOW})");
+    with_ended: format!("SELECT s.provider, s.name FROM ipam_proxy_space s, LATERAL \
+        (SELECT 1 FROM ipam_proxy_hold h WHERE h.space = s.id AND h.ends <= {NOW} ORDER BY h.ends LIMIT 1) ended");
     /// Removes some ended holds of a space.
     remove_ended: format!("DELETE FROM ipam_proxy_hold WHERE space = $1 AND address IN (SELECT h.address \
-        FROM ipam_proxy_hold h WHERE h.space = $1 AND h.ends <= {NOW} LIMIT $2)");
+        FROM ipam_proxy_hold h WHERE h.space = $1 AND h.ends <= {NOW} ORDER BY h.ends LIMIT $2)");
 }

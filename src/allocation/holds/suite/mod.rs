@@ -107,6 +107,9 @@ macro_rules! suite {
             a_refusal_makes_due_what_the_request_did_before
             of_several_proxies_one_reserves_an_address_again
             an_add_without_end_is_found_by_another_proxy
+            what_is_to_be_reserved_again_is_not_given_to_another_host
+            a_refusal_during_an_add_outlives_what_was_there
+            what_is_due_comes_before_thousands_of_lost_answers
 
             holds_are_listed_in_pages
             a_list_goes_on_after_a_hold_that_is_gone

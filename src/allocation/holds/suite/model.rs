@@ -372,7 +372,7 @@ impl Run<'_> {
         // Other runs may have left some.
         let mut found = place.pending().await.expect("holds");
         found.retain(|(_, hold)| hold.scope.space == start.0);
-        let pending = self.model.live().filter(|(_, hold)| hold.is_pending()).map(|held| held.0).collect();
+        let pending = self.model.live().filter(|(_, hold)| hold.pending().is_some()).map(|held| held.0).collect();
         assert_eq!(sorted(found), pending);
         for subnet in &self.subnets {
             let held = place.held(subnet).await.expect("an answer");

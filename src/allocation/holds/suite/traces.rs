@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipam_provider::Mac;
 
 use super::super::hold::{HoldState, Scope};
-use super::super::place::{Held, Stepped};
+use super::super::place::{Held, PENDING_AT_MOST, Stepped};
 use super::super::rules::Step;
 use super::super::trace::{Removed, Trace};
 use super::Stage;
@@ -196,4 +196,49 @@ pub(in crate::allocation::holds) async fn an_add_without_end_is_found_by_another
     let (a, b) = tokio::join!(stage.place.step(&subnet, ip(1), lose.clone()), other.step(&subnet, ip(1), lose));
     assert_ne!(a.expect("a step").is_done(), b.expect("a step").is_done(), "one takes it over");
     assert_eq!(stage.state(&subnet, ip(1)).await, Some(HoldState::Unanswered));
+}
+
+pub(in crate::allocation::holds) async fn what_is_to_be_reserved_again_is_not_given_to_another_host(stage: &Stage) {
+    let subnet = scope("10.0.0.0/24");
+    stage.delete_in(&subnet, ip(1), Some(record(mac(1))), "one").await;
+    let spare = async || stage.place.spare(&subnet, stage.units(1)).await.expect("an answer");
+    let before = spare().await.expect("a spare address");
+    stage.refuse(&subnet, ip(1), "one").await;
+    assert_eq!(spare().await, None);
+    let grant = stage.grant(stage.ask(mac(2), None).await).await;
+    assert!(!stage.step(&subnet, ip(1), Step::Reuse(before, grant)).await.is_done());
+    assert_eq!(stage.next(&subnet, mac(1), &[]).await, Some(ip(1)), "its own host has it again");
+    // When it is given up it is as any other.
+    stage.delete_in(&subnet, ip(1), Some(record(mac(1))), "one").await;
+    stage.refuse(&subnet, ip(1), "one").await;
+    stage.step(&subnet, ip(1), Step::Forget { request: request("one") }).await;
+    assert_eq!(spare().await.map(|offer| offer.address), Some(ip(1)));
+}
+
+pub(in crate::allocation::holds) async fn a_refusal_during_an_add_outlives_what_was_there(stage: &Stage) {
+    let subnet = scope("10.0.0.0/24");
+    stage.delete_in(&subnet, ip(1), Some(record(mac(1))), "one").await;
+    let begin = Step::BeginAdd { at_least: stage.units(2 * LIFE), request: Some(request("other")) };
+    let begun = stage.step(&subnet, ip(1), begin).await;
+    stage.pass(LIFE + 2).await;
+    assert!(stage.refuse(&subnet, ip(1), "one").await.is_done());
+    let undo = Step::UndoAdd { ticket: begun.at.event, before: begun.before };
+    assert!(stage.step(&subnet, ip(1), undo).await.is_done());
+    let hold = stage.get(&subnet, ip(1)).await.expect("a hold");
+    assert!(hold.state == HoldState::Released && hold.due().is_some(), "{hold:?}");
+}
+
+pub(in crate::allocation::holds) async fn what_is_due_comes_before_thousands_of_lost_answers(stage: &Stage) {
+    let subnet = scope("10.1.0.0/16");
+    let address = |n: usize| IpAddr::from([10, 1, (n / 200) as u8, (n % 200) as u8]);
+    for n in 0..=PENDING_AT_MOST {
+        let ticket = stage.begin_in(&subnet, address(n), "other").await;
+        let lose = Step::LoseAdd { ticket, mac: None, at_least: stage.units(LIFE) };
+        assert!(stage.step(&subnet, address(n), lose).await.is_done());
+    }
+    let last = address(PENDING_AT_MOST + 1);
+    stage.delete_in(&subnet, last, Some(record(mac(1))), "one").await;
+    stage.refuse(&subnet, last, "one").await;
+    let pending = stage.pending().await;
+    assert_eq!((pending.len(), pending.contains(&last)), (PENDING_AT_MOST, true));
 }
