@@ -266,7 +266,12 @@ impl Allocator {
                     }
                     // The subnet is gone, and every record in it.
                     Ok(Err(look)) if look.kind() == ErrorKind::NotFound => return Err(look.into()),
-                    Ok(Ok(Some(_)) | Err(_)) | Err(_) => return Err(error.into()),
+                    look => {
+                        let record = look.ok().and_then(Result::ok).flatten().map(Removed::from);
+                        let record = record.unwrap_or_else(|| Removed::of(there.and_then(|hold| hold.mac)));
+                        self.keep_from_others(&subnet.scope, address, seen, record).await;
+                        return Err(error.into());
+                    }
                 }
             }
             Err(error) => return Err(error.into()),
@@ -281,6 +286,19 @@ impl Allocator {
             noted => noted?,
         }
         Ok(if is_removed { Deleted::Removed } else { Deleted::WasAbsent })
+    }
+
+    /// A delete whose answer is lost may take effect after its caller was told that it failed, and Foreman keeps the address.
+    /// It is in quarantine from now on, so that no other host is offered it soon.
+    async fn keep_from_others(&self, scope: &Arc<Scope>, address: IpAddr, seen: Option<u64>, record: Removed) {
+        let request = watch::request(request_id::current().as_ref());
+        let kept = self.deleted(scope, address, seen, Some(record)).await;
+        let unless =
+            kept.err().map_or_else(String::new, |failure| format!(", but the proxy cannot note that: {failure}"));
+        log::warn!(
+            "{address} in {scope} may yet be deleted in the IPAM for {request}, whose caller was told that it failed; \
+             it is offered to no other host for now{unless}"
+        );
     }
 
     /// The IPAM has no record of the address, whether one was removed or not.

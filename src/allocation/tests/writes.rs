@@ -189,6 +189,24 @@ async fn delete_is_idempotent() {
     assert_eq!(deleted, Deleted::WasAbsent, "the group is gone");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_address_whose_delete_takes_effect_late_is_offered_to_no_other_host() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let address = stage.next(&place, mac(1)).await.expect("an address");
+    stage.add(&place, address).await.expect("recorded");
+    stage.ipam.fault(Fault::ResetBeforeWrite).await;
+    stage.delete(&place, address).await.expect_err("the record is still there");
+    stage.ipam.heal().await;
+    let provider = stage.ipam.provider();
+    let found = provider.find_subnets(place.prefix, place.group.as_ref()).await.expect("an answer");
+    provider.release(&found[0], address).await.expect("the lost delete takes effect");
+    stage.clock.advance(RULES.candidate + RULES.request_budget + Duration::from_secs(60));
+    let other = stage.next(&place, mac(2)).await.expect("another address");
+    assert_ne!(other, address, "Foreman keeps it for the first host");
+    assert_eq!(stage.next(&place, mac(1)).await.expect("an address"), address, "it is that host's");
+}
+
 #[tokio::test]
 async fn a_lost_answer_to_a_delete_that_took_effect_is_a_success() {
     let stage = Stage::start().await;
