@@ -115,7 +115,7 @@ pub trait Place: fmt::Debug + Send + Sync {
     /// The live holds that a request has left a trace on, in every space.
     async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError>;
 
-    /// The live holds that a proxy has to see to: the first [`PENDING_AT_MOST`] in the order of [`Hold::pending`].
+    /// The live holds that a proxy has to see to: the first `PENDING_AT_MOST` in the order of `Hold::pending`.
     async fn pending(&self) -> Result<Vec<Held>, PlaceError>;
 
     /// How many holds there are; ended ones may count until they are removed.
