@@ -39,8 +39,10 @@ pub use faults::Faults;
 pub use holds::Holds;
 pub(crate) use ipam::provider_named;
 pub use ipam::{Enabled, ErrorStyle, Ipam, Legacy};
+#[cfg(feature = "internal")]
+pub(crate) use server::STATE_DIRECTORY;
+pub(crate) use server::web_url;
 pub use server::{BindHost, Server};
-pub(crate) use server::{STATE_DIRECTORY, web_url};
 pub use tls::Tls;
 
 use crate::allocation::holds::Database;

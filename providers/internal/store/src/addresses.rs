@@ -45,7 +45,7 @@ fn record(row: &dyn Row) -> Result<AddressRecord> {
 /// How many columns an allocation has.
 pub(crate) const COLUMNS: usize = 12;
 
-/// The columns of an allocation, in the order of [`values`].
+/// The columns of an allocation, in the order of [`values()`].
 macro_rules! insert {
     () => {
         "INSERT INTO allocation (subnet_id, address, mac, hostname, description, public_id, owner, external_id, tags,
