@@ -138,7 +138,6 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "write an API token of NetBox, in quotes",
             "write an absolute path, STDOUT, SYSLOG or JOURNAL",
             "write an absolute path, such as /etc/ssl/ca.pem",
-            "write an absolute path, such as /var/lib/foreman-ipam-proxy/ipam.sqlite, or the word database",
             "write http:// or https:// and the host, without user and password",
             "write http:// or https://, the host and the path, without user and password, such as …",
             "write http://host:port of the proxy",
