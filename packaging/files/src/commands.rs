@@ -44,6 +44,8 @@ fn write_page(command: &Command, source: &str, directory: &Path) -> io::Result<(
     let mut text = Vec::new();
     page.render(&mut text)?;
     let text = String::from_utf8(text).map_err(io::Error::other)?;
+    // Of many options that exclude one another, the synopsis makes one word, which needs places to break.
+    let text = text.replace(r"\fR|\fB", r"\fR|\:\fB");
     let text = text.replacen(NAME, &format!("{PLAIN_LINES}{NAME}"), 1) + SEE_ALSO;
     fs::write(directory.join(format!("{name}.{SECTION}")), text)
 }
