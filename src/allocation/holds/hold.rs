@@ -9,8 +9,9 @@ use std::time::Duration;
 use ipam_provider::{AddressSpace, GroupName, Mac, Prefix, Subnet, titled};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::trace::Trace;
+use super::trace::{Due, Trace};
 use crate::allocation::Timestamp;
+use crate::telemetry::request_id::RequestId;
 
 /// An address space of one provider: within it an address is promised once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -142,6 +143,27 @@ impl Hold {
     /// Does it count? One that has ended is as good as absent.
     pub fn is_live(&self, now: Timestamp) -> bool {
         now < self.until
+    }
+
+    /// The trace of a request, if it is the one that is there.
+    pub(in crate::allocation) fn trace_of(&self, request: &RequestId) -> Option<&Trace> {
+        self.trace.as_deref().filter(|trace| trace.request == *request)
+    }
+
+    /// When the address is dealt with after a refusal, if it is to be.
+    pub(in crate::allocation) fn due(&self) -> Option<Due> {
+        self.trace.as_ref()?.due
+    }
+
+    /// From when a proxy has to see to the hold, if one has to. Of an add whose answer is lost the proxy knows that had it, and
+    /// there may be thousands: they come last.
+    pub(in crate::allocation) fn pending(&self) -> Option<Timestamp> {
+        match (self.state, self.due()) {
+            (HoldState::Adding, _) => Some(self.granted),
+            (_, Some(due)) => Some(due.at),
+            (HoldState::Unanswered, None) => Some(Timestamp(u64::MAX)),
+            (_, None) => None,
+        }
     }
 }
 

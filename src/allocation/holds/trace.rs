@@ -3,7 +3,6 @@
 use ipam_provider::{Mac, Reservation};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::hold::{Hold, HoldState};
 use crate::allocation::Timestamp;
 use crate::telemetry::request_id::RequestId;
 
@@ -76,29 +75,6 @@ impl Trace {
     /// Has the request deleted the address?
     pub(in crate::allocation) fn is_deletion(&self) -> bool {
         self.deleted.is_some()
-    }
-}
-
-impl Hold {
-    /// The trace of a request, if it is the one that is there.
-    pub(in crate::allocation) fn trace_of(&self, request: &RequestId) -> Option<&Trace> {
-        self.trace.as_deref().filter(|trace| trace.request == *request)
-    }
-
-    /// When the address is dealt with after a refusal, if it is to be.
-    pub(in crate::allocation) fn due(&self) -> Option<Due> {
-        self.trace.as_ref()?.due
-    }
-
-    /// From when a proxy has to see to the hold, if one has to. Of an add whose answer is lost the proxy knows that had it, and
-    /// there may be thousands: they come last.
-    pub(in crate::allocation) fn pending(&self) -> Option<Timestamp> {
-        match (self.state, self.due()) {
-            (HoldState::Adding, _) => Some(self.granted),
-            (_, Some(due)) => Some(due.at),
-            (HoldState::Unanswered, None) => Some(Timestamp(u64::MAX)),
-            (_, None) => None,
-        }
     }
 }
 
