@@ -5,5 +5,5 @@ mod options;
 mod tables;
 
 pub use error::DatabaseError;
-pub use options::{Database, UrlError};
+pub use options::{Database, UrlError, plan_each_time};
 pub use tables::Tables;

@@ -145,6 +145,15 @@ impl Database {
         Ok(client)
     }
 
+    /// Time limits of a connection: the server gives up what this program has given up, and keeps no lock for a proxy that is
+    /// gone.
+    pub fn limits(&self) -> String {
+        let limit = self.timeout.as_millis();
+        format!(
+            "SET statement_timeout = {limit}; SET lock_timeout = {limit}; SET idle_in_transaction_session_timeout = {limit}"
+        )
+    }
+
     /// TLS as the URL asks for it. The files are read for each connection, so that they can be replaced.
     fn tls(&self) -> Result<MakeTlsConnector, DatabaseError> {
         let failed = |error| DatabaseError::File("OpenSSL".to_owned(), Box::new(error));
@@ -167,6 +176,22 @@ impl Database {
         });
         Ok(connector)
     }
+}
+
+/// Sets how the statements of a connection are planned. The plan of a prepared statement would be made once, when a new table
+/// is still small, and read all of it later, so each is planned when it is used; `further` are settings of the tables' own. A
+/// database without one of these settings has no such plans.
+///
+/// # Errors
+/// When the connection is lost.
+pub async fn plan_each_time(client: &Client, further: &'static str) -> Result<(), tokio_postgres::Error> {
+    for setting in ["SET plan_cache_mode = force_custom_plan", further] {
+        match client.batch_execute(setting).await {
+            Err(error) if error.as_db_error().is_none() => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// The hosts and the name of the database: nothing that is secret.

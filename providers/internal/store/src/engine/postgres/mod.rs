@@ -22,7 +22,8 @@ mod tests;
 
 use ipam_provider::database::Tables;
 
-pub(crate) use pool::{Absent, Patience, Pool};
+pub(crate) use pool::Pool;
+pub(crate) use session::{Absent, Patience};
 pub(crate) use shared::Shared;
 
 /// The schema that the tables are in. An administrator may have made it for a user that may not.

@@ -6,29 +6,11 @@ use std::time::{Duration, Instant};
 use ipam_provider::database::Database;
 
 use super::errors::not_connected;
-use super::session::{Session, Uncommitted};
+use super::session::{Absent, Patience, Session, Uncommitted};
 use crate::{DatabaseError, Failure, Reading, Result, StoreError, Writing};
 
 /// How long to wait before the next try to reach a database that was there a moment ago.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// How long a unit may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Patience {
-    /// Not longer than anything that is asked of the database: somebody waits for the answer.
-    Limited,
-    /// As long as it needs: a command that looks at everything.
-    Unlimited,
-}
-
-/// What to do where there are no tables, or older ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Absent {
-    /// Make them.
-    Make,
-    /// Change nothing, and use empty ones as long as the connection lasts.
-    StandIn,
-}
 
 /// The connections of this process to one store.
 #[derive(Debug)]
@@ -59,9 +41,7 @@ impl Pool {
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Reading<'_>) -> Result<T>) -> Result<T> {
         let (session, ()) = self.begun(Session::begin_reading)?;
         let outcome = work(&Reading::new(&session));
-        if session.undo() {
-            self.give_back(session);
-        }
+        self.undo(session);
         outcome
     }
 
@@ -70,9 +50,7 @@ impl Pool {
         match work(&Writing::new(&session, now)) {
             Ok(outcome) => self.commit(session).map(|()| outcome),
             Err(error) => {
-                if session.undo() {
-                    self.give_back(session);
-                }
+                self.undo(session);
                 Err(error)
             }
         }
@@ -81,10 +59,15 @@ impl Pool {
     pub(crate) fn try_out<T>(&self, work: impl FnOnce(&Writing<'_>) -> Result<T>) -> Result<T> {
         let (session, now) = self.begun(Session::begin)?;
         let outcome = work(&Writing::new(&session, now));
+        self.undo(session);
+        outcome
+    }
+
+    /// Ends a unit without a trace.
+    fn undo(&self, session: Session) {
         if session.undo() {
             self.give_back(session);
         }
-        outcome
     }
 
     fn commit(&self, session: Session) -> Result<()> {
@@ -94,9 +77,7 @@ impl Pool {
                 Ok(())
             }
             Err(Uncommitted::Refused(error)) => {
-                if session.undo() {
-                    self.give_back(session);
-                }
+                self.undo(session);
                 Err(error)
             }
             Err(Uncommitted::Unknown(error, token)) => {

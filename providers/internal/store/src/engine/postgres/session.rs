@@ -7,14 +7,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use ipam_provider::database::{Database, DatabaseError as ConnectionError};
+use ipam_provider::database::{Database, DatabaseError as ConnectionError, plan_each_time};
 use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{timeout, timeout_at};
 use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
 
 use super::errors::is_refusal;
-use super::pool::{Absent, Patience};
 use super::{TABLES, stand_in};
 use crate::{DatabaseError, Failure, Result, StoreError};
 
@@ -28,8 +27,30 @@ const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const MAY_MAKE: &str = "SELECT to_regnamespace('ipam_store') IS NOT NULL \
     OR has_database_privilege(current_database(), 'CREATE')";
 
+/// A page of a table that has just been filled would be read from a bitmap of all that follows it: there are no statistics
+/// yet, and the estimate is far too low.
+const PLANS: &str = "SET enable_bitmapscan = off";
+
 /// How long a lock is waited for where a statement may take as long as it needs.
 const LOCK: Duration = Duration::from_secs(5);
+
+/// How long a unit may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Not longer than anything that is asked of the database: somebody waits for the answer.
+    Limited,
+    /// As long as it needs: a command that looks at everything.
+    Unlimited,
+}
+
+/// What to do where there are no tables, or older ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// Make them.
+    Make,
+    /// Change nothing, and use empty ones as long as the connection lasts.
+    StandIn,
+}
 
 /// A connection that is ready for use.
 pub(super) struct Session {
@@ -79,7 +100,7 @@ impl Session {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(ConnectionError::Thread)?;
         let opening = async {
             let client = database.connect().await?;
-            client.batch_execute(&settings(database.timeout(), patience)).await?;
+            client.batch_execute(&settings(database, patience)).await?;
             let schema = match absent {
                 Absent::StandIn if TABLES.version(&client).await? < TABLES.newest() => {
                     let may_make: bool = client.query_one(MAY_MAKE, &[]).await?.try_get(0)?;
@@ -95,12 +116,7 @@ impl Session {
                 }
             };
             client.batch_execute(&format!("SET search_path = {schema}")).await?;
-            // Plans that were made on empty tables read the whole of them later. A database that has no such setting is none
-            // the worse for it.
-            let _ = client.batch_execute("SET plan_cache_mode = force_custom_plan").await;
-            // A page of a table that has just been filled would be read from a bitmap of all that follows it: there are no
-            // statistics yet, and the estimate is far too low.
-            let _ = client.batch_execute("SET enable_bitmapscan = off").await;
+            plan_each_time(&client, PLANS).await?;
             // Units of connections that are long gone. Where nothing can be written, nothing has to be.
             let _ = client.batch_execute("DELETE FROM unit_of_work WHERE at < now() - interval '1 day'").await;
             let name: String = client.query_one("SELECT gen_random_uuid()::text", &[]).await?.try_get(0)?;
@@ -217,21 +233,14 @@ fn late() -> DatabaseError {
     DatabaseError::new(Failure::Busy, "the database does not answer in time (database_timeout_seconds)")
 }
 
-/// What lasts as long as the connection. The server gives up what this program has given up, and a lock is not kept for a
-/// proxy that is gone. A commit that is lost to a power cut is an address given twice.
-fn settings(timeout: Duration, patience: Patience) -> String {
+/// What lasts as long as the connection. A commit that is lost to a power cut is an address given twice.
+fn settings(database: &Database, patience: Patience) -> String {
     let limits = match patience {
-        Patience::Limited => {
-            let limit = timeout.as_millis();
-            format!(
-                "SET statement_timeout = {limit}; SET lock_timeout = {limit}; \
-                 SET idle_in_transaction_session_timeout = {limit};"
-            )
-        }
-        Patience::Unlimited => format!("SET statement_timeout = 0; SET lock_timeout = {};", LOCK.as_millis()),
+        Patience::Limited => database.limits(),
+        Patience::Unlimited => format!("SET statement_timeout = 0; SET lock_timeout = {}", LOCK.as_millis()),
     };
     format!(
-        "{limits} SELECT set_config('synchronous_commit', 'on', false) \
+        "{limits}; SELECT set_config('synchronous_commit', 'on', false) \
          WHERE current_setting('synchronous_commit') IN ('off', 'local')"
     )
 }

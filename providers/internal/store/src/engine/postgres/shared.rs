@@ -7,7 +7,8 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::pool::{Absent, Patience, Pool, too_many};
+use super::pool::{Pool, too_many};
+use super::session::{Absent, Patience};
 use crate::{Reading, Result, StoreError, Writing};
 
 /// How many units write at the same time. Those of one subnet wait for each other in the database.
