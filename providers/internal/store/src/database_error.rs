@@ -10,7 +10,7 @@ pub struct DatabaseError {
     source: Box<dyn Error + Send + Sync>,
 }
 
-/// The kinds of failure that are told apart.
+/// The kinds of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// Another change was in the way for too long.

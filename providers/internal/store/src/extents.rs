@@ -5,14 +5,15 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use ipam_provider::AddressSet;
 
 use crate::Result;
-use crate::bulk::NewExtents;
+use crate::bulk::{ROWS, rows_at_once};
 use crate::connection::{Connection, Row};
 use crate::key::{Key, Span};
-use crate::value::values;
+use crate::value::{Value, values};
 
 /// How many extents [`Ascending`] reads at first, and at a time at most.
 const FIRST_PAGE: i64 = 4;
@@ -51,6 +52,41 @@ pub(crate) fn take(connection: &dyn Connection, subnet: i64, key: Key) -> Result
     };
     replace(connection, subnet, extent, Span { first: key, last: key })?;
     Ok(true)
+}
+
+/// Free extents on their way to the table.
+#[derive(Debug)]
+struct NewExtents<'c> {
+    connection: &'c dyn Connection,
+    subnet: i64,
+    waiting: Vec<Span>,
+}
+
+impl<'c> NewExtents<'c> {
+    fn new(connection: &'c dyn Connection, subnet: i64) -> Self {
+        Self { connection, subnet, waiting: Vec::new() }
+    }
+
+    fn add(&mut self, extent: Span) -> Result<()> {
+        static MANY: LazyLock<String> =
+            LazyLock::new(|| rows_at_once("INSERT INTO free_extent (subnet_id, first, last)", 3, ""));
+        self.waiting.push(extent);
+        if self.waiting.len() < ROWS {
+            return Ok(());
+        }
+        let row = |extent: &Span| *values![self.subnet, extent.first, extent.last];
+        let values: Vec<Value<'_>> = self.waiting.iter().flat_map(row).collect();
+        self.connection.execute(&MANY, &values)?;
+        self.waiting.clear();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        for extent in self.waiting.drain(..) {
+            insert(self.connection, self.subnet, extent)?;
+        }
+        Ok(())
+    }
 }
 
 /// Takes addresses out of the extents of a subnet, lowest first: each extent is read and replaced once, however many

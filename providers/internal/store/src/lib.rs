@@ -40,6 +40,7 @@ mod locks;
 mod progress;
 mod public_id;
 mod ranges;
+mod recorder;
 mod records;
 mod shared;
 mod store;

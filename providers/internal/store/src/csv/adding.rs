@@ -3,8 +3,8 @@
 use super::import::{Head, Rows};
 use super::{Fault, Faults, Imported};
 use crate::attributes::Noun;
-use crate::bulk::Recorder;
 use crate::progress::{Progress, Step};
+use crate::recorder::Recorder;
 use crate::{Result, Scope, StoreError, SubnetRecord, Writing};
 
 /// How many addresses are added between two reports of progress.

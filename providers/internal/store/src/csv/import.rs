@@ -11,8 +11,8 @@ use super::dialect::{self, Delimiter};
 use super::staged::{Place, Staged};
 use super::{COLUMNS, Columns, Fault, Faults, kind};
 use crate::attributes::Given;
-use crate::bulk::NewAddress;
 use crate::progress::{Progress, Step};
+use crate::recorder::NewAddress;
 use crate::{AddressDetails, Attributes, Bounds, ExcludedRange, NewGroup, NewSubnet, Result, StoreError};
 
 /// The rows of a CSV file, checked as far as that needs no store. Of a million addresses little is in memory.
@@ -226,7 +226,7 @@ fn unknown_columns(header: &StringRecord, delimiter: Delimiter) -> String {
     }
 }
 
-/// What is wrong with the form of a row, without the position, which is told beside it.
+/// What is wrong with the form of a row, without the position, which the message gives before it.
 fn said_of(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::Utf8 { .. } => "the text is not UTF-8; save the file as CSV in UTF-8".to_owned(),

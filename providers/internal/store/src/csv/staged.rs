@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use ipam_provider::GroupName;
 
 use crate::attributes::Given;
-use crate::bulk::NewAddress;
 use crate::connection::{Connection, Row};
+use crate::recorder::NewAddress;
 use crate::value::values;
 use crate::{AddressDetails, Attributes, Bounds, DatabaseError, Result, StoreError};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipam_provider::state_files::directory_of;
 
-use super::file::{FILES_BESIDE, connect};
+use super::connect::{FILES_BESIDE, connect};
 
 /// A younger one may be in the moment between its creation and its first use.
 const AT_LEAST: Duration = Duration::from_secs(60);

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ffi};
 
-use super::file::{connect, copy, identity, is_there};
+use super::connect::{connect, identity, is_there};
+use super::publish::copy;
 use super::schema;
 use crate::{Result, StoreError};
 

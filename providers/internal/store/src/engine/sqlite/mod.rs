@@ -1,11 +1,13 @@
 //! SQLite: the store is one file. One unit of work writes at a time; several processes may have the file open.
 
+mod connect;
 mod connection;
 mod errors;
 mod file;
 mod leftovers;
 mod migrate;
 mod open_files;
+mod publish;
 mod readers;
 mod schema;
 mod session;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::file;
+use super::connect::is_there;
+use super::{file, publish};
 use crate::{Reading, Result, StoreError, Writing};
 
 /// A file that one caller has open.
@@ -24,14 +25,14 @@ impl Session {
     }
 
     pub(crate) fn open_or_create(path: &Path) -> Result<Self> {
-        if !file::is_there(path)? {
+        if !is_there(path)? {
             file::create(path)?;
         }
         Self::open(path)
     }
 
     pub(crate) fn write_or_create<T>(path: &Path, work: impl FnOnce(&Writing<'_>) -> Result<T>) -> Result<T> {
-        if file::is_there(path)? {
+        if is_there(path)? {
             return Self::open(path)?.write(work);
         }
         match file::create_with(path, |connection| write(connection, work)) {
@@ -64,7 +65,7 @@ impl Session {
     }
 
     pub(crate) fn backup(&self, to: &Path) -> Result<()> {
-        file::copy(&self.connection, to)
+        publish::copy(&self.connection, to)
     }
 }
 

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::file::{self, Access, Draft, is_there};
+use super::connect::is_there;
+use super::file::{self, Access};
 use super::open_files::OpenFiles;
+use super::publish::Draft;
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{Session, migrate};
