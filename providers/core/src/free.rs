@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::{AddressSet, Error, ErrorKind, FreeQuery, Prefix, Result, Subnet, next_address};
 
-/// Each block has at most so many bits of addresses that are not held: a little more than a page of 1,000.
+/// The addresses of a block that are not held have at most this many bits: a little more than a page of 1,000.
 const BLOCK_BITS: u8 = 10;
 
 /// How many blocks are looked through in one search: each takes some 50 ms.
