@@ -9,6 +9,7 @@
 //!
 //! [`Server`] is what they have in common: connections, and the faults of the conformance suite.
 
+pub mod bluecat;
 mod exchange;
 pub mod foreman;
 pub mod nautobot;
