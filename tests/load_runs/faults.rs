@@ -128,6 +128,10 @@ fn answers_too_late(product: Product) {
     go_through(&setup, Trouble::Slow, course, Connections::PerCall);
 }
 
+mod bluecat {
+    survives_all!(Bluecat);
+}
+
 mod embedded {
     survives! { Embedded:
         no_address_is_given_twice_when_the_proxy_is_killed Kill

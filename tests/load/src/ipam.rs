@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::audit::Record;
 use crate::places::{Place, seed};
-use crate::products::{Nautobot, Netbox, Phpipam, Vendor};
+use crate::products::{Bluecat, BluecatV1, Nautobot, Netbox, Phpipam, Vendor};
 use crate::relay::Relay;
 
 /// Which IPAM.
@@ -26,6 +26,11 @@ use crate::relay::Relay;
 pub enum Product {
     /// The proxy's own.
     Embedded,
+    /// BlueCat Address Manager 9.5 over REST v2, simulated.
+    Bluecat,
+    /// The same over REST v1.
+    #[value(name = "bluecat-v1")]
+    BluecatV1,
     /// NetBox 4.6, simulated.
     Netbox,
     /// Nautobot 3.2, simulated.
@@ -118,6 +123,8 @@ impl Ipam {
         let seed = seed(places);
         let (product, server) = match product {
             Product::Embedded => return None,
+            Product::Bluecat => simulated::<Bluecat>(&seed),
+            Product::BluecatV1 => simulated::<BluecatV1>(&seed),
             Product::Netbox => simulated::<Netbox>(&seed),
             Product::Nautobot => simulated::<Nautobot>(&seed),
             Product::Phpipam => simulated::<Phpipam>(&seed),

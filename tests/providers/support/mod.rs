@@ -26,6 +26,8 @@ mod proxy;
 mod text;
 mod vendor;
 
+#[cfg(feature = "bluecat")]
+mod bluecat;
 #[cfg(feature = "nautobot")]
 mod nautobot;
 #[cfg(feature = "netbox")]
@@ -40,6 +42,8 @@ use ipam_conformance::{Role, Seed, SeededSubnet};
 use ipam_provider::GroupName;
 
 pub(crate) use at_once::at_once;
+#[cfg(feature = "bluecat")]
+pub(crate) use bluecat::{Bluecat, BluecatV1};
 pub(crate) use client::Request;
 pub(crate) use foreman::{Foreman, Generation};
 use identity::identities;
