@@ -4,6 +4,7 @@
 
 use ipam_provider::http::{Answer, no_api};
 use ipam_provider::{Error, ErrorKind};
+use serde_json::Value;
 
 use crate::vendor::WHAT;
 
@@ -13,8 +14,8 @@ const CAUSE_AT_MOST: usize = 500;
 /// What Address Manager says of an error, where the answer is its own and not a page of something in front of it.
 pub(super) fn said(answer: &Answer) -> Option<String> {
     let text = String::from_utf8_lossy(&answer.body);
-    let text = match serde_json::from_str::<serde_json::Value>(&text) {
-        Ok(serde_json::Value::String(text)) => text,
+    let text = match serde_json::from_str::<Value>(&text) {
+        Ok(Value::String(text)) => text,
         Ok(_) => return None,
         Err(_) => text.into_owned(),
     };
@@ -41,7 +42,7 @@ pub(super) fn error(answer: &Answer, right: &str) -> Error {
         400 if said.is_some() => refused(),
         _ => answer.error(WHAT),
     };
-    match said {
+    match said.filter(|_| matches!(answer.status, 400 | 401 | 403 | 500)) {
         Some(said) => error.because(said),
         None => error,
     }
@@ -63,16 +64,43 @@ pub(super) fn refused_credentials(why: &str) -> Error {
     Error::new(ErrorKind::Unauthenticated, format!("Invalid credentials for External IPAM: {WHAT} says no, {why}"))
 }
 
-/// A success with an answer of another shape. What came is for the log.
+/// A success with an answer of another shape. Its shape is for the log, so that it can be reported: its values are not.
 pub(super) fn unexpected(answer: &Answer) -> Error {
-    let came: String = String::from_utf8_lossy(&answer.body).chars().take(CAUSE_AT_MOST).collect();
+    let came = match serde_json::from_slice::<Value>(&answer.body) {
+        Ok(value) => format!("it answers with {}", shape(&value)),
+        Err(_) => format!("it answers with {} bytes that are no JSON", answer.body.len()),
+    };
     answer.not_understood(WHAT).because(came)
+}
+
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "a flag".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::String(_) => "a text".to_owned(),
+        Value::Array(items) => match items.first() {
+            Some(first) => format!("a list of {}", shape(first)),
+            None => "an empty list".to_owned(),
+        },
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key}: {}", shape(value))).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::vendor::FULL_ADDRESSES;
+
+    #[test]
+    fn the_shape_of_what_came_is_for_the_log_and_its_values_are_not() {
+        let unexpected = unexpected(&Answer { status: 200, body: br#"{"id": 5, "of": ["geheim"]}"#.into() });
+        let source = std::error::Error::source(&unexpected).expect("a source").to_string();
+        assert_eq!(source, "it answers with {id: a number, of: a list of a text}");
+    }
 
     #[test]
     fn texts_have_their_kinds_and_stay_in_the_log() {
@@ -95,7 +123,7 @@ mod tests {
             assert_eq!(error.kind(), kind, "{status} {body}");
             assert!(!error.to_string().contains("geheim"), "{error}");
             let source = std::error::Error::source(&error).map(ToString::to_string);
-            let is_own = !body.is_empty() && !body.contains('<') && body != "{}";
+            let is_own = status != 404 && !body.is_empty() && !body.contains('<') && body != "{}";
             assert_eq!(source.is_some(), is_own, "{status} {body}");
         }
     }

@@ -1,6 +1,6 @@
 //! Requests of v1: the path, the session, lists.
 
-use ipam_provider::http::{Answer, Api, HttpClient, Login, Method, Page, pages};
+use ipam_provider::http::{Answer, Api, HeaderValue, HttpClient, Login, Method, Page, pages};
 use ipam_provider::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 
@@ -46,7 +46,12 @@ impl Rest {
 
     /// Calls a method. Gives the answer whatever its status.
     pub(super) async fn call(&self, verb: Method, method: &str, parameters: Parameters<'_>) -> Result<Answer> {
-        let request = self.api.request(verb, &path(method));
+        let is_read = verb == Method::GET;
+        let mut request = self.api.request(verb, &path(method));
+        if !is_read {
+            // There is no body. Some servers refuse a change that does not say so.
+            request = request.header("content-length", &HeaderValue::from_static("0"));
+        }
         let request = parameters.iter().fold(request, |request, (key, value)| request.query(key, value));
         Ok(self.api.send(request).await?)
     }

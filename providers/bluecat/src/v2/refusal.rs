@@ -19,8 +19,8 @@ pub(super) fn error(answer: &Answer, right: &str) -> Error {
     let code = code(answer);
     let (kind, text) = match (answer.status, code.as_deref()) {
         // A login would have renewed the session.
-        (401, _) => return refused_credentials("it does not know the proxy's token").because(cause(answer)),
-        (403, _) => (
+        (401, Some(_)) => return refused_credentials("it does not know the proxy's token").because(cause(answer)),
+        (403, Some(_)) => (
             ErrorKind::Unauthenticated,
             format!("{WHAT} refuses the request: the API user lacks the access right {right}; grant it"),
         ),
@@ -37,9 +37,8 @@ pub(super) fn error(answer: &Answer, right: &str) -> Error {
             ErrorKind::Rejected,
             format!("{WHAT} refuses the record because of its rules; its own words are in the log of the proxy"),
         ),
-        // 5xx, whatever the body: it may show what is inside.
-        (500..=599, _) => return answer.error(WHAT),
-        _ => return answer.error(WHAT).because(cause(answer)),
+        // A 5xx may show what is inside, and what has no code is not Address Manager's.
+        _ => return answer.error(WHAT),
     };
     Error::new(kind, text).because(cause(answer))
 }
@@ -86,7 +85,8 @@ mod tests {
             assert_eq!(error.kind(), kind, "{status} {code}");
             assert!(!error.to_string().contains("geheim"), "{error}");
             let source = std::error::Error::source(&error).map(ToString::to_string);
-            assert_eq!(source.is_some_and(|source| source.contains("geheim")), status != 500, "{status} {code}");
+            let is_known = matches!(status, 400 | 401 | 403 | 404 | 409);
+            assert_eq!(source.is_some_and(|source| source.contains("geheim")), is_known, "{status} {code}");
         }
         assert!(of(403, "x").to_string().contains(FULL_ADDRESSES));
     }
