@@ -11,6 +11,7 @@ mod python;
 use std::sync::Arc;
 
 use ipam_conformance::Seed;
+use ipam_simulators::bluecat::{self, Bluecat};
 use ipam_simulators::nautobot::{Nautobot, Site};
 use ipam_simulators::netbox::{self, Netbox};
 use ipam_simulators::phpipam::{self, Phpipam};
@@ -24,6 +25,29 @@ use python::Python;
 fn over_tls(ipam: Arc<dyn Ipam>) -> Server {
     let own = Certificate::root("Authority of the tests").host("ipam.example.com");
     Server::start_with_tls(([127, 0, 0, 1], 0).into(), Tls::new(&own.x509, &own.key), ipam)
+}
+
+fn bluecat() -> (Server, [&'static str; 3]) {
+    let bluecat = Bluecat::empty(bluecat::Site::default());
+    bluecat.add_configuration("Lab", "");
+    bluecat.add_network("Lab", "192.0.2.0/29", "");
+    bluecat.add_network("Lab", "2001:db8::/64", "");
+    (Server::start(Arc::new(bluecat)), [Bluecat::USER, Bluecat::PASSWORD, "Lab"])
+}
+
+#[test]
+fn bluecat_libraries_work_with_bluecat() {
+    let Some(python) = Python::find() else { return };
+    let (server, [user, password, configuration]) = bluecat();
+    python.run("bluecat.py", &[&server.url(), user, password, configuration]);
+}
+
+/// That library takes verbs and parameters of v1 from the simulator itself.
+#[test]
+fn requests_with_urls_of_their_own_work_with_bluecat_v1() {
+    let Some(python) = Python::find() else { return };
+    let (server, [user, password, configuration]) = bluecat();
+    python.run("bluecat_v1.py", &[&server.url(), user, password, configuration]);
 }
 
 #[test]

@@ -111,7 +111,7 @@ describe 'foreman_ipam_proxy' do
     end
 
     it 'removes the settings of others that may hold secrets' do
-      %w[nautobot phpipam].each do |other|
+      %w[bluecat nautobot phpipam].each do |other|
         is_expected.to contain_file("#{etc}/settings.d/externalipam_#{other}.yml").with_ensure('absent').that_requires("File[#{file}]")
       end
       is_expected.not_to contain_file("#{etc}/settings.d/externalipam_internal.yml")
@@ -164,6 +164,20 @@ describe 'foreman_ipam_proxy' do
       expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_phpipam.yml"))
         .to eq('url' => 'http://phpipam', 'user' => 'foreman', 'password' => 'geheim', 'owner' => 'a')
       is_expected.to contain_file("#{etc}/settings.d/externalipam_nautobot.yml").with_ensure('absent')
+    end
+  end
+
+  context 'with BlueCat' do
+    let(:params) do
+      https.merge(
+        'use_provider' => 'bluecat',
+        'bluecat' => { 'url' => 'https://bam', 'user' => 'foreman', 'password' => sensitive('geheim'), 'api' => 'v2', 'deploy' => 'quick' }
+      )
+    end
+
+    it 'writes its settings' do
+      expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_bluecat.yml"))
+        .to eq('url' => 'https://bam', 'user' => 'foreman', 'password' => 'geheim', 'api' => 'v2', 'deploy' => 'quick')
     end
   end
 
