@@ -87,7 +87,7 @@ async fn used(rest: &Rest, place: Place<'_>, block: Prefix, ranges: &[(IpAddr, I
 async fn ranges(rest: &Rest, place: Place<'_>) -> Result<Vec<(IpAddr, IpAddr)>> {
     let id = place.network.to_string();
     let rows: Vec<RangeRow> = rest.list(&["networks", &id, "ranges"], &[], VIEW_ADDRESSES).await?;
-    let ends = |row: RangeRow| ends(&row.range).ok_or_else(|| unexpected("DHCP range").because(row.range));
+    let ends = |row: RangeRow| ends(&row.range).ok_or_else(|| unexpected("a DHCP range").because(row.range));
     rows.into_iter().map(ends).collect()
 }
 
@@ -101,7 +101,7 @@ fn ends(range: &str) -> Option<(IpAddr, IpAddr)> {
 }
 
 fn host(row: &AddressRow) -> Result<IpAddr> {
-    row.host().ok_or_else(|| unexpected("address").because(format!("{row:?}")))
+    row.host().ok_or_else(|| unexpected("an address").because(format!("{row:?}")))
 }
 
 fn unexpected(word: &str) -> Error {
