@@ -4,10 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use ipam_provider::{ErrorKind, FreeQuery, Mac, Prefix, Result, Subnet};
+use ipam_provider::{Error, ErrorKind, FreeQuery, Mac, Prefix, Result, Subnet};
 
-use crate::note::Note;
 use crate::settings::Dns;
+use crate::vendor::WHAT;
 
 /// A configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,13 +66,6 @@ pub(crate) struct Place<'a> {
     pub(crate) subnet: &'a Subnet,
     pub(crate) network: u64,
     pub(crate) configuration: u64,
-}
-
-impl<'a> Place<'a> {
-    /// The place of a subnet that was looked up.
-    pub(crate) fn of(subnet: &'a Subnet, note: &Note) -> Self {
-        Self { subnet, network: note.network, configuration: note.configuration }
-    }
 }
 
 /// A host record in DNS.
@@ -155,4 +148,13 @@ pub(crate) fn absent_if_gone<T: Default>(outcome: Result<T>) -> Result<T> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(T::default()),
         outcome => outcome,
     }
+}
+
+/// The session may change nothing.
+pub(crate) fn read_only() -> Error {
+    let text = format!(
+        "{WHAT} lets the proxy only read: the url leads to a standby server, or the API user may not write. Correct the one \
+         or the other"
+    );
+    Error::new(ErrorKind::Rejected, text)
 }

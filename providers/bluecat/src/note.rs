@@ -3,7 +3,7 @@
 use ipam_provider::{AddressSpace, GroupName, RecordId, Subnet};
 use serde::{Deserialize, Serialize};
 
-use crate::address_manager::Network;
+use crate::address_manager::{Network, Place};
 
 /// The ids that requests about addresses of a network need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,13 @@ pub(crate) struct Note {
     pub(crate) network: u64,
     /// The id of its configuration.
     pub(crate) configuration: u64,
+}
+
+impl<'a> Place<'a> {
+    /// The place of a subnet that was looked up.
+    pub(crate) fn of(subnet: &'a Subnet, note: &Note) -> Self {
+        Self { subnet, network: note.network, configuration: note.configuration }
+    }
 }
 
 /// The subnet of a network; `None` for one in a configuration without a name, which nobody could ask for.

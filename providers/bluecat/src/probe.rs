@@ -73,12 +73,3 @@ async fn configurations(api: &dyn AddressManager, settings: &Settings) -> Result
     }
     Ok(configurations)
 }
-
-/// The session may change nothing.
-pub(crate) fn read_only() -> Error {
-    let text = format!(
-        "{WHAT} lets the proxy only read: the url leads to a standby server, or the API user may not write. Correct the one \
-         or the other"
-    );
-    Error::new(ErrorKind::Rejected, text)
-}

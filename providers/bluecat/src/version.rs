@@ -37,7 +37,7 @@ impl Versions {
         }
     }
 
-    /// Asks both without a login. Only an answer that is the API's own is believed: a gateway may answer anything.
+    /// Asks both without a login. Only the API's own refusal is taken for it: a gateway may answer anything.
     async fn choose(&self) -> Result<ApiVersion> {
         if self.v2.is_there().await? {
             return Ok(ApiVersion::V2);

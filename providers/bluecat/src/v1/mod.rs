@@ -3,6 +3,7 @@
 //! Only methods are called whose verb and parameter names clients with URLs of their own use. `getEntityByPrefix`,
 //! `getIP4NetworksByHint`, `clearIP6Address` and `customSearch` are not among them.
 
+mod add;
 mod client;
 mod dns;
 mod free;

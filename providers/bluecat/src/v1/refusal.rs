@@ -35,7 +35,7 @@ pub(super) fn error(answer: &Answer, right: &str) -> Error {
         400..=599 if says(&["duplicate of another item"]) => {
             Error::new(ErrorKind::AlreadyExists, format!("The record already exists in {WHAT}"))
         }
-        400..=599 if says(&["read only session", "read-only session"]) => crate::probe::read_only(),
+        400..=599 if says(&["read only session", "read-only session"]) => crate::address_manager::read_only(),
         // Their wording is not known; a text that speaks of rights speaks of them.
         400..=599 if says(&["permission", "access right", "not authorized", "access denied"]) => lacks(right),
         403 => lacks(right),

@@ -87,7 +87,7 @@ impl AddressManager for Client {
     async fn may_write(&self) -> Result<()> {
         let session: CurrentSession = self.rest.get(&["sessions", "current"], "a session").await?;
         if session.read_only {
-            return Err(crate::probe::read_only());
+            return Err(crate::address_manager::read_only());
         }
         let answer = self.rest.post(&["networks", "0", "addresses"], &json!({})).await?;
         match answer.status {

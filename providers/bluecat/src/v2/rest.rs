@@ -36,13 +36,15 @@ impl Rest {
         Self { api: api.with_header("x-bcn-change-control-comment", comment), anonymous }
     }
 
-    /// Does v2 answer here? It refuses a request without a session in its own form.
+    /// Does v2 answer here? It refuses a request without a session in its own form. What an earlier version answers at this
+    /// path is not known: a page or a redirect may be.
     pub(super) async fn is_there(&self) -> Result<bool> {
         let request = self.anonymous.request(Method::GET, &path(&["sessions", "current"]));
         let answer = self.anonymous.send(request).await?;
         match (answer.status, refusal::code(&answer)) {
             (401 | 403, Some(_)) => Ok(true),
-            (404 | 405, None) => Ok(false),
+            (401 | 403 | 408 | 425 | 429, None) => Err(error(&answer, "a session")),
+            (200..=499, None) => Ok(false),
             _ => Err(error(&answer, "a session")),
         }
     }

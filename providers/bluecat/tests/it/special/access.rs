@@ -53,6 +53,26 @@ async fn a_gateway_that_knows_neither_api_for_a_while_chooses_none() {
     assert!(requests.iter().all(|request| request.contains("/api/v2/")), "{requests:?}");
 }
 
+/// An earlier version may show its start page, or lead to it, at the path of v2.
+#[tokio::test]
+async fn an_earlier_version_is_asked_over_v1_whatever_it_answers_at_the_path_of_v2() {
+    for status in [200, 302, 400, 404, 405] {
+        let fixture = instead("auto", json!({}), move |request| {
+            request.path.starts_with("/api/v2/").then(|| Response::html(status, "<title>Address Manager</title>"))
+        });
+        fixture.provider.groups().await.expect("groups");
+        assert!(fixture.requests().iter().any(|request| request.ends_with("/getEntities")), "{status}");
+    }
+    for (status, kind) in
+        [(401, ErrorKind::Unauthenticated), (429, ErrorKind::Unavailable), (503, ErrorKind::Unavailable)]
+    {
+        let fixture = instead("auto", json!({}), move |_| Some(Response::html(status, "<title>Gateway</title>")));
+        let error = fixture.provider.groups().await.expect_err("a gateway");
+        assert_eq!(error.kind(), kind, "{status}: {error}");
+        assert_eq!(fixture.requests().len(), 1, "{status}: a refusal by a gateway chooses no API");
+    }
+}
+
 #[tokio::test]
 async fn building_does_no_network() {
     let fixture = Fixture::new("auto");
@@ -158,7 +178,7 @@ async fn a_url_that_is_not_address_managers_is_said_to_be_wrong() {
         });
         let error = elsewhere.provider.groups().await.expect_err("a redirect is not followed");
         assert_eq!(error.kind(), ErrorKind::Unexpected);
-        assert_eq!(elsewhere.requests().len(), 1);
+        assert_eq!(elsewhere.requests().len(), if api == "auto" { 2 } else { 1 });
     }
 }
 
