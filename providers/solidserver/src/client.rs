@@ -10,11 +10,7 @@ use crate::condition::Condition;
 use crate::credentials::Credentials;
 use crate::refusal::{error, lacks_parameter, lacks_right, refused_row};
 use crate::vendor::{Family, Part, SPACES, WHAT};
-use crate::wire::{PAGE, Refusal, Row, RowList};
-
-/// A page with fewer rows is the last one. Pages may be smaller than what is asked for, but not this small; so a list
-/// ends with an empty page, and a look-up, which has few rows, is one request.
-const SMALLEST_PAGE: usize = 5;
+use crate::wire::{PAGE, Refusal, Row, RowList, SMALLEST_PAGE};
 
 /// Asks SOLIDserver in the name of a user.
 #[derive(Debug, Clone)]

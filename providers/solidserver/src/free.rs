@@ -7,7 +7,7 @@ use ipam_provider::{Error, ErrorKind, FreeQuery, Result, Subnet, next_address};
 
 use crate::client::Client;
 use crate::vendor::{Family, WHAT};
-use crate::wire::{PAGE, address_of};
+use crate::wire::{PAGE, SMALLEST_PAGE, address_of};
 
 /// How many answers are asked for in one search.
 const ANSWERS_AT_MOST: usize = 256;
@@ -15,8 +15,7 @@ const ANSWERS_AT_MOST: usize = 256;
 /// The lowest free addresses of the network that the query allows; none where SOLIDserver finds none.
 ///
 /// The first answer is large enough for what is held, so that it is nearly always the only one. The next one starts
-/// after the run of held addresses that follows the highest one. An appliance may find fewer than it was asked for, so
-/// that only an empty answer shows that there are none.
+/// after the run of held addresses that follows the highest one.
 pub(crate) async fn free_addresses(
     client: &Client,
     subnet: &Subnet,
@@ -31,13 +30,21 @@ pub(crate) async fn free_addresses(
         // Two more, because network and broadcast address may be among the answers.
         let at_most = (query.at_most - found.len() + held + 2).min(PAGE);
         let answer = answer(client, subnet, space, at_most, from).await?;
-        let Some(highest) = answer.last().copied() else { break };
-        let is_short = answer.len() < at_most;
+        if from.is_some_and(|from| answer.first().is_some_and(|lowest| *lowest < from)) {
+            // Whether every version takes a first address to look from is not known. What was found is right.
+            if found.is_empty() {
+                let text = format!("This version of {WHAT} cannot list free addresses from a given one on");
+                return Err(Error::new(ErrorKind::Unexpected, text));
+            }
+            break;
+        }
+        let highest = answer.last().copied();
+        let is_last = answer.len() < at_most.min(SMALLEST_PAGE);
         let offerable = |address: &IpAddr| subnet.is_offerable(*address) && !query.held.contains(*address);
         found.extend(answer.into_iter().filter(offerable));
-        from = next_address(highest).and_then(|next| query.held.absent_within(next, last).next());
-        // Fewer than asked for will do when there is one.
-        if found.len() >= query.at_most || from.is_none() || (is_short && !found.is_empty()) {
+        let next = highest.and_then(next_address);
+        from = next.and_then(|next| query.held.absent_within(next, last).next());
+        if found.len() >= query.at_most || from.is_none() || is_last {
             break;
         }
     }
@@ -59,10 +66,6 @@ async fn answer(
         // The network may have become another one, or be in another space now.
         if !subnet.prefix.contains(address) || row.get("site_id").is_some_and(|id| id != space) {
             return Err(subnet.gone(WHAT));
-        }
-        if from.is_some_and(|from| address < from) {
-            let text = format!("This version of {WHAT} cannot list free addresses from a given one on");
-            return Err(Error::new(ErrorKind::Unexpected, text));
         }
         answer.insert(address);
     }

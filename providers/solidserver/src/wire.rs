@@ -12,6 +12,11 @@ use crate::vendor::{Family, WHAT};
 /// Rows that are asked for at once.
 pub(crate) const PAGE: usize = 1000;
 
+/// An answer with fewer rows than this, and than were asked for, is the last one. An appliance may give fewer than it is
+/// asked for, but not this few; so a long list ends with an empty answer, and a look-up, which has few rows, is one
+/// request.
+pub(crate) const SMALLEST_PAGE: usize = 5;
+
 /// The body of a 200 or 201. A list without a match is a 204 without a body (recorded).
 pub(crate) type RowList = Rows<Row, ROWS_AT_MOST>;
 
