@@ -74,6 +74,8 @@ pub struct Site {
     pub absent_is_empty: bool,
     /// Is upper and lower case in names of organizations the same?
     pub ignores_case: bool,
+    /// Is the question for free ranges of a full subnet refused, not an empty list?
+    pub full_is_refused: bool,
     /// Is a second object of one name refused?
     pub names_are_unique: bool,
     /// Is the delete of an object that does not exist a success?
@@ -94,6 +96,7 @@ impl Default for Site {
             ignores_filters: false,
             absent_is_empty: false,
             ignores_case: false,
+            full_is_refused: false,
             names_are_unique: false,
             deletes_what_is_absent: false,
             right_as_500: false,

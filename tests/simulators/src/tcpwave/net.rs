@@ -45,10 +45,10 @@ impl Net {
         (self.first..=self.last().to_bits()).map(Ipv4Addr::from_bits)
     }
 
-    /// The addresses that hosts may have: of up to /30 neither the first nor the last.
-    pub(super) fn hosts(self) -> impl Iterator<Item = Ipv4Addr> {
-        let edges = (self.length <= 30).then_some([self.first(), self.last()]);
-        self.addresses().filter(move |address| !edges.is_some_and(|edges| edges.contains(address)))
+    /// The first and the last address that hosts may have: of up to /30 neither the network nor the broadcast address.
+    pub(super) fn hosts(self) -> (Ipv4Addr, Ipv4Addr) {
+        let edge = u32::from(self.length <= 30);
+        (Ipv4Addr::from_bits(self.first + edge), Ipv4Addr::from_bits(self.last().to_bits() - edge))
     }
 }
 

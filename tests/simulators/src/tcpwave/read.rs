@@ -15,7 +15,7 @@ impl Tcpwave {
             "network/paged" => {
                 let mut networks: Vec<_> = state.networks.iter().collect();
                 networks.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
-                self.page(request, networks.into_iter().map(|network| render::network(state, network)).collect())
+                self.page(request, networks.len(), networks, |network| render::network(state, network))
             }
             "network/detailsByIP" => self.network(state, request),
             "subnet/paged" => self.subnets(state, request),
@@ -30,6 +30,9 @@ impl Tcpwave {
             "object/nextfreeip" => {
                 let subnet = self.subnet(state, request, "subnet_address", "organization_name")?;
                 let ranges = state.free(subnet);
+                if ranges.is_empty() && self.site.full_is_refused {
+                    return Err(refused("No free address is available."));
+                }
                 let range = |(first, last): &(_, _)| match self.site.ranges_have_ends {
                     true => json!({"startIp": first, "endIp": last}),
                     false => json!({"startIp": first}),
@@ -77,8 +80,8 @@ impl Tcpwave {
         let is_in = |known: &&Subnet| known.organization == organization && network.net.contains(known.net.first());
         // As texts: that is how clients ask to sort.
         let mut subnets: Vec<_> = state.subnets.iter().filter(is_in).collect();
-        subnets.sort_by_key(|subnet| subnet.net.to_string());
-        self.page(request, subnets.into_iter().map(|subnet| render::subnet(state, &self.site, subnet)).collect())
+        subnets.sort_by_cached_key(|subnet| subnet.net.to_string());
+        self.page(request, subnets.len(), subnets, |subnet| render::subnet(state, &self.site, subnet))
     }
 
     fn objects(&self, state: &State, request: &Request) -> Answered {
@@ -100,7 +103,7 @@ impl Tcpwave {
                 rows.retain(|row| row[key].as_str().is_some_and(|text| text.contains(value)));
             }
         }
-        self.page_of(request, rows, total)
+        self.page(request, total, rows, |row| row)
     }
 
     fn exists(&self, state: &State, request: &Request) -> Answered {
@@ -121,18 +124,13 @@ impl Tcpwave {
         state.subnet(organization, first).ok_or_else(|| refused("The subnet does not exist."))
     }
 
-    fn page(&self, request: &Request, rows: Vec<Value>) -> Answered {
-        let total = rows.len();
-        self.page_of(request, rows, total)
-    }
-
-    /// The page that `start` and `length` name, of rows that a filter has left of so many.
-    fn page_of(&self, request: &Request, rows: Vec<Value>, total: usize) -> Answered {
+    /// The page that `start` and `length` name, of what a filter has left of so many rows.
+    fn page<T>(&self, request: &Request, total: usize, rows: Vec<T>, render: impl Fn(T) -> Value) -> Answered {
         let number = |name| request.parameter(name).and_then(|text| text.parse::<usize>().ok());
         let start = number("start").ok_or_else(|| refused("start is required."))?;
         let length = number("length").ok_or_else(|| refused("length is required."))?.min(self.site.page_at_most);
         let filtered = rows.len();
-        let rows: Vec<Value> = rows.into_iter().skip(start).take(length).collect();
+        let rows: Vec<Value> = rows.into_iter().skip(start).take(length).map(render).collect();
         Ok(Response::json(200, &json!({"recordsTotal": total, "recordsFiltered": filtered, "data": rows})))
     }
 }

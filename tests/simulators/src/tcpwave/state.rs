@@ -107,17 +107,19 @@ impl State {
 
     /// The free addresses of a subnet as ranges, lowest first.
     pub(super) fn free(&self, subnet: &Subnet) -> Vec<(Ipv4Addr, Ipv4Addr)> {
-        let mut ranges: Vec<(Ipv4Addr, Ipv4Addr)> = Vec::new();
-        for address in subnet.net.hosts() {
-            if self.objects.contains_key(&(subnet.organization, address)) {
-                continue;
+        let (first, last) = subnet.net.hosts();
+        let taken =
+            self.objects_in(subnet).map(|(address, _)| address).filter(|address| (first..=last).contains(address));
+        let (mut ranges, mut next) = (Vec::new(), u64::from(first.to_bits()));
+        // One more, so that the last range ends too.
+        for taken in taken.map(|address| u64::from(address.to_bits())).chain([u64::from(last.to_bits()) + 1]) {
+            if next < taken {
+                ranges.push((next, taken - 1));
             }
-            match ranges.last_mut() {
-                Some((_, last)) if last.to_bits() + 1 == address.to_bits() => *last = address,
-                _ => ranges.push((address, address)),
-            }
+            next = taken + 1;
         }
-        ranges
+        let address = |number: u64| Ipv4Addr::from_bits(u32::try_from(number).expect("an IPv4 number"));
+        ranges.into_iter().map(|(first, last)| (address(first), address(last))).collect()
     }
 
     /// Adds an object, with its A and PTR record when DNS is wanted.
