@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::tls::CLIENT;
 use crate::{Ipam, Request, Response};
 
 /// One recorded exchange.
@@ -85,7 +86,7 @@ fn of_client(exchange: &Value) -> Recording {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut headers = headers(&request["headers"]);
     if let Some(name) = request["tls_client_certificate_subject"]["commonName"].as_str() {
-        headers.push(("ssl-client-subject-cn".to_owned(), name.to_owned()));
+        headers.push((CLIENT.to_owned(), name.to_owned()));
     }
     Recording {
         name: exchange["step"].as_str().expect("a step").to_owned(),

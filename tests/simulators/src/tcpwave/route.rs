@@ -4,13 +4,11 @@ use std::net::Ipv4Addr;
 
 use super::Tcpwave;
 use super::state::State;
+use crate::tls::CLIENT;
 use crate::{Request, Response};
 
 /// An answer, or a refusal.
 pub(super) type Answered = Result<Response, Response>;
-
-/// Names the client certificate, where TLS has ended before.
-const CLIENT: &str = "ssl-client-subject-cn";
 
 impl Tcpwave {
     pub(super) fn respond(&self, request: &Request) -> Answered {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use ipam_simulators::replay::{captured, differences};
 use ipam_simulators::tcpwave::{Site, Tcpwave};
+use ipam_simulators::tls::CLIENT;
 use ipam_simulators::{Ipam, Request, Response};
 use serde_json::{Value, json};
 
@@ -61,7 +62,7 @@ fn every_request_of_the_vendors_client_is_taken() {
     }
     assert!(found.is_empty(), "{found:#?}");
     let mut stranger = recordings[0].clone();
-    stranger.request.headers.retain(|(name, _)| name != "ssl-client-subject-cn");
+    stranger.request.headers.retain(|(name, _)| name != CLIENT);
     assert_eq!(tcpwave.answer(&stranger.request).status, 401, "without the certificate");
 }
 
