@@ -6,6 +6,7 @@
 
 use ipam_provider::http::Answer;
 use ipam_provider::{Error, ErrorKind};
+use serde_json::Value;
 
 use crate::vendor::WHAT;
 
@@ -44,15 +45,36 @@ pub(crate) fn error(answer: &Answer, right: &str) -> Error {
             let text = format!("{WHAT} refuses the request ({number}); its own words are in the log of the proxy");
             Error::new(ErrorKind::Rejected, text).because(cause(answer))
         }
-        // Nothing of a 5xx: such pages show what is inside.
-        (500.., None) => answer.error(WHAT),
-        (_, None) => answer.error(WHAT).because(cause(answer)),
+        // Nothing of its body: such pages show what is inside.
+        (_, None) => answer.error(WHAT),
     }
 }
 
-/// An answer in no known shape. The log has its beginning, so that the shape can be reported.
+/// An answer in no known shape. The log has the shape, so that it can be reported, without the values.
 pub(crate) fn not_understood(answer: &Answer) -> Error {
-    answer.not_understood(WHAT).because(cause(answer))
+    let text = String::from_utf8_lossy(&answer.body);
+    let shape = match serde_json::from_slice::<Value>(&answer.body) {
+        Ok(value) => shape(&value),
+        Err(_) if text.trim().is_empty() => "nothing".to_owned(),
+        Err(_) if text.trim_start().starts_with('<') => "a page of HTML or XML".to_owned(),
+        Err(_) => format!("the text {text}"),
+    };
+    answer.not_understood(WHAT).because(said(&shape))
+}
+
+/// Keys, and for values what they are; of a list the first one.
+fn shape(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "flag".to_owned(),
+        Value::Number(_) => "number".to_owned(),
+        Value::String(_) => "text".to_owned(),
+        Value::Array(items) => format!("[{}]", items.first().map(shape).unwrap_or_default()),
+        Value::Object(object) => {
+            let entries: Vec<String> = object.iter().map(|(key, value)| format!("{key}: {}", shape(value))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+    }
 }
 
 fn is_about_rights(answer: &Answer) -> bool {
@@ -60,9 +82,13 @@ fn is_about_rights(answer: &Answer) -> bool {
     ABOUT_RIGHTS.iter().any(|word| text.contains(word))
 }
 
-/// What was answered, for the log: one line, cut short.
+/// The words of a refusal, for the log.
 fn cause(answer: &Answer) -> String {
-    let text = String::from_utf8_lossy(&answer.body);
+    said(&String::from_utf8_lossy(&answer.body))
+}
+
+/// One line, cut short.
+fn said(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CAUSE_AT_MOST).collect();
     format!("{WHAT} answered: {line}")
 }
@@ -96,6 +122,25 @@ mod tests {
             assert_eq!(error.kind(), kind, "{status} {body}");
             let text = error.to_string();
             assert!(text.contains(words) && !text.contains("geheim") && !text.contains('<'), "{status} {body}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_shape_of_an_odd_answer_is_in_the_cause_and_its_values_are_not() {
+        for (body, shape) in [
+            (
+                r#"{"exist": "geheim", "list": [{"id": 7, "is": true}, 5], "none": null}"#,
+                "{exist: text, list: [{id: number, is: flag}], none: null}",
+            ),
+            ("[]", "[]"),
+            ("\"geheim\"", "text"),
+            ("", "nothing"),
+            ("<html>geheim", "a page of HTML or XML"),
+            ("Perhaps", "the text Perhaps"),
+        ] {
+            let error = not_understood(&answer(200, body));
+            let source = std::error::Error::source(&error).expect("what came").to_string();
+            assert_eq!(source, format!("TCPWave answered: {shape}"), "{body}");
         }
     }
 

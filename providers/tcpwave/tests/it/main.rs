@@ -1,6 +1,8 @@
 //! The provider over the simulator: the conformance suite, bare and guarded, over two readings of what TCPWave answers, and
 //! what is special about TCPWave.
 
+#[path = "../../../../src/tls/test_certificates.rs"]
+mod certificates;
 mod site;
 mod special;
 

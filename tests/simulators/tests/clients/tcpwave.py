@@ -14,7 +14,7 @@ host, certificate, key, other_certificate, other_key = sys.argv[1:]
 provider = {"host": host, "cert": certificate, "key": key}
 
 
-def call(name, **arguments):
+def call(name, /, **arguments):
     """Calls the library, which takes its arguments as JSON."""
     arguments = {"provider": provider, "organization_name": "Internal", **arguments}
     return getattr(NetworkManager, name)(json.dumps(arguments))

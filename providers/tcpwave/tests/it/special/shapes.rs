@@ -14,11 +14,17 @@ async fn organizations_are_listed_with_and_without_a_key() {
         assert_eq!(fixture.provider.groups().await.expect("groups").len(), 8, "{list_key:?}");
     }
     let cut = r#"{"total": 3, "rows": [{"id": 1, "name": "Internal"}]}"#;
-    for body in [r#"{"list": "words"}"#, r#"[{"name": "words"}]"#, "words", "", cut] {
+    for (body, shape) in [
+        (r#"{"list": "words"}"#, "{list: text}"),
+        (r#"[{"name": "words"}]"#, "[{name: text}]"),
+        ("words", "the text words"),
+        ("", "nothing"),
+        (cut, "{rows: [{id: number, name: text}], total: number}"),
+    ] {
         let fixture = instead("/organization/list", 200, body);
         let error = fixture.provider.groups().await.expect_err("a third shape");
         assert_eq!(error.kind(), ErrorKind::Unexpected, "{body}");
-        assert!(cause(&error).contains(body) && !error.to_string().contains("words"), "{body}: {}", cause(&error));
+        assert!(cause(&error).contains(shape) && !error.to_string().contains("words"), "{body}: {}", cause(&error));
     }
 }
 
@@ -51,7 +57,7 @@ async fn any_other_answer_about_an_address_is_an_error() {
         let error = fixture.provider.reservation(&subnet, ip("192.0.2.2")).await.expect_err("no answer");
         assert_eq!(error.kind(), kind, "{status} {body}");
         assert!(!error.to_string().contains("geheim"), "{error}");
-        if status != 404 {
+        if status == 500 {
             assert!(cause(&error).contains(body), "{body}: {}", cause(&error));
         }
     }
@@ -59,11 +65,15 @@ async fn any_other_answer_about_an_address_is_an_error() {
 
 #[tokio::test]
 async fn a_page_without_a_count_is_not_taken_for_the_whole() {
-    for body in [r#"{"data": []}"#, "[]", r#"{"recordsTotal": "many", "data": []}"#] {
+    for (body, shape) in [
+        (r#"{"data": []}"#, "{data: []}"),
+        ("[]", "[]"),
+        (r#"{"recordsTotal": "many", "data": []}"#, "{data: [], recordsTotal: text}"),
+    ] {
         let fixture = instead("/network/paged", 200, body);
         let error = fixture.provider.subnets(&name("Production")).await.expect_err("no page");
         assert_eq!(error.kind(), ErrorKind::Unexpected, "{body}");
-        assert!(cause(&error).contains(body), "{}", cause(&error));
+        assert!(cause(&error).contains(shape), "{}", cause(&error));
     }
 }
 
@@ -94,6 +104,6 @@ async fn html_in_place_of_json_is_an_error_of_every_read() {
             }
         };
         assert_eq!(error.kind(), ErrorKind::Unexpected, "{path}");
-        assert!(!error.to_string().contains('<') && cause(&error).contains("Log in"), "{error}");
+        assert!(!error.to_string().contains('<') && cause(&error).contains("a page of HTML"), "{error}");
     }
 }
