@@ -7,7 +7,7 @@ use std::thread;
 
 use ipam_conformance::{Role, SeededSubnet};
 
-use crate::support::{Foreman, Place, Simulated, Vendor, at_once, mac, named, subnet};
+use crate::support::{Foreman, Place, Simulated, Vendor, at_once, mac, named};
 
 const HOSTS: usize = 200;
 

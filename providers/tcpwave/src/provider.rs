@@ -110,7 +110,7 @@ impl Tcpwave {
                 }
             }
             Err(error) if error.kind() == ErrorKind::Rejected => {
-                log::debug!("tcpwave: objects like {address}: {error}")
+                log::debug!("tcpwave: objects like {address}: {error}");
             }
             Err(error) => return Err(error),
         }
