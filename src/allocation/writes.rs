@@ -419,7 +419,8 @@ fn is_gone(failure: &Failure) -> bool {
     match failure {
         // A group of an IPAM that has none was one of the IPAM before.
         Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. } | Failure::GroupsUnsupported => true,
-        Failure::Provider(error) => error.kind() == ErrorKind::NotFound,
+        // What the IPAM cannot have, such as an IPv6 subnet, it has no record in.
+        Failure::Provider(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported),
         _ => false,
     }
 }

@@ -151,3 +151,7 @@ mod phpipam {
 mod solidserver {
     survives_all!(Solidserver);
 }
+
+mod tcpwave {
+    survives_all!(Tcpwave);
+}

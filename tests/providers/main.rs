@@ -17,7 +17,13 @@
 //! Each test runs once for each provider; its name begins with the provider's. Nothing waits for time to pass, but for
 //! the time limits of the proxy itself.
 
-#![cfg(any(feature = "nautobot", feature = "netbox", feature = "phpipam", feature = "solidserver"))]
+#![cfg(any(
+    feature = "nautobot",
+    feature = "netbox",
+    feature = "phpipam",
+    feature = "solidserver",
+    feature = "tcpwave"
+))]
 
 mod budget;
 mod concurrency;
@@ -51,6 +57,10 @@ macro_rules! over_every_provider {
         mod solidserver {
             over_one_provider! { Solidserver; $($cases)* }
         }
+        #[cfg(feature = "tcpwave")]
+        mod tcpwave {
+            over_one_provider! { Tcpwave; $($cases)* }
+        }
     };
 }
 
@@ -75,6 +85,7 @@ over_every_provider! {
         the_subnets_of_a_group_are_listed
         every_subnet_is_found
         an_unknown_subnet_is_nothing
+        ipv6_that_is_not_supported_is_said
         the_lowest_free_address_is_offered
         a_mac_gets_its_address_again
         taken_addresses_exist_and_free_ones_do_not

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::audit::Record;
 use crate::places::{Place, seed};
-use crate::products::{Nautobot, Netbox, Phpipam, Solidserver, Vendor};
+use crate::products::{Nautobot, Netbox, Phpipam, Solidserver, Tcpwave, Vendor};
 use crate::relay::Relay;
 
 /// Which IPAM.
@@ -34,6 +34,8 @@ pub enum Product {
     Phpipam,
     /// EfficientIP SOLIDserver, simulated.
     Solidserver,
+    /// TCPWave, simulated. It has no IPv6.
+    Tcpwave,
 }
 
 /// Where the embedded IPAM is.
@@ -124,6 +126,7 @@ impl Ipam {
             Product::Nautobot => simulated::<Nautobot>(&seed),
             Product::Phpipam => simulated::<Phpipam>(&seed),
             Product::Solidserver => simulated::<Solidserver>(&seed),
+            Product::Tcpwave => simulated::<Tcpwave>(&seed),
         };
         let relay = with_relay.then(|| Relay::start(&server.url()));
         let inside = Inside::Simulated(Simulated { product, server, relay, counted: AtomicU64::new(0) });

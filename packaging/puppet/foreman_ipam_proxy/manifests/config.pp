@@ -65,6 +65,7 @@ class foreman_ipam_proxy::config {
     'nautobot' => $foreman_ipam_proxy::nautobot,
     'netbox'   => $foreman_ipam_proxy::netbox,
     'phpipam'  => $foreman_ipam_proxy::phpipam,
+    'tcpwave'  => $foreman_ipam_proxy::tcpwave,
   }
   $chosen = $foreman_ipam_proxy::use_provider
   $settings_of_provider = $providers[$chosen] ? {

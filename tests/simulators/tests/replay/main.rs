@@ -4,3 +4,4 @@ mod nautobot;
 mod netbox;
 mod phpipam;
 mod solidserver;
+mod tcpwave;

@@ -167,6 +167,13 @@ describe 'foreman_ipam_proxy' do
     end
   end
 
+  context 'with TCPWave and a client certificate' do
+    let(:tcpwave) { { 'url' => 'https://a:7443', 'domain' => 'example.com', 'client_certificate' => '/a.pem', 'client_key' => '/a.key' } }
+    let(:params) { https.merge('use_provider' => 'tcpwave', 'tcpwave' => tcpwave) }
+
+    it { expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_tcpwave.yml")).to eq(tcpwave) }
+  end
+
   describe 'a change' do
     let(:params) { https.merge('workers' => 2, 'log_level' => 'DEBUG') }
     let(:restart_only) { "#{etc}/.restart-only.yml" }
