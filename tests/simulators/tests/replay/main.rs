@@ -3,3 +3,4 @@
 mod nautobot;
 mod netbox;
 mod phpipam;
+mod solarwinds;
