@@ -12,4 +12,6 @@ pub const PROVIDERS: &[Registration] = &[
     ipam_provider_netbox::REGISTRATION,
     #[cfg(feature = "phpipam")]
     ipam_provider_phpipam::REGISTRATION,
+    #[cfg(feature = "solarwinds")]
+    ipam_provider_solarwinds::REGISTRATION,
 ];
