@@ -147,3 +147,7 @@ mod netbox {
 mod phpipam {
     survives_all!(Phpipam);
 }
+
+mod solarwinds {
+    survives_all!(Solarwinds);
+}

@@ -16,7 +16,7 @@
 //! Each test runs once for each provider; its name begins with the provider's. Nothing waits for time to pass, but for
 //! the time limits of the proxy itself.
 
-#![cfg(any(feature = "nautobot", feature = "netbox", feature = "phpipam"))]
+#![cfg(any(feature = "nautobot", feature = "netbox", feature = "phpipam", feature = "solarwinds"))]
 
 mod budget;
 mod concurrency;
@@ -44,6 +44,10 @@ macro_rules! over_every_provider {
         #[cfg(feature = "phpipam")]
         mod phpipam {
             over_one_provider! { Phpipam; $($cases)* }
+        }
+        #[cfg(feature = "solarwinds")]
+        mod solarwinds {
+            over_one_provider! { Solarwinds; $($cases)* }
         }
     };
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::Settings;
 use crate::refusal::error;
 use crate::vendor::{BASE, CHANGE_ADDRESSES, IP_NODE, PAGE, Query, READ, RESERVE, SUBNET_MANAGEMENT, WHAT};
-use crate::wire::{Change, Results, Row};
+use crate::wire::{Change, Results, Row, quoted};
 
 /// How long a reservation lasts that is not finished, in minutes.
 pub(crate) const RESERVED_FOR_MINUTES: u64 = 2;
@@ -98,7 +98,7 @@ impl Client {
         let value = self.invoke("StartIpReservationForGroup", arguments).await?;
         value.as_str().and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
             let text = format!("{WHAT} starts a reservation and does not name its address");
-            Error::new(ErrorKind::Unexpected, text).because(value.to_string())
+            Error::new(ErrorKind::Unexpected, text).because(quoted(&value))
         })
     }
 

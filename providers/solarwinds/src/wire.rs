@@ -79,7 +79,16 @@ impl Row {
         let text = format!(
             "{WHAT} answers with a value of {name} that the proxy does not understand; report it with the proxy's log"
         );
-        Error::new(ErrorKind::Unexpected, text).because(format!("{name} is {}", self.value(name)))
+        Error::new(ErrorKind::Unexpected, text).because(format!("{name} is {}", quoted(self.value(name))))
+    }
+}
+
+/// A value for the log: what is not plain may be a whole answer of something else than SWIS.
+pub(crate) fn quoted(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "an object".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        plain => plain.to_string(),
     }
 }
 
@@ -238,11 +247,15 @@ mod tests {
 
     #[test]
     fn a_third_shape_is_quoted_in_the_cause_only() {
-        for value in [json!({"Status": {"geheim": 1}}), json!({"Status": "geheim"}), json!({"IPADDRESS": "geheim"})] {
-            let error = node(value.clone()).expect_err("not understood");
+        for (value, quoted) in [
+            (json!({"Status": {"geheim": 1}}), "Status is an object"),
+            (json!({"Status": "geheim"}), r#"Status is "geheim""#),
+            (json!({"IPADDRESS": "geheim"}), r#"IPAddress is "geheim""#),
+        ] {
+            let error = node(value).expect_err("not understood");
             assert_eq!(error.kind(), ErrorKind::Unexpected);
-            let cause = std::error::Error::source(&error).expect("a cause").to_string();
-            assert!(cause.contains("geheim") && !error.to_string().contains("geheim"), "{value}: {error}: {cause}");
+            assert_eq!(std::error::Error::source(&error).expect("a cause").to_string(), quoted);
+            assert!(!error.to_string().contains("geheim"), "{error}");
         }
     }
 

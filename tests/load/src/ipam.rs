@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::audit::Record;
 use crate::places::{Place, seed};
-use crate::products::{Nautobot, Netbox, Phpipam, Vendor};
+use crate::products::{Nautobot, Netbox, Phpipam, Solarwinds, Vendor};
 use crate::relay::Relay;
 
 /// Which IPAM.
@@ -32,6 +32,8 @@ pub enum Product {
     Nautobot,
     /// phpIPAM 1.8, simulated.
     Phpipam,
+    /// SolarWinds IPAM 2026.2, simulated.
+    Solarwinds,
 }
 
 /// Where the embedded IPAM is.
@@ -121,6 +123,7 @@ impl Ipam {
             Product::Netbox => simulated::<Netbox>(&seed),
             Product::Nautobot => simulated::<Nautobot>(&seed),
             Product::Phpipam => simulated::<Phpipam>(&seed),
+            Product::Solarwinds => simulated::<Solarwinds>(&seed),
         };
         let relay = with_relay.then(|| Relay::start(&server.url()));
         let inside = Inside::Simulated(Simulated { product, server, relay, counted: AtomicU64::new(0) });

@@ -32,6 +32,8 @@ mod nautobot;
 mod netbox;
 #[cfg(feature = "phpipam")]
 mod phpipam;
+#[cfg(feature = "solarwinds")]
+mod solarwinds;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,6 +53,8 @@ pub(crate) use netbox::Netbox;
 #[cfg(feature = "phpipam")]
 pub(crate) use phpipam::Phpipam;
 pub(crate) use proxy::{Place, Proxy};
+#[cfg(feature = "solarwinds")]
+pub(crate) use solarwinds::Solarwinds;
 pub(crate) use text::assert_is_sentence;
 pub(crate) use vendor::{Costs, Record, Vendor};
 

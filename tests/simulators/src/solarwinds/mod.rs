@@ -236,11 +236,13 @@ impl Solarwinds {
         Some(row)
     }
 
-    /// The rows of a subnet that are not available, but for network and broadcast address.
+    /// The rows of a subnet that are not available, but for network and broadcast address and for reservations that end by
+    /// themselves.
     pub fn taken(&self, group: &str, subnet: &SeededSubnet) -> Vec<Value> {
         let state = self.state();
         let id = Self::subnet_of(&state, group, subnet.prefix.network());
         let rows = state.nodes.values().filter(|node| node.subnet == id && node.status != AVAILABLE);
+        let rows = rows.filter(|node| node.held_until.is_none());
         let rows = rows.filter(|node| subnet.prefix.is_offerable(node.address, false));
         rows.map(|node| query::whole(&state, &self.site, node)).collect()
     }
