@@ -1,8 +1,8 @@
 //! One lock for each address that is being reserved or released: SolarWinds refuses no write to an address that is taken, so
 //! that nothing may come between the look at its row and the write.
 //!
-//! The lock is held across requests, and it remembers a reservation that was started and whose answer did not come. Both are
-//! exceptions that `providers/README.md` names.
+//! The lock is held across requests, and it remembers a reservation that was started and whose answer did not come. Rules 2
+//! and 4 of `providers/README.md` allow both.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -59,7 +59,7 @@ impl Solarwinds {
     pub const USER: &str = r"EXAMPLE\foreman";
 
     /// Its password.
-    pub const PASSWORD: &str = "pa:ss wörd'";
+    pub const PASSWORD: &str = "pa:ss w%rd'";
 
     /// A server that holds the seed. Every subnet must be in a group, and none is a pool.
     pub fn start(seed: &Seed, site: Site) -> Self {
