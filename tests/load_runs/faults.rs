@@ -148,6 +148,10 @@ mod phpipam {
     survives_all!(Phpipam);
 }
 
+mod solarwinds {
+    survives_all!(Solarwinds);
+}
+
 mod solidserver {
     survives_all!(Solidserver);
 }

@@ -21,6 +21,7 @@
     feature = "nautobot",
     feature = "netbox",
     feature = "phpipam",
+    feature = "solarwinds",
     feature = "solidserver",
     feature = "tcpwave"
 ))]
@@ -41,6 +42,14 @@ mod trouble;
 /// Makes a test of each case over each provider of this build.
 macro_rules! over_every_provider {
     ($($cases:tt)*) => {
+        #[cfg(feature = "bluecat")]
+        mod bluecat {
+            over_one_provider! { Bluecat; $($cases)* }
+        }
+        #[cfg(feature = "infoblox")]
+        mod infoblox {
+            over_one_provider! { Infoblox; $($cases)* }
+        }
         #[cfg(feature = "nautobot")]
         mod nautobot {
             over_one_provider! { Nautobot; $($cases)* }
@@ -52,6 +61,10 @@ macro_rules! over_every_provider {
         #[cfg(feature = "phpipam")]
         mod phpipam {
             over_one_provider! { Phpipam; $($cases)* }
+        }
+        #[cfg(feature = "solarwinds")]
+        mod solarwinds {
+            over_one_provider! { Solarwinds; $($cases)* }
         }
         #[cfg(feature = "solidserver")]
         mod solidserver {

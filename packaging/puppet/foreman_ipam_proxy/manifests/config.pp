@@ -61,11 +61,13 @@ class foreman_ipam_proxy::config {
   }
 
   $providers = {
-    'internal' => $foreman_ipam_proxy::internal,
-    'nautobot' => $foreman_ipam_proxy::nautobot,
-    'netbox'   => $foreman_ipam_proxy::netbox,
-    'phpipam'  => $foreman_ipam_proxy::phpipam,
-    'tcpwave'  => $foreman_ipam_proxy::tcpwave,
+    'internal'    => $foreman_ipam_proxy::internal,
+    'nautobot'    => $foreman_ipam_proxy::nautobot,
+    'netbox'      => $foreman_ipam_proxy::netbox,
+    'phpipam'     => $foreman_ipam_proxy::phpipam,
+    'solarwinds'  => $foreman_ipam_proxy::solarwinds,
+    'solidserver' => $foreman_ipam_proxy::solidserver,
+    'tcpwave'     => $foreman_ipam_proxy::tcpwave,
   }
   $chosen = $foreman_ipam_proxy::use_provider
   $settings_of_provider = $providers[$chosen] ? {

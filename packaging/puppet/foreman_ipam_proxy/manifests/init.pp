@@ -131,6 +131,10 @@
 #   Settings of NetBox.
 # @param phpipam
 #   Settings of phpIPAM.
+# @param solarwinds
+#   Settings of SolarWinds IPAM.
+# @param solidserver
+#   Settings of SOLIDserver.
 # @param tcpwave
 #   Settings of TCPWave.
 #
@@ -202,6 +206,8 @@ class foreman_ipam_proxy (
   Variant[Undef, Foreman_ipam_proxy::Nautobot, Sensitive[Hash]] $nautobot = undef,
   Variant[Undef, Foreman_ipam_proxy::Netbox, Sensitive[Hash]] $netbox = undef,
   Variant[Undef, Foreman_ipam_proxy::Phpipam, Sensitive[Hash]] $phpipam = undef,
+  Variant[Undef, Foreman_ipam_proxy::Solarwinds, Sensitive[Hash]] $solarwinds = undef,
+  Variant[Undef, Foreman_ipam_proxy::Solidserver, Sensitive[Hash]] $solidserver = undef,
   Variant[Undef, Foreman_ipam_proxy::Tcpwave, Sensitive[Hash]] $tcpwave = undef,
 
   Boolean $register_in_foreman = false,
@@ -215,6 +221,8 @@ class foreman_ipam_proxy (
   assert_type(Optional[Foreman_ipam_proxy::Nautobot], $nautobot.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Netbox], $netbox.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Phpipam], $phpipam.unwrap)
+  assert_type(Optional[Foreman_ipam_proxy::Solarwinds], $solarwinds.unwrap)
+  assert_type(Optional[Foreman_ipam_proxy::Solidserver], $solidserver.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Tcpwave], $tcpwave.unwrap)
 
   contain foreman_ipam_proxy::install

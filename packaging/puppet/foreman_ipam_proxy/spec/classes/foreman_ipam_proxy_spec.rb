@@ -111,7 +111,7 @@ describe 'foreman_ipam_proxy' do
     end
 
     it 'removes the settings of others that may hold secrets' do
-      %w[nautobot phpipam].each do |other|
+      %w[nautobot phpipam solarwinds].each do |other|
         is_expected.to contain_file("#{etc}/settings.d/externalipam_#{other}.yml").with_ensure('absent').that_requires("File[#{file}]")
       end
       is_expected.not_to contain_file("#{etc}/settings.d/externalipam_internal.yml")
@@ -172,6 +172,20 @@ describe 'foreman_ipam_proxy' do
     let(:params) { https.merge('use_provider' => 'tcpwave', 'tcpwave' => tcpwave) }
 
     it { expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_tcpwave.yml")).to eq(tcpwave) }
+  context 'with SolarWinds' do
+    let(:settings) { { 'url' => 'https://orion:17774', 'user' => 'EXAMPLE\\foreman', 'password' => sensitive('geheim') } }
+    let(:params) { https.merge('use_provider' => 'solarwinds', 'solarwinds' => settings.merge('reserve_with' => 'status')) }
+
+    it 'writes its settings' do
+      expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_solarwinds.yml"))
+        .to eq('url' => 'https://orion:17774', 'user' => 'EXAMPLE\\foreman', 'password' => 'geheim', 'reserve_with' => 'status')
+    end
+
+    context 'in a way that there is not' do
+      let(:params) { https.merge('use_provider' => 'solarwinds', 'solarwinds' => settings.merge('reserve_with' => 'luck')) }
+
+      it { is_expected.to compile.and_raise_error(/reserve_with/) }
+    end
   end
 
   describe 'a change' do
