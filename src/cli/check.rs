@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use ipam_provider::Probe;
+use ipam_provider::{Probe, Provider};
 
 use super::output::say;
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
@@ -116,6 +116,9 @@ async fn check_ipam(serving: &Serving) -> bool {
                 say(format!("IPAM          fault: {what}: {}", with_causes(&error)));
             }
         }
+    }
+    for sentence in serving.allocator.provider().shared_groups().await {
+        say(format!("IPAM          warning: {sentence}"));
     }
     say(format!("/v2/features  {}", details_of(serving)));
     say(format!("/version      {}", version_of(serving)));
