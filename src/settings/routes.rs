@@ -75,7 +75,7 @@ fn read_item(
 ) -> Option<(usize, Choice)> {
     let Value::Object(keys) = item else {
         let what = format!("has a route that is not a mapping, route {number}");
-        section.problem(USE_PROVIDER, what, "write { provider: NAME }, with groups, prefixes and settings as needed");
+        section.problem(USE_PROVIDER, what, "write keys and values, such as { provider: netbox }, for each route");
         return None;
     };
     // Foreman's spelling of keys, as at the top of the file.
@@ -235,7 +235,7 @@ mod tests {
             {"groups": [1], "settings": "externalipam_netbox_lab.yml"},
             {"groups": [""], "provider": "netbox", "settings": "externalipam_internal.yml"},
         ])).1, @r"
-        test.yml: use_provider has a route that is not a mapping, route 1; write { provider: NAME }, with groups, prefixes and settings as needed
+        test.yml: use_provider has a route that is not a mapping, route 1; write keys and values, such as { provider: netbox }, for each route
         test.yml: route 2 of use_provider: provider has a value that cannot be used; this build has: internal, netbox
         test.yml: route 2 of use_provider: groups has a value that cannot be used; write a list of names of groups, such as ['Lab*', 'Zone A'], in which * stands for any characters
         test.yml: route 2 of use_provider: prefixes has a value that cannot be used; write a list of prefixes without host bits, such as [10.0.0.0/8, '2001:db8::/32']

@@ -368,11 +368,8 @@ fn routes_are_left_as_they_are() {
         "{ran:?}"
     );
     assert_eq!(fs::read_to_string(&file).expect("a file"), routes);
-    for option in [
-        ["--provider", "internal"],
-        ["--ipam", "url=http://localhost"],
-        ["--from-ruby", "tests/fixtures/settings/ruby"],
-    ] {
+    let ruby = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/settings/ruby");
+    for option in [["--provider", "internal"], ["--ipam", "url=http://localhost"], ["--from-ruby", ruby]] {
         let refused = place.set_up(&option);
         assert_eq!(refused.code, 1, "{refused:?}");
         assert!(refused.err.contains("is a list of routes, which setup does not change"), "{refused:?}");
