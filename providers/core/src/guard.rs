@@ -73,11 +73,12 @@ impl Guard {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note_health(&self, error: Option<&Error>) {
+    /// Notes what a call has shown of the IPAM; `true` when that is trouble.
+    fn note_health(&self, error: Option<&Error>) -> bool {
         let trouble = match error.map(Error::kind) {
             None | Some(ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Rejected) => None,
             // The provider says so without asking the IPAM.
-            Some(ErrorKind::Unsupported) => return,
+            Some(ErrorKind::Unsupported) => return false,
             Some(
                 ErrorKind::Unauthenticated
                 | ErrorKind::Unreachable
@@ -87,12 +88,14 @@ impl Guard {
             ) => error.map(Error::to_string),
         };
         // Well and staying well is what nearly every call shows: that costs no lock.
-        if trouble.is_none() && !self.has_trouble.load(Ordering::Relaxed) {
-            return;
+        let is_trouble = trouble.is_some();
+        if !is_trouble && !self.has_trouble.load(Ordering::Relaxed) {
+            return false;
         }
         let mut noted = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        self.has_trouble.store(trouble.is_some(), Ordering::Relaxed);
+        self.has_trouble.store(is_trouble, Ordering::Relaxed);
         *noted = trouble;
+        is_trouble
     }
 
     /// Waits until the IPAM may be called.
@@ -101,7 +104,7 @@ impl Guard {
             Some(queue) => Some(queue.acquire().await.expect("the semaphore is never closed")),
             None => None,
         };
-        Turn { guard: self, limit: self.limits.attempt, _permit: permit }
+        Turn { guard: self, limit: self.limits.attempt, has_failed: AtomicBool::new(false), _permit: permit }
     }
 
     /// Are as many calls under way as there may be, so that a further one waits?
@@ -135,6 +138,8 @@ impl Guard {
 pub struct Turn<'a> {
     guard: &'a Guard,
     limit: Duration,
+    /// Has a call of this turn shown trouble? The look after a failed write does not make it well again.
+    has_failed: AtomicBool,
     _permit: Option<SemaphorePermit<'a>>,
 }
 
@@ -224,7 +229,10 @@ impl Turn<'_> {
     ) -> Result<T> {
         let start = Instant::now();
         let outcome = work.await;
-        self.guard.note_health(outcome.as_ref().err());
+        if outcome.is_err() || !self.has_failed.load(Ordering::Relaxed) {
+            let is_trouble = self.guard.note_health(outcome.as_ref().err());
+            self.has_failed.fetch_or(is_trouble, Ordering::Relaxed);
+        }
         if !log::log_enabled!(log::Level::Debug) {
             return outcome;
         }
