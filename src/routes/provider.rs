@@ -178,7 +178,7 @@ impl Provider for Routes {
 
     async fn groups(&self) -> Result<Vec<Group>> {
         let missing = |key: &str| format!("The groups of {key} are missing");
-        let answers = ask_all(self.ipams().collect(), |guard| guard.groups(), missing).await?;
+        let answers = ask_all(self.ipams().collect(), Provider::groups, missing).await?;
         let mut groups: Vec<Group> = Vec::new();
         for (ipam, listed) in answers {
             let is_asked = |group: &Group| {

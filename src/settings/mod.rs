@@ -180,7 +180,7 @@ pub fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result
         ("settings.yml", _) => drop(reading.global(path)),
         ("externalipam.yml", _) => drop(reading.external(path)),
         (_, Some(chosen)) => {
-            drop(reading.provider(path, chosen.name, chosen, &|chosen, section| (chosen.read)(section)))
+            drop(reading.provider(path, chosen.name, chosen, &|chosen, section| (chosen.read)(section)));
         }
         (_, None) => reading.expect_name(name),
     }

@@ -131,7 +131,7 @@ fn two_hundred_hosts_over_two_ipams_get_two_hundred_addresses() {
     let proxy = site.place(&format!("{BY_GROUP}request_budget_seconds: 54\nattempt_seconds: 20\n")).start();
     let foreman = proxy.foreman();
     let before = (recorded(&site.netbox, IN_PHPIPAM), recorded(&site.phpipam, IN_NETBOX));
-    let role = |number: usize| if number % 2 == 0 { IN_NETBOX } else { IN_PHPIPAM };
+    let role = |number: usize| if number.is_multiple_of(2) { IN_NETBOX } else { IN_PHPIPAM };
     let hosts = at_once(200, |number| create(&foreman, role(number), number));
     let of = |rest: usize| hosts.iter().skip(rest).step_by(2).copied().collect::<BTreeSet<_>>();
     assert_eq!((of(0).len(), of(1).len()), (100, 100), "no address twice");
