@@ -9,6 +9,7 @@
 //! | `costs` | how many requests reach the product |
 //! | `trouble` | a product that is away, or refuses our credentials; what `check` and Foreman's page say |
 //! | `queue` | more hosts at once than a product takes at once, whose writes are slow |
+//! | `routes` | two products behind one proxy |
 //! | `trace` | what `check --trace` writes |
 //! | `ruby_settings` | the settings files of the Ruby plugin, as they are |
 //! | `budget` | a product that does not answer |
@@ -32,6 +33,8 @@ mod contract;
 mod costs;
 mod lost_answers;
 mod queue;
+#[cfg(all(feature = "netbox", feature = "phpipam"))]
+mod routes;
 // There was none for Nautobot.
 #[cfg(any(feature = "netbox", feature = "phpipam"))]
 mod ruby_settings;

@@ -97,7 +97,9 @@
 #   On which listeners Foreman is offered External IPAM.
 # @param use_provider
 #   The IPAM behind the proxy. The parameter of the same name has its settings; those of others, which may hold
-#   secrets, are removed.
+#   secrets, are removed. A list of routes puts several IPAMs behind the proxy.
+# @param settings_files
+#   Settings of IPAMs by the names of their files, for routes that have `settings`. Files that no route names are removed.
 # @param error_style
 #   How errors are told.
 # @param legacy
@@ -188,7 +190,8 @@ class foreman_ipam_proxy (
   Optional[Integer[0, 300]] $shutdown_seconds = undef,
 
   Optional[Foreman_ipam_proxy::Enabled] $enabled = undef,
-  Foreman_ipam_proxy::Provider $use_provider = 'internal',
+  Variant[Foreman_ipam_proxy::Provider, Array[Foreman_ipam_proxy::Route, 1]] $use_provider = 'internal',
+  Variant[Hash[Foreman_ipam_proxy::Settingsfile, Variant[Hash, Sensitive[Hash]]], Sensitive[Hash]] $settings_files = {},
   Optional[Foreman_ipam_proxy::Errorstyle] $error_style = undef,
   Optional[Enum['foreman-2.1']] $legacy = undef,
   Optional[Integer[3, 55]] $request_budget_seconds = undef,
