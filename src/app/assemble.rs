@@ -6,6 +6,7 @@ use ipam_provider::{Guard, Limits, Surroundings};
 
 use super::StartError;
 use crate::allocation::{Allocator, Holds, Rules};
+use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
 use crate::settings::{Settings, Tls};
 use crate::tls;
@@ -56,11 +57,13 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Pu
     Ok(Serving {
         allocator: Arc::new(allocator),
         gate: Gate::new(policy, names.clone()),
-        ipam_on: ipam_on.collect(),
+        foreman: Contract {
+            ipam_on: ipam_on.collect(),
+            error_style: ipam.error_style,
+            legacy: ipam.legacy.is_some(),
+            version: server.foreman_version,
+        },
         listeners,
-        error_style: ipam.error_style,
-        legacy: ipam.legacy.is_some(),
-        foreman_version: server.foreman_version,
     })
 }
 
