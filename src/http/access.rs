@@ -10,20 +10,12 @@ use actix_web::http::ConnectionType;
 use openssl::ssl::SslRef;
 
 use super::error::{DoorError, RequestError};
+use super::listener::Listener;
 use super::state::shared;
+use crate::caller::{Caller, Door};
+use crate::telemetry::request_id;
 use crate::tls::{self, ClientCertificate};
 use crate::trust::{Peer, Refusal};
-
-/// What a connection came in by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listener {
-    /// TLS.
-    Https,
-    /// Plain HTTP.
-    Http,
-    /// The control socket, which only the proxy's user and root can open.
-    Control,
-}
 
 /// What is known of a connection.
 #[derive(Debug, Clone)]
@@ -63,8 +55,8 @@ impl Connection {
     }
 }
 
-/// Asks the gate. `path` is how a refusal names what was asked for.
-pub(super) async fn admit(request: &HttpRequest, path: &str) -> Result<(), Refusal> {
+/// Asks the gate, and notes who the caller is. `path` is how a refusal names what was asked for.
+pub(super) async fn admit(request: &HttpRequest, door: Door, path: &str) -> Result<(), Refusal> {
     let connection = request.conn_data::<Connection>();
     if !connection.and_then(|connection| connection.shown.as_ref()).is_none_or(tls::Shown::is_still_accepted) {
         return Err(Refusal::NoLongerAccepted);
@@ -72,7 +64,9 @@ pub(super) async fn admit(request: &HttpRequest, path: &str) -> Result<(), Refus
     let peer = connection.map(|connection| &connection.peer);
     // Nothing is known of a connection that was gone before it was looked at.
     let peer = peer.unwrap_or(&Peer::Tls { certificate: None });
-    shared(request).serving().gate.admit(peer, path).await
+    let principal = shared(request).serving().gate.admit(peer, path).await?;
+    request_id::set_caller(Caller { door, principal });
+    Ok(())
 }
 
 /// What the request's connection came in by; `None` when that was gone before it was looked at.

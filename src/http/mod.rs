@@ -4,7 +4,7 @@
 //! | Module | Holds |
 //! | --- | --- |
 //! | [`foreman`] | Foreman's door |
-//! | `access` | who called, and whether the gate lets them in |
+//! | `access`, `listener` | what a connection came in by, who called, and whether the gate lets them in |
 //! | `connection` | what happens between a socket that was accepted and the requests on it |
 //! | `error` | what every door refuses alike, and what a door's own error must say |
 //! | `route`, `query`, `body`, `decode` | the parts of a request, as text |
@@ -18,14 +18,15 @@ mod connection;
 mod decode;
 mod error;
 pub mod foreman;
+mod listener;
 mod query;
 mod request_log;
 mod route;
 mod state;
 mod trouble;
 
-pub use access::Listener;
 pub use connection::{Arrivals, Connections};
+pub use listener::Listener;
 pub use state::{Serving, Shared};
 
 use actix_web::body::MessageBody;

@@ -9,8 +9,8 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use arc_swap::ArcSwap;
 
-use super::Listener;
 use super::foreman::contract::Contract;
+use super::listener::Listener;
 use crate::allocation::Allocator;
 use crate::telemetry::Ring;
 use crate::trust::Gate;

@@ -6,7 +6,9 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 
 use super::error::ForemanError;
-use crate::http::access::{Listener, admit, listener, refuse, turn_away};
+use crate::caller::Door;
+use crate::http::access::{admit, listener, refuse, turn_away};
+use crate::http::listener::Listener;
 use crate::http::state::shared;
 use crate::trust::Refusal;
 
@@ -37,7 +39,7 @@ pub(super) async fn demand_ipam(
 }
 
 async fn trust(request: &HttpRequest) -> Result<(), Refusal> {
-    admit(request, below_mount(request.path())).await
+    admit(request, Door::Foreman, below_mount(request.path())).await
 }
 
 fn is_enabled(request: &HttpRequest) -> bool {

@@ -1,6 +1,6 @@
 //! What the settings decide of Foreman's door.
 
-use crate::http::access::Listener;
+use crate::http::listener::Listener;
 use crate::settings::ErrorStyle;
 
 /// What Foreman is offered, and in which shapes.

@@ -3,7 +3,7 @@
 use actix_web::web::Json;
 use serde_json::{Value, json};
 
-use crate::http::access::Listener;
+use crate::http::listener::Listener;
 use crate::http::state::{Now, Serving};
 use crate::settings::stem_of;
 
