@@ -13,6 +13,7 @@ use std::time::Duration;
 use ipam_provider::{AddressSet, FreeQuery, Prefix, Provider, addresses_between, next_address};
 use moka::{future, sync};
 
+use super::events::{EventKind, Events, Subject};
 use super::holds::{HeldIn, Moment, Place, Scope, Space};
 use super::lookup::Found;
 use super::{Failure, Timestamp};
@@ -94,6 +95,7 @@ impl Candidates {
         provider: &dyn Provider,
         subnet: &Found,
         place: &dyn Place,
+        events: &Events,
         now: Timestamp,
     ) -> Result<Arc<Batch>, Failure> {
         let current = self.generation(&subnet.scope);
@@ -112,7 +114,7 @@ impl Candidates {
             // It is not asked for again; a burst would leave many in memory before their time is over.
             self.batches.invalidate(&(key.0.clone(), before)).await;
         }
-        let fetched = self.batches.try_get_with(key, fetch(provider, subnet, place, generation)).await;
+        let fetched = self.batches.try_get_with(key, fetch(provider, subnet, place, events, generation)).await;
         fetched.map_err(|failure: Arc<Failure>| (*failure).clone())
     }
 
@@ -149,6 +151,7 @@ async fn fetch(
     provider: &dyn Provider,
     subnet: &Found,
     place: &dyn Place,
+    events: &Events,
     generation: u64,
 ) -> Result<Arc<Batch>, Failure> {
     let asked = place.moment().await?;
@@ -164,7 +167,7 @@ async fn fetch(
     addresses.retain(|address| {
         let is_sound = subnet.is_offerable(*address) && !held.contains(*address);
         if !is_sound {
-            log::warn!("{} offers {address} in {}, which cannot be given out", provider.name(), &**subnet);
+            events.emit(Subject::of(&subnet.scope, *address), EventKind::UnsoundCandidate);
         }
         is_sound
     });

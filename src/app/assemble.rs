@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ipam_provider::{Guard, Limits, Surroundings};
 
 use super::StartError;
-use crate::allocation::{Allocator, Holds, Rules};
+use crate::allocation::{Allocator, Events, Holds, Rules, Subscriber, log_event};
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
 use crate::settings::{Settings, Tls};
@@ -53,7 +53,8 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Pu
         Listener::Http => ipam.enabled.on_http(),
         Listener::Control => false,
     });
-    let allocator = Allocator::new(Guard::new(bare, limits), holds.clone(), rules);
+    let log: Subscriber = Arc::new(log_event);
+    let allocator = Allocator::new(Guard::new(bare, limits), holds.clone(), rules).reporting_to(Events::to([log]));
     Ok(Serving {
         allocator: Arc::new(allocator),
         gate: Gate::new(policy, names.clone()),
