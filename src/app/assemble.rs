@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ipam_provider::{Guard, Limits, Surroundings};
+use ipam_provider::{Guard, Limits, Surroundings, Trace};
 
 use super::StartError;
 use crate::allocation::{Allocator, Events, Holds, Rules, Subscriber, log_event};
@@ -13,12 +13,12 @@ use crate::tls;
 use crate::trust::{Gate, HostNames, Policy};
 
 /// What the parts are made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Purpose {
     /// To serve.
     Serve,
-    /// To see whether they could serve: nothing is created that stays.
-    Check,
+    /// To see whether they could serve: nothing is created that stays. The exchanges with the IPAM are kept in the trace.
+    Check(Option<Trace>),
 }
 
 /// Everything that handlers work with. Holds are kept when the rest is made anew.
@@ -28,8 +28,11 @@ pub enum Purpose {
 pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Purpose) -> Result<Serving, StartError> {
     let Settings { server, database, ipam, holds: lives, provider, .. } = settings;
     let failed = |error| StartError::Provider { name: provider.name, source: error };
-    let surroundings =
-        Surroundings { state_directory: server.state_directory, may_create: purpose == Purpose::Serve, database };
+    let (may_create, trace) = match purpose {
+        Purpose::Serve => (true, None),
+        Purpose::Check(trace) => (false, trace),
+    };
+    let surroundings = Surroundings { state_directory: server.state_directory, may_create, database, trace };
     let bare = (provider.plan)(&surroundings).map_err(failed)?;
     log::info!("Provider {}: {:?}", bare.name(), bare.capabilities());
     let limits = Limits { attempt: ipam.attempt, read_attempts: ipam.read_attempts };

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
+use foreman_ipam_proxy::registry::PROVIDERS;
 use serde_json::json;
 
 use ipam_simulators::Server;
@@ -312,6 +313,57 @@ fn settings_of_the_ruby_plugin_are_taken_over() {
 
     let nowhere = place.run(&["setup", "--from-ruby", &place.text("state"), "--non-interactive"]);
     assert!(nowhere.code == 1 && nowhere.err.contains("name the directory of the Ruby Smart Proxy"), "{nowhere:?}");
+}
+
+#[test]
+fn a_dhcp_plugin_for_an_ipam_is_taken_over() {
+    let place = Place::new();
+    let settings = format!(
+        ":foreman_url: {}\n:foreman_ssl_ca: {ca}\n:ssl_ca_file: {ca}\n:ssl_certificate: {}\n:ssl_private_key: {}\n\
+         :trusted_hosts:\n  - localhost\n:https_port: {}\n",
+        place.foreman.url(),
+        place.text("proxy.pem"),
+        place.text("proxy.key"),
+        place.port,
+        ca = place.text("ca.pem"),
+    );
+    for (plugin, own, taken) in [
+        (
+            "infoblox",
+            ":username: admin\n:password: geheim\n:record_type: host\n:dns_view: default.lab\n:wait_after_restart: 5\n",
+            ["url: 'https://127.0.0.1:1'", "user: 'admin'", "password: 'geheim'", "record_type: 'host'"],
+        ),
+        (
+            "bluecat",
+            ":scheme: https\n:host: 127.0.0.1:1\n:verify: false\n:config_name: Lab\n:view_name: internal\n:username: api\n\
+             :password: geheim\n:server_id: 5\n",
+            ["url: 'https://127.0.0.1:1'", "configuration: 'Lab'", "view: 'internal'", "verify_tls: false"],
+        ),
+    ] {
+        let ruby = format!("ruby-{plugin}");
+        place.write(&format!("{ruby}/settings.yml"), &settings);
+        let dhcp = format!(":enabled: https\n:use_provider: dhcp_{plugin}\n:server: 127.0.0.1:1\n");
+        place.write(&format!("{ruby}/settings.d/dhcp.yml"), &dhcp);
+        place.write(&format!("{ruby}/settings.d/dhcp_{plugin}.yml"), own);
+        let mut arguments = vec!["setup", "--from-ruby", "--non-interactive"];
+        let directory = place.text(&ruby);
+        arguments.insert(2, &directory);
+        if plugin == "bluecat" {
+            arguments.extend(["--ipam", "zone=example.com"]);
+        }
+        let ran = place.run(&arguments);
+        assert!(!format!("{ran:?}").contains("geheim") && ran.out.contains("docs/migrate.md"), "{ran:?}");
+        if !PROVIDERS.iter().any(|provider| provider.name == plugin) {
+            assert!(
+                ran.err.contains(&format!("this build has no provider {plugin}; choose one with --provider")),
+                "{ran:?}"
+            );
+            continue;
+        }
+        assert!(ran.code == 1 && ran.out.contains("IPAM          fault: "), "no IPAM is there: {ran:?}");
+        let written = place.read(&format!("etc/settings.d/externalipam_{plugin}.yml"));
+        assert!(taken.iter().all(|line| written.contains(line)), "{written}");
+    }
 }
 
 #[test]

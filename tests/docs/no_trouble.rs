@@ -37,6 +37,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "The address store … is in order",
             "https_port …, because … is in use on this machine",
             "left out …: they are the Ruby proxy's own",
+            "left out …: docs/migrate.md says what becomes of them",
             "next choose it as External IPAM of a subnet; where Foreman has organizations and locations, add it to them",
             "next foreman-ipam-proxy register",
             "next set proxy_url: '…' in settings.yml, so that refresh and unregister need no --proxy-url",

@@ -9,6 +9,7 @@
 //! | `costs` | how many requests reach the product |
 //! | `trouble` | a product that is away, or refuses our credentials; what `check` and Foreman's page say |
 //! | `queue` | more hosts at once than a product takes at once, whose writes are slow |
+//! | `trace` | what `check --trace` writes |
 //! | `ruby_settings` | the settings files of the Ruby plugin, as they are |
 //! | `budget` | a product that does not answer |
 //! | `support` | the process, Foreman, and the products |
@@ -28,6 +29,7 @@ mod queue;
 #[cfg(any(feature = "netbox", feature = "phpipam"))]
 mod ruby_settings;
 mod support;
+mod trace;
 mod trouble;
 
 /// Makes a test of each case over each provider of this build.
@@ -117,6 +119,9 @@ over_every_provider! {
         check_says_that_the_ipam_is_gone
         check_says_that_the_credentials_are_wrong
         check_names_the_missing_right;
+    trace:
+        check_traces_its_exchanges_without_secrets
+        check_does_not_overwrite_a_trace;
     budget:
         every_call_is_answered_in_time
         other_subnets_go_on_while_one_waits;

@@ -13,6 +13,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::trace::Recorder;
+
 /// Text that must not be shown: passwords, tokens.
 pub type Secret = SecretString;
 
@@ -54,6 +56,7 @@ pub struct Section {
     known: BTreeSet<&'static str>,
     secrets: BTreeSet<&'static str>,
     problems: Vec<Problem>,
+    recorder: Recorder,
 }
 
 /// What a section leaves behind: its faults, and the keys that nobody asked for (whether they are faults is the
@@ -71,7 +74,14 @@ pub struct Findings {
 impl Section {
     /// The settings of `file`, a name for people to find it by.
     pub fn new(file: impl Into<String>, settings: BTreeMap<String, Setting>) -> Self {
-        Self { file: file.into(), settings, known: BTreeSet::new(), secrets: BTreeSet::new(), problems: Vec::new() }
+        Self {
+            file: file.into(),
+            settings,
+            known: BTreeSet::new(),
+            secrets: BTreeSet::new(),
+            problems: Vec::new(),
+            recorder: Recorder::default(),
+        }
     }
 
     /// Reads a key with a rule of its own: `right` says what it accepts, `rule` gives `None` for what it does not.
@@ -99,13 +109,25 @@ impl Section {
     /// Text that is never shown; see [`text`](Self::text).
     pub fn secret(&mut self, key: &'static str) -> Option<Secret> {
         self.secrets.insert(key);
-        self.text(key).map(Secret::from)
+        self.text(key).map(|text| self.hidden(text))
     }
 
     /// Text that is never shown and must be as `rule` says; see [`read`](Self::read).
     pub fn secret_with(&mut self, key: &'static str, right: &str, rule: impl FnOnce(&str) -> bool) -> Option<Secret> {
         self.secrets.insert(key);
-        self.read(key, right, |value| value.as_str().filter(|text| rule(text)).map(Secret::from))
+        self.read(key, right, |value| value.as_str().filter(|text| rule(text)).map(str::to_owned))
+            .map(|text| self.hidden(text))
+    }
+
+    fn hidden(&self, text: String) -> Secret {
+        let secret = Secret::from(text);
+        self.recorder.hide(&secret);
+        secret
+    }
+
+    /// What records the exchanges of a connection with these settings.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// An absolute path.

@@ -9,6 +9,7 @@ mod files;
 mod provider;
 mod questions;
 mod ruby;
+mod ruby_dhcp;
 mod sheet;
 mod yaml;
 
@@ -40,7 +41,8 @@ use sheet::Sheet;
 /// Arguments of `setup`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Take over the settings of the Ruby Smart Proxy and its plugin smart_proxy_ipam, which are in DIR.
+    /// Take over the settings of the Ruby Smart Proxy and its plugin smart_proxy_ipam, which are in DIR; where that is not
+    /// used, those of smart_proxy_dhcp_infoblox or smart_proxy_dhcp_bluecat.
     #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = ruby::DIRECTORY)]
     from_ruby: Option<PathBuf>,
     /// Ask nothing: what is missing is an error that lists all of it.
@@ -98,7 +100,7 @@ NetBox) or from the terminal, never from the command line.
 Examples:
   With questions:
     foreman-ipam-proxy setup
-  In place of the Ruby plugin, with its settings:
+  In place of a plugin of the Ruby Smart Proxy, with its settings:
     foreman-ipam-proxy setup --from-ruby
   In a script:
     foreman-ipam-proxy setup --non-interactive --foreman-url https://foreman.example.com \\
