@@ -103,20 +103,3 @@ pub(crate) const USED_BETWEEN: Query = Query(
 /// Is there a custom property of this name?
 pub(crate) const PROPERTY: Query =
     Query("SELECT Name FROM Metadata.Property WHERE EntityName = @entity AND Name = @name");
-
-/// All queries, for tests.
-#[cfg(test)]
-pub(crate) const ALL: [Query; 12] = [
-    REACH,
-    TREE,
-    SUBNETS,
-    SUBNETS_OF,
-    SUBNETS_IPV6,
-    SUBNET,
-    START_ARGUMENTS,
-    NODE,
-    NODES,
-    USED,
-    USED_BETWEEN,
-    PROPERTY,
-];
