@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::audit::Record;
 use crate::places::{Place, seed};
-use crate::products::{Bluecat, BluecatV1, Nautobot, Netbox, Phpipam, Vendor};
+use crate::products::{Bluecat, BluecatV1, Nautobot, Netbox, Phpipam, Solarwinds, Solidserver, Tcpwave, Vendor};
 use crate::relay::Relay;
 
 /// Which IPAM.
@@ -31,12 +31,18 @@ pub enum Product {
     /// The same over REST v1.
     #[value(name = "bluecat-v1")]
     BluecatV1,
-    /// NetBox 4.6, simulated.
-    Netbox,
     /// Nautobot 3.2, simulated.
     Nautobot,
+    /// NetBox 4.6, simulated.
+    Netbox,
     /// phpIPAM 1.8, simulated.
     Phpipam,
+    /// SolarWinds IPAM 2026.2, simulated.
+    Solarwinds,
+    /// EfficientIP SOLIDserver, simulated.
+    Solidserver,
+    /// TCPWave, simulated. It has no IPv6.
+    Tcpwave,
 }
 
 /// Where the embedded IPAM is.
@@ -125,9 +131,12 @@ impl Ipam {
             Product::Embedded => return None,
             Product::Bluecat => simulated::<Bluecat>(&seed),
             Product::BluecatV1 => simulated::<BluecatV1>(&seed),
-            Product::Netbox => simulated::<Netbox>(&seed),
             Product::Nautobot => simulated::<Nautobot>(&seed),
+            Product::Netbox => simulated::<Netbox>(&seed),
             Product::Phpipam => simulated::<Phpipam>(&seed),
+            Product::Solarwinds => simulated::<Solarwinds>(&seed),
+            Product::Solidserver => simulated::<Solidserver>(&seed),
+            Product::Tcpwave => simulated::<Tcpwave>(&seed),
         };
         let relay = with_relay.then(|| Relay::start(&server.url()));
         let inside = Inside::Simulated(Simulated { product, server, relay, counted: AtomicU64::new(0) });

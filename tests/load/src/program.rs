@@ -329,8 +329,17 @@ impl Arguments {
             return Err("the embedded IPAM cannot be made to fail; choose another with --ipam".into());
         }
         let has_no_group = |place: &Place| place.group.is_none();
-        let needs_groups = matches!(ipam, Product::Bluecat | Product::BluecatV1 | Product::Nautobot | Product::Phpipam);
-        if needs_groups && plan.places.iter().any(has_no_group) {
+        if matches!(
+            ipam,
+            Product::Bluecat
+                | Product::BluecatV1
+                | Product::Nautobot
+                | Product::Phpipam
+                | Product::Solarwinds
+                | Product::Solidserver
+                | Product::Tcpwave
+        ) && plan.places.iter().any(has_no_group)
+        {
             return Err("this IPAM has every subnet in a group; name them, and ask without with --without-group".into());
         }
         if trouble.is_some_and(Trouble::is_of_several) && self.behind.database.is_none() {
