@@ -60,14 +60,15 @@ impl Settings {
     }
 }
 
-/// The session token, or none where a client certificate is shown; `None` when there is no credential at all.
+/// The session token, or none where a client certificate is shown: then nothing else is needed, and a token that is left
+/// over, such as the example's, would be refused. `None` when there is no credential at all.
 fn session_token(section: &mut Section, http: Option<&HttpSettings>) -> Option<Option<Secret>> {
     let right = "name client_certificate and client_key and an https url, or write a session token, in quotes";
     let token = section.secret_with("session_token", right, is_token);
     let has_certificate = section.has("client_certificate") || section.has("client_key");
     let is_plain = http.is_some_and(|http| http.url.scheme() == "http");
     if has_certificate && !is_plain {
-        return Some(token);
+        return Some(None);
     }
     section.required("session_token", token, right).map(Some)
 }
@@ -117,6 +118,7 @@ mod tests {
 
         let (settings, problems) = read(json!({
             "url": "https://t.example.com:7443", "domain": "example.com", "client_certificate": "/c.pem", "client_key": "/k.pem",
+            "session_token": "left-over",
         }));
         assert_eq!(problems, [""; 0]);
         assert!(settings.expect("settings").session().is_none());
