@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::files::{authorities, identity, unusable};
 use super::{Answer, HttpSettings, TELL_IF_IT_LASTS, certificate};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Recorder, Result};
 
 pub use reqwest::Method;
 pub use reqwest::header::HeaderValue;
@@ -30,6 +30,7 @@ pub struct HttpClient {
     what: &'static str,
     base: Url,
     inner: reqwest::Client,
+    recorder: Recorder,
 }
 
 impl HttpClient {
@@ -77,7 +78,7 @@ impl HttpClient {
         let inner = builder.build().map_err(|error| {
             Error::new(ErrorKind::Rejected, "The HTTP client cannot be set up").because(error.without_url())
         })?;
-        Ok(Self { what, base: settings.url.clone(), inner })
+        Ok(Self { what, base: settings.url.clone(), inner, recorder: settings.recorder.clone() })
     }
 
     /// A request to the path of these segments below the base URL. Each segment is encoded, a slash in it included; an
@@ -115,6 +116,16 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The method, such as `GET`; with [`url`](Self::url) for products that have requests signed.
+    pub fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    /// The whole URL as it is sent, query included.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
     /// Adds a parameter to the query.
     #[must_use]
     pub fn query(mut self, key: &str, value: impl fmt::Display) -> Self {
@@ -145,6 +156,18 @@ impl Request<'_> {
     /// [`TimedOut`](ErrorKind::TimedOut) after `read_seconds`;
     /// [`Unexpected`](ErrorKind::Unexpected) for a body of more than 64 MiB.
     pub async fn send(self) -> Result<Answer> {
+        let sent = self.client.recorder.sent(&self.method, &self.url, &self.headers, self.body.as_deref());
+        let outcome = self.exchange().await;
+        if let Some(sent) = sent {
+            match &outcome {
+                Ok((headers, answer)) => sent.answered(answer.status, headers.clone(), &answer.body),
+                Err(error) => sent.failed(error),
+            }
+        }
+        outcome.map(|(_, answer)| answer)
+    }
+
+    async fn exchange(self) -> Result<(HeaderMap, Answer)> {
         let Self { client, method, url, headers, body } = self;
         let mut request = client.inner.request(method, url).headers(headers);
         if let Some(body) = body {
@@ -152,6 +175,7 @@ impl Request<'_> {
         }
         let mut response = request.send().await.map_err(|error| client.failed(error))?;
         let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await.map_err(|error| client.failed(error))? {
             if body.len() + part.len() > BODY_AT_MOST {
@@ -162,7 +186,7 @@ impl Request<'_> {
             }
             body.extend_from_slice(&part);
         }
-        Ok(Answer { status, body })
+        Ok((headers, Answer { status, body }))
     }
 }
 

@@ -14,6 +14,7 @@ use ipam_conformance::Seed;
 use ipam_simulators::nautobot::{Nautobot, Site};
 use ipam_simulators::netbox::{self, Netbox};
 use ipam_simulators::phpipam::{self, Phpipam};
+use ipam_simulators::solarwinds::{self, Solarwinds};
 use ipam_simulators::tcpwave::{self, Tcpwave};
 use ipam_simulators::tls::Tls;
 use ipam_simulators::{Ipam, Server};
@@ -81,4 +82,16 @@ fn tcpwave_client_works_with_tcpwave() {
     let mut arguments = vec![host.as_str()];
     arguments.extend(files.iter().map(String::as_str));
     python.run("tcpwave.py", &arguments);
+}
+
+#[test]
+fn orionsdk_works_with_solarwinds() {
+    let Some(python) = Python::find() else { return };
+    let solarwinds = Solarwinds::empty(solarwinds::Site::default());
+    let lab = solarwinds.add_hierarchy("Lab", "");
+    solarwinds.add_subnet(lab, "192.0.2.0/29", "");
+    let server = over_tls(Arc::new(solarwinds));
+    let url = server.url();
+    let (_, port) = url.rsplit_once(':').expect("a port");
+    python.run("solarwinds.py", &[port, Solarwinds::USER, Solarwinds::PASSWORD]);
 }
