@@ -1,5 +1,5 @@
-//! What `check` looks at: reachability, the credentials, each right, and each answer whose shape is not documented, without
-//! changing anything.
+//! What `check` looks at: reachability, the credentials, each right, and each answer whose shape is not documented,
+//! without changing anything.
 
 use std::net::IpAddr;
 

@@ -1,7 +1,7 @@
 //! TCPWave as a provider: organizations are groups, subnets are subnets, objects are reservations.
 //!
-//! Requests name organization and subnet by what they are called, so that a [`Subnet`] needs no note. Which text means "not
-//! there" or "taken" is not known: after a refusal the provider looks.
+//! Requests name organization and subnet by what they are called, so that a [`Subnet`] needs no note. Which text means
+//! "not there" or "taken" is not known: after a refusal the provider looks.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -36,8 +36,8 @@ impl Tcpwave {
         Ok(Self { client: Client::new(&settings)?, settings })
     }
 
-    /// The subnet of exactly this prefix in the organization. A refusal does not show that there is none: then the lists of
-    /// networks and subnets decide.
+    /// The subnet of exactly this prefix in the organization. A refusal does not show that there is none: then the
+    /// lists of networks and subnets decide.
     async fn subnet_in(&self, organization: &GroupName, prefix: Prefix) -> Result<Option<Subnet>> {
         let IpAddr::V4(first) = prefix.network() else { return Err(no_ipv6()) };
         match self.client.subnet(Place { organization, first }).await {
@@ -98,8 +98,8 @@ impl Tcpwave {
 
     /// The object of an address.
     ///
-    /// Whether the filter of the list is heeded is not known. Only the question for the one address shows that there is no
-    /// object.
+    /// Whether the filter of the list is heeded is not known. Only the question for the one address shows that there is
+    /// no object.
     async fn object(&self, of: Place<'_>, address: Ipv4Addr) -> Result<Option<ObjectRow>> {
         let find =
             |rows: Vec<(Ipv4Addr, ObjectRow)>| rows.into_iter().find(|(at, _)| *at == address).map(|(_, row)| row);
@@ -141,8 +141,8 @@ fn v4(subnet: &Subnet, address: IpAddr) -> Result<Ipv4Addr> {
     }
 }
 
-/// Organizations go by their names in every request, and rows of subnets have no id of theirs in all clients. So the name
-/// is the address space: an organization that is renamed is another one.
+/// Organizations go by their names in every request, and rows of subnets have no id of theirs in all clients. So the
+/// name is the address space: an organization that is renamed is another one.
 fn subnet(row: SubnetRow, organization: &GroupName) -> Result<Subnet> {
     let odd = || Error::new(ErrorKind::Unexpected, format!("{WHAT} answers with a subnet that is none"));
     Ok(Subnet {

@@ -80,8 +80,8 @@ pub(crate) fn is_ours(settings: &Settings, row: &ObjectRow) -> bool {
     row.description.as_deref().is_some_and(|description| settings.description.is_ours(description))
 }
 
-/// Name and domain, unless the name was made of the address. Some of TCPWave's lists show the whole name, with a dot at its
-/// end.
+/// Name and domain, unless the name was made of the address. Some of TCPWave's lists show the whole name, with a dot at
+/// its end.
 fn hostname(address: Ipv4Addr, row: &ObjectRow) -> Option<String> {
     let without_end = |text: &Option<String>| text.as_deref().unwrap_or_default().trim_end_matches('.').to_owned();
     let (name, domain) = (without_end(&row.name), without_end(&row.domain_name));
@@ -131,9 +131,9 @@ mod tests {
         let object = object(&settings(json!({})), "Web.Example.COM", MAC);
         let expected = json!({
             "organization_name": "Internal", "name": "Web", "address": "192.0.2.9", "addr1": "192", "addr2": "0",
-            "addr3": "2", "addr4": "9", "class_code": "Others", "domain_name": "example.com", "alloc_type": 1, "mac": MAC,
-            "subnet_address": "192.0.2.0", "update_ns_a": true, "update_ns_ptr": true, "dyn_update_rrs_a": true,
-            "dyn_update_rrs_ptr": true, "dyn_update_rrs_cname": true, "dyn_update_rrs_mx": true,
+            "addr3": "2", "addr4": "9", "class_code": "Others", "domain_name": "example.com", "alloc_type": 1,
+            "mac": MAC, "subnet_address": "192.0.2.0", "update_ns_a": true, "update_ns_ptr": true,
+            "dyn_update_rrs_a": true, "dyn_update_rrs_ptr": true, "dyn_update_rrs_cname": true, "dyn_update_rrs_mx": true,
             "description": format!("foreman-ipam-proxy: Web.Example.COM {MAC}"),
         });
         assert_eq!(serde_json::to_value(object).expect("JSON"), expected);

@@ -1,8 +1,9 @@
 //! What TCPWave means by an answer that is not the expected one.
 //!
 //! Nearly every refusal is status 500 with a text such as `TIMS-2011: Subnet address range clashes with an existing
-//! subnet`, also when the caller is at fault. Few numbers are known, so that a text is [`Rejected`](ErrorKind::Rejected), and
-//! who asked looks for the reason. A 500 of another kind is trouble, as everywhere.
+//! subnet`, also when the caller is at fault. Few numbers are known, so that a text is
+//! [`Rejected`](ErrorKind::Rejected), and who asked looks for the reason. A 500 of another kind is trouble, as
+//! everywhere.
 
 use ipam_provider::http::Answer;
 use ipam_provider::{Error, ErrorKind};
@@ -34,8 +35,8 @@ pub(crate) fn error(answer: &Answer, right: &str) -> Error {
     match (answer.status, number(answer)) {
         (401, _) => {
             let text = format!(
-                "Invalid credentials for External IPAM: {WHAT} does not accept the client certificate or the session token; \
-                 import the certificate there, or set a valid session_token in the provider's settings"
+                "Invalid credentials for External IPAM: {WHAT} does not accept the client certificate or the session \
+                 token; import the certificate there, or set a valid session_token in the provider's settings"
             );
             Error::new(ErrorKind::Unauthenticated, text).because(cause(answer))
         }

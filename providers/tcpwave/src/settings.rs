@@ -60,14 +60,15 @@ impl Settings {
     }
 }
 
-/// The session token, or none where a client certificate is shown; `None` when there is no credential at all.
+/// The session token, or none where a client certificate is shown: then nothing else is needed, and a token that is
+/// left over, such as the example's, would be refused. `None` when there is no credential at all.
 fn session_token(section: &mut Section, http: Option<&HttpSettings>) -> Option<Option<Secret>> {
     let right = "name client_certificate and client_key and an https url, or write a session token, in quotes";
     let token = section.secret_with("session_token", right, is_token);
     let has_certificate = section.has("client_certificate") || section.has("client_key");
     let is_plain = http.is_some_and(|http| http.url.scheme() == "http");
     if has_certificate && !is_plain {
-        return Some(token);
+        return Some(None);
     }
     section.required("session_token", token, right).map(Some)
 }
@@ -116,7 +117,8 @@ mod tests {
         assert!(!format!("{settings:?} {:?}", settings.session()).contains("geheim"), "it is never shown");
 
         let (settings, problems) = read(json!({
-            "url": "https://t.example.com:7443", "domain": "example.com", "client_certificate": "/c.pem", "client_key": "/k.pem",
+            "url": "https://t.example.com:7443", "domain": "example.com", "client_certificate": "/c.pem",
+            "client_key": "/k.pem", "session_token": "left-over",
         }));
         assert_eq!(problems, [""; 0]);
         assert!(settings.expect("settings").session().is_none());
@@ -124,13 +126,14 @@ mod tests {
 
     #[test]
     fn a_credential_is_needed_and_over_http_a_certificate_is_none() {
-        let missing = "x.yml: session_token is missing; name client_certificate and client_key and an https url, or write a \
-                       session token, in quotes";
+        let missing = "x.yml: session_token is missing; name client_certificate and client_key and an https url, or \
+                       write a session token, in quotes";
         let (settings, problems) = read(json!({"url": "https://t.example.com", "domain": "example.com"}));
         assert!(settings.is_none());
         assert_eq!(problems, [missing]);
         let (settings, problems) = read(json!({
-            "url": "http://t.example.com", "domain": "example.com", "client_certificate": "/c.pem", "client_key": "/k.pem",
+            "url": "http://t.example.com", "domain": "example.com", "client_certificate": "/c.pem",
+            "client_key": "/k.pem",
         }));
         assert!(settings.is_none());
         assert_eq!(problems, [missing]);
@@ -139,8 +142,9 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let (settings, problems) = read(json!({
-            "url": "https://t.example.com", "domain": "Lab.example.com", "session_token": "geheim", "object_type": "Server",
-            "update_dns": false, "mark": "proxy-a", "description": "{mac}", "delete_only_own": true,
+            "url": "https://t.example.com", "domain": "Lab.example.com", "session_token": "geheim",
+            "object_type": "Server", "update_dns": false, "mark": "proxy-a", "description": "{mac}",
+            "delete_only_own": true,
         }));
         let settings = settings.expect("settings");
         assert_eq!(problems, [""; 0]);
@@ -152,7 +156,8 @@ mod tests {
     #[test]
     fn all_faults_are_told_at_once_and_none_shows_a_value() {
         let (settings, problems) = read(json!({
-            "session_token": "geheim mit Blank", "domain": "geheim_.example.com", "object_type": 5, "update_dns": "perhaps",
+            "session_token": "geheim mit Blank", "domain": "geheim_.example.com", "object_type": 5,
+            "update_dns": "perhaps",
             "description": "{host}", "mark": " geheim", "delete_only_own": "perhaps", "domains": "geheim",
         }));
         assert!(settings.is_none());

@@ -1,8 +1,8 @@
 //! TCPWave's JSON and texts, as far as they are used.
 //!
-//! No answer of an appliance has been recorded. The keys are those that the vendor's clients read (tcpwave-client 1.0.2,
-//! tims-go-client, the Ansible playbooks, the OpenStack listener) or send. Where it is not known in which of two shapes
-//! something comes, both are read; anything else is no answer.
+//! No answer of an appliance has been recorded. The keys are those that the vendor's clients read (tcpwave-client
+//! 1.0.2, tims-go-client, the Ansible playbooks, the OpenStack listener) or send. Where it is not known in which of two
+//! shapes something comes, both are read; anything else is no answer.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -76,8 +76,8 @@ pub(crate) fn list<T: DeserializeOwned>(body: &[u8]) -> Option<Vec<T>> {
     is_whole.then_some(listed.data.0)
 }
 
-/// A page: `{"recordsTotal": 1, "recordsFiltered": 1, "data": […]}`, or `{"total": 1, "rows": […]}`; its rows, and how many
-/// there are on all pages.
+/// A page: `{"recordsTotal": 1, "recordsFiltered": 1, "data": […]}`, or `{"total": 1, "rows": […]}`; its rows, and how
+/// many there are on all pages.
 pub(crate) fn page<T: DeserializeOwned>(body: &[u8]) -> Option<(Vec<T>, u64)> {
     let listed: Listed<T> = serde_json::from_slice(body).ok()?;
     let count = listed.count()?;
@@ -337,7 +337,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_filter_is_json_whatever_is_in_it(value in ".*") {
-            let rules = serde_json::to_string(&[FilterRule { field: "address", op: "contains", value: value.clone() }]).expect("JSON");
+            let rule = FilterRule { field: "address", op: "contains", value: value.clone() };
+            let rules = serde_json::to_string(&[rule]).expect("JSON");
             let read: Value = serde_json::from_str(&rules).expect("JSON");
             prop_assert_eq!(&read[0]["value"], &json!(value));
         }

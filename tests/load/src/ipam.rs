@@ -45,6 +45,13 @@ pub enum Product {
     Tcpwave,
 }
 
+impl Product {
+    /// Can it have IPv6 subnets?
+    pub fn has_ipv6(self) -> bool {
+        self != Self::Tcpwave
+    }
+}
+
 /// Where the embedded IPAM is.
 pub(crate) enum Home {
     /// In a file.

@@ -1,5 +1,5 @@
-//! The provider over the simulator: the conformance suite, bare and guarded, over two readings of what TCPWave answers, and
-//! what is special about TCPWave.
+//! The provider over the simulator: the conformance suite, bare and guarded, over two readings of what TCPWave answers,
+//! and what is special about TCPWave.
 
 #[path = "../../../../src/tls/test_certificates.rs"]
 mod certificates;
@@ -24,8 +24,8 @@ mod guarded {
     ipam_conformance::suite!(site::Plain, wrap = |provider| Arc::new(Guard::new(provider, LIMITS)));
 }
 
-/// The other reading of each answer: small pages, lists under a key, words for yes and no, free addresses among the objects,
-/// filters that are ignored, and so on.
+/// The other reading of each answer: small pages, lists under a key, words for yes and no, free addresses among the
+/// objects, filters that are ignored, and so on.
 mod at_an_awkward_site {
     ipam_conformance::suite!(crate::site::Awkward);
 }

@@ -12,8 +12,8 @@ use ipam_simulators::tcpwave::{Exists, Site, Tcpwave as Simulated};
 use ipam_simulators::{Ipam, Server};
 use serde_json::{Value, json};
 
-/// The standard seed without what TCPWave has no room for: a table outside of organizations, subnets whose first and last
-/// address are for hosts, and IPv6.
+/// The standard seed without what TCPWave has no room for: a table outside of organizations, subnets whose first and
+/// last address are for hosts, and IPv6.
 pub(crate) fn seed() -> Seed {
     Seed::standard().without(Role::GlobalTwin).without(Role::Pool).without_ipv6()
 }

@@ -1,13 +1,14 @@
 //! TCPWave IPAM (TIMS).
 //!
-//! Organizations hold networks, these hold subnets, and an address that is taken has an object. What is special: names of
-//! organizations go with every request, under another parameter in almost each of them; refusals are status 500 and a text
-//! that begins with `TIMS-`, a number and a colon; an object has a name and a domain, of which A and PTR records are made.
+//! Organizations hold networks, these hold subnets, and an address that is taken has an object. What is special: names
+//! of organizations go with every request, under another parameter in almost each of them; refusals are status 500 and
+//! a text that begins with `TIMS-`, a number and a colon; an object has a name and a domain, of which A and PTR records
+//! are made.
 //!
-//! Requests are those of the vendor's clients: paths, parameters and bodies of tcpwave-client 1.0.2 as captured, the rest
-//! from the vendor's playbooks, Postman collection and OpenStack listener. No answer of a real server is known. Where
-//! there are several readings of what clients do with an answer, [`Site`] has each. The number `TIMS-0000` stands for one
-//! that is not known.
+//! Requests are those of the vendor's clients: paths, parameters and bodies of tcpwave-client 1.0.2 as captured, the
+//! rest from the vendor's playbooks, Postman collection and OpenStack listener. No answer of a real server is known.
+//! Where there are several readings of what clients do with an answer, [`Site`] has each. The number `TIMS-0000` stands
+//! for one that is not known.
 
 mod net;
 mod read;

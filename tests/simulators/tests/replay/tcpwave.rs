@@ -1,6 +1,6 @@
-//! TCPWave, asked by its vendor's own client, tcpwave-client 1.0.2, as captured. Its requests must be taken; the answers of
-//! the capture were written for the client, so that of them only the shapes are compared. Then what no library asks: the
-//! requests of the vendor's OpenStack listener and playbooks.
+//! TCPWave, asked by its vendor's own client, tcpwave-client 1.0.2, as captured. Its requests must be taken; the
+//! answers of the capture were written for the client, so that of them only the shapes are compared. Then what no
+//! library asks: the requests of the vendor's OpenStack listener and playbooks.
 
 use std::path::Path;
 

@@ -44,7 +44,8 @@ async fn a_client_certificate_lets_in_its_administrator_and_nobody_else() {
     let groups = async |name: &str| {
         let (certificate, key) = authority.host(name).write(directory.path(), name);
         let settings = json!({
-            "url": server.url(), "domain": "example.com", "ca_file": ca_file, "client_certificate": certificate, "client_key": key,
+            "url": server.url(), "domain": "example.com", "ca_file": ca_file,
+            "client_certificate": certificate, "client_key": key,
         });
         provider(settings).groups().await
     };
