@@ -11,6 +11,7 @@
 
 mod exchange;
 pub mod foreman;
+pub mod infoblox;
 pub mod nautobot;
 pub mod netbox;
 pub mod phpipam;

@@ -1,5 +1,6 @@
 //! The recorded exchanges of real servers, asked again of the simulators.
 
+mod infoblox;
 mod nautobot;
 mod netbox;
 mod phpipam;
