@@ -6,6 +6,8 @@ use ipam_provider::Registration;
 pub const PROVIDERS: &[Registration] = &[
     #[cfg(feature = "internal")]
     ipam_provider_internal::REGISTRATION,
+    #[cfg(feature = "infoblox")]
+    ipam_provider_infoblox::REGISTRATION,
     #[cfg(feature = "nautobot")]
     ipam_provider_nautobot::REGISTRATION,
     #[cfg(feature = "netbox")]

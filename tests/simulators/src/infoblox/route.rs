@@ -142,6 +142,10 @@ impl State {
                 of_kind.map(|fixed| self.fixed_json(fixed)).collect()
             }
             "record:host" => self.hosts.iter().map(|host| self.host_json(host)).collect(),
+            "extensibleattributedef" => {
+                let one = |name: &String| json!({"_ref": format!("extensibleattributedef/{name}:{name}"), "name": name});
+                self.attributes.iter().map(one).collect()
+            }
             "grid" => vec![json!({"_ref": "grid/b25lLmNsdXN0ZXIkMA:Infoblox", "name": "Infoblox"})],
             _ => Vec::new(),
         }

@@ -17,7 +17,7 @@ const ROWS_AT_MOST: usize = 1000;
 /// searched by.
 struct Kind(&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind("networkview", &["name", "is_default"], &["comment", "extattrs"], &["name", "is_default", "comment"]),
     Kind("network", NETWORK, &["extattrs"], NETWORK),
     Kind("ipv6network", NETWORK, &["extattrs"], NETWORK),
@@ -46,6 +46,7 @@ const KINDS: [Kind; 13] = [
     Kind("ipv4address", ADDRESS, MORE_OF_ADDRESS, ADDRESS),
     Kind("ipv6address", ADDRESS, MORE_OF_ADDRESS, ADDRESS),
     Kind("grid", &[], &["name"], &[]),
+    Kind("extensibleattributedef", &["name"], &["comment"], &["name"]),
 ];
 
 const NETWORK: &[&str] = &["comment", "network", "network_view"];
@@ -201,7 +202,7 @@ fn matches(row: &Value, key: &str, value: &str) -> bool {
         // A host without DNS is found in each view.
         "view" => row[key] == value || row["configure_for_dns"] == false,
         "types" | "usage" | "names" => row[key].as_array().is_some_and(|list| list.iter().any(|item| item == value)),
-        "is_default" | "is_conflict" => row[key].to_string() == value,
+        "is_default" | "is_conflict" => row[key].as_bool() == value.parse().ok(),
         _ => row[key] == value,
     }
 }
