@@ -30,7 +30,11 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
         let found = client.list(VIEWS, &[("name", view.as_str())]).await;
         let found = found.and_then(|rows: Vec<ViewRow>| {
             let is_there = rows.iter().any(|row| row.name == view.as_str());
-            if is_there { Ok(()) } else { Err(rejected("Infoblox has no such network view, or the user may not see it; case matters")) }
+            if is_there {
+                Ok(())
+            } else {
+                Err(rejected("Infoblox has no such network view, or the user may not see it; case matters"))
+            }
         });
         probes.note(format!("the network view {view} is there"), found);
     }
@@ -56,7 +60,9 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
         let found = client.list(ATTRIBUTES, &[("name", name.as_str())]).await;
         let found = found.and_then(|rows: Vec<Value>| match rows.is_empty() {
             false => Ok(()),
-            true => Err(rejected("Infoblox has no such extensible attribute; define it, or take it out of extensible_attributes")),
+            true => Err(rejected(
+                "Infoblox has no such extensible attribute; define it, or take it out of extensible_attributes",
+            )),
         });
         probes.note(format!("the extensible attribute {name} is defined"), found);
     }

@@ -23,7 +23,7 @@ use crate::settings::RecordType;
 use crate::vendor::{
     ADDRESSES, HOSTS, IPV6_ADDRESSES, IPV6_NETWORKS, NAME, NETWORKS, VIEWS, WHAT, address_key, fixed, of_family,
 };
-use crate::wire::{AddressRow, HostAddress, NetworkRow, ViewRow};
+use crate::wire::{AddressRow, HostAddress, HostRow, NetworkRow, ViewRow};
 use crate::{Settings, free, probe};
 
 /// One grid.
@@ -105,7 +105,8 @@ impl Infoblox {
             // In a range that addresses are allocated from, the range itself does not take them.
             "USED" => Ok(!(self.settings.allocate_from_ranges && row.is_only_in_range())),
             other => {
-                let error = Error::new(ErrorKind::Unexpected, "Infoblox answers with a status of an address that is not known");
+                let error =
+                    Error::new(ErrorKind::Unexpected, "Infoblox answers with a status of an address that is not known");
                 Err(error.because(format!("status {other:?}")))
             }
         }
@@ -173,6 +174,43 @@ impl Infoblox {
         created.map_err(|error| subnet.gone_as(WHAT, error))
     }
 
+    /// Creates a record of a free address in another form than the one that was refused. A MAC is in one network once, a
+    /// name in one view once, and a name may lie in no zone.
+    async fn create_otherwise(
+        &self,
+        subnet: &Subnet,
+        note: &Note,
+        address: IpAddr,
+        full: &New,
+        by: &Requester,
+        refusal: &Error,
+    ) -> Result<Created> {
+        if let New::Host(new) = full {
+            // The host may have an address already: of the other family, or of another network.
+            let filters = [("name", new.name.as_str()), ("network_view", note.view.as_str())];
+            let hosts: Vec<HostRow> = self.client.list(HOSTS, &filters).await?;
+            let mut ours = hosts.into_iter().filter(|row| row.name == new.name && row.network_view == note.view);
+            let ours = ours.find(|row| self.settings.description.is_ours(row.comment.as_deref().unwrap_or_default()));
+            if let Some(row) = ours {
+                let list = if address.is_ipv6() { "ipv6addrs+" } else { "ipv4addrs+" };
+                let at = if address.is_ipv6() { &new.ipv6addrs } else { &new.ipv4addrs };
+                match self.client.update(HOSTS, &row._ref, &json!({list: at})).await {
+                    Ok(true) => return Ok(Created::Done),
+                    Err(error) if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Rejected) => {
+                        return Err(error);
+                    }
+                    Ok(false) | Err(_) => {}
+                }
+            }
+        }
+        let plain = New::plain(&self.settings, &note.view, subnet, address, by);
+        let created = self.create(subnet, address, &plain).await?;
+        if matches!(created, Created::Done) {
+            log::warn!("infoblox: {address} is recorded without the MAC or the name, which was refused: {refusal}");
+        }
+        Ok(created)
+    }
+
     /// Does a record have the address? A refusal does not say whether it is about the address.
     async fn has_record(&self, subnet: &Subnet, note: &Note, address: IpAddr) -> Result<bool> {
         let row = self.address(note, address).await?.ok_or_else(|| subnet.gone(WHAT))?;
@@ -191,8 +229,8 @@ fn group(row: ViewRow) -> Option<Group> {
 
 fn subnet(row: NetworkRow, view: &ViewRow) -> Result<Subnet> {
     let prefix: Option<Prefix> = row.network.parse().ok();
-    let prefix =
-        prefix.ok_or_else(|| Error::new(ErrorKind::Unexpected, "Infoblox answers with a network that cannot be read"))?;
+    let prefix = prefix
+        .ok_or_else(|| Error::new(ErrorKind::Unexpected, "Infoblox answers with a network that cannot be read"))?;
     let note = Note { view: row.network_view.clone() };
     Ok(Subnet {
         id: RecordId::with_note(row._ref, &note),
@@ -322,17 +360,9 @@ impl Provider for Infoblox {
             if self.has_record(subnet, &note, address).await? {
                 return Err(subnet.taken(address).because(error));
             }
-            // A MAC is in one network once, a name in one view once, and a name may lie in no zone.
-            let is_less = by.mac.is_some() || by.hostname.is_some();
-            created = if is_less {
-                let plain = New::plain(&self.settings, &note.view, subnet, address, by);
-                let created = self.create(subnet, address, &plain).await?;
-                if matches!(created, Created::Done) {
-                    log::warn!("infoblox: {address} is recorded without the MAC or the name, which was refused: {error}");
-                }
-                created
-            } else {
-                Created::Refused(error)
+            created = match by.mac.is_some() || by.hostname.is_some() {
+                true => self.create_otherwise(subnet, &note, address, &full, by, &error).await?,
+                false => Created::Refused(error),
             };
         }
         match created {

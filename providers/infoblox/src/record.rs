@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use ipam_provider::{Filling, Mac, Requester, Reservation, Subnet};
 
+use crate::Settings;
 use crate::settings::RecordType;
 use crate::vendor::{HOSTS, Kind, WHAT, fixed};
 use crate::wire::{FixedRow, HostAddress, HostRow, NewFixed, NewHost, client, mac};
-use crate::Settings;
 
 /// A longer comment is refused.
 const COMMENT_AT_MOST: usize = 256;
@@ -122,7 +122,8 @@ impl New {
         let (mac, duid) = if address.is_ipv6() { (None, Some(client)) } else { (Some(client), None) };
         let (ipv4addr, ipv6addr) = if address.is_ipv6() { (None, Some(address)) } else { (Some(address), None) };
         // A name need not be unique here.
-        let name = name.or_else(|| filling.by.hostname.as_deref().filter(|name| is_name(name)).map(str::to_ascii_lowercase));
+        let name =
+            name.or_else(|| filling.by.hostname.as_deref().filter(|name| is_name(name)).map(str::to_ascii_lowercase));
         Self::Fixed(Box::new(NewFixed { ipv4addr, ipv6addr, network_view, mac, duid, name, comment, extattrs }))
     }
 

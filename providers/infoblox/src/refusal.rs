@@ -89,7 +89,10 @@ fn invalid(refusal: &Refusal) -> Error {
             "Infoblox has no zone for the host's name in the DNS view; correct zone and dns_view in the provider's settings",
         )
     } else if refusal.code.starts_with("Client.Ibap.Proto") {
-        (ErrorKind::Unexpected, "This version of Infoblox does not understand what the proxy asks for; its own words are in the proxy's log")
+        (
+            ErrorKind::Unexpected,
+            "This version of Infoblox does not understand what the proxy asks for; its own words are in the proxy's log",
+        )
     } else {
         (ErrorKind::Rejected, "Infoblox refuses the record; its own words are in the proxy's log")
     };
@@ -116,7 +119,14 @@ mod tests {
         let data = "AdmConDataError: None (IBDataError: IB.Data:";
         let missing = "AdmConDataNotFoundError: ";
         for (status, class, code, text, kind, word) in [
-            (400, conflict, "Client.Ibap.Data.Conflict", "The record 'x' exists.", ErrorKind::AlreadyExists, "already exists"),
+            (
+                400,
+                conflict,
+                "Client.Ibap.Data.Conflict",
+                "The record 'x' exists.",
+                ErrorKind::AlreadyExists,
+                "already exists",
+            ),
             (400, conflict, "", "The record 'x' exists.", ErrorKind::AlreadyExists, "already exists"),
             (404, missing, "Client.Ibap.Data.NotFound", "View x not found", ErrorKind::NotFound, "no such record"),
             (400, missing, "", "View x not found", ErrorKind::NotFound, "no such record"),
@@ -124,10 +134,38 @@ mod tests {
             (403, "", "Client.Ibap.Data", "No", ErrorKind::Unauthenticated, FIXED.right),
             (400, "AdmConAuthError: ", "", "No", ErrorKind::Unauthenticated, FIXED.right),
             (400, data, "Client.Ibap.Data", "Not Authorized", ErrorKind::Unauthenticated, FIXED.right),
-            (400, "AdmConProtoError: ", "Client.Ibap.Proto", "Version 9.9 not supported", ErrorKind::Rejected, "wapi_version"),
-            (400, "AdmConProtoError: ", "Client.Ibap.Proto", "Unknown argument/field: 'x'", ErrorKind::Unexpected, "version"),
-            (400, data, "Client.Ibap.Data", "Unknown extensible attribute: Site", ErrorKind::Rejected, "extensible_attributes"),
-            (400, data, "Client.Ibap.Data", "The action is not allowed. A parent was not found.", ErrorKind::Rejected, "zone"),
+            (
+                400,
+                "AdmConProtoError: ",
+                "Client.Ibap.Proto",
+                "Version 9.9 not supported",
+                ErrorKind::Rejected,
+                "wapi_version",
+            ),
+            (
+                400,
+                "AdmConProtoError: ",
+                "Client.Ibap.Proto",
+                "Unknown argument/field: 'x'",
+                ErrorKind::Unexpected,
+                "version",
+            ),
+            (
+                400,
+                data,
+                "Client.Ibap.Data",
+                "Unknown extensible attribute: Site",
+                ErrorKind::Rejected,
+                "extensible_attributes",
+            ),
+            (
+                400,
+                data,
+                "Client.Ibap.Data",
+                "The action is not allowed. A parent was not found.",
+                ErrorKind::Rejected,
+                "zone",
+            ),
             (400, data, "Client.Ibap.Data", "Something new", ErrorKind::Rejected, "log"),
             (503, data, "Client.Ibap.Data", "busy", ErrorKind::Unavailable, "trouble of its own"),
         ] {

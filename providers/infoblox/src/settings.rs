@@ -153,7 +153,11 @@ impl Dns {
         });
         if record_type == RecordType::Host && is_configured {
             section.required("dns_view", view.as_ref(), "name the DNS view for configure_for_dns");
-            section.required("zone", zone.as_ref(), "name the zone of hosts whose name is not known, for configure_for_dns");
+            section.required(
+                "zone",
+                zone.as_ref(),
+                "name the zone of hosts whose name is not known, for configure_for_dns",
+            );
         }
         Self { view, is_configured, zone }
     }
@@ -199,7 +203,8 @@ mod tests {
 
     #[test]
     fn url_user_and_password_are_enough() {
-        let (settings, problems) = read(json!({"url": "https://g.example.com/", "user": "foreman", "password": "geheim"}));
+        let (settings, problems) =
+            read(json!({"url": "https://g.example.com/", "user": "foreman", "password": "geheim"}));
         let settings = settings.expect("settings");
         assert_eq!(problems, [""; 0]);
         assert_eq!((settings.wapi_version.as_str(), settings.record_type), ("2.7", RecordType::FixedAddress));
@@ -237,8 +242,16 @@ mod tests {
         assert!(settings.is_none());
         let keys: Vec<_> = problems.iter().filter_map(|problem| problem.split(' ').nth(1)).collect();
         let expected = [
-            "url", "user", "password", "wapi_version", "record_type", "configure_for_dns", "zone",
-            "extensible_attributes", "restart_services", "recordtype",
+            "url",
+            "user",
+            "password",
+            "wapi_version",
+            "record_type",
+            "configure_for_dns",
+            "zone",
+            "extensible_attributes",
+            "restart_services",
+            "recordtype",
         ];
         assert_eq!(keys, expected, "{problems:#?}");
         assert!(!problems.iter().any(|problem| problem.contains("heim") || problem.contains("perhaps")));
@@ -256,8 +269,15 @@ mod tests {
 
     #[test]
     fn a_version_is_digits_and_points() {
-        for (text, read) in [("2.7", true), ("v2.13.4", true), ("2", false), ("2.x", false), ("2.7/", false), ("", false), ("2..7", false)]
-        {
+        for (text, read) in [
+            ("2.7", true),
+            ("v2.13.4", true),
+            ("2", false),
+            ("2.x", false),
+            ("2.7/", false),
+            ("", false),
+            ("2..7", false),
+        ] {
             assert_eq!(version(text).is_some(), read, "{text}");
         }
     }

@@ -31,8 +31,7 @@ pub(crate) const VIEWS: Kind =
     Kind { name: "networkview", right: "read-only on Network Views", fields: "name,comment" };
 pub(crate) const NETWORKS: Kind =
     Kind { name: "network", right: READ_NETWORKS, fields: "network,network_view,comment" };
-pub(crate) const IPV6_NETWORKS: Kind =
-    Kind { name: "ipv6network", right: READ_IPV6_NETWORKS, fields: NETWORKS.fields };
+pub(crate) const IPV6_NETWORKS: Kind = Kind { name: "ipv6network", right: READ_IPV6_NETWORKS, fields: NETWORKS.fields };
 pub(crate) const RANGES: Kind =
     Kind { name: "range", right: "read-only on IPv4 DHCP Ranges", fields: "start_addr,network_view" };
 pub(crate) const IPV6_RANGES: Kind =
@@ -51,11 +50,8 @@ pub(crate) const FIXED: Kind =
     Kind { name: "fixedaddress", right: WRITE_FIXED, fields: "ipv4addr,network_view,mac,name,comment" };
 pub(crate) const IPV6_FIXED: Kind =
     Kind { name: "ipv6fixedaddress", right: WRITE_IPV6_FIXED, fields: "ipv6addr,network_view,duid,name,comment" };
-pub(crate) const HOSTS: Kind = Kind {
-    name: "record:host",
-    right: "read/write on Hosts",
-    fields: "name,network_view,comment,ipv4addrs,ipv6addrs",
-};
+pub(crate) const HOSTS: Kind =
+    Kind { name: "record:host", right: "read/write on Hosts", fields: "name,network_view,comment,ipv4addrs,ipv6addrs" };
 pub(crate) const ATTRIBUTES: Kind =
     Kind { name: "extensibleattributedef", right: "read-only on Grid Properties", fields: "name" };
 pub(crate) const GRID: Kind =

@@ -143,7 +143,8 @@ impl State {
             }
             "record:host" => self.hosts.iter().map(|host| self.host_json(host)).collect(),
             "extensibleattributedef" => {
-                let one = |name: &String| json!({"_ref": format!("extensibleattributedef/{name}:{name}"), "name": name});
+                let one =
+                    |name: &String| json!({"_ref": format!("extensibleattributedef/{name}:{name}"), "name": name});
                 self.attributes.iter().map(one).collect()
             }
             "grid" => vec![json!({"_ref": "grid/b25lLmNsdXN0ZXIkMA:Infoblox", "name": "Infoblox"})],

@@ -116,17 +116,7 @@ impl Infoblox {
         let mut addresses = Vec::new();
         for (list, key, client_key) in [("ipv4addrs", "ipv4addr", "mac"), ("ipv6addrs", "ipv6addr", "duid")] {
             for item in body.get(list).and_then(Value::as_array).into_iter().flatten() {
-                let client = item[client_key].as_str().unwrap_or_default();
-                let is_for_dhcp = item["configure_for_dhcp"].as_bool().unwrap_or(!client.is_empty());
-                let view_name = state.view_name(view).to_owned();
-                let address = self.address(state, &view_name, item.get(key))?;
-                if is_for_dhcp && client.is_empty() {
-                    return Err(invalid(&format!(
-                        "The {client_key} is required when the address is configured for DHCP"
-                    )));
-                }
-                check(state, view, address, client, is_for_dhcp)?;
-                addresses.push(HostAddress { address, client: client.to_owned(), is_for_dhcp });
+                addresses.push(self.host_address(state, view, item, key, client_key)?);
             }
         }
         if addresses.is_empty() {
@@ -134,6 +124,25 @@ impl Infoblox {
         }
         let (comment, extattrs) = (comment(body)?, attributes(state, body)?);
         Ok(Host { id: state.new_id(), view, dns_view: space, name, comment, extattrs, addresses })
+    }
+
+    /// An address that a host record is to have.
+    fn host_address(
+        &self,
+        state: &State,
+        view: u64,
+        item: &Value,
+        key: &str,
+        client_key: &str,
+    ) -> Result<HostAddress, Response> {
+        let client = item[client_key].as_str().unwrap_or_default();
+        let is_for_dhcp = item["configure_for_dhcp"].as_bool().unwrap_or(!client.is_empty());
+        let address = self.address(state, state.view_name(view), item.get(key))?;
+        if is_for_dhcp && client.is_empty() {
+            return Err(invalid(&format!("The {client_key} is required when the address is configured for DHCP")));
+        }
+        check(state, view, address, client, is_for_dhcp)?;
+        Ok(HostAddress { address, client: client.to_owned(), is_for_dhcp })
     }
 
     /// The address that a field has, or that a function finds.
@@ -156,6 +165,15 @@ impl Infoblox {
         self.allowed(state, "write", kind)?;
         let wanted = identity(reference);
         let missing = || not_found(&format!("Reference {reference} not found"));
+        for (list, key, client_key) in [("ipv4addrs+", "ipv4addr", "mac"), ("ipv6addrs+", "ipv6addr", "duid")] {
+            let host = state.hosts.iter().find(|host| identity(&host.reference()) == wanted).ok_or_else(missing)?;
+            let (view, id) = (host.view, host.id);
+            for item in body.get(list).and_then(Value::as_array).into_iter().flatten() {
+                let at = self.host_address(state, view, item, key, client_key)?;
+                let host = state.hosts.iter_mut().find(|host| host.id == id).ok_or_else(missing)?;
+                host.addresses.push(at);
+            }
+        }
         let host = state.hosts.iter_mut().find(|host| identity(&host.reference()) == wanted).ok_or_else(missing)?;
         let mut changed = host.clone();
         for (key, value) in body {
@@ -172,6 +190,7 @@ impl Infoblox {
                         }
                     }
                 }
+                "ipv4addrs+" | "ipv6addrs+" => {}
                 unknown => return Err(unknown_field(unknown)),
             }
         }
