@@ -18,6 +18,7 @@ pub mod phpipam;
 pub mod postgres;
 pub mod replay;
 mod server;
+pub mod tls;
 
 pub use exchange::{Request, Response};
 pub use server::{Ipam, Server};

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use ipam_conformance::{Fault, RAW_BODY};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
+use tokio_openssl::SslStream;
 
+use crate::tls::{self, Tls};
 use crate::{Request, Response};
 
 /// A request's head is not longer.
@@ -37,6 +39,7 @@ pub trait Ipam: Send + Sync + 'static {
 /// A running simulator. It ends when it is dropped.
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     thread: ThreadId,
     shared: Arc<Shared>,
     // Dropped to end the server's thread.
@@ -45,6 +48,7 @@ pub struct Server {
 
 struct Shared {
     ipam: Arc<dyn Ipam>,
+    tls: Option<Tls>,
     fault: watch::Sender<Option<Fault>>,
     write_time: Mutex<Duration>,
     requests: Mutex<Vec<Request>>,
@@ -99,8 +103,20 @@ impl Drop for Running {
 impl Server {
     /// Starts a server on a free port of the loopback interface.
     pub fn start(ipam: Arc<dyn Ipam>) -> Self {
+        Self::listening(([127, 0, 0, 1], 0).into(), None, ipam)
+    }
+
+    /// Starts a server that speaks TLS. Port 0 is a free port; for a client whose port cannot be changed there is
+    /// [`address_with_port`](tls::address_with_port).
+    pub fn start_with_tls(address: SocketAddr, tls: Tls, ipam: Arc<dyn Ipam>) -> Self {
+        Self::listening(address, Some(tls), ipam)
+    }
+
+    fn listening(address: SocketAddr, tls: Option<Tls>, ipam: Arc<dyn Ipam>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let shared = Arc::new(Shared {
             ipam,
+            tls,
             fault: watch::channel(None).0,
             write_time: Mutex::default(),
             requests: Mutex::default(),
@@ -114,7 +130,7 @@ impl Server {
             let _running = Running(serving.clone());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
-                let listener = listen(([127, 0, 0, 1], 0).into()).await;
+                let listener = listen(address).await;
                 tell.send(listener.local_addr().expect("it listens")).expect("somebody waits");
                 tokio::select! {
                     () = serve(listener, serving) => {}
@@ -123,12 +139,17 @@ impl Server {
             });
         });
         let address = told.recv().expect("the server starts");
-        Self { address, thread: thread.thread().id(), shared, _end: end }
+        Self { address, scheme, thread: thread.thread().id(), shared, _end: end }
     }
 
     /// Where it is, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// Host and port alone, for clients that put the rest before and after it.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// From now on every request is answered with this fault, or as usual. Returns when the port is closed and nobody is
@@ -204,19 +225,47 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 /// Answers the requests of one connection until either side ends it. What is being answered when the IPAM goes away is
 /// still answered, unless that takes time.
-async fn connection(mut stream: TcpStream, connected: Connected) {
+async fn connection(stream: TcpStream, connected: Connected) {
     let shared = &connected.0;
     let mut fault = shared.fault.subscribe();
-    let mut buffer = Vec::new();
     tokio::select! {
         biased;
-        () = converse(&mut stream, &mut buffer, shared) => {}
+        () = serve_connection(stream, shared) => {}
         _ = fault.wait_for(|fault| *fault == Some(Fault::Gone)) => {}
     }
 }
 
-async fn converse(stream: &mut TcpStream, buffer: &mut Vec<u8>, shared: &Shared) {
-    while let Some(request) = read(stream, buffer).await {
+async fn serve_connection(mut stream: TcpStream, shared: &Shared) {
+    let Some(tls) = &shared.tls else {
+        return converse(&mut stream, None, shared).await;
+    };
+    if let Some(mut stream) = tls.accept(stream).await {
+        let client = tls::client(&stream);
+        converse(&mut stream, client, shared).await;
+    }
+}
+
+/// A connection, with or without TLS.
+trait Transport: AsyncRead + AsyncWrite + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Transport for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Transport for SslStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref()
+    }
+}
+
+async fn converse(stream: &mut impl Transport, client: Option<String>, shared: &Shared) {
+    let mut buffer = Vec::new();
+    while let Some(mut request) = read(stream, &mut buffer).await {
+        request.headers.extend(client.iter().map(|name| (tls::CLIENT.to_owned(), name.clone())));
         shared.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
         if !answer(stream, &request, shared).await {
             return;
@@ -225,7 +274,7 @@ async fn converse(stream: &mut TcpStream, buffer: &mut Vec<u8>, shared: &Shared)
 }
 
 /// Answers one request; `false` when the connection ended with it.
-async fn answer(stream: &mut TcpStream, request: &Request, shared: &Shared) -> bool {
+async fn answer(stream: &mut impl Transport, request: &Request, shared: &Shared) -> bool {
     let ipam = &shared.ipam;
     let fault = *shared.fault.borrow();
     let is_write = ipam.is_write(request);
@@ -270,15 +319,15 @@ async fn answer(stream: &mut TcpStream, request: &Request, shared: &Shared) -> b
 }
 
 /// Ends the connection so that the other side sees a reset, not an end.
-fn reset(stream: &TcpStream) -> bool {
+fn reset(stream: &impl Transport) -> bool {
     #[expect(deprecated, reason = "a linger of zero does not block, which is why lingering is deprecated")]
-    let lingering = stream.set_linger(Some(Duration::ZERO));
+    let lingering = stream.tcp().set_linger(Some(Duration::ZERO));
     lingering.expect("an option");
     false
 }
 
 /// The next request of the connection; `None` when it ended or is no HTTP.
-async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
+async fn read(stream: &mut impl Transport, buffer: &mut Vec<u8>) -> Option<Request> {
     loop {
         if let Some(request) = parse(buffer)? {
             return Some(request);

@@ -1,0 +1,63 @@
+//! The clients that the vendors and their users wrote in Python, run against the simulators: neither a simulator nor a
+//! provider can then be wrong together about a request.
+//!
+//! Each script gets the simulator's URL and what it needs to get in. It lists, adds, finds and deletes with the library's own
+//! calls, and fails with a sentence where an answer is not what the library expects.
+
+#[path = "../../../../src/tls/test_certificates.rs"]
+mod certificates;
+mod python;
+
+use std::sync::Arc;
+
+use ipam_conformance::Seed;
+use ipam_simulators::nautobot::{Nautobot, Site};
+use ipam_simulators::netbox::{self, Netbox};
+use ipam_simulators::phpipam::{self, Phpipam};
+use ipam_simulators::tls::Tls;
+use ipam_simulators::{Ipam, Server};
+
+use certificates::Certificate;
+use python::Python;
+
+/// A simulator for a client that insists on TLS. The clients do not verify its certificate.
+fn over_tls(ipam: Arc<dyn Ipam>) -> Server {
+    let own = Certificate::root("Authority of the tests").host("ipam.example.com");
+    Server::start_with_tls(([127, 0, 0, 1], 0).into(), Tls::new(&own.x509, &own.key), ipam)
+}
+
+#[test]
+fn pynautobot_works_with_nautobot() {
+    let Some(python) = Python::find() else { return };
+    let nautobot = Nautobot::empty(Site::default());
+    nautobot.add_namespace("Lab", "");
+    nautobot.add_prefix("Lab", "192.0.2.0/29", "network", "");
+    let server = Server::start(Arc::new(nautobot));
+    python.run("nautobot.py", &[&server.url(), Nautobot::TOKEN]);
+}
+
+#[test]
+fn pynetbox_works_with_netbox() {
+    let Some(python) = Python::find() else { return };
+    for (version, start) in
+        [(netbox::Version::V3_7, Server::start as fn(Arc<dyn Ipam>) -> Server), (netbox::Version::V4_6, over_tls)]
+    {
+        let netbox = Netbox::new(version);
+        let lab = netbox.add_vrf("Lab");
+        netbox.add_prefix("192.0.2.0/29", Some(lab));
+        let server = start(Arc::new(netbox));
+        python.run("netbox.py", &[&server.url(), netbox::TOKEN]);
+    }
+}
+
+#[test]
+fn phpypam_works_with_phpipam() {
+    let Some(python) = Python::find() else { return };
+    let seed = Seed { groups: Seed::standard().groups[..1].to_vec(), subnets: Vec::new() };
+    let section = seed.groups[0].name.as_str();
+    // The library logs in without a content type, which earlier versions refuse behind nginx.
+    let phpipam = Phpipam::seeded(phpipam::Version::V1_8, &seed);
+    phpipam.add_subnet(section, [192, 0, 2, 0].into(), 29, 0, None);
+    let server = Server::start(phpipam);
+    python.run("phpipam.py", &[&server.url(), phpipam::APP, phpipam::USER, phpipam::PASSWORD, section]);
+}
