@@ -136,6 +136,10 @@ mod embedded {
     }
 }
 
+mod infoblox {
+    survives_all!(Infoblox);
+}
+
 mod nautobot {
     survives_all!(Nautobot);
 }

@@ -16,7 +16,7 @@
 //! Each test runs once for each provider; its name begins with the provider's. Nothing waits for time to pass, but for
 //! the time limits of the proxy itself.
 
-#![cfg(any(feature = "nautobot", feature = "netbox", feature = "phpipam"))]
+#![cfg(any(feature = "infoblox", feature = "nautobot", feature = "netbox", feature = "phpipam"))]
 
 mod budget;
 mod concurrency;
@@ -33,6 +33,10 @@ mod trouble;
 /// Makes a test of each case over each provider of this build.
 macro_rules! over_every_provider {
     ($($cases:tt)*) => {
+        #[cfg(feature = "infoblox")]
+        mod infoblox {
+            over_one_provider! { Infoblox; $($cases)* }
+        }
         #[cfg(feature = "nautobot")]
         mod nautobot {
             over_one_provider! { Nautobot; $($cases)* }

@@ -90,15 +90,15 @@ impl New {
             log::warn!("{address} is recorded without its InfiniBand MAC: Infoblox takes MACs of 6 bytes");
         }
         let name = by.hostname_for(WHAT, address, is_name).map(str::to_ascii_lowercase);
-        Self::new(settings, view, Filling { by, address, subnet }, mac, name)
+        Self::of(settings, view, Filling { by, address, subnet }, mac, name)
     }
 
     /// The same with neither MAC nor host name in places that must be unique; the comment still has them.
     pub(crate) fn plain(settings: &Settings, view: &str, subnet: &Subnet, address: IpAddr, by: &Requester) -> Self {
-        Self::new(settings, view, Filling { by, address, subnet }, None, None)
+        Self::of(settings, view, Filling { by, address, subnet }, None, None)
     }
 
-    fn new(settings: &Settings, view: &str, filling: Filling<'_>, mac: Option<Mac>, name: Option<String>) -> Self {
+    fn of(settings: &Settings, view: &str, filling: Filling<'_>, mac: Option<Mac>, name: Option<String>) -> Self {
         let (address, network_view) = (filling.address, view.to_owned());
         let client = client(address, mac);
         let comment = settings.description.fill(filling, COMMENT_AT_MOST);

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::audit::Record;
 use crate::places::{Place, seed};
-use crate::products::{Nautobot, Netbox, Phpipam, Vendor};
+use crate::products::{Infoblox, Nautobot, Netbox, Phpipam, Vendor};
 use crate::relay::Relay;
 
 /// Which IPAM.
@@ -26,6 +26,8 @@ use crate::relay::Relay;
 pub enum Product {
     /// The proxy's own.
     Embedded,
+    /// Infoblox NIOS with WAPI 2.7, simulated.
+    Infoblox,
     /// NetBox 4.6, simulated.
     Netbox,
     /// Nautobot 3.2, simulated.
@@ -118,6 +120,7 @@ impl Ipam {
         let seed = seed(places);
         let (product, server) = match product {
             Product::Embedded => return None,
+            Product::Infoblox => simulated::<Infoblox>(&seed),
             Product::Netbox => simulated::<Netbox>(&seed),
             Product::Nautobot => simulated::<Nautobot>(&seed),
             Product::Phpipam => simulated::<Phpipam>(&seed),

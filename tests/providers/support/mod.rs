@@ -26,6 +26,8 @@ mod proxy;
 mod text;
 mod vendor;
 
+#[cfg(feature = "infoblox")]
+mod infoblox;
 #[cfg(feature = "nautobot")]
 mod nautobot;
 #[cfg(feature = "netbox")]
@@ -43,6 +45,8 @@ pub(crate) use at_once::at_once;
 pub(crate) use client::Request;
 pub(crate) use foreman::{Foreman, Generation};
 use identity::identities;
+#[cfg(feature = "infoblox")]
+pub(crate) use infoblox::Infoblox;
 pub(crate) use ipam::{Extent, Simulated};
 #[cfg(feature = "nautobot")]
 pub(crate) use nautobot::Nautobot;

@@ -1,6 +1,9 @@
 //! The IPAM products that can stand behind the proxy, simulated. What they are and how to look into them is shared with
 //! the tests of the proxy over each of them, in `tests/providers/support`.
 
+#[path = "../../../providers/support/infoblox.rs"]
+#[allow(dead_code, reason = "the tests of the providers use more of it")]
+mod infoblox;
 #[path = "../../../contract/support/names.rs"]
 #[allow(dead_code, reason = "the contract tests use more of it")]
 pub(crate) mod names;
@@ -17,6 +20,7 @@ mod phpipam;
 #[allow(dead_code, reason = "the tests of the providers use more of it")]
 mod vendor;
 
+pub(crate) use infoblox::Infoblox;
 pub(crate) use nautobot::Nautobot;
 pub(crate) use netbox::Netbox;
 pub(crate) use phpipam::Phpipam;

@@ -47,7 +47,7 @@ async fn a_nearly_full_network_gives_its_last_addresses() {
         let subnet = fixture.subnet("Production", "198.18.0.0/24").await;
         let all: Vec<_> = addresses_between(ip("198.18.0.1"), ip("198.18.0.254")).collect();
         // The free ones are spread over the network.
-        let is_free = |index: usize| left > 0 && index % (254 / left) == 0 && index / (254 / left) < left;
+        let is_free = |index: usize| left > 0 && index.is_multiple_of(254 / left) && index / (254 / left) < left;
         let (mut expected, mut taken) = (Vec::new(), 0);
         for (index, address) in all.into_iter().enumerate() {
             if is_free(index) {

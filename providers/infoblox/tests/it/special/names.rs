@@ -46,7 +46,11 @@ async fn hard_names_are_names() {
         assert_eq!(group.name, name(hard));
         let subnet = fixture.subnet(hard, "10.7.0.0/29").await;
         assert_eq!((subnet.group.clone(), subnet.description.as_str()), (GroupName::new(hard), hard));
-        assert_eq!(fixture.provider.subnets(&name(hard)).await.expect("its networks"), [subnet.clone()], "{hard}");
+        assert_eq!(
+            fixture.provider.subnets(&name(hard)).await.expect("its networks"),
+            std::slice::from_ref(&subnet),
+            "{hard}"
+        );
         let free = super::free(&fixture.provider, &subnet, 9).await.expect("free addresses");
         assert_eq!(free.len(), 6, "{hard}");
         let by = Requester { description: Some(format!("foreman-ipam-proxy: {hard}")), ..Requester::default() };
@@ -63,7 +67,7 @@ async fn hard_names_are_names() {
     }
     assert_eq!(fixture.provider.own_records(ip("10.7.0.1")).await.expect("a list"), []);
     let requests = fixture.server.take_requests();
-    let mut keys = requests.iter().flat_map(|request| request.parameters()).map(|(key, _)| key);
+    let mut keys = requests.iter().flat_map(ipam_simulators::Request::parameters).map(|(key, _)| key);
     let stray = keys.find(|key| !key.starts_with('_') && !SEARCHES.contains(&key.as_str()));
     assert_eq!(stray, None, "no name became a part of a query");
 }
