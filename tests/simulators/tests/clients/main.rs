@@ -11,6 +11,7 @@ mod python;
 use std::sync::Arc;
 
 use ipam_conformance::Seed;
+use ipam_simulators::infoblox::{self, Infoblox};
 use ipam_simulators::nautobot::{Nautobot, Site};
 use ipam_simulators::netbox::{self, Netbox};
 use ipam_simulators::phpipam::{self, Phpipam};
@@ -24,6 +25,19 @@ use python::Python;
 fn over_tls(ipam: Arc<dyn Ipam>) -> Server {
     let own = Certificate::root("Authority of the tests").host("ipam.example.com");
     Server::start_with_tls(([127, 0, 0, 1], 0).into(), Tls::new(&own.x509, &own.key), ipam)
+}
+
+#[test]
+fn infoblox_client_works_with_infoblox() {
+    let Some(python) = Python::find() else { return };
+    let grid = Infoblox::empty(infoblox::Site::default());
+    grid.add_network_view("Lab", "");
+    for network in ["192.0.2.0/29", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/64"] {
+        grid.add_network("Lab", network, "");
+    }
+    grid.add_container("Lab", "10.0.0.0/8");
+    let server = over_tls(Arc::new(grid));
+    python.run("infoblox.py", &[&server.address().to_string(), Infoblox::OTHER_USER, Infoblox::OTHER_PASSWORD]);
 }
 
 #[test]
