@@ -61,6 +61,7 @@ class foreman_ipam_proxy::config {
   }
 
   $providers = {
+    'infoblox' => $foreman_ipam_proxy::infoblox,
     'internal' => $foreman_ipam_proxy::internal,
     'nautobot' => $foreman_ipam_proxy::nautobot,
     'netbox'   => $foreman_ipam_proxy::netbox,

@@ -123,6 +123,8 @@
 # @param lookup_seconds
 #   Seconds that subnets and groups are remembered.
 #
+# @param infoblox
+#   Settings of Infoblox.
 # @param internal
 #   Settings of the embedded IPAM. The store `database` is the PostgreSQL of database_url, for several proxies.
 # @param nautobot
@@ -196,6 +198,7 @@ class foreman_ipam_proxy (
   Optional[Integer[0, 60]] $candidate_seconds = undef,
   Optional[Integer[0, 3600]] $lookup_seconds = undef,
 
+  Variant[Undef, Foreman_ipam_proxy::Infoblox, Sensitive[Hash]] $infoblox = undef,
   Foreman_ipam_proxy::Internal $internal = {},
   Variant[Undef, Foreman_ipam_proxy::Nautobot, Sensitive[Hash]] $nautobot = undef,
   Variant[Undef, Foreman_ipam_proxy::Netbox, Sensitive[Hash]] $netbox = undef,
@@ -209,6 +212,7 @@ class foreman_ipam_proxy (
   Optional[String[1]] $oauth_effective_user = undef,
 ) {
   # Of a hash that is Sensitive as a whole, as Hiera's are here, only this tells which key is wrong.
+  assert_type(Optional[Foreman_ipam_proxy::Infoblox], $infoblox.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Nautobot], $nautobot.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Netbox], $netbox.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Phpipam], $phpipam.unwrap)
