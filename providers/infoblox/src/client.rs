@@ -7,11 +7,12 @@ use ipam_provider::http::{Answer, Api, HeaderValue, HttpClient, Login, Method, P
 use ipam_provider::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::Settings;
 use crate::refusal::{error, is_exhausted, is_malformed, lacks_right};
 use crate::session::Session;
-use crate::vendor::{COOKIE, GRID, Kind, VIEWS, WHAT};
+use crate::vendor::{GRID, Kind, VIEWS, WHAT};
 use crate::wire::{self, Available, NextAvailable, PAGE, Restart};
 
 /// What became of an object that was to be created.
@@ -49,7 +50,6 @@ impl Client {
         let json = HeaderValue::from_static("application/json");
         let api = Api::new(http, error).with_header("content-type", json).with_login(login);
         let version = format!("v{}", settings.wapi_version);
-        debug_assert_eq!(COOKIE, "ibapauth");
         Ok(Self { api, version, cloud_member: settings.cloud_member })
     }
 
@@ -80,7 +80,7 @@ impl Client {
                 query.push(("_proxy_search", "GM"));
             }
             query.extend(filters);
-            let page: wire::Page<T> = self.api.get(&self.path(kind.name), &query, kind.right).await?;
+            let page: wire::Page<T> = self.api.get(&self.path(kind.name), &query, kind.read).await?;
             let has_next = page.next_page_id.is_some();
             *next.lock().unwrap_or_else(PoisonError::into_inner) = page.next_page_id;
             Ok(Page { rows: page.result.0, count: None, has_next })
@@ -93,9 +93,9 @@ impl Client {
         let request = self.api.request(Method::GET, &self.path(VIEWS.name)).query("_max_results", 1);
         let answer = self.api.send(request).await?;
         if answer.status == 200 {
-            return answer.json::<Vec<serde_json::Value>>().map(|_| Ok(()));
+            return answer.json::<Vec<Value>>().map(|_| Ok(()));
         }
-        let error = self.api.error(&answer, VIEWS.right);
+        let error = self.api.error(&answer, VIEWS.read);
         if lacks_right(&answer) { Ok(Err(error)) } else { Err(error) }
     }
 
@@ -117,8 +117,8 @@ impl Client {
         match answer.status {
             200 | 201 => Ok(Found::Free(answer.json::<Available>()?.ips.0)),
             _ if is_exhausted(&answer) => Ok(Found::TooFew),
-            _ if is_malformed(&answer) => Ok(Found::Malformed(self.api.error(&answer, kind.right))),
-            _ => Err(self.api.error(&answer, kind.right)),
+            _ if is_malformed(&answer) => Ok(Found::Malformed(self.api.error(&answer, kind.read))),
+            _ => Err(self.api.error(&answer, kind.read)),
         }
     }
 
@@ -127,12 +127,9 @@ impl Client {
         let request = self.api.request(Method::POST, &self.path(kind.name)).query("_return_fields", "network_view");
         let answer = self.api.send(request.json(new)).await?;
         if answer.status == 201 {
-            return answer.json::<wire::Created>().map(|created| {
-                log::debug!("infoblox: created {}", created._ref);
-                Created::Done
-            });
+            return is_reference(&answer).map(|()| Created::Done);
         }
-        let error = self.api.error(&answer, kind.right);
+        let error = self.api.error(&answer, kind.write);
         match error.kind() {
             ErrorKind::AlreadyExists | ErrorKind::Rejected if answer.status == 400 => Ok(Created::Refused(error)),
             _ => Err(error),
@@ -155,9 +152,9 @@ impl Client {
     /// A write of an object answers with its reference.
     fn is_done(&self, kind: Kind, answer: &Answer) -> Result<bool> {
         if answer.status == 200 {
-            return answer.json::<String>().map(|_| true);
+            return is_reference(answer).map(|()| true);
         }
-        match self.api.error(answer, kind.right) {
+        match self.api.error(answer, kind.write) {
             error if error.kind() == ErrorKind::NotFound => Ok(false),
             error => Err(error),
         }
@@ -165,10 +162,16 @@ impl Client {
 
     /// Asks the grid to restart those services that need it.
     pub(crate) async fn restart_services(&self) -> Result<()> {
-        let grids: Vec<wire::Created> = self.list(GRID, &[]).await?;
+        let grids: Vec<wire::GridRow> = self.list(GRID, &[]).await?;
         let grid = grids.first().ok_or_else(|| Error::new(ErrorKind::Unexpected, "Infoblox has no grid"))?;
         let arguments = Restart { restart_option: "RESTART_IF_NEEDED", service_option: "ALL" };
         let answer = self.call(&grid._ref, "restartservices", &arguments).await?;
-        if answer.is_success() { Ok(()) } else { Err(self.api.error(&answer, GRID.right)) }
+        if answer.is_success() { Ok(()) } else { Err(self.api.error(&answer, GRID.write)) }
     }
+}
+
+/// A write answers with the reference of the object, or with the object.
+fn is_reference(answer: &Answer) -> Result<()> {
+    let written: Value = answer.json()?;
+    if written.is_string() || written["_ref"].is_string() { Ok(()) } else { Err(answer.not_understood(WHAT)) }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn free_addresses(
     let is_ipv6 = subnet.prefix.is_ipv6();
     if !from_ranges {
         let kind = of_family(is_ipv6, [NETWORKS, IPV6_NETWORKS]);
-        search.look_in(kind, subnet.id.as_str()).await?;
+        search.look_in(kind, subnet.id.as_str(), NUM_AT_MOST).await?;
         return Ok(search.found.into_iter().collect());
     }
     let kind = of_family(is_ipv6, [RANGES, IPV6_RANGES]);
@@ -47,7 +47,9 @@ pub(crate) async fn free_addresses(
     }
     ranges.sort_by_key(|range| range.start_addr);
     for range in ranges {
-        search.look_in(kind, &range._ref).await?;
+        let ends = range.start_addr.zip(range.end_addr);
+        let size = ends.map_or(NUM_AT_MOST, |(first, last)| count(first, last));
+        search.look_in(kind, &range._ref, size).await?;
     }
     Ok(search.found.into_iter().collect())
 }
@@ -79,20 +81,23 @@ impl<'a> Search<'a> {
             // The anycast address of the routers, which may be free for Infoblox.
             exclude.insert(subnet.prefix.network());
         }
-        let room = addresses_between(first, last).take(NUM_AT_MOST).count();
+        let room = count(first, last);
         Ok(Self { client, subnet, at_most: query.at_most, found: BTreeSet::new(), exclude, room, requests: 0 })
     }
 
-    /// Adds what is free in a network or range until there is enough. A call for more than are left fails as a whole, so
+    /// Adds what is free in a network or range of this size until there is enough. A call for more than are left fails as a whole, so
     /// that fewer are asked for until one fits.
-    async fn look_in(&mut self, kind: Kind, reference: &str) -> Result<()> {
+    async fn look_in(&mut self, kind: Kind, reference: &str, size: usize) -> Result<()> {
         // So many are not left, as far as is known.
-        let (mut too_many, mut at_once) = (usize::MAX, NUM_AT_MOST);
+        let (mut too_many, mut at_once) = (usize::MAX, size);
         while self.found.len() < self.at_most && too_many > 1 {
             let wanted = (self.at_most - self.found.len()).min(at_once).min(self.room);
             let num = if wanted < too_many { wanted } else { too_many / 2 };
-            if num == 0 || self.requests == REQUESTS_AT_MOST {
+            if num == 0 {
                 break;
+            }
+            if self.requests == REQUESTS_AT_MOST {
+                return if self.found.is_empty() { Err(too_many_ranges(self.subnet)) } else { Ok(()) };
             }
             match self.ask(kind, reference, num).await? {
                 Found::TooFew => too_many = num,
@@ -137,6 +142,16 @@ impl<'a> Search<'a> {
         }
         Ok(())
     }
+}
+
+/// How many addresses there are, up to what is asked for at once.
+fn count(first: IpAddr, last: IpAddr) -> usize {
+    addresses_between(first, last).take(NUM_AT_MOST).count()
+}
+
+fn too_many_ranges(subnet: &Subnet) -> Error {
+    let text = format!("Subnet {subnet} has too many full DHCP ranges for a search; use another subnet");
+    Error::new(ErrorKind::Rejected, text)
 }
 
 fn unexpected(message: &str) -> Error {

@@ -24,8 +24,8 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
         // Everything else would fail in the same way.
         return probes.finish();
     }
-    let may = |kind: Kind| format!("the user has the permission: {}", kind.right);
-    probes.note(may(VIEWS), views);
+    let may = |right: &str| format!("the user has the permission: {right}");
+    probes.note(may(VIEWS.read), views);
     if let Some(view) = &settings.network_view {
         let found = client.list(VIEWS, &[("name", view.as_str())]).await;
         let found = found.and_then(|rows: Vec<ViewRow>| {
@@ -38,23 +38,20 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
         });
         probes.note(format!("the network view {view} is there"), found);
     }
-    let mut read = vec![NETWORKS, IPV6_NETWORKS];
+    // A delete looks for records of each type.
+    let mut read = vec![NETWORKS, IPV6_NETWORKS, FIXED, IPV6_FIXED, HOSTS];
     if settings.allocate_from_ranges {
         read.extend([RANGES, IPV6_RANGES]);
     }
     for kind in read {
-        probes.note(may(kind), look(client, kind).await);
+        probes.note(may(kind.read), look(client, kind).await);
     }
     let written = match settings.record_type {
         RecordType::Host => vec![HOSTS],
         RecordType::FixedAddress | RecordType::Reservation => vec![FIXED, IPV6_FIXED],
     };
     for kind in written {
-        let outcome = match look(client, kind).await {
-            Ok(()) => may_create(client, kind).await,
-            error => error,
-        };
-        probes.note(may(kind), outcome);
+        probes.note(may(kind.write), may_create(client, kind).await);
     }
     for name in settings.extensible_attributes.keys() {
         let found = client.list(ATTRIBUTES, &[("name", name.as_str())]).await;

@@ -14,31 +14,28 @@ use ipam_provider::{
     ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::client::{Client, Created};
-use crate::record::{New, Record, shown_mac};
+use crate::record::{New, shown_mac};
 use crate::restart::Restarts;
 use crate::settings::RecordType;
-use crate::vendor::{
-    ADDRESSES, HOSTS, IPV6_ADDRESSES, IPV6_NETWORKS, NAME, NETWORKS, VIEWS, WHAT, address_key, fixed, of_family,
-};
-use crate::wire::{AddressRow, HostAddress, HostRow, NetworkRow, ViewRow};
+use crate::vendor::{IPV6_NETWORKS, NAME, NETWORKS, VIEWS, WHAT, of_family};
+use crate::wire::{NetworkRow, ViewRow};
 use crate::{Settings, free, probe};
 
 /// One grid.
 #[derive(Debug)]
 pub struct Infoblox {
-    client: Client,
-    settings: Settings,
+    pub(crate) client: Client,
+    pub(crate) settings: Settings,
     restarts: Restarts,
 }
 
 /// What a look-up notes of a network besides what everybody sees.
 #[derive(Debug, Serialize, Deserialize)]
-struct Note {
+pub(crate) struct Note {
     /// The name of its network view.
-    view: String,
+    pub(crate) view: String,
 }
 
 impl Infoblox {
@@ -74,152 +71,6 @@ impl Infoblox {
         }
         Ok(subnets)
     }
-
-    /// Fails when the network view is not there any more, or is another one.
-    async fn check_view(&self, subnet: &Subnet, note: &Note) -> Result<()> {
-        let rows: Vec<ViewRow> = self.client.list(VIEWS, &[("name", &note.view)]).await?;
-        let is_it = |row: &ViewRow| row.name == note.view && row.identity() == subnet.space.as_str();
-        if rows.iter().any(is_it) { Ok(()) } else { Err(subnet.gone(WHAT)) }
-    }
-
-    /// What Infoblox knows of an address in a network view; `None` when it is in no network.
-    async fn address(&self, note: &Note, address: IpAddr) -> Result<Option<AddressRow>> {
-        let kind = of_family(address.is_ipv6(), [ADDRESSES, IPV6_ADDRESSES]);
-        let text = address.to_string();
-        let filters = [("ip_address", text.as_str()), ("network_view", note.view.as_str())];
-        let rows: Vec<AddressRow> = match self.client.list(kind, &filters).await {
-            // Not only a view that is gone may be told so.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            rows => rows?,
-        };
-        if !rows.iter().all(|row| row.ip_address == address && row.network_view == note.view) {
-            return Err(other_address());
-        }
-        Ok(rows.into_iter().next())
-    }
-
-    /// Is the address taken, as its row says?
-    fn is_taken(&self, row: &AddressRow) -> Result<bool> {
-        match row.status.to_ascii_uppercase().as_str() {
-            "UNUSED" => Ok(false),
-            // In a range that addresses are allocated from, the range itself does not take them.
-            "USED" => Ok(!(self.settings.allocate_from_ranges && row.is_only_in_range())),
-            other => {
-                let error =
-                    Error::new(ErrorKind::Unexpected, "Infoblox answers with a status of an address that is not known");
-                Err(error.because(format!("status {other:?}")))
-            }
-        }
-    }
-
-    /// The fixed addresses with this address, in one network view or in all.
-    async fn fixed(&self, view: Option<&str>, address: IpAddr) -> Result<Vec<Record>> {
-        let rows = self.search(fixed(address), view, address).await?;
-        self.checked(rows.into_iter().map(Record::Fixed).collect(), view, address)
-    }
-
-    /// The host records with this address, in one network view or in all.
-    async fn hosts(&self, view: Option<&str>, address: IpAddr) -> Result<Vec<Record>> {
-        let rows = self.search(HOSTS, view, address).await?;
-        self.checked(rows.into_iter().map(Record::Host).collect(), view, address)
-    }
-
-    async fn search<T: serde::de::DeserializeOwned + Send + 'static>(
-        &self,
-        kind: crate::vendor::Kind,
-        view: Option<&str>,
-        address: IpAddr,
-    ) -> Result<Vec<T>> {
-        let text = address.to_string();
-        let mut filters = vec![(address_key(address), text.as_str())];
-        filters.extend(view.map(|view| ("network_view", view)));
-        self.client.list(kind, &filters).await
-    }
-
-    fn checked(&self, records: Vec<Record>, view: Option<&str>, address: IpAddr) -> Result<Vec<Record>> {
-        let is_asked = |record: &Record| record.has(address) && view.is_none_or(|view| record.view() == view);
-        if records.iter().all(is_asked) { Ok(records) } else { Err(other_address()) }
-    }
-
-    /// The records to delete: those of the type that is written, or else of the other one.
-    async fn records(&self, note: &Note, address: IpAddr) -> Result<Vec<Record>> {
-        let view = Some(note.view.as_str());
-        let is_host = self.settings.record_type == RecordType::Host;
-        let first = if is_host { self.hosts(view, address).await? } else { self.fixed(view, address).await? };
-        if !first.is_empty() {
-            return Ok(first);
-        }
-        if is_host { self.fixed(view, address).await } else { self.hosts(view, address).await }
-    }
-
-    /// Takes the address out of a record, which goes with its last address; `false` when it was gone already.
-    async fn remove(&self, record: &Record, address: IpAddr) -> Result<bool> {
-        match record {
-            Record::Fixed(row) => self.client.delete(fixed(address), &row._ref).await,
-            Record::Host(row) if row.addresses().count() > 1 => {
-                let list = if address.is_ipv6() { "ipv6addrs-" } else { "ipv4addrs-" };
-                let change = json!({list: [HostAddress::only(address)]});
-                self.client.update(HOSTS, &row._ref, &change).await
-            }
-            Record::Host(row) => self.client.delete(HOSTS, &row._ref).await,
-        }
-    }
-
-    async fn create(&self, subnet: &Subnet, address: IpAddr, new: &New) -> Result<Created> {
-        let kind = new.kind(address);
-        let created = match new {
-            New::Fixed(new) => self.client.create(kind, new).await,
-            New::Host(new) => self.client.create(kind, new).await,
-        };
-        created.map_err(|error| subnet.gone_as(WHAT, error))
-    }
-
-    /// Creates a record of a free address in another form than the one that was refused. A MAC is in one network once, a
-    /// name in one view once, and a name may lie in no zone.
-    async fn create_otherwise(
-        &self,
-        subnet: &Subnet,
-        note: &Note,
-        address: IpAddr,
-        full: &New,
-        by: &Requester,
-        refusal: &Error,
-    ) -> Result<Created> {
-        if let New::Host(new) = full {
-            // The host may have an address already: of the other family, or of another network.
-            let filters = [("name", new.name.as_str()), ("network_view", note.view.as_str())];
-            let hosts: Vec<HostRow> = self.client.list(HOSTS, &filters).await?;
-            let mut ours = hosts.into_iter().filter(|row| row.name == new.name && row.network_view == note.view);
-            let ours = ours.find(|row| self.settings.description.is_ours(row.comment.as_deref().unwrap_or_default()));
-            if let Some(row) = ours {
-                let list = if address.is_ipv6() { "ipv6addrs+" } else { "ipv4addrs+" };
-                let at = if address.is_ipv6() { &new.ipv6addrs } else { &new.ipv4addrs };
-                match self.client.update(HOSTS, &row._ref, &json!({list: at})).await {
-                    Ok(true) => return Ok(Created::Done),
-                    Err(error) if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Rejected) => {
-                        return Err(error);
-                    }
-                    Ok(false) | Err(_) => {}
-                }
-            }
-        }
-        let plain = New::plain(&self.settings, &note.view, subnet, address, by);
-        let created = self.create(subnet, address, &plain).await?;
-        if matches!(created, Created::Done) {
-            log::warn!("infoblox: {address} is recorded without the MAC or the name, which was refused: {refusal}");
-        }
-        Ok(created)
-    }
-
-    /// Does a record have the address? A refusal does not say whether it is about the address.
-    async fn has_record(&self, subnet: &Subnet, note: &Note, address: IpAddr) -> Result<bool> {
-        let row = self.address(note, address).await?.ok_or_else(|| subnet.gone(WHAT))?;
-        Ok(row.has_fixed() || row.has_host())
-    }
-}
-
-fn other_address() -> Error {
-    Error::new(ErrorKind::Unexpected, "Infoblox answers with another address than it was asked for")
 }
 
 fn group(row: ViewRow) -> Option<Group> {

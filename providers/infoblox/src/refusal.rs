@@ -130,10 +130,10 @@ mod tests {
             (400, conflict, "", "The record 'x' exists.", ErrorKind::AlreadyExists, "already exists"),
             (404, missing, "Client.Ibap.Data.NotFound", "View x not found", ErrorKind::NotFound, "no such record"),
             (400, missing, "", "View x not found", ErrorKind::NotFound, "no such record"),
-            (403, "AdmConAuthError: ", "Client.Ibap.Auth", "No", ErrorKind::Unauthenticated, FIXED.right),
-            (403, "", "Client.Ibap.Data", "No", ErrorKind::Unauthenticated, FIXED.right),
-            (400, "AdmConAuthError: ", "", "No", ErrorKind::Unauthenticated, FIXED.right),
-            (400, data, "Client.Ibap.Data", "Not Authorized", ErrorKind::Unauthenticated, FIXED.right),
+            (403, "AdmConAuthError: ", "Client.Ibap.Auth", "No", ErrorKind::Unauthenticated, FIXED.write),
+            (403, "", "Client.Ibap.Data", "No", ErrorKind::Unauthenticated, FIXED.write),
+            (400, "AdmConAuthError: ", "", "No", ErrorKind::Unauthenticated, FIXED.write),
+            (400, data, "Client.Ibap.Data", "Not Authorized", ErrorKind::Unauthenticated, FIXED.write),
             (
                 400,
                 "AdmConProtoError: ",
@@ -169,7 +169,7 @@ mod tests {
             (400, data, "Client.Ibap.Data", "Something new", ErrorKind::Rejected, "log"),
             (503, data, "Client.Ibap.Data", "busy", ErrorKind::Unavailable, "trouble of its own"),
         ] {
-            let error = error(&answer(status, class, code, text), FIXED.right);
+            let error = error(&answer(status, class, code, text), FIXED.write);
             assert_eq!(error.kind(), kind, "{status} {class}{text}: {error}");
             assert!(error.to_string().contains(word) && !error.to_string().contains(RAW_BODY), "{error}");
         }
@@ -186,7 +186,7 @@ mod tests {
             (302, String::new(), ErrorKind::Unexpected),
             (429, String::new(), ErrorKind::Unavailable),
         ] {
-            let error = error(&Answer { status, body: body.into() }, FIXED.right);
+            let error = error(&Answer { status, body: body.into() }, FIXED.write);
             assert_eq!(error.kind(), kind, "{status}: {error}");
             assert!(!error.to_string().contains(RAW_BODY), "{error}");
         }

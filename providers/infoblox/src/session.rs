@@ -52,7 +52,7 @@ impl LogIn for Session {
                      front of Infoblox removes it";
                 Err(Error::new(ErrorKind::Unexpected, text).into())
             }
-            (_, None) => Err(error(&answer, VIEWS.right).into()),
+            (_, None) => Err(error(&answer, VIEWS.read).into()),
         }
     }
 

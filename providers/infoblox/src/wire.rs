@@ -59,6 +59,7 @@ pub(crate) struct NetworkRow {
 pub(crate) struct RangeRow {
     pub(crate) _ref: String,
     pub(crate) start_addr: Option<IpAddr>,
+    pub(crate) end_addr: Option<IpAddr>,
 }
 
 /// The answer to the function `next_available_ip`.
@@ -221,9 +222,9 @@ pub(crate) struct NewHost {
     pub(crate) extattrs: Map<String, Value>,
 }
 
-/// What is answered to `POST`: the reference alone, or the new object.
+/// A row of `grid`.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Created {
+pub(crate) struct GridRow {
     pub(crate) _ref: String,
 }
 

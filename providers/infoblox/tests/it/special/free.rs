@@ -134,3 +134,20 @@ async fn strange_answers_are_no_free_addresses() {
     let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
     assert_eq!(free(&fixture.provider, &subnet, 5).await.expect("one"), [ip("192.0.2.20")]);
 }
+
+/// Nothing must only be answered when nothing is free.
+#[tokio::test]
+async fn a_search_that_ends_before_the_last_range_is_refused() {
+    let fixture = Fixture::with(json!({"allocate_from_ranges": true}));
+    fixture.ipam.add_network("Production", "10.9.0.0/22", "");
+    for address in addresses_between(ip("10.9.0.1"), ip("10.9.1.44")) {
+        fixture.ipam.add_range("Production", address, address);
+        fixture.ipam.take("Production", address);
+    }
+    fixture.ipam.add_range("Production", ip("10.9.2.1"), ip("10.9.2.1"));
+    let subnet = fixture.subnet("Production", "10.9.0.0/22").await;
+    let error = free(&fixture.provider, &subnet, 1).await.expect_err("300 ranges are full");
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    fixture.ipam.free("Production", ip("10.9.0.7"));
+    assert_eq!(free(&fixture.provider, &subnet, 1).await.expect("one is free"), [ip("10.9.0.7")]);
+}

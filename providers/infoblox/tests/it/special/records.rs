@@ -182,7 +182,8 @@ async fn missing_rights_are_named() {
         ("read networkview", "read-only on Network Views"),
         ("read ipv6network", "read-only on IPv6 Networks"),
         ("write fixedaddress", "read/write on IPv4 Fixed Addresses/Reservations"),
-        ("read ipv6fixedaddress", "read/write on IPv6 Fixed Addresses"),
+        ("read ipv6fixedaddress", "read-only on IPv6 Fixed Addresses"),
+        ("read record:host", "read-only on Hosts"),
     ] {
         let fixture = Fixture::new();
         fixture.ipam.revoke(right);
