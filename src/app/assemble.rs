@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use ipam_provider::{Guard, Limits, Surroundings};
+use ipam_provider::{Guard, Limits, Surroundings, Trace};
 
 use super::StartError;
 use crate::allocation::{Allocator, Holds, Rules};
 use crate::http::{Listener, Serving};
-use crate::settings::{Settings, Tls};
+use crate::routes::{Conditions, Ipam, Routes};
+use crate::settings::{Route, Settings, Tls};
 use crate::tls;
 use crate::trust::{Gate, HostNames, Policy};
 
 /// What the parts are made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Purpose {
     /// To serve.
     Serve,
-    /// To see whether they could serve: nothing is created that stays.
-    Check,
+    /// To see whether they could serve: nothing is created that stays. The exchanges with the IPAM are kept in the trace.
+    Check(Option<Trace>),
 }
 
 /// Everything that handlers work with. Holds are kept when the rest is made anew.
@@ -25,13 +26,14 @@ pub enum Purpose {
 /// # Errors
 /// When the provider cannot be built.
 pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Purpose) -> Result<Serving, StartError> {
-    let Settings { server, database, ipam, holds: lives, provider, .. } = settings;
-    let failed = |error| StartError::Provider { name: provider.name, source: error };
-    let surroundings =
-        Surroundings { state_directory: server.state_directory, may_create: purpose == Purpose::Serve, database };
-    let bare = (provider.plan)(&surroundings).map_err(failed)?;
-    log::info!("Provider {}: {:?}", bare.name(), bare.capabilities());
+    let Settings { server, database, ipam, holds: lives, routes, .. } = settings;
+    let (may_create, trace) = match purpose {
+        Purpose::Serve => (true, None),
+        Purpose::Check(trace) => (false, trace),
+    };
+    let surroundings = Surroundings { state_directory: server.state_directory, may_create, database, trace };
     let limits = Limits { attempt: ipam.attempt, read_attempts: ipam.read_attempts };
+    let routes = routes.into_iter().map(|route| build(route, &surroundings, limits)).collect::<Result<_, _>>()?;
     let rules = Rules {
         hold: lives.with_mac,
         hold_without_mac: lives.without_mac,
@@ -52,7 +54,7 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Pu
         Listener::Http => ipam.enabled.on_http(),
         Listener::Control => false,
     });
-    let allocator = Allocator::new(Guard::new(bare, limits), holds.clone(), rules);
+    let allocator = Allocator::new(Routes::new(routes), holds.clone(), rules);
     Ok(Serving {
         allocator: Arc::new(allocator),
         gate: Gate::new(policy, names.clone()),
@@ -62,6 +64,14 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Pu
         legacy: ipam.legacy.is_some(),
         foreman_version: server.foreman_version,
     })
+}
+
+/// One IPAM, with the conditions of its route.
+fn build(route: Route, surroundings: &Surroundings, limits: Limits) -> Result<(Conditions, Ipam), StartError> {
+    let Route { key, conditions, plan, .. } = route;
+    let bare = plan(surroundings).map_err(|error| StartError::Provider { name: key.clone(), source: error })?;
+    log::info!("Provider {key}: {:?}", bare.capabilities());
+    Ok((conditions, Ipam::new(&key, Guard::new(bare, limits))))
 }
 
 /// The server's side of HTTPS.

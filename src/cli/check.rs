@@ -1,12 +1,13 @@
 //! `check`: everything that can be told before Foreman calls.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ipam_provider::Probe;
+use ipam_provider::{Probe, Provider, Trace};
 
 use super::output::say;
+use super::trace_file::TraceFile;
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
 use crate::allocation::{Clock, Holds, holds};
 use crate::app::{self, Purpose};
@@ -32,6 +33,12 @@ pub(super) struct Arguments {
     /// Print what --running tells as JSON.
     #[arg(long, requires = "running")]
     json: bool,
+    /// Write each request to the IPAM and its answer to this new file, as JSON, to be sent with a report.
+    ///
+    /// Passwords, tokens and cookies are masked. Names, addresses and whatever else the IPAM answers are in it: read it
+    /// before you send it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["settings_only", "running"])]
+    trace: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
@@ -39,6 +46,7 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
         return check_running::run(arguments.json, directory);
     }
     let settings = load(directory)?;
+    let trace = arguments.trace.as_deref().map(TraceFile::create).transpose()?;
     for file in &settings.files {
         say(format!("settings      {}: {}", file.display(), app::found(file)));
     }
@@ -50,11 +58,12 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
         can_start &= say_all("start", app::check_state_directory(&settings.server.state_directory));
         ipam_is_well &= system.block_on(check_database(&settings));
     }
-    match system.block_on(build(settings)) {
+    match system.block_on(build(settings, trace.as_ref().map(|file| file.trace.clone()))) {
         Err(fault) => can_start &= say_all("start", [fault]),
         Ok(serving) if !arguments.settings_only => ipam_is_well &= system.block_on(check_ipam(&serving)),
         Ok(_) => {}
     }
+    trace.map_or(Ok(()), TraceFile::finish)?;
     if !certificates_are_usable {
         Err(CommandError::Said(WRONG_SETTINGS))
     } else if can_start && ipam_is_well {
@@ -97,10 +106,10 @@ async fn check_database(settings: &Settings) -> bool {
 }
 
 /// Builds what handlers work with, without asking the IPAM. A running proxy is not disturbed: the holds here are others.
-async fn build(settings: Settings) -> Result<Serving, Finding> {
+async fn build(settings: Settings, trace: Option<Trace>) -> Result<Serving, Finding> {
     let holds = Holds::in_memory(Clock::system());
     let names = HostNames::new(Arc::new(SystemResolver));
-    let built = app::serving(settings, &holds, &names, Purpose::Check);
+    let built = app::serving(settings, &holds, &names, Purpose::Check(trace));
     built.map_err(|error| Finding { severity: Severity::Fault, text: with_causes(&error) })
 }
 
@@ -116,6 +125,9 @@ async fn check_ipam(serving: &Serving) -> bool {
                 say(format!("IPAM          fault: {what}: {}", with_causes(&error)));
             }
         }
+    }
+    for sentence in serving.allocator.provider().shared_groups().await {
+        say(format!("IPAM          warning: {sentence}"));
     }
     say(format!("/v2/features  {}", details_of(serving)));
     say(format!("/version      {}", version_of(serving)));

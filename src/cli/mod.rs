@@ -16,6 +16,7 @@ mod serve;
 mod setup;
 #[cfg(feature = "internal")]
 mod store;
+mod trace_file;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -45,6 +45,20 @@ fn a_refused_certificate_is_named_with_what_to_do() {
     assert!(!trusted.contains("Unable to connect"), "{trusted}");
 }
 
+#[test]
+fn a_trace_is_not_kept_when_no_ipam_is_asked() {
+    let place = Place::new();
+    place.configure("");
+    let path = place.text("trace.json");
+    let ran = place.run(&["check", "--trace", &path]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains(&format!("the IPAM was not asked over HTTP; {path} is not kept")), "{ran:?}");
+    assert!(!Path::new(&path).exists());
+    for other in ["--running", "--settings-only"] {
+        assert_eq!(place.run(&["check", "--trace", &path, other]).code, 2);
+    }
+}
+
 /// All files below a directory.
 fn files(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());

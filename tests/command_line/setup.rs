@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
+use foreman_ipam_proxy::registry::PROVIDERS;
 use serde_json::json;
 
 use ipam_simulators::Server;
@@ -315,6 +316,57 @@ fn settings_of_the_ruby_plugin_are_taken_over() {
 }
 
 #[test]
+fn a_dhcp_plugin_for_an_ipam_is_taken_over() {
+    let place = Place::new();
+    let settings = format!(
+        ":foreman_url: {}\n:foreman_ssl_ca: {ca}\n:ssl_ca_file: {ca}\n:ssl_certificate: {}\n:ssl_private_key: {}\n\
+         :trusted_hosts:\n  - localhost\n:https_port: {}\n",
+        place.foreman.url(),
+        place.text("proxy.pem"),
+        place.text("proxy.key"),
+        place.port,
+        ca = place.text("ca.pem"),
+    );
+    for (plugin, own, taken) in [
+        (
+            "infoblox",
+            ":username: admin\n:password: geheim\n:record_type: host\n:dns_view: default.lab\n:wait_after_restart: 5\n",
+            ["url: 'https://127.0.0.1:1'", "user: 'admin'", "password: 'geheim'", "record_type: 'host'"],
+        ),
+        (
+            "bluecat",
+            ":scheme: https\n:host: 127.0.0.1:1\n:verify: false\n:config_name: Lab\n:view_name: internal\n:username: api\n\
+             :password: geheim\n:server_id: 5\n",
+            ["url: 'https://127.0.0.1:1'", "configuration: 'Lab'", "view: 'internal'", "verify_tls: false"],
+        ),
+    ] {
+        let ruby = format!("ruby-{plugin}");
+        place.write(&format!("{ruby}/settings.yml"), &settings);
+        let dhcp = format!(":enabled: https\n:use_provider: dhcp_{plugin}\n:server: 127.0.0.1:1\n");
+        place.write(&format!("{ruby}/settings.d/dhcp.yml"), &dhcp);
+        place.write(&format!("{ruby}/settings.d/dhcp_{plugin}.yml"), own);
+        let mut arguments = vec!["setup", "--from-ruby", "--non-interactive"];
+        let directory = place.text(&ruby);
+        arguments.insert(2, &directory);
+        if plugin == "bluecat" {
+            arguments.extend(["--ipam", "zone=example.com"]);
+        }
+        let ran = place.run(&arguments);
+        assert!(!format!("{ran:?}").contains("geheim") && ran.out.contains("docs/migrate.md"), "{ran:?}");
+        if !PROVIDERS.iter().any(|provider| provider.name == plugin) {
+            assert!(
+                ran.err.contains(&format!("this build has no provider {plugin}; choose one with --provider")),
+                "{ran:?}"
+            );
+            continue;
+        }
+        assert!(ran.code == 1 && ran.out.contains("IPAM          fault: "), "no IPAM is there: {ran:?}");
+        let written = place.read(&format!("etc/settings.d/externalipam_{plugin}.yml"));
+        assert!(taken.iter().all(|line| written.contains(line)), "{written}");
+    }
+}
+
+#[test]
 fn an_ipam_that_does_not_answer_is_told_and_nothing_is_registered() {
     let place = Place::new();
     let secret = place.write("token", "0123456789abcdef0123456789abcdef01234567\n");
@@ -343,5 +395,35 @@ fn help_shows_how_without_secrets_on_the_command_line() {
         let ran = place.run(&[command, "--help"]);
         assert_eq!(ran.code, 0, "{ran:?}");
         assert!(ran.out.contains("--password-file") && !ran.out.contains("--password <"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn routes_are_left_as_they_are() {
+    let netbox = netbox();
+    let place = Place::new();
+    assert_eq!(place.set_up(&[]).code, 0);
+    let file = place.path("etc/settings.d/externalipam.yml");
+    let routes = "use_provider:\n  - {groups: ['Lab*'], provider: netbox, settings: externalipam_netbox_lab.yml}\n  - {provider: internal}\n";
+    fs::write(&file, routes).expect("written");
+    let of_lab = place.path("etc/settings.d/externalipam_netbox_lab.yml");
+    fs::write(&of_lab, format!("url: {}\n", netbox.url())).expect("written");
+    let incomplete = place.set_up(&[]);
+    assert_eq!(incomplete.code, 78, "{incomplete:?}");
+    assert!(incomplete.err.contains("externalipam_netbox_lab.yml: token is missing"), "{incomplete:?}");
+    fs::write(&of_lab, format!("url: {}\ntoken: {TOKEN}\n", netbox.url())).expect("written");
+    let ran = place.set_up(&["--foreman-version", "3.12"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.starts_with("IPAM          by the routes in "), "{ran:?}");
+    assert!(
+        ran.out.contains("+ foreman_version: '3.12'") && ran.out.contains("IPAM          ok: netbox_lab: "),
+        "{ran:?}"
+    );
+    assert_eq!(fs::read_to_string(&file).expect("a file"), routes);
+    let ruby = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/settings/ruby");
+    for option in [["--provider", "internal"], ["--ipam", "url=http://localhost"], ["--from-ruby", ruby]] {
+        let refused = place.set_up(&option);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.err.contains("is a list of routes, which setup does not change"), "{refused:?}");
     }
 }

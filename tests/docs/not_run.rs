@@ -91,6 +91,8 @@ pub(crate) const COMMANDS: &[(&str, Way, &str)] = &[
         Way::NotRun,
         "needs a proxy and certificates; tests/load has tests of its own",
     ),
+    ("python3", Way::NotRun, "needs PyPI; .ci/run does it"),
+    ("target/python-clients/bin/pip", Way::NotRun, "needs PyPI; .ci/run does it"),
     ("packaging/", Way::Script, "they install programs, or need root and a network; packaging/README.md says which"),
     ("mkdir", Way::NotRun, "needs built packages"),
     ("cp", Way::NotRun, "needs built packages"),

@@ -151,3 +151,15 @@ mod netbox {
 mod phpipam {
     survives_all!(Phpipam);
 }
+
+mod solarwinds {
+    survives_all!(Solarwinds);
+}
+
+mod solidserver {
+    survives_all!(Solidserver);
+}
+
+mod tcpwave {
+    survives_all!(Tcpwave);
+}

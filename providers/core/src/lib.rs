@@ -25,6 +25,7 @@ mod subnet;
 mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod trace;
 
 pub use address::{AddressSet, addresses_between, next_address};
 pub use custom_fields::CustomFields;
@@ -40,3 +41,4 @@ pub use registration::{Plan, ProviderSettings, Registration, Surroundings};
 pub use requester::{HOSTNAME_AT_MOST, HostnameError, Requester, Reservation, check_hostname, is_hostname};
 pub use subnet::{AddressSpace, RecordId, Subnet, titled};
 pub use template::{Filling, Template, TemplateError};
+pub use trace::{Recorder, Trace};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::database::Database;
 use crate::settings::Section;
+use crate::trace::Trace;
 use crate::{Provider, Result};
 
 /// One entry in the list of providers of a build.
@@ -38,7 +39,11 @@ impl Registration {
 
 fn plan<S: ProviderSettings>(section: &mut Section) -> Plan {
     let settings = S::read(section);
-    Box::new(move |surroundings| settings.expect("a plan is only run when there was no fault").build(surroundings))
+    let recorder = section.recorder().clone();
+    Box::new(move |surroundings| {
+        surroundings.trace.iter().for_each(|trace| recorder.start(trace));
+        settings.expect("a plan is only run when there was no fault").build(surroundings)
+    })
 }
 
 /// Builds the provider from settings that were read without fault. No network here either: an IPAM that cannot be
@@ -54,4 +59,6 @@ pub struct Surroundings {
     pub may_create: bool,
     /// What several proxies share, where there are several.
     pub database: Option<Database>,
+    /// What keeps the exchanges with the IPAM, where somebody wants to see them.
+    pub trace: Option<Trace>,
 }

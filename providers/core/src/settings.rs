@@ -13,6 +13,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::trace::Recorder;
+
 /// Text that must not be shown: passwords, tokens.
 pub type Secret = SecretString;
 
@@ -54,6 +56,7 @@ pub struct Section {
     known: BTreeSet<&'static str>,
     secrets: BTreeSet<&'static str>,
     problems: Vec<Problem>,
+    recorder: Recorder,
 }
 
 /// What a section leaves behind: its faults, and the keys that nobody asked for (whether they are faults is the
@@ -71,7 +74,14 @@ pub struct Findings {
 impl Section {
     /// The settings of `file`, a name for people to find it by.
     pub fn new(file: impl Into<String>, settings: BTreeMap<String, Setting>) -> Self {
-        Self { file: file.into(), settings, known: BTreeSet::new(), secrets: BTreeSet::new(), problems: Vec::new() }
+        Self {
+            file: file.into(),
+            settings,
+            known: BTreeSet::new(),
+            secrets: BTreeSet::new(),
+            problems: Vec::new(),
+            recorder: Recorder::default(),
+        }
     }
 
     /// Reads a key with a rule of its own: `right` says what it accepts, `rule` gives `None` for what it does not.
@@ -99,13 +109,25 @@ impl Section {
     /// Text that is never shown; see [`text`](Self::text).
     pub fn secret(&mut self, key: &'static str) -> Option<Secret> {
         self.secrets.insert(key);
-        self.text(key).map(Secret::from)
+        self.text(key).map(|text| self.hidden(text))
     }
 
     /// Text that is never shown and must be as `rule` says; see [`read`](Self::read).
     pub fn secret_with(&mut self, key: &'static str, right: &str, rule: impl FnOnce(&str) -> bool) -> Option<Secret> {
         self.secrets.insert(key);
-        self.read(key, right, |value| value.as_str().filter(|text| rule(text)).map(Secret::from))
+        self.read(key, right, |value| value.as_str().filter(|text| rule(text)).map(str::to_owned))
+            .map(|text| self.hidden(text))
+    }
+
+    fn hidden(&self, text: String) -> Secret {
+        let secret = Secret::from(text);
+        self.recorder.hide(&secret);
+        secret
+    }
+
+    /// What records the exchanges of a connection with these settings.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// An absolute path.
@@ -185,6 +207,18 @@ impl Section {
             what: what.into(),
             right: right.into(),
         });
+    }
+
+    /// The keys of one item of a list in this section; `place` names the item for people.
+    pub fn item(&self, place: &str, settings: BTreeMap<String, Setting>) -> Self {
+        Self::new(format!("{}: {place}", self.file), settings)
+    }
+
+    /// Takes over the faults of an item, to which keys that nobody asked for belong too.
+    pub fn take_item(&mut self, item: Self) {
+        let findings = item.finish();
+        self.problems.extend(findings.problems);
+        self.problems.extend(findings.unknown);
     }
 
     /// Was the key given a value?
@@ -277,6 +311,23 @@ mod tests {
         );
         assert_eq!(texts(&findings.unknown), ["settings.d/x.yml: pasword is not a setting; did you mean password?"]);
         assert_eq!(findings.secrets, BTreeSet::from(["password"]));
+    }
+
+    #[test]
+    fn faults_of_an_item_name_its_place() {
+        let mut section = section(json!({"routes": []}));
+        let keys = [("prefixes", json!(5)), ("grups", json!("Lab"))];
+        let keys = keys.map(|(key, value)| (key.to_owned(), Setting { value, origin: None }));
+        let mut item = section.item("route 1", BTreeMap::from(keys));
+        assert_eq!((item.text("groups"), item.text("prefixes")), (None, None));
+        section.take_item(item);
+        assert_eq!(
+            texts(&section.finish().problems),
+            [
+                "settings.d/x.yml: route 1: prefixes has a value that cannot be used; write text, in quotes if it looks like a number",
+                "settings.d/x.yml: route 1: grups is not a setting; did you mean groups?",
+            ]
+        );
     }
 
     #[test]

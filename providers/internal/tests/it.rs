@@ -360,7 +360,8 @@ async fn the_registration_builds_a_provider_whose_probes_succeed() {
     let mut section = Section::new("settings.d/externalipam_internal.yml", [].into());
     let plan = (REGISTRATION.read)(&mut section);
     assert!(section.finish().problems.is_empty());
-    let surroundings = Surroundings { state_directory: directory.path().to_owned(), may_create: true, database: None };
+    let surroundings =
+        Surroundings { state_directory: directory.path().to_owned(), may_create: true, database: None, trace: None };
     let provider = plan(&surroundings).expect("a provider");
     assert_eq!((REGISTRATION.name, provider.name()), ("internal", "internal"));
     let probes = provider.probe().await;

@@ -24,7 +24,7 @@ pub(super) async fn import(
 ) -> Result<Report, CommandError> {
     // As for `check`: a running proxy is not disturbed, the holds here are others.
     let holds = Holds::in_memory(Clock::system());
-    let purpose = if is_dry_run { Purpose::Check } else { Purpose::Serve };
+    let purpose = if is_dry_run { Purpose::Check(None) } else { Purpose::Serve };
     let names = HostNames::new(Arc::new(SystemResolver));
     let serving = app::serving(settings, &holds, &names, purpose);
     let serving = serving.map_err(|error| CommandError::failed(with_causes(&error)))?;

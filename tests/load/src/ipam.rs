@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::audit::Record;
 use crate::places::{Place, seed};
-use crate::products::{Infoblox, Nautobot, Netbox, Phpipam, Vendor};
+use crate::products::{Infoblox, Nautobot, Netbox, Phpipam, Solarwinds, Solidserver, Tcpwave, Vendor};
 use crate::relay::Relay;
 
 /// Which IPAM.
@@ -28,12 +28,18 @@ pub enum Product {
     Embedded,
     /// Infoblox NIOS with WAPI 2.7, simulated.
     Infoblox,
-    /// NetBox 4.6, simulated.
-    Netbox,
     /// Nautobot 3.2, simulated.
     Nautobot,
+    /// NetBox 4.6, simulated.
+    Netbox,
     /// phpIPAM 1.8, simulated.
     Phpipam,
+    /// SolarWinds IPAM 2026.2, simulated.
+    Solarwinds,
+    /// EfficientIP SOLIDserver, simulated.
+    Solidserver,
+    /// TCPWave, simulated. It has no IPv6.
+    Tcpwave,
 }
 
 /// Where the embedded IPAM is.
@@ -121,9 +127,12 @@ impl Ipam {
         let (product, server) = match product {
             Product::Embedded => return None,
             Product::Infoblox => simulated::<Infoblox>(&seed),
-            Product::Netbox => simulated::<Netbox>(&seed),
             Product::Nautobot => simulated::<Nautobot>(&seed),
+            Product::Netbox => simulated::<Netbox>(&seed),
             Product::Phpipam => simulated::<Phpipam>(&seed),
+            Product::Solarwinds => simulated::<Solarwinds>(&seed),
+            Product::Solidserver => simulated::<Solidserver>(&seed),
+            Product::Tcpwave => simulated::<Tcpwave>(&seed),
         };
         let relay = with_relay.then(|| Relay::start(&server.url()));
         let inside = Inside::Simulated(Simulated { product, server, relay, counted: AtomicU64::new(0) });

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::files::{authorities, identity, unusable};
 use super::{Answer, HttpSettings, TELL_IF_IT_LASTS, certificate};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Recorder, Result};
 
 pub use reqwest::Method;
 pub use reqwest::header::HeaderValue;
@@ -30,6 +30,7 @@ pub struct HttpClient {
     what: &'static str,
     base: Url,
     inner: reqwest::Client,
+    recorder: Recorder,
 }
 
 impl HttpClient {
@@ -77,7 +78,7 @@ impl HttpClient {
         let inner = builder.build().map_err(|error| {
             Error::new(ErrorKind::Rejected, "The HTTP client cannot be set up").because(error.without_url())
         })?;
-        Ok(Self { what, base: settings.url.clone(), inner })
+        Ok(Self { what, base: settings.url.clone(), inner, recorder: settings.recorder.clone() })
     }
 
     /// A request to the path of these segments below the base URL. Each segment is encoded, a slash in it included; an
@@ -115,6 +116,16 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The method, such as `GET`; with [`url`](Self::url) for products that have requests signed.
+    pub fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    /// The whole URL as it is sent, query included.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
     /// Adds a parameter to the query.
     #[must_use]
     pub fn query(mut self, key: &str, value: impl fmt::Display) -> Self {
@@ -145,7 +156,7 @@ impl Request<'_> {
     /// [`TimedOut`](ErrorKind::TimedOut) after `read_seconds`;
     /// [`Unexpected`](ErrorKind::Unexpected) for a body of more than 64 MiB.
     pub async fn send(self) -> Result<Answer> {
-        Ok(self.exchange().await?.0)
+        Ok(self.recorded().await?.1)
     }
 
     /// As [`send`](Self::send), and what the answer sets as the cookie of this name: `name=value`, as the header `cookie`
@@ -154,14 +165,27 @@ impl Request<'_> {
     /// # Errors
     /// Those of [`send`](Self::send).
     pub async fn send_for_cookie(self, name: &str) -> Result<(Answer, Option<HeaderValue>)> {
-        let (answer, headers) = self.exchange().await?;
+        let (headers, answer) = self.recorded().await?;
         let set = headers.get_all(reqwest::header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = set.map(|value| value.split(';').next().unwrap_or_default().trim());
         let pair = pairs.find(|pair| pair.split_once('=').is_some_and(|(known, _)| known == name));
         Ok((answer, pair.and_then(secret_header)))
     }
 
-    async fn exchange(self) -> Result<(Answer, HeaderMap)> {
+    /// Sends the request, and records it and its answer where exchanges are recorded.
+    async fn recorded(self) -> Result<(HeaderMap, Answer)> {
+        let sent = self.client.recorder.sent(&self.method, &self.url, &self.headers, self.body.as_deref());
+        let outcome = self.exchange().await;
+        if let Some(sent) = sent {
+            match &outcome {
+                Ok((headers, answer)) => sent.answered(answer.status, headers.clone(), &answer.body),
+                Err(error) => sent.failed(error),
+            }
+        }
+        outcome
+    }
+
+    async fn exchange(self) -> Result<(HeaderMap, Answer)> {
         let Self { client, method, url, headers, body } = self;
         let mut request = client.inner.request(method, url).headers(headers);
         if let Some(body) = body {
@@ -180,7 +204,7 @@ impl Request<'_> {
             }
             body.extend_from_slice(&part);
         }
-        Ok((Answer { status, body }, headers))
+        Ok((headers, Answer { status, body }))
     }
 }
 

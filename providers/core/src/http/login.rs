@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{Answer, HeaderValue, Request};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, trace};
 
 /// After a token was refused that a login had just given: ends a loop of logins.
 const AFTER_REFUSED_TOKEN: Duration = Duration::from_secs(10);
@@ -110,7 +110,7 @@ impl Login {
         if let Some(error) = session.rests(Instant::now()) {
             return Err(LoginError::Refused(error, Duration::ZERO));
         }
-        let outcome = self.vendor.log_in().await;
+        let outcome = trace::as_login(self.vendor.log_in()).await;
         match &outcome {
             Ok(token) => session.begin(token.clone()),
             Err(LoginError::Refused(error, pause)) => session.rest(*pause, error, Instant::now()),

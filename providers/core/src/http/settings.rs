@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use crate::Recorder;
 use crate::settings::{Secret, Section};
 
 /// How an IPAM is reached.
@@ -26,6 +27,8 @@ pub struct HttpSettings {
     pub read: Duration,
     /// `max_parallel`: how many calls may be under way at once.
     pub max_parallel: usize,
+    /// What is told of the exchanges.
+    pub recorder: Recorder,
 }
 
 impl HttpSettings {
@@ -58,7 +61,8 @@ impl HttpSettings {
             section.number("max_parallel", 1..=64).map_or(4, |number| usize::try_from(number).unwrap_or(64)),
         );
         let (ca_file, verify_tls, connect, read, max_parallel) = settings;
-        Some(Self { url: url?, ca_file, identity, verify_tls, proxy, connect, read, max_parallel })
+        let recorder = section.recorder().clone();
+        Some(Self { url: url?, ca_file, identity, verify_tls, proxy, connect, read, max_parallel, recorder })
     }
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn provider(url: &str, settings: Value) -> Arc<dyn Provider> {
     let plan = (REGISTRATION.read)(&mut section);
     let findings = section.finish();
     assert_eq!((findings.problems, findings.unknown), (vec![], vec![]));
-    plan(&Surroundings { state_directory: "/nowhere".into(), may_create: true, database: None }).expect("a provider")
+    plan(&Surroundings { state_directory: "/nowhere".into(), may_create: true, database: None, trace: None })
+        .expect("a provider")
 }
 
 impl Running {

@@ -438,7 +438,8 @@ fn the_registration_reads_settings_and_builds_without_a_network() {
     let settings = json!({"url": "https://192.0.2.1", "user": "ipam_user", "password": "ipam_password"});
     let (plan, findings) = read_settings(settings, REGISTRATION.read);
     assert!(findings.is_empty(), "{findings:?}");
-    let provider = plan(&Surroundings { state_directory: "/nowhere".into(), may_create: true, database: None })
-        .expect("a provider");
+    let provider =
+        plan(&Surroundings { state_directory: "/nowhere".into(), may_create: true, database: None, trace: None })
+            .expect("a provider");
     assert_eq!((REGISTRATION.name, provider.name()), ("phpipam", "phpipam"));
 }

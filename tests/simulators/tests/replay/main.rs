@@ -4,3 +4,6 @@ mod infoblox;
 mod nautobot;
 mod netbox;
 mod phpipam;
+mod solarwinds;
+mod solidserver;
+mod tcpwave;
