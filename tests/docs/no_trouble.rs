@@ -59,6 +59,10 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "What Infoblox says, and what it is sent.",
+        &["foreman-ipam-proxy check: no such network view", "parent was not found"],
+    ),
+    (
         "What the database is sent.",
         &[
             "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
@@ -167,7 +171,14 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "write text of at most … characters, without < and >",
             "write text with the places …, …, …, …, … and …",
             "write text, in quotes if it looks like a number",
+            "name the DNS view for configure_for_dns",
+            "name the zone of hosts whose name is not known, for configure_for_dns",
+            "write a version of Infoblox's API in quotes, such as '2.7'",
             "write the API token of a Nautobot user, in quotes",
+            "write the name of a DNS zone, such as example.com",
+            "write the name of an Infoblox user whose admin group may use the API",
+            "write the names of extensible attributes, each with the text, number or list of texts to set",
+            "write the password of the Infoblox user, in quotes",
             "write the domain of the names of new objects, such as example.com",
             "write the id of the API app as phpIPAM shows it under Administration, API",
             "write the key in upper case, such as FOREMAN_IPAM_PROXY__HTTP_PORT",

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use ipam_conformance::Seed;
 use ipam_simulators::bluecat::{self, Bluecat};
+use ipam_simulators::infoblox::{self, Infoblox};
 use ipam_simulators::nautobot::{Nautobot, Site};
 use ipam_simulators::netbox::{self, Netbox};
 use ipam_simulators::phpipam::{self, Phpipam};
@@ -50,6 +51,19 @@ fn requests_with_urls_of_their_own_work_with_bluecat_v1() {
     let Some(python) = Python::find() else { return };
     let (server, [user, password, configuration]) = bluecat();
     python.run("bluecat_v1.py", &[&server.url(), user, password, configuration]);
+}
+
+#[test]
+fn infoblox_client_works_with_infoblox() {
+    let Some(python) = Python::find() else { return };
+    let grid = Infoblox::empty(infoblox::Site::default());
+    grid.add_network_view("Lab", "");
+    for network in ["192.0.2.0/29", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/64"] {
+        grid.add_network("Lab", network, "");
+    }
+    grid.add_container("Lab", "10.0.0.0/8");
+    let server = over_tls(Arc::new(grid));
+    python.run("infoblox.py", &[&server.address().to_string(), Infoblox::OTHER_USER, Infoblox::OTHER_PASSWORD]);
 }
 
 #[test]
