@@ -12,6 +12,9 @@
 //!                     allocation     which address: holds, shared candidates, remembered look-ups
 //!                       │
 //!                       ▼
+//!                     routes         which of several IPAMs
+//!                       │
+//!                       ▼
 //!                     guard          queue, time limits, retries of reads, log lines (crate ipam-provider)
 //!                       │
 //!                       ▼
@@ -19,7 +22,7 @@
 //! ```
 //!
 //! Each knows as little as it can: only [`http`] knows status codes, only [`allocation`] chooses addresses and keeps
-//! promises, only a provider's own crate knows its vendor's words.
+//! promises, only [`routes`] knows that there may be several IPAMs, only a provider's own crate knows its vendor's words.
 //!
 //! # Around it
 //!
@@ -50,6 +53,7 @@ pub mod foreman_api;
 pub mod http;
 pub mod registration;
 pub mod registry;
+pub mod routes;
 pub mod settings;
 pub mod telemetry;
 pub mod tls;

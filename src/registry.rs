@@ -14,4 +14,8 @@ pub const PROVIDERS: &[Registration] = &[
     ipam_provider_phpipam::REGISTRATION,
     #[cfg(feature = "solarwinds")]
     ipam_provider_solarwinds::REGISTRATION,
+    #[cfg(feature = "solidserver")]
+    ipam_provider_solidserver::REGISTRATION,
+    #[cfg(feature = "tcpwave")]
+    ipam_provider_tcpwave::REGISTRATION,
 ];

@@ -1,4 +1,5 @@
-//! What is noted of how calls end: a log line for each failure, and the IPAM's trouble for the proxy's page in Foreman.
+//! What is noted of how calls end: a log line for each failure, and for the proxy's page in Foreman that the IPAM takes too
+//! long for whole requests.
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, ResponseError};
@@ -39,7 +40,8 @@ fn needs_the_ipam(request: &HttpRequest) -> bool {
     pattern.starts_with("/ipam/subnet/") && (asks_for_next || pattern.ends_with("/{ip}"))
 }
 
-/// Whether the failure shows that the IPAM works, or that it does not; `None` when it says nothing of it.
+/// Whether the failure shows that requests are answered in time again, or that they are not; `None` when it says nothing of
+/// it. What single calls of an IPAM show is noted by their guard.
 fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
     match failure {
         Failure::NoFreeAddress { .. } | Failure::AlreadyReserved { .. } | Failure::StillReserved { .. } => Some(true),
@@ -50,8 +52,8 @@ fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
             | ErrorKind::Unreachable
             | ErrorKind::Unavailable
             | ErrorKind::TimedOut
-            | ErrorKind::Unexpected => Some(false),
-            ErrorKind::Unsupported => None,
+            | ErrorKind::Unexpected
+            | ErrorKind::Unsupported => None,
         },
         _ => None,
     }

@@ -151,3 +151,11 @@ mod phpipam {
 mod solarwinds {
     survives_all!(Solarwinds);
 }
+
+mod solidserver {
+    survives_all!(Solidserver);
+}
+
+mod tcpwave {
+    survives_all!(Tcpwave);
+}

@@ -34,6 +34,10 @@ mod netbox;
 mod phpipam;
 #[cfg(feature = "solarwinds")]
 mod solarwinds;
+#[cfg(feature = "solidserver")]
+mod solidserver;
+#[cfg(feature = "tcpwave")]
+mod tcpwave;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -55,6 +59,10 @@ pub(crate) use phpipam::Phpipam;
 pub(crate) use proxy::{Place, Proxy};
 #[cfg(feature = "solarwinds")]
 pub(crate) use solarwinds::Solarwinds;
+#[cfg(feature = "solidserver")]
+pub(crate) use solidserver::Solidserver;
+#[cfg(feature = "tcpwave")]
+pub(crate) use tcpwave::Tcpwave;
 pub(crate) use text::assert_is_sentence;
 pub(crate) use vendor::{Costs, Record, Vendor};
 

@@ -18,6 +18,8 @@ pub mod postgres;
 pub mod replay;
 mod server;
 pub mod solarwinds;
+pub mod solidserver;
+pub mod tcpwave;
 pub mod tls;
 
 pub use exchange::{Request, Response};

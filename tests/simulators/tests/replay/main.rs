@@ -4,3 +4,5 @@ mod nautobot;
 mod netbox;
 mod phpipam;
 mod solarwinds;
+mod solidserver;
+mod tcpwave;
