@@ -36,7 +36,7 @@
 //! | [`settings`] | reads and checks all settings, all faults in one go |
 //! | [`telemetry`] | log lines and the buffer that Foreman shows |
 //! | [`tls`] | the server's side of mutual TLS, replaceable while it runs |
-//! | [`trust`] | who may call |
+//! | [`trust`] | who may call, and as whom: a [`caller::Principal`] |
 //! | [`daemon`] | systemd and signals |
 //!
 //! # What is kept where
@@ -47,6 +47,7 @@
 
 pub mod allocation;
 pub mod app;
+pub mod caller;
 pub mod cli;
 pub mod daemon;
 pub mod foreman_api;

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Failure;
 use super::candidates::Candidates;
+use super::events::{EventKind, Events, Subject};
 use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Scope, Step};
 use super::lookup::{Found, GroupChoice, Lookup};
 use crate::routes::Routes;
@@ -57,22 +58,29 @@ pub struct Allocator {
     pub(super) holds: Holds,
     pub(super) candidates: Candidates,
     pub(super) lookup: Lookup,
+    pub(super) events: Events,
     pub(super) rules: Rules,
     /// A permit for each addition that is looked for in the background.
     pub(super) watches: Arc<Semaphore>,
 }
 
 impl Allocator {
-    /// An allocator over the IPAMs behind the proxy, or over one guarded provider.
+    /// An allocator over the IPAMs behind the proxy, or over one guarded provider. Nobody subscribes to its events.
     pub fn new(provider: impl Into<Routes>, holds: Holds, rules: Rules) -> Self {
         Self {
             provider: provider.into(),
             holds,
             candidates: Candidates::new(rules.candidate),
             lookup: Lookup::new(rules.lookup),
+            events: Events::default(),
             rules,
             watches: Arc::new(Semaphore::new(WATCHED_AT_MOST)),
         }
+    }
+
+    /// The same, with subscribers to its events.
+    pub fn reporting_to(self, events: Events) -> Self {
+        Self { events, ..self }
     }
 
     /// The IPAMs behind the proxy.
@@ -194,7 +202,7 @@ impl Allocator {
             Ok(done) if done.is_done() => self.candidates.drop_current(&subnet.scope),
             Ok(_) => {}
             Err(error) => {
-                log::warn!("An offer of {address} in {} stays although it is reserved: {error}", subnet.scope);
+                self.events.emit(Subject::of(&subnet.scope, address), EventKind::OfferStays { error: &error });
             }
         }
     }
@@ -237,7 +245,7 @@ impl Allocator {
                     None => continue,
                 }
             }
-            let batch = self.candidates.of(subnet, self.place(), now).await?;
+            let batch = self.candidates.of(subnet, self.place(), &self.events, now).await?;
             let grant = self.grant(ask, batch.asked);
             match self.place().claim(&subnet.scope, &mut batch.left(), grant, self.rules.holds_at_most).await? {
                 Claim::Granted(address) => {
@@ -311,7 +319,7 @@ impl Allocator {
     async fn is_still_free(&self, subnet: &Found, address: IpAddr) -> Result<bool, Failure> {
         let is_free = subnet.provider().reservation(subnet, address).await?.is_none();
         if !is_free {
-            log::info!("{address} in {} was held and has been reserved in the IPAM meanwhile", subnet.scope);
+            self.events.emit(Subject::of(&subnet.scope, address), EventKind::TakenWhileHeld);
             self.mark_reserved(subnet, address).await?;
         }
         Ok(is_free)

@@ -13,6 +13,7 @@ use std::time::Duration;
 use ipam_provider::{AddressSet, FreeQuery, Prefix, Provider, addresses_between, next_address};
 use moka::{future, sync};
 
+use super::events::{EventKind, Events, Subject};
 use super::holds::{HeldIn, Moment, Place, Scope, Space};
 use super::lookup::Found;
 use super::{Failure, Timestamp};
@@ -89,7 +90,13 @@ impl Candidates {
     }
 
     /// The current batch of a subnet; fetched when there is none. `now` is the time of the holds.
-    pub(super) async fn of(&self, subnet: &Found, place: &dyn Place, now: Timestamp) -> Result<Arc<Batch>, Failure> {
+    pub(super) async fn of(
+        &self,
+        subnet: &Found,
+        place: &dyn Place,
+        events: &Events,
+        now: Timestamp,
+    ) -> Result<Arc<Batch>, Failure> {
         let current = self.generation(&subnet.scope);
         let (key, generation) = loop {
             let generation = current.load(Ordering::Acquire);
@@ -106,7 +113,7 @@ impl Candidates {
             // It is not asked for again; a burst would leave many in memory before their time is over.
             self.batches.invalidate(&(key.0.clone(), before)).await;
         }
-        let fetched = self.batches.try_get_with(key, fetch(subnet, place, generation)).await;
+        let fetched = self.batches.try_get_with(key, fetch(subnet, place, events, generation)).await;
         fetched.map_err(|failure: Arc<Failure>| (*failure).clone())
     }
 
@@ -139,7 +146,7 @@ fn key(scope: &Scope) -> Key {
     (scope.space.clone(), scope.prefix)
 }
 
-async fn fetch(subnet: &Found, place: &dyn Place, generation: u64) -> Result<Arc<Batch>, Failure> {
+async fn fetch(subnet: &Found, place: &dyn Place, events: &Events, generation: u64) -> Result<Arc<Batch>, Failure> {
     let asked = place.moment().await?;
     let mut held = place.held(&subnet.scope).await?;
     let mut addresses = free_addresses(subnet, &held).await?;
@@ -153,7 +160,7 @@ async fn fetch(subnet: &Found, place: &dyn Place, generation: u64) -> Result<Arc
     addresses.retain(|address| {
         let is_sound = subnet.is_offerable(*address) && !held.contains(*address);
         if !is_sound {
-            log::warn!("{} offers {address} in {}, which cannot be given out", subnet.scope.space.provider, &**subnet);
+            events.emit(Subject::of(&subnet.scope, *address), EventKind::UnsoundCandidate);
         }
         is_sound
     });

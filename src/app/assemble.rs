@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ipam_provider::{Guard, Limits, Surroundings, Trace};
 
 use super::StartError;
-use crate::allocation::{Allocator, Holds, Rules};
+use crate::allocation::{Allocator, Events, Holds, Rules, Subscriber, log_event};
+use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
 use crate::routes::{Conditions, Ipam, Routes};
 use crate::settings::{Route, Settings, Tls};
@@ -54,15 +55,18 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Pu
         Listener::Http => ipam.enabled.on_http(),
         Listener::Control => false,
     });
-    let allocator = Allocator::new(Routes::new(routes), holds.clone(), rules);
+    let log: Subscriber = Arc::new(log_event);
+    let allocator = Allocator::new(Routes::new(routes), holds.clone(), rules).reporting_to(Events::to([log]));
     Ok(Serving {
         allocator: Arc::new(allocator),
         gate: Gate::new(policy, names.clone()),
-        ipam_on: ipam_on.collect(),
+        foreman: Contract {
+            ipam_on: ipam_on.collect(),
+            error_style: ipam.error_style,
+            legacy: ipam.legacy.is_some(),
+            version: server.foreman_version,
+        },
         listeners,
-        error_style: ipam.error_style,
-        legacy: ipam.legacy.is_some(),
-        foreman_version: server.foreman_version,
     })
 }
 

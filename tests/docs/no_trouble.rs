@@ -1,8 +1,10 @@
 //! The texts of the program that need no entry in `docs/troubleshoot.md`, each group with the reason.
 
 /// Files of which no text needs an entry, each with the reason.
-pub(crate) const FILES: &[(&str, &str)] =
-    &[("src/cli/demo.rs", "what the demo tells people to try, which tests/command_line runs")];
+pub(crate) const FILES: &[(&str, &str)] = &[
+    ("src/caller.rs", "how the log at level DEBUG names a caller that is let in"),
+    ("src/cli/demo.rs", "what the demo tells people to try, which tests/command_line runs"),
+];
 
 /// Texts, as they would be quoted.
 pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
