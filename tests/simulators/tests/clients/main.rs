@@ -14,6 +14,7 @@ use ipam_conformance::Seed;
 use ipam_simulators::nautobot::{Nautobot, Site};
 use ipam_simulators::netbox::{self, Netbox};
 use ipam_simulators::phpipam::{self, Phpipam};
+use ipam_simulators::solidserver::{self, Solidserver};
 use ipam_simulators::tls::Tls;
 use ipam_simulators::{Ipam, Server};
 
@@ -60,4 +61,18 @@ fn phpypam_works_with_phpipam() {
     phpipam.add_subnet(section, [192, 0, 2, 0].into(), 29, 0, None);
     let server = Server::start(phpipam);
     python.run("phpipam.py", &[&server.url(), phpipam::APP, phpipam::USER, phpipam::PASSWORD, section]);
+}
+
+#[test]
+fn solidserverrest_works_with_solidserver() {
+    let Some(python) = Python::find() else { return };
+    let solidserver = Solidserver::empty(solidserver::Site::default());
+    solidserver.add_space("lab", "");
+    solidserver.add_space("it's", "");
+    solidserver.add_network("lab", "192.0.2.0/29", true, "net-a");
+    solidserver.add_network("lab", "2001:db8::/64", true, "net-six");
+    let server = over_tls(Arc::new(solidserver));
+    let arguments =
+        [&server.url(), Solidserver::USER, Solidserver::PASSWORD, Solidserver::TOKEN_ID, Solidserver::TOKEN_SECRET];
+    python.run("solidserver.py", &arguments);
 }
