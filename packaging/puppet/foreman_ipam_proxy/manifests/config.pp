@@ -61,10 +61,11 @@ class foreman_ipam_proxy::config {
   }
 
   $providers = {
-    'internal' => $foreman_ipam_proxy::internal,
-    'nautobot' => $foreman_ipam_proxy::nautobot,
-    'netbox'   => $foreman_ipam_proxy::netbox,
-    'phpipam'  => $foreman_ipam_proxy::phpipam,
+    'internal'    => $foreman_ipam_proxy::internal,
+    'nautobot'    => $foreman_ipam_proxy::nautobot,
+    'netbox'      => $foreman_ipam_proxy::netbox,
+    'phpipam'     => $foreman_ipam_proxy::phpipam,
+    'solidserver' => $foreman_ipam_proxy::solidserver,
   }
   $chosen = $foreman_ipam_proxy::use_provider
   $settings_of_provider = $providers[$chosen] ? {

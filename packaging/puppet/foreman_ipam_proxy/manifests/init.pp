@@ -131,6 +131,8 @@
 #   Settings of NetBox.
 # @param phpipam
 #   Settings of phpIPAM.
+# @param solidserver
+#   Settings of EfficientIP SOLIDserver.
 #
 # @param register_in_foreman
 #   Is the proxy registered in Foreman? Needs the module theforeman/foreman.
@@ -200,6 +202,7 @@ class foreman_ipam_proxy (
   Variant[Undef, Foreman_ipam_proxy::Nautobot, Sensitive[Hash]] $nautobot = undef,
   Variant[Undef, Foreman_ipam_proxy::Netbox, Sensitive[Hash]] $netbox = undef,
   Variant[Undef, Foreman_ipam_proxy::Phpipam, Sensitive[Hash]] $phpipam = undef,
+  Variant[Undef, Foreman_ipam_proxy::Solidserver, Sensitive[Hash]] $solidserver = undef,
 
   Boolean $register_in_foreman = false,
   String[1] $registered_name = "${facts['networking']['fqdn']}-ipam",
@@ -212,6 +215,7 @@ class foreman_ipam_proxy (
   assert_type(Optional[Foreman_ipam_proxy::Nautobot], $nautobot.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Netbox], $netbox.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Phpipam], $phpipam.unwrap)
+  assert_type(Optional[Foreman_ipam_proxy::Solidserver], $solidserver.unwrap)
 
   contain foreman_ipam_proxy::install
   contain foreman_ipam_proxy::config

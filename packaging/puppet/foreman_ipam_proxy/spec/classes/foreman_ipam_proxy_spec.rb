@@ -111,7 +111,7 @@ describe 'foreman_ipam_proxy' do
     end
 
     it 'removes the settings of others that may hold secrets' do
-      %w[nautobot phpipam].each do |other|
+      %w[nautobot phpipam solidserver].each do |other|
         is_expected.to contain_file("#{etc}/settings.d/externalipam_#{other}.yml").with_ensure('absent').that_requires("File[#{file}]")
       end
       is_expected.not_to contain_file("#{etc}/settings.d/externalipam_internal.yml")
@@ -164,6 +164,22 @@ describe 'foreman_ipam_proxy' do
       expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_phpipam.yml"))
         .to eq('url' => 'http://phpipam', 'user' => 'foreman', 'password' => 'geheim', 'owner' => 'a')
       is_expected.to contain_file("#{etc}/settings.d/externalipam_nautobot.yml").with_ensure('absent')
+    end
+  end
+
+  context 'with SOLIDserver and a token' do
+    let(:params) do
+      https.merge(
+        'use_provider' => 'solidserver',
+        'solidserver' => {
+          'url' => 'https://sds', 'token_id' => 'k', 'token_secret' => sensitive('geheim'), 'class_parameters' => { 'dhcpstatic' => 1 }
+        }
+      )
+    end
+
+    it 'writes its settings' do
+      expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_solidserver.yml"))
+        .to eq('url' => 'https://sds', 'token_id' => 'k', 'token_secret' => 'geheim', 'class_parameters' => { 'dhcpstatic' => 1 })
     end
   end
 
