@@ -12,6 +12,9 @@
 //!                     allocation     which address: holds, shared candidates, remembered look-ups
 //!                       │
 //!                       ▼
+//!                     routes         which of several IPAMs
+//!                       │
+//!                       ▼
 //!                     guard          queue, time limits, retries of reads, log lines (crate ipam-provider)
 //!                       │
 //!                       ▼
@@ -19,7 +22,7 @@
 //! ```
 //!
 //! Each knows as little as it can: only [`http`] knows status codes, only [`allocation`] chooses addresses and keeps
-//! promises, only a provider's own crate knows its vendor's words.
+//! promises, only [`routes`] knows that there may be several IPAMs, only a provider's own crate knows its vendor's words.
 //!
 //! # Around it
 //!
@@ -33,7 +36,7 @@
 //! | [`settings`] | reads and checks all settings, all faults in one go |
 //! | [`telemetry`] | log lines and the buffer that Foreman shows |
 //! | [`tls`] | the server's side of mutual TLS, replaceable while it runs |
-//! | [`trust`] | who may call |
+//! | [`trust`] | who may call, and as whom: a [`caller::Principal`] |
 //! | [`daemon`] | systemd and signals |
 //!
 //! # What is kept where
@@ -44,12 +47,14 @@
 
 pub mod allocation;
 pub mod app;
+pub mod caller;
 pub mod cli;
 pub mod daemon;
 pub mod foreman_api;
 pub mod http;
 pub mod registration;
 pub mod registry;
+pub mod routes;
 pub mod settings;
 pub mod telemetry;
 pub mod tls;

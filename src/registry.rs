@@ -12,6 +12,10 @@ pub const PROVIDERS: &[Registration] = &[
     ipam_provider_netbox::REGISTRATION,
     #[cfg(feature = "phpipam")]
     ipam_provider_phpipam::REGISTRATION,
+    #[cfg(feature = "solarwinds")]
+    ipam_provider_solarwinds::REGISTRATION,
     #[cfg(feature = "solidserver")]
     ipam_provider_solidserver::REGISTRATION,
+    #[cfg(feature = "tcpwave")]
+    ipam_provider_tcpwave::REGISTRATION,
 ];

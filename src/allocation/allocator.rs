@@ -4,14 +4,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{ErrorKind, Group, Guard, Mac, Prefix, Provider, Subnet};
+use ipam_provider::{ErrorKind, Group, Mac, Prefix, Provider, Subnet};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::Failure;
 use super::candidates::Candidates;
-use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Step};
+use super::events::{EventKind, Events, Subject};
+use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Scope, Step};
 use super::lookup::{Found, GroupChoice, Lookup};
+use crate::routes::Routes;
 
 /// How many additions are looked for in the background at once: an IPAM that fails for all is not to be asked for all of
 /// them.
@@ -52,36 +54,48 @@ pub enum Deleted {
 /// Answers the calls of the contract. One for each process; the holds outlive it when settings are reloaded.
 #[derive(Debug)]
 pub struct Allocator {
-    pub(super) provider: Guard,
+    pub(super) provider: Routes,
     pub(super) holds: Holds,
     pub(super) candidates: Candidates,
     pub(super) lookup: Lookup,
+    pub(super) events: Events,
     pub(super) rules: Rules,
     /// A permit for each addition that is looked for in the background.
     pub(super) watches: Arc<Semaphore>,
 }
 
 impl Allocator {
-    /// An allocator over a guarded provider.
-    pub fn new(provider: Guard, holds: Holds, rules: Rules) -> Self {
+    /// An allocator over the IPAMs behind the proxy, or over one guarded provider. Nobody subscribes to its events.
+    pub fn new(provider: impl Into<Routes>, holds: Holds, rules: Rules) -> Self {
         Self {
-            provider,
+            provider: provider.into(),
             holds,
             candidates: Candidates::new(rules.candidate),
             lookup: Lookup::new(rules.lookup),
+            events: Events::default(),
             rules,
             watches: Arc::new(Semaphore::new(WATCHED_AT_MOST)),
         }
     }
 
-    /// The guarded provider.
-    pub fn provider(&self) -> &dyn Provider {
+    /// The same, with subscribers to its events.
+    pub fn reporting_to(self, events: Events) -> Self {
+        Self { events, ..self }
+    }
+
+    /// The IPAMs behind the proxy.
+    pub fn provider(&self) -> &Routes {
         &self.provider
     }
 
     /// All holds.
     pub fn holds(&self) -> &Holds {
         &self.holds
+    }
+
+    /// Does an IPAM behind the proxy have this subnet? The settings may have changed since it was found.
+    pub(super) fn has(&self, scope: &Scope) -> bool {
+        self.provider.is_of(&scope.space.provider, scope.prefix, scope.group.as_ref())
     }
 
     /// What keeps the holds.
@@ -99,7 +113,7 @@ impl Allocator {
     /// # Errors
     /// As [`Holds::release`].
     pub async fn release_hold(&self, prefix: Prefix, group: &GroupChoice, address: IpAddr) -> Result<bool, Failure> {
-        let is_released = self.holds.release(self.provider.name(), prefix, group, address).await?;
+        let is_released = self.holds.release(|scope| self.has(scope), prefix, group, address).await?;
         if is_released {
             // Batches leave out what was held.
             self.candidates.drop_all();
@@ -123,7 +137,7 @@ impl Allocator {
     /// # Errors
     /// [`Failure::GroupNotFound`] and [`Failure::GroupsUnsupported`], or what the provider fails with.
     pub async fn group(&self, choice: &GroupChoice) -> Result<Option<Group>, Failure> {
-        self.in_time(self.lookup.group(self.provider(), choice)).await
+        self.in_time(self.lookup.group(self.provider(), None, choice)).await
     }
 
     /// All subnets of the group that is meant.
@@ -132,7 +146,7 @@ impl Allocator {
     /// As [`group`](Self::group).
     pub async fn subnets(&self, choice: &GroupChoice) -> Result<Vec<Subnet>, Failure> {
         self.in_time(async {
-            match self.lookup.group(self.provider(), choice).await? {
+            match self.lookup.group(self.provider(), None, choice).await? {
                 Some(group) => Ok(self.provider.subnets(&group.name).await?),
                 None => Ok(Vec::new()),
             }
@@ -145,7 +159,7 @@ impl Allocator {
     /// # Errors
     /// [`Failure::SubnetNotFound`], [`Failure::GroupNotFound`], [`Failure::Ambiguous`], or what the provider fails with.
     pub async fn subnet(&self, prefix: Prefix, group: &GroupChoice) -> Result<Subnet, Failure> {
-        self.in_time(async { Ok(Subnet::clone(&*self.lookup.subnet(self.provider(), prefix, group).await?)) }).await
+        self.in_time(async { Ok(self.lookup.subnet(self.provider(), prefix, group).await?.of_routes()) }).await
     }
 
     /// Is the address reserved? Always asks the IPAM; holds do not count.
@@ -161,10 +175,10 @@ impl Allocator {
         let call = self.begin_call();
         let look = self.in_time(async {
             let mut subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
-            let mut found = self.provider.reservation(&subnet, address).await;
+            let mut found = subnet.provider().reservation(&subnet, address).await;
             if found.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
                 subnet = self.look_up_again(&subnet, group).await?;
-                found = self.provider.reservation(&subnet, address).await;
+                found = subnet.provider().reservation(&subnet, address).await;
             }
             let exists = found?.is_some();
             if exists {
@@ -188,7 +202,7 @@ impl Allocator {
             Ok(done) if done.is_done() => self.candidates.drop_current(&subnet.scope),
             Ok(_) => {}
             Err(error) => {
-                log::warn!("An offer of {address} in {} stays although it is reserved: {error}", subnet.scope);
+                self.events.emit(Subject::of(&subnet.scope, address), EventKind::OfferStays { error: &error });
             }
         }
     }
@@ -231,7 +245,7 @@ impl Allocator {
                     None => continue,
                 }
             }
-            let batch = self.candidates.of(self.provider(), subnet, self.place(), now).await?;
+            let batch = self.candidates.of(subnet, self.place(), &self.events, now).await?;
             let grant = self.grant(ask, batch.asked);
             match self.place().claim(&subnet.scope, &mut batch.left(), grant, self.rules.holds_at_most).await? {
                 Claim::Granted(address) => {
@@ -303,9 +317,9 @@ impl Allocator {
 
     /// Asks the IPAM about an address that is held; one that was reserved past this proxy is not offered any more.
     async fn is_still_free(&self, subnet: &Found, address: IpAddr) -> Result<bool, Failure> {
-        let is_free = self.provider.reservation(subnet, address).await?.is_none();
+        let is_free = subnet.provider().reservation(subnet, address).await?.is_none();
         if !is_free {
-            log::info!("{address} in {} was held and has been reserved in the IPAM meanwhile", subnet.scope);
+            self.events.emit(Subject::of(&subnet.scope, address), EventKind::TakenWhileHeld);
             self.mark_reserved(subnet, address).await?;
         }
         Ok(is_free)

@@ -1,6 +1,6 @@
 //! Which address next: the one place that chooses addresses, and that keeps what it has promised.
 //!
-//! [`Allocator`] answers every call of the contract from the facts of a [`Provider`](ipam_provider::Provider) and from
+//! [`Allocator`] answers every call of the contract from the facts of the [`Routes`](crate::routes::Routes) and from
 //! the [`Holds`], the proxy's short promises. The rest is pieces of it: [`Clock`] and journal make holds end in time and
 //! survive a restart, candidates come in shared batches, look-ups are remembered for a while.
 //!
@@ -12,14 +12,18 @@
 //! | which record is meant by prefix and group | `lookup` |
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
-//! | a reservation that turns up after its caller was told of a failure is named | `watch` |
+//! | a reservation that turns up after its caller was told of a failure is named | `watch`, `lost` |
+//! | what has happened to an address, for the log and whatever else subscribes | `events`, `event_log` |
 
 mod allocator;
 mod candidates;
 mod clock;
+mod event_log;
+mod events;
 mod failure;
 pub mod holds;
 mod lookup;
+mod lost;
 mod restore;
 mod upkeep;
 mod watch;
@@ -32,6 +36,8 @@ use std::time::Duration;
 
 pub use allocator::{Allocator, Deleted, Rules};
 pub use clock::{Clock, Timestamp};
+pub use event_log::write as log_event;
+pub use events::{Event, EventKind, Events, Subject, Subscriber};
 pub use failure::Failure;
 pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
 pub use lookup::GroupChoice;

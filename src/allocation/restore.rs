@@ -22,16 +22,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{ErrorKind, Provider, Requester};
+use ipam_provider::{ErrorKind, Prefix, Provider, Requester};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::Failure;
 use super::allocator::Allocator;
+use super::events::{EventKind, Subject};
 use super::holds::{Due, Held, Hold, HoldState, PlaceError, Removed, Scope, Step};
 use super::lookup::{Found, GroupChoice};
-use super::watch;
+use super::lost;
 use crate::telemetry::request_id::{self, RequestId};
 
 /// How long after a refusal the request is over. Foreman's calls of one host follow each other at once.
@@ -120,15 +121,15 @@ impl Allocator {
             Ok::<(), PlaceError>(())
         };
         if let Err(error) = refused.await {
-            let request = watch::request(Some(request));
+            let request = lost::request(Some(request));
             log::warn!("What {request} deleted before it was refused may not be reserved again: {error}");
         }
     }
 
-    /// The holds of this IPAM that a request has left a trace on.
+    /// The holds of these IPAMs that a request has left a trace on.
     async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError> {
         let mut held = self.place().traced(request).await?;
-        held.retain(|(_, hold)| &*hold.scope.space.provider == self.provider.name());
+        held.retain(|(_, hold)| self.has(&hold.scope));
         Ok(held)
     }
 
@@ -139,13 +140,16 @@ impl Allocator {
     }
 
     /// A delete of the request that is being answered has failed: Foreman keeps the host with all of its addresses.
-    pub(super) fn name_deleted_before(self: &Arc<Self>, address: IpAddr) {
+    pub(super) fn name_deleted_before(self: &Arc<Self>, prefix: Prefix, group: GroupChoice, address: IpAddr) {
         let Some(request) = request_id::current() else { return };
         let this = self.clone();
-        tokio::spawn(request_id::inherit(async move { this.name_deleted(address, &request).await }));
+        tokio::spawn(request_id::inherit(async move {
+            let subject = this.subject(prefix, &group, address);
+            this.name_deleted(subject, &request).await;
+        }));
     }
 
-    async fn name_deleted(&self, address: IpAddr, request: &RequestId) {
+    async fn name_deleted(&self, subject: Subject<'_>, request: &RequestId) {
         let mut deleted = Vec::new();
         for (before, hold) in self.traced(request).await.unwrap_or_default() {
             let is_meant = hold.due().is_none() && hold.trace.as_ref().is_some_and(|trace| trace.is_deletion());
@@ -154,10 +158,8 @@ impl Allocator {
             }
         }
         if !deleted.is_empty() {
-            log::warn!(
-                "The delete of {address} failed after that of {} in the same request: if these are addresses of one host, Foreman keeps the host with all of them. Delete the host again, or add what is deleted to the IPAM again",
-                deleted.join(", ")
-            );
+            let others = deleted.join(", ");
+            self.events.emit(subject, EventKind::DeleteFailedAfterOthers { others: &others });
         }
     }
 
@@ -165,9 +167,11 @@ impl Allocator {
     pub(super) async fn deal_with(self: &Arc<Self>, address: IpAddr, hold: &Hold, due: Due) -> Result<(), PlaceError> {
         let Some(trace) = hold.trace.as_deref() else { return Ok(()) };
         let (scope, request) = (&hold.scope, &trace.request);
+        let of_request = lost::request(Some(request));
+        let emit = |kind: EventKind<'_>| self.events.emit_for(Some(request), Subject::of(scope, address), kind);
         let Some(record) = &trace.deleted else {
             if hold.state == HoldState::Reserved && self.forget(scope, address, request).await? {
-                log::warn!("{}", left_over(address, scope, request));
+                emit(EventKind::LeftOver { request: &of_request });
             }
             return Ok(());
         };
@@ -179,18 +183,18 @@ impl Allocator {
         }
         let deletion = Deletion { scope, address, request, record };
         match self.restore(&deletion).await {
-            Outcome::Restored => log::warn!("{}", restored(&deletion)),
-            Outcome::DealtWith => log::info!("{address} in {scope} is not reserved again: Foreman deals with it"),
+            Outcome::Restored => emit(EventKind::Restored { request: &of_request, record }),
+            Outcome::DealtWith => emit(EventKind::RestoreNotWanted),
             Outcome::IsThere => {
                 self.forget(scope, address, request).await?;
-                log::info!("{address} in {scope} is reserved again already");
+                emit(EventKind::RestoreNotNeeded);
             }
             Outcome::Failed(why) if next.is_some() => {
-                log::info!("{address} in {scope} is not reserved again yet: {why}");
+                emit(EventKind::RestorePutOff { why: &why });
             }
             Outcome::GivenUp(why) | Outcome::Failed(why) => {
                 if self.forget(scope, address, request).await? {
-                    log::error!("{}", given_up(&deletion, &why));
+                    emit(EventKind::RestoreGivenUp { request: &of_request, record, why: &why });
                 }
             }
         }
@@ -229,7 +233,7 @@ impl Allocator {
         if subnet.scope.space != scope.space {
             return Ok(Outcome::GivenUp("its subnet is in another address space now".to_owned()));
         }
-        let turn = self.turn_to_write(deadline).await?;
+        let turn = self.turn_to_write(subnet, deadline).await?;
         let begin = Step::BeginRestore { request: request.clone(), mac: record.mac, at_least: self.settled() };
         let begun = self.place().step(&subnet.scope, address, begin).await?;
         if !begun.is_done() {
@@ -256,32 +260,11 @@ impl Allocator {
 
     /// The address has a record meanwhile: that of its host, or another one?
     async fn judge_record(&self, subnet: &Found, address: IpAddr, was: &Removed) -> Result<Outcome, Failure> {
-        let found = self.in_time(async { Ok(self.provider.reservation(subnet, address).await?) }).await?;
+        let found = self.in_time(async { Ok(subnet.provider().reservation(subnet, address).await?) }).await?;
         Ok(match found {
             None => Outcome::Failed("the IPAM contradicts itself about it".to_owned()),
             Some(record) if record.mac.is_some() && record.mac == was.mac => Outcome::IsThere,
             Some(_) => Outcome::GivenUp("the IPAM has a record of it that is not known to be its host's".to_owned()),
         })
     }
-}
-
-fn restored(deletion: &Deletion<'_>) -> String {
-    let (Deletion { address, scope, .. }, request) = (deletion, watch::request(Some(deletion.request)));
-    format!(
-        "{address} in {scope} is reserved again as it was: {request} deleted it, and then its new address was refused, so that Foreman keeps this one"
-    )
-}
-
-fn left_over(address: IpAddr, scope: &Scope, id: &RequestId) -> String {
-    let request = watch::request(Some(id));
-    format!(
-        "{address} in {scope} was added by {request} before another address of it was refused, and Foreman most likely does not keep it; delete the reservation if no host uses it"
-    )
-}
-
-fn given_up(deletion: &Deletion<'_>, why: &str) -> String {
-    let (Deletion { address, scope, .. }, request) = (deletion, watch::request(Some(deletion.request)));
-    format!(
-        "{address} in {scope} is not reserved again, although {request} deleted it before its new address was refused, and Foreman most likely keeps it: {why}. Find the host that has {address} in Foreman; add the address to the IPAM again, or give the host another one if the IPAM has it for another host"
-    )
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use ipam_provider::{Provider, Requester};
+use ipam_provider::Requester;
 
 use super::allocator::Allocator;
+use super::events::{EventKind, Subject};
 use super::holds::{Hold, HoldState, PlaceError, Step};
-use super::watch::{self, Lost};
+use super::lost::{self, Lost};
 
 /// How much longer than its budget a request may live: until its answer is in the hands of the operating system.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
@@ -41,7 +42,7 @@ impl Allocator {
         let too_old = self.rules.request_budget + ANSWERED_WITHIN;
         let mut due = Vec::new();
         for (address, hold) in pending {
-            if &*hold.scope.space.provider != self.provider.name() {
+            if !self.has(&hold.scope) {
                 continue;
             }
             match hold.state {
@@ -65,7 +66,8 @@ impl Allocator {
         let step = Step::LoseAdd { ticket: hold.event, mac: hold.mac, at_least: self.rules.hold_without_mac };
         if self.place().step(&hold.scope, address, step).await?.is_done() {
             let lost = unanswered(address, hold);
-            log::warn!("{}", lost.told_left());
+            let subject = Subject::of(&lost.scope, address);
+            self.events.emit_for(lost.request_id(), subject, EventKind::AddLeft { lost: &lost });
             self.watch(lost);
         }
         Ok(())
@@ -76,7 +78,7 @@ impl Allocator {
 fn unanswered(address: IpAddr, hold: Hold) -> Lost {
     let hold = Hold { state: HoldState::Unanswered, ..hold };
     let request = match &hold.trace {
-        Some(trace) => watch::request(Some(&trace.request)),
+        Some(trace) => lost::request(Some(&trace.request)),
         None => "a request before the last start".to_owned(),
     };
     let by = Requester { mac: hold.mac, ..Requester::default() };

@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Failure;
 use super::allocator::{Allocator, Deleted};
+use super::events::{EventKind, Subject};
 use super::holds::{Becomes, HoldState, Removed, Scope, Step, Stepped};
 use super::lookup::{Found, GroupChoice};
-use super::watch::{self, Lost, Unsettled};
+use super::lost::{self, Lost, Unsettled};
 use crate::telemetry::request_id::{self, RequestId};
 
 /// A write is not begun when it could take less than this, or less than twice as long as the slowest of the last writes.
@@ -44,14 +45,17 @@ impl Allocator {
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
         let work = async move {
-            let subnet = this.lookup.subnet(this.provider(), prefix, &group).await?;
-            match this.reserve(&subnet, address, &by, deadline).await {
-                Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
-                    let subnet = this.look_up_again(&subnet, &group).await?;
-                    this.reserve(&subnet, address, &by, deadline).await
+            let outcome = this.find_and_reserve(prefix, &group, address, &by, deadline).await;
+            match &outcome {
+                Ok(added) => {
+                    this.events.emit(Subject::of(&added.scope, address), EventKind::Added { by: &added.by });
                 }
-                outcome => outcome,
+                Err(failure) => {
+                    let subject = this.subject(prefix, &group, address);
+                    this.events.emit(subject, EventKind::AddFailed { by: &by, failure });
+                }
             }
+            outcome
         };
         let outcome = self.to_its_end(work).await;
         match outcome {
@@ -59,6 +63,29 @@ impl Allocator {
             Err(_) => call.refused().await,
         }
         outcome
+    }
+
+    /// An address as a caller has named it.
+    pub(super) fn subject<'a>(&'a self, prefix: Prefix, group: &'a GroupChoice, address: IpAddr) -> Subject<'a> {
+        Subject { provider: self.provider.name(), group: group.readings().first(), prefix, address }
+    }
+
+    async fn find_and_reserve(
+        self: &Arc<Self>,
+        prefix: Prefix,
+        group: &GroupChoice,
+        address: IpAddr,
+        by: &Requester,
+        deadline: Instant,
+    ) -> Result<Added, Failure> {
+        let subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
+        match self.reserve(&subnet, address, by, deadline).await {
+            Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
+                let subnet = self.look_up_again(&subnet, group).await?;
+                self.reserve(&subnet, address, by, deadline).await
+            }
+            outcome => outcome,
+        }
     }
 
     async fn reserve(
@@ -71,7 +98,7 @@ impl Allocator {
         if !subnet.is_offerable(address) {
             return Err(Failure::NotOfferable { address, prefix: subnet.prefix });
         }
-        let turn = self.turn_to_write(deadline).await?;
+        let turn = self.turn_to_write(subnet, deadline).await?;
         // The hold must not end while the reservation is on its way. When this process ends in the middle, another proxy
         // sees the hold only: it excludes the address as long as one whose answer is lost.
         let at_least = self.settled() + self.rules.hold_without_mac;
@@ -95,7 +122,7 @@ impl Allocator {
         let by = Requester { mac, ..by };
         let already = || Failure::AlreadyReserved { address, prefix: subnet.prefix };
         let Err(error) = turn.reserve(subnet, address, &by).await else {
-            return Ok(self.added(subnet, address, ticket));
+            return Ok(self.added(subnet, address, by, ticket));
         };
         let was_unanswered = before.as_ref().is_some_and(|hold| hold.state == HoldState::Unanswered);
         match error.kind() {
@@ -110,22 +137,22 @@ impl Allocator {
                 return Err(error.into());
             }
         }
-        let request = watch::request(request_id::current().as_ref());
+        let request = lost::request(request_id::current().as_ref());
         let lost = Lost { scope: subnet.scope.clone(), address, by, before, ticket, request };
+        let emit = |kind: EventKind<'_>| self.events.emit(Subject::of(&subnet.scope, address), kind);
         match self.resolve_lost_add(&turn, subnet, &lost, deadline).await {
             Ok(Some(())) => {
-                log::info!("{address} in {} is reserved, although the IPAM's answer was lost ({error})", subnet.scope);
-                Ok(self.added(subnet, address, ticket))
+                emit(EventKind::AddConfirmed { error: &error });
+                Ok(self.added(subnet, address, lost.by, ticket))
             }
             Ok(None) => {
-                // Nothing shows whose it is: without a hold, for example, of an address that somebody typed.
                 if error.kind().leaves_write_unknown() {
-                    log::warn!("{}: {error}", lost.told_reserved_by_somebody());
+                    emit(EventKind::ReservedBySomebody { lost: &lost, error: &error });
                 }
                 Err(already())
             }
             Err(look) => {
-                log::warn!("{}", lost.told_unknown(&error, &look));
+                emit(EventKind::AddUnknown { lost: &lost, error: &error, look: &look });
                 self.watch(lost);
                 Err(if error.kind() == ErrorKind::AlreadyExists { look.into() } else { error.into() })
             }
@@ -141,12 +168,13 @@ impl Allocator {
         lost: &Lost,
         deadline: Instant,
     ) -> Result<Option<()>, Unsettled> {
+        let emit = |kind: EventKind<'_>| self.events.emit(Subject::of(&lost.scope, lost.address), kind);
         let look = timeout_at(deadline, turn.reservation(subnet, lost.address)).await;
         let unsettled = match look.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "there was no time left"))) {
             Ok(Some(record)) if lost.is_own(&record) => return Ok(Some(())),
             Ok(Some(_)) => {
                 if let Err(failure) = self.mark_reserved(subnet, lost.address).await {
-                    log::warn!("{failure}");
+                    emit(EventKind::NotNoted { failure: &failure });
                 }
                 return Ok(None);
             }
@@ -154,9 +182,9 @@ impl Allocator {
             Err(error) => Unsettled::Unknown(error),
         };
         let step = Step::LoseAdd { ticket: lost.ticket, mac: lost.by.mac, at_least: self.rules.hold_without_mac };
-        if let Err(failure) = self.place().step(&lost.scope, lost.address, step).await {
+        if let Err(error) = self.place().step(&lost.scope, lost.address, step).await {
             // The mark of the addition excludes the address for some time.
-            log::warn!("{failure}");
+            emit(EventKind::NotNoted { failure: &error.into() });
         }
         Err(unsettled)
     }
@@ -174,17 +202,22 @@ impl Allocator {
         let call = self.begin_call();
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
+        let asked_for = group.clone();
         let work = async move {
-            match this.find_and_release(prefix, &group, address, deadline).await {
+            let outcome = match this.find_and_release(prefix, &group, address, deadline).await {
                 Err(gone) if is_gone(&gone) => this.release_without_subnet(prefix, &group, address, gone).await,
                 outcome => outcome,
+            };
+            if let Err(failure) = &outcome {
+                this.events.emit(this.subject(prefix, &group, address), EventKind::DeleteFailed { failure });
             }
+            outcome
         };
         let outcome = self.to_its_end(work).await;
         // Foreman does not come to a new address, and keeps the host.
         call.accepted();
         if outcome.is_err() {
-            self.name_deleted_before(address);
+            self.name_deleted_before(prefix, asked_for, address);
         }
         outcome
     }
@@ -203,13 +236,15 @@ impl Allocator {
             let places = own.into_iter().map(|record| record.place).collect();
             return Err(Failure::StillReserved { address, prefix, group: group.readings().first().cloned(), places });
         }
-        log::warn!("{address} counts as deleted, because the IPAM has no record of it by this proxy: {gone}");
+        let emit = |kind: EventKind<'_>| self.events.emit(self.subject(prefix, group, address), kind);
+        emit(EventKind::CountsAsDeleted { gone: &gone });
         // By what the caller said: the IPAM knows of no subnet.
-        match self.holds.meant(self.provider.name(), prefix, group, address).await {
+        match self.holds.meant(|scope| self.has(scope), prefix, group, address).await {
             Ok(Some(hold)) => self.deleted(&hold.scope, address, Some(hold.event), None).await?,
             Ok(None) => {}
-            Err(failure) => log::info!("No hold of {address} is ended: {failure}"),
+            Err(failure) => emit(EventKind::HoldKept { failure: &failure }),
         }
+        emit(EventKind::Deleted { record: None });
         Ok(Deleted::WasAbsent)
     }
 
@@ -244,23 +279,21 @@ impl Allocator {
     }
 
     async fn release(&self, subnet: &Found, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
+        let emit = |kind: EventKind<'_>| self.events.emit(Subject::of(&subnet.scope, address), kind);
         self.await_end_of_add(&subnet.scope, address).await?;
-        let turn = self.turn_to_write(deadline).await?;
+        let turn = self.turn_to_write(subnet, deadline).await?;
         let there = self.place().get(&subnet.scope.space, address).await?;
         let seen = there.as_ref().map(|hold| hold.event);
         let removed = match turn.release(subnet, address).await {
             Ok(Released::Removed(record)) => Some(record),
             Ok(Released::WasAbsent) => {
-                log::info!("{address} in {} was not reserved; nothing to delete", subnet.scope);
+                emit(EventKind::NothingToDelete);
                 None
             }
             Err(error) if error.kind().leaves_write_unknown() => {
                 match timeout_at(deadline, turn.reservation(subnet, address)).await {
                     Ok(Ok(None)) => {
-                        log::info!(
-                            "{address} in {} is deleted, although the IPAM's answer was lost ({error})",
-                            subnet.scope
-                        );
+                        emit(EventKind::DeleteConfirmed { error: &error });
                         // What it was is not known, but for its host.
                         Some(Reservation { mac: there.and_then(|hold| hold.mac), ..Reservation::default() })
                     }
@@ -276,29 +309,23 @@ impl Allocator {
             }
             Err(error) => return Err(error.into()),
         };
-        let is_removed = removed.is_some();
-        match self.deleted(&subnet.scope, address, seen, removed.map(Removed::from)).await {
+        let removed = removed.map(Removed::from);
+        match self.deleted(&subnet.scope, address, seen, removed.clone()).await {
             // The caller is told what is in the IPAM now: Foreman would keep an address that is deleted.
-            Err(failure) if is_removed => log::error!(
-                "{address} in {} is deleted, and the proxy cannot note that: it may be offered to another host at once. {failure}",
-                subnet.scope
-            ),
+            Err(failure) if removed.is_some() => emit(EventKind::DeleteUnnoted { failure: &failure }),
             noted => noted?,
         }
-        Ok(if is_removed { Deleted::Removed } else { Deleted::WasAbsent })
+        emit(EventKind::Deleted { record: removed.as_ref() });
+        Ok(if removed.is_some() { Deleted::Removed } else { Deleted::WasAbsent })
     }
 
     /// A delete whose answer is lost may take effect after its caller was told that it failed, and Foreman keeps the address.
     /// It is in quarantine from now on, so that no other host is offered it soon.
     async fn keep_from_others(&self, scope: &Arc<Scope>, address: IpAddr, seen: Option<u64>, record: Removed) {
-        let request = watch::request(request_id::current().as_ref());
-        let kept = self.deleted(scope, address, seen, Some(record)).await;
-        let unless =
-            kept.err().map_or_else(String::new, |failure| format!(", but the proxy cannot note that: {failure}"));
-        log::warn!(
-            "{address} in {scope} may yet be deleted in the IPAM for {request}, whose caller was told that it failed; \
-             it is offered to no other host for now{unless}"
-        );
+        let request = lost::request(request_id::current().as_ref());
+        let unnoted = self.deleted(scope, address, seen, Some(record)).await.err();
+        let kind = EventKind::DeleteUnknown { request: &request, unnoted: unnoted.as_ref() };
+        self.events.emit(Subject::of(scope, address), kind);
     }
 
     /// The IPAM has no record of the address, whether one was removed or not.
@@ -321,22 +348,23 @@ impl Allocator {
 
     /// Waits for the turn to write. Half of the time that is left then is for the write and half for the look that
     /// follows a lost answer, so none begins after the caller has been told that there was no answer.
-    pub(super) async fn turn_to_write(&self, deadline: Instant) -> Result<Turn<'_>, Failure> {
-        let least = || 2 * WRITE_AT_LEAST.max(2 * self.provider.slowest_write()).min(self.rules.attempt);
+    pub(super) async fn turn_to_write<'a>(&self, subnet: &'a Found, deadline: Instant) -> Result<Turn<'a>, Failure> {
+        let guard = subnet.provider();
+        let least = || 2 * WRITE_AT_LEAST.max(2 * guard.slowest_write()).min(self.rules.attempt);
         let left = || deadline.saturating_duration_since(Instant::now());
         if left() < least() {
             return Err(self.out_of_time());
         }
-        match timeout_at(deadline - least(), self.provider.turn()).await {
+        match timeout_at(deadline - least(), guard.turn()).await {
             Ok(turn) if left() >= least() => Ok(turn.limited_to(left() / 2)),
             Ok(_) | Err(_) => Err(Failure::QueueTooLong { seconds: self.rules.request_budget.as_secs() }),
         }
     }
 
     /// The address is reserved, and the caller has yet to get the answer.
-    fn added(self: &Arc<Self>, subnet: &Found, address: IpAddr, ticket: u64) -> Added {
+    fn added(self: &Arc<Self>, subnet: &Found, address: IpAddr, by: Requester, ticket: u64) -> Added {
         let request = request_id::current();
-        Added { allocator: self.clone(), scope: subnet.scope.clone(), address, ticket, request, is_answered: false }
+        Added { allocator: self.clone(), scope: subnet.scope.clone(), address, by, ticket, request, is_answered: false }
     }
 
     /// Runs a write in a task of its own. When the budget is over the caller is told so, and the write goes on: the
@@ -373,6 +401,7 @@ pub struct Added {
     allocator: Arc<Allocator>,
     scope: Arc<Scope>,
     address: IpAddr,
+    by: Requester,
     ticket: u64,
     request: Option<RequestId>,
     is_answered: bool,
@@ -396,7 +425,7 @@ impl Added {
 async fn finish(allocator: Arc<Allocator>, scope: Arc<Scope>, address: IpAddr, ticket: u64, is_restored: bool) {
     let step = Step::FinishAdd { ticket, settled: allocator.settled(), is_restored };
     if let Err(error) = allocator.place().step(&scope, address, step).await {
-        log::warn!("{address} in {scope} is reserved, and its hold says that it is being added: {error}");
+        allocator.events.emit(Subject::of(&scope, address), EventKind::AddUnfinished { error: &error });
     }
 }
 
@@ -405,7 +434,9 @@ impl Drop for Added {
         if self.is_answered {
             return;
         }
-        log::warn!("{}", watch::reserved(self.address, &self.scope, &watch::request(self.request.as_ref())));
+        let request = lost::request(self.request.as_ref());
+        let kind = EventKind::AddUnanswered { request: &request };
+        self.allocator.events.emit_for(self.request.as_ref(), Subject::of(&self.scope, self.address), kind);
         let finished = finish(self.allocator.clone(), self.scope.clone(), self.address, self.ticket, false);
         // Without a runtime the process ends, and the next one looks.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -419,7 +450,8 @@ fn is_gone(failure: &Failure) -> bool {
     match failure {
         // A group of an IPAM that has none was one of the IPAM before.
         Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. } | Failure::GroupsUnsupported => true,
-        Failure::Provider(error) => error.kind() == ErrorKind::NotFound,
+        // What the IPAM cannot have, such as an IPv6 subnet, it has no record in.
+        Failure::Provider(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported),
         _ => false,
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use ipam_provider::{Guard, Limits, Surroundings, Trace};
 
 use super::StartError;
-use crate::allocation::{Allocator, Holds, Rules};
+use crate::allocation::{Allocator, Events, Holds, Rules, Subscriber, log_event};
+use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
-use crate::settings::{Settings, Tls};
+use crate::routes::{Conditions, Ipam, Routes};
+use crate::settings::{Route, Settings, Tls};
 use crate::tls;
 use crate::trust::{Gate, HostNames, Policy};
 
@@ -25,16 +27,14 @@ pub enum Purpose {
 /// # Errors
 /// When the provider cannot be built.
 pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Purpose) -> Result<Serving, StartError> {
-    let Settings { server, database, ipam, holds: lives, provider, .. } = settings;
-    let failed = |error| StartError::Provider { name: provider.name, source: error };
+    let Settings { server, database, ipam, holds: lives, routes, .. } = settings;
     let (may_create, trace) = match purpose {
         Purpose::Serve => (true, None),
         Purpose::Check(trace) => (false, trace),
     };
     let surroundings = Surroundings { state_directory: server.state_directory, may_create, database, trace };
-    let bare = (provider.plan)(&surroundings).map_err(failed)?;
-    log::info!("Provider {}: {:?}", bare.name(), bare.capabilities());
     let limits = Limits { attempt: ipam.attempt, read_attempts: ipam.read_attempts };
+    let routes = routes.into_iter().map(|route| build(route, &surroundings, limits)).collect::<Result<_, _>>()?;
     let rules = Rules {
         hold: lives.with_mac,
         hold_without_mac: lives.without_mac,
@@ -55,16 +55,27 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Pu
         Listener::Http => ipam.enabled.on_http(),
         Listener::Control => false,
     });
-    let allocator = Allocator::new(Guard::new(bare, limits), holds.clone(), rules);
+    let log: Subscriber = Arc::new(log_event);
+    let allocator = Allocator::new(Routes::new(routes), holds.clone(), rules).reporting_to(Events::to([log]));
     Ok(Serving {
         allocator: Arc::new(allocator),
         gate: Gate::new(policy, names.clone()),
-        ipam_on: ipam_on.collect(),
+        foreman: Contract {
+            ipam_on: ipam_on.collect(),
+            error_style: ipam.error_style,
+            legacy: ipam.legacy.is_some(),
+            version: server.foreman_version,
+        },
         listeners,
-        error_style: ipam.error_style,
-        legacy: ipam.legacy.is_some(),
-        foreman_version: server.foreman_version,
     })
+}
+
+/// One IPAM, with the conditions of its route.
+fn build(route: Route, surroundings: &Surroundings, limits: Limits) -> Result<(Conditions, Ipam), StartError> {
+    let Route { key, conditions, plan, .. } = route;
+    let bare = plan(surroundings).map_err(|error| StartError::Provider { name: key.clone(), source: error })?;
+    log::info!("Provider {key}: {:?}", bare.capabilities());
+    Ok((conditions, Ipam::new(&key, Guard::new(bare, limits))))
 }
 
 /// The server's side of HTTPS.

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ipam_provider::{Probe, Trace};
+use ipam_provider::{Probe, Provider, Trace};
 
 use super::output::say;
 use super::trace_file::TraceFile;
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
 use crate::allocation::{Clock, Holds, holds};
 use crate::app::{self, Purpose};
-use crate::http::{Serving, details_of, version_of};
+use crate::http::Serving;
+use crate::http::foreman::{details_of, version_of};
 use crate::settings::Settings;
 use crate::telemetry::with_causes;
 use crate::tls::{self, Finding, Severity};
@@ -125,6 +126,9 @@ async fn check_ipam(serving: &Serving) -> bool {
                 say(format!("IPAM          fault: {what}: {}", with_causes(&error)));
             }
         }
+    }
+    for sentence in serving.allocator.provider().shared_groups().await {
+        say(format!("IPAM          warning: {sentence}"));
     }
     say(format!("/v2/features  {}", details_of(serving)));
     say(format!("/version      {}", version_of(serving)));

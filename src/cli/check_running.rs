@@ -26,7 +26,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// A time after every log record, in seconds since 1970: only what stands beside the records is wanted.
 const NO_RECORDS: &str = "1e18";
 
-/// Of `/v2/features`, as [`details_of`](crate::http::details_of) makes it.
+/// Of `/v2/features`, as [`details_of`](crate::http::foreman::details_of) makes it.
 #[derive(Deserialize)]
 struct Features {
     externalipam: Module,

@@ -1,29 +1,21 @@
-//! Who called, and whether they may. The route table says for each route what it demands.
+//! Who called, and whether the gate lets them in. Each door says for each of its routes what it demands.
 
 use std::net::{IpAddr, SocketAddr};
 
 use actix_web::HttpRequest;
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::ResponseError;
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
-use actix_web::middleware::Next;
 use openssl::ssl::SslRef;
 
-use super::error::ApiError;
+use super::error::{DoorError, RequestError};
+use super::listener::Listener;
 use super::state::shared;
+use crate::caller::{Caller, Door};
+use crate::telemetry::request_id;
 use crate::tls::{self, ClientCertificate};
 use crate::trust::{Peer, Refusal};
-
-/// What a connection came in by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listener {
-    /// TLS.
-    Https,
-    /// Plain HTTP.
-    Http,
-    /// The control socket, which only the proxy's user and root can open.
-    Control,
-}
 
 /// What is known of a connection.
 #[derive(Debug, Clone)]
@@ -63,33 +55,8 @@ impl Connection {
     }
 }
 
-/// Lets only those through who are trusted: with a client certificate of our CA, or from a host that the DNS confirms,
-/// with a trusted name. Nobody else learns what the request was worth, not even that it was wrong.
-pub(super) async fn demand_trust(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    match trust(request.request()).await {
-        Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
-        Err(refusal) => Ok(turn_away(request, refusal)),
-    }
-}
-
-/// As [`demand_trust`], and only on listeners that the External IPAM module is enabled on.
-pub(super) async fn demand_ipam(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if let Err(refusal) = trust(request.request()).await {
-        return Ok(turn_away(request, refusal));
-    }
-    if !is_enabled(request.request()) {
-        return Ok(refuse(request, ApiError::disabled()));
-    }
-    Ok(next.call(request).await?.map_into_boxed_body())
-}
-
-async fn trust(request: &HttpRequest) -> Result<(), Refusal> {
+/// Asks the gate, and notes who the caller is. `path` is how a refusal names what was asked for.
+pub(super) async fn admit(request: &HttpRequest, door: Door, path: &str) -> Result<(), Refusal> {
     let connection = request.conn_data::<Connection>();
     if !connection.and_then(|connection| connection.shown.as_ref()).is_none_or(tls::Shown::is_still_accepted) {
         return Err(Refusal::NoLongerAccepted);
@@ -97,7 +64,9 @@ async fn trust(request: &HttpRequest) -> Result<(), Refusal> {
     let peer = connection.map(|connection| &connection.peer);
     // Nothing is known of a connection that was gone before it was looked at.
     let peer = peer.unwrap_or(&Peer::Tls { certificate: None });
-    shared(request).serving().gate.admit(peer, below_mount(request.path())).await
+    let principal = shared(request).serving().gate.admit(peer, path).await?;
+    request_id::set_caller(Caller { door, principal });
+    Ok(())
 }
 
 /// What the request's connection came in by; `None` when that was gone before it was looked at.
@@ -105,30 +74,17 @@ pub(super) fn listener(request: &HttpRequest) -> Option<Listener> {
     request.conn_data::<Connection>().map(|connection| connection.listener)
 }
 
-fn is_enabled(request: &HttpRequest) -> bool {
-    let serving = shared(request).serving();
-    listener(request).is_some_and(|listener| listener == Listener::Control || serving.ipam_on.contains(&listener))
-}
-
-/// Refuses, and closes a connection whose certificate a new one would not be accepted with.
-fn turn_away(request: ServiceRequest, refusal: Refusal) -> ServiceResponse<BoxBody> {
+/// Refuses in the door's form, and closes a connection whose certificate a new one would not be accepted with.
+pub(super) fn turn_away<E: DoorError>(request: ServiceRequest, refusal: Refusal) -> ServiceResponse<BoxBody> {
     let is_over = refusal == Refusal::NoLongerAccepted;
-    let mut response = refuse(request, refusal.into());
+    let mut response = refuse(request, E::from(RequestError::from(refusal)));
     if is_over {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     response
 }
 
-fn refuse(request: ServiceRequest, error: ApiError) -> ServiceResponse<BoxBody> {
+/// Answers with an error in place of the handler.
+pub(super) fn refuse(request: ServiceRequest, error: impl ResponseError + 'static) -> ServiceResponse<BoxBody> {
     ServiceResponse::from_err(error, request.into_parts().0)
-}
-
-/// The path below the mount point of the Ruby proxy's module, which is what its refusals name.
-fn below_mount(path: &str) -> &str {
-    match path.strip_prefix("/logs") {
-        Some("") => "/",
-        Some(rest) => rest,
-        None => path.strip_prefix("/v2").unwrap_or(path),
-    }
 }

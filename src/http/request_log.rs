@@ -1,4 +1,4 @@
-//! The two log lines of a request, in the words of Foreman's proxy, and its id in every line between them.
+//! The two log lines of a request, in the words of Foreman's proxy, and its id and its caller for all between them.
 
 use std::time::Instant;
 
@@ -8,14 +8,15 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use log::Level;
 
-use super::{Listener, access, connection};
+use super::listener::Listener;
+use super::{access, connection};
 use crate::telemetry::request_id::{self, RequestId};
 
 /// Paths are cut to this many characters in the log.
 const PATH_AT_MOST: usize = 512;
 
 /// Logs `Started GET /path` and `Finished GET /path with 200 (2.61 ms)`: looks over the control socket as DEBUG, because health
-/// checks take them again and again, all else as INFO.
+/// checks take them again and again, all else as INFO. As DEBUG, the caller is between them.
 pub(super) async fn log(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -35,6 +36,11 @@ pub(super) async fn log(
         log::log!(level, "Started {method} {path} {}", cut(uri.query().unwrap_or_default()));
         let path = path.to_owned();
         let response = next.call(request).await?;
+        if log::log_enabled!(Level::Debug)
+            && let Some(caller) = request_id::caller()
+        {
+            log::debug!("The caller is {caller}");
+        }
         // In whole numbers, which are written faster than fractions.
         let hundredths = start.elapsed().as_micros() / 10;
         let (whole, part) = (hundredths / 100, hundredths % 100);

@@ -9,9 +9,9 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use arc_swap::ArcSwap;
 
-use super::Listener;
+use super::foreman::contract::Contract;
+use super::listener::Listener;
 use crate::allocation::Allocator;
-use crate::settings::ErrorStyle;
 use crate::telemetry::Ring;
 use crate::trust::Gate;
 
@@ -33,14 +33,8 @@ pub struct Serving {
     pub gate: Gate,
     /// All listeners that Foreman can reach.
     pub listeners: Vec<Listener>,
-    /// Those of them that the External IPAM module is enabled on.
-    pub ipam_on: Vec<Listener>,
-    /// How errors are told.
-    pub error_style: ErrorStyle,
-    /// Answer as Foreman 2.1 and 2.2 expect it.
-    pub legacy: bool,
-    /// The version of Foreman that we say we fit, such as `3.13.0`.
-    pub foreman_version: String,
+    /// What Foreman is offered on them.
+    pub foreman: Contract,
 }
 
 impl Shared {
@@ -91,8 +85,10 @@ impl Shared {
     pub fn trouble(&self) -> Option<String> {
         let all = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         let texts = all.iter().map(|(subject, text)| format!("{subject}: {text}"));
-        let of_holds = self.serving.load().allocator.holds().trouble().map(|text| format!("holds: {text}"));
-        let texts: Vec<String> = texts.chain(of_holds).collect();
+        let serving = self.serving.load();
+        let of_ipams = serving.allocator.provider().trouble();
+        let of_holds = serving.allocator.holds().trouble().map(|text| format!("holds: {text}"));
+        let texts: Vec<String> = of_ipams.into_iter().chain(texts).chain(of_holds).collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 }

@@ -1,12 +1,11 @@
-//! What is noted of how calls end: a log line for each failure, and the IPAM's trouble for the proxy's page in Foreman.
+//! What is noted of how calls end: a log line for each failure, and for the proxy's page in Foreman that the IPAM takes too
+//! long for whole requests.
 
-use actix_web::http::Method;
-use actix_web::{HttpRequest, ResponseError};
+use actix_web::HttpRequest;
 use ipam_provider::ErrorKind;
 use log::Level;
 
-use super::error::ApiError;
-use super::extract::RoutePattern;
+use super::error::{DoorError, RequestError};
 use super::state::shared;
 use crate::allocation::Failure;
 use crate::telemetry::with_causes;
@@ -14,32 +13,25 @@ use crate::telemetry::with_causes;
 /// What the page calls it.
 const IPAM: &str = "IPAM";
 
-/// Notes how a call ended.
-pub(super) fn note(request: &HttpRequest, error: Option<&ApiError>) {
-    let Some(error) = error else { return note_that_it_works(request) };
-    log(request, error);
-    match error.failure().and_then(shows_that_the_ipam_works) {
-        Some(true) => note_that_it_works(request),
-        Some(false) => shared(request).set_trouble(IPAM, Some(error.to_string())),
-        None => {}
+/// Notes how a call ended. `asks_ipam` says that it was not answered from memory, so that a success shows that the IPAM
+/// works.
+pub(super) fn note<E: DoorError>(request: &HttpRequest, error: Option<&E>, asks_ipam: bool) {
+    let works = match error {
+        None => Some(true),
+        Some(error) => {
+            log(request, error);
+            error.failure().and_then(shows_that_the_ipam_works)
+        }
+    };
+    match (works, error) {
+        (Some(true), _) if asks_ipam => shared(request).set_trouble(IPAM, None),
+        (Some(false), Some(error)) => shared(request).set_trouble(IPAM, Some(error.to_string())),
+        _ => {}
     }
 }
 
-fn note_that_it_works(request: &HttpRequest) {
-    if needs_the_ipam(request) {
-        shared(request).set_trouble(IPAM, None);
-    }
-}
-
-/// Look-ups are answered from memory too, and holds always are; these calls are not, or not for long. HEAD of `next_ip` is
-/// a look-up.
-fn needs_the_ipam(request: &HttpRequest) -> bool {
-    let pattern = request.app_data::<RoutePattern>().map_or("", |pattern| pattern.0);
-    let asks_for_next = pattern.ends_with("/next_ip") && request.method() != Method::HEAD;
-    pattern.starts_with("/ipam/subnet/") && (asks_for_next || pattern.ends_with("/{ip}"))
-}
-
-/// Whether the failure shows that the IPAM works, or that it does not; `None` when it says nothing of it.
+/// Whether the failure shows that requests are answered in time again, or that they are not; `None` when it says nothing of
+/// it. What single calls of an IPAM show is noted by their guard.
 fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
     match failure {
         Failure::NoFreeAddress { .. } | Failure::AlreadyReserved { .. } | Failure::StillReserved { .. } => Some(true),
@@ -50,8 +42,8 @@ fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
             | ErrorKind::Unreachable
             | ErrorKind::Unavailable
             | ErrorKind::TimedOut
-            | ErrorKind::Unexpected => Some(false),
-            ErrorKind::Unsupported => None,
+            | ErrorKind::Unexpected
+            | ErrorKind::Unsupported => None,
         },
         _ => None,
     }
@@ -59,19 +51,30 @@ fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
 
 /// Logs why a call failed: with the cause, which the caller is not told, or with the address of the caller whose fault it
 /// is.
-fn log(request: &HttpRequest, error: &ApiError) {
-    match error.failure() {
-        Some(Failure::Provider(cause)) => log::error!("{} [{}]", with_causes(&**cause), cause.kind()),
-        Some(Failure::Holds(cause)) => log::error!("{}", with_causes(cause)),
-        Some(_) => log::warn!("{error}"),
-        None if error.status_code().is_server_error() => log::error!("{error}"),
-        None => {
-            let level = if error.is_untrusted() { Level::Warn } else { Level::Info };
-            match request.peer_addr() {
-                Some(caller) => log::log!(level, "{error} (from {})", caller.ip().to_canonical()),
-                // Through the control socket.
-                None => log::log!(level, "{error}"),
-            }
-        }
+fn log<E: DoorError>(request: &HttpRequest, error: &E) {
+    match (error.failure(), error.request_error()) {
+        (Some(Failure::Provider(cause)), _) => log::error!("{} [{}]", with_causes(&**cause), cause.kind()),
+        (Some(Failure::Holds(cause)), _) => log::error!("{}", with_causes(cause)),
+        (Some(_), _) => log::warn!("{error}"),
+        (None, Some(cause)) => log_request_error(request, cause),
+        (None, None) => log_with_caller(request, Level::Info, error),
+    }
+}
+
+/// Logs what is wrong with a request. A caller that shows a name is a warning, because the settings may be wrong then, or it
+/// is an attack; without a name any stranger could fill the log with warnings.
+pub(super) fn log_request_error(request: &HttpRequest, error: &RequestError) {
+    let level = match error {
+        RequestError::Refused(refusal) if refusal.names_the_caller() => Level::Warn,
+        _ => Level::Info,
+    };
+    log_with_caller(request, level, error);
+}
+
+fn log_with_caller(request: &HttpRequest, level: Level, error: &dyn std::fmt::Display) {
+    match request.peer_addr() {
+        Some(caller) => log::log!(level, "{error} (from {})", caller.ip().to_canonical()),
+        // Through the control socket.
+        None => log::log!(level, "{error}"),
     }
 }

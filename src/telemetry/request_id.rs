@@ -1,7 +1,7 @@
-//! The id of the request that is being answered, known to everything that runs inside it.
+//! The id of the request that is being answered and its caller, known to everything that runs inside it.
 //!
 //! Foreman sends `X-Request-Id`, the same for all calls of one of its own web requests, so that its log and ours can be
-//! read side by side. A task made with `tokio::spawn` does not inherit the id; give it on:
+//! read side by side. A task made with `tokio::spawn` inherits neither id nor caller; give them on:
 //!
 //! ```
 //! # use foreman_ipam_proxy::telemetry::request_id;
@@ -16,11 +16,13 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use futures_util::future::Either;
 use serde::{Deserialize, Serialize};
 use uuid::fmt::Hyphenated;
+
+use crate::caller::Caller;
 
 /// Enough for a UUID and for what other callers make up; a longer header is not an id.
 const CHARACTERS_AT_MOST: usize = 64;
@@ -29,7 +31,14 @@ const CHARACTERS_AT_MOST: usize = 64;
 const SHORT: usize = 8;
 
 tokio::task_local! {
-    static CURRENT: RequestId;
+    static CURRENT: Arc<Request>;
+}
+
+/// The request that is being answered.
+struct Request {
+    id: RequestId,
+    /// Not known before the gate has let the caller in.
+    caller: OnceLock<Caller>,
 }
 
 /// The id of one request: 1 to 64 ASCII letters, digits, `-`, `_` and `.`.
@@ -102,25 +111,37 @@ impl fmt::Debug for RequestId {
 
 /// Runs the future with `id` as its request's id.
 pub fn scope<F: Future>(id: RequestId, future: F) -> impl Future<Output = F::Output> {
-    CURRENT.scope(id, future)
+    CURRENT.scope(Arc::new(Request { id, caller: OnceLock::new() }), future)
 }
 
-/// The future with the id of the request that called this, for a task of its own.
+/// The future with the id and the caller of the request that called this, for a task of its own.
 pub fn inherit<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    match current() {
-        Some(id) => Either::Left(CURRENT.scope(id, future)),
-        None => Either::Right(future),
+    match CURRENT.try_with(Arc::clone) {
+        Ok(request) => Either::Left(CURRENT.scope(request, future)),
+        Err(_) => Either::Right(future),
     }
 }
 
 /// The id of the request that is being answered; `None` outside of requests.
 pub fn current() -> Option<RequestId> {
-    CURRENT.try_with(RequestId::clone).ok()
+    CURRENT.try_with(|request| request.id.clone()).ok()
+}
+
+/// Notes who the caller of the request is that is being answered.
+pub(crate) fn set_caller(caller: Caller) {
+    // Outside of requests there is none; and who was let in once stays who they are.
+    let _ = CURRENT.try_with(|request| request.caller.set(caller));
+}
+
+/// The caller of the request that is being answered; `None` outside of requests, and before the gate has let one in.
+pub(crate) fn caller() -> Option<Caller> {
+    CURRENT.try_with(|request| request.caller.get().cloned()).ok().flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::caller::{Door, Principal, Rights, Who};
 
     #[test]
     fn an_id_that_could_confuse_the_log_is_replaced() {
@@ -147,5 +168,26 @@ mod tests {
         })
         .await;
         assert_eq!(inherit(async { current() }).await, None);
+    }
+
+    fn caller_named(name: &str) -> Caller {
+        let principal = Principal { who: Who::Host(name.into()), rights: Rights::Foreman };
+        Caller { door: Door::Foreman, principal }
+    }
+
+    #[tokio::test]
+    async fn the_caller_is_known_once_it_is_let_in() {
+        set_caller(caller_named("nobody.example.com"));
+        scope(RequestId::random(), async {
+            assert_eq!(caller(), None);
+            let task = tokio::spawn(inherit(async {
+                set_caller(caller_named("foreman.example.com"));
+                set_caller(caller_named("evil.example.com"));
+            }));
+            task.await.expect("no panic");
+            assert_eq!(caller(), Some(caller_named("foreman.example.com")));
+        })
+        .await;
+        assert_eq!(caller(), None);
     }
 }

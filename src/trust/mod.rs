@@ -10,6 +10,7 @@ mod policy;
 
 use std::net::IpAddr;
 
+use crate::caller::Principal;
 use crate::tls::ClientCertificate;
 
 pub use self::host_names::{HostNames, NameError, Resolver, SystemResolver};
@@ -45,13 +46,13 @@ impl Gate {
         Self { policy, names }
     }
 
-    /// May the peer have an answer? `path` is the requested path relative to the mount point of its module (`/` for
+    /// Who the peer is, if it may have an answer. `path` is the requested path relative to the mount point of its module (`/` for
     /// `/logs/`), as refusals show it.
     ///
     /// # Errors
     ///
     /// The refusal, to be answered with 403.
-    pub async fn admit(&self, peer: &Peer, path: &str) -> Result<(), Refusal> {
+    pub async fn admit(&self, peer: &Peer, path: &str) -> Result<Principal, Refusal> {
         let caller = match peer {
             Peer::Tls { certificate } => Caller::Certificate(certificate.as_ref()),
             Peer::Local => Caller::Local,
@@ -69,6 +70,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::caller::{Rights, Who};
 
     #[derive(Debug)]
     struct NoResolver;
@@ -106,17 +108,19 @@ mod tests {
         let plain = Peer::Plain { address: "10.0.0.5".parse().expect("an address") };
         let open = gate(None, NoResolver);
         assert_eq!(open.admit(&plain, "/").await, Err(Refusal::PlainWithoutTrustedHosts));
-        assert_eq!(open.admit(&Peer::Local, "/").await, Ok(()));
+        let local = Ok(Principal { who: Who::Local, rights: Rights::All });
+        assert_eq!(open.admit(&Peer::Local, "/").await, local);
         assert_eq!(open.admit(&Peer::Tls { certificate: None }, "/").await, Err(Refusal::NoCertificate));
-        assert_eq!(gate(Some(&[]), NoResolver).admit(&Peer::Local, "/").await, Ok(()));
+        assert_eq!(gate(Some(&[]), NoResolver).admit(&Peer::Local, "/").await, local);
     }
 
     #[tokio::test]
     async fn plain_callers_are_known_by_their_name() {
         let address = |text: &str| Peer::Plain { address: text.parse().expect("an address") };
         let listed = gate(Some(&["foreman.example.com"]), Foreman);
-        assert_eq!(listed.admit(&address("10.0.0.5"), "/").await, Ok(()));
-        assert_eq!(listed.admit(&address("::ffff:10.0.0.5"), "/").await, Ok(()));
+        let foreman = Ok(Principal { who: Who::Host("foreman.example.com".into()), rights: Rights::Foreman });
+        assert_eq!(listed.admit(&address("10.0.0.5"), "/").await, foreman);
+        assert_eq!(listed.admit(&address("::ffff:10.0.0.5"), "/").await, foreman);
         let refusal = listed.admit(&address("10.0.0.6"), "/").await.expect_err("the name is not its own");
         assert_eq!(
             refusal.to_string(),

@@ -1,8 +1,8 @@
 //! The decision itself, without looking anything up.
 
-use crate::tls::ClientCertificate;
-
 use super::host_names::{NameError, normal};
+use crate::caller::{Principal, Rights, Who};
+use crate::tls::ClientCertificate;
 
 /// What the settings say about callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,32 +73,46 @@ impl Refusal {
 }
 
 impl Policy {
-    /// May the caller have an answer? `path` is only for the refusal.
+    /// Who the caller is, if it may have an answer. `path` is only for the refusal.
     ///
     /// # Errors
     ///
     /// The refusal, to be answered with 403.
-    pub fn judge(&self, caller: &Caller<'_>, path: &str) -> Result<(), Refusal> {
+    pub fn judge(&self, caller: &Caller<'_>, path: &str) -> Result<Principal, Refusal> {
         match (caller, &self.trusted_hosts) {
-            (Caller::Local, _) | (Caller::Certificate(Some(_)), None) => Ok(()),
+            (Caller::Local, _) => Ok(Principal { who: Who::Local, rights: Rights::All }),
+            (Caller::Certificate(Some(certificate)), None) => Ok(with_certificate(names(certificate).next())),
             (Caller::Certificate(None), None) => Err(Refusal::NoCertificate),
             (Caller::Certificate(None), Some(_)) => Err(Refusal::NoCertificateToName),
             (Caller::Certificate(Some(certificate)), Some(trusted)) => named(certificate, trusted, path),
             (Caller::Host(_), None) => Err(Refusal::PlainWithoutTrustedHosts),
             (Caller::Host(Err(error)), Some(_)) => Err(error.clone().into()),
-            (Caller::Host(Ok(name)), Some(trusted)) if is_listed(name, trusted) => Ok(()),
+            (Caller::Host(Ok(name)), Some(trusted)) if is_listed(name, trusted) => {
+                Ok(foreman(Who::Host(name.as_str().into())))
+            }
             (Caller::Host(Ok(name)), Some(_)) => Err(untrusted(name, path)),
         }
     }
 }
 
 /// The common name decides, as with the Ruby proxy, or one of the DNS names.
-fn named(certificate: &ClientCertificate, trusted: &[String], path: &str) -> Result<(), Refusal> {
-    let mut names = certificate.common_name.iter().chain(&certificate.dns_names);
-    if names.any(|name| is_listed(name, trusted)) {
-        return Ok(());
+fn named(certificate: &ClientCertificate, trusted: &[String], path: &str) -> Result<Principal, Refusal> {
+    match names(certificate).find(|name| is_listed(name, trusted)) {
+        Some(listed) => Ok(with_certificate(Some(listed))),
+        None => Err(certificate.common_name.as_ref().map_or(Refusal::NoName, |name| untrusted(name, path))),
     }
-    Err(certificate.common_name.as_ref().map_or(Refusal::NoName, |name| untrusted(name, path)))
+}
+
+fn names(certificate: &ClientCertificate) -> impl Iterator<Item = &str> {
+    certificate.common_name.iter().chain(&certificate.dns_names).map(String::as_str)
+}
+
+fn with_certificate(name: Option<&str>) -> Principal {
+    foreman(Who::Certificate(name.map(Into::into)))
+}
+
+fn foreman(who: Who) -> Principal {
+    Principal { who, rights: Rights::Foreman }
 }
 
 fn is_listed(name: &str, trusted: &[String]) -> bool {
@@ -177,10 +191,26 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_is_known_by_the_name_that_is_trusted() {
+        let name = |trusted: Option<&[&str]>, certificate: &ClientCertificate| {
+            let principal = policy(trusted).judge(&Caller::Certificate(Some(certificate)), "/").expect("trusted");
+            assert_eq!(principal.rights, Rights::Foreman);
+            principal.who.to_string()
+        };
+        let listed: Option<&[&str]> = Some(&["foreman.example.com"]);
+        let both = certificate(Some("any.example.com"), &["www.example.com", "foreman.example.com"]);
+        assert_eq!(name(listed, &both), "certificate foreman.example.com");
+        assert_eq!(name(None, &both), "certificate any.example.com");
+        assert_eq!(name(None, &certificate(None, &["www.example.com"])), "certificate www.example.com");
+        assert_eq!(name(None, &certificate(None, &[])), "a certificate without a name");
+    }
+
+    #[test]
     fn plain_callers_need_a_list() {
         let caller = Caller::Host(Ok("foreman.example.com".to_owned()));
         assert_eq!(policy(None).judge(&caller, "/"), Err(Refusal::PlainWithoutTrustedHosts));
-        assert_eq!(policy(Some(&["foreman.example.com"])).judge(&caller, "/"), Ok(()));
+        let foreman = foreman(Who::Host("foreman.example.com".into()));
+        assert_eq!(policy(Some(&["foreman.example.com"])).judge(&caller, "/"), Ok(foreman));
         assert!(policy(Some(&[])).judge(&caller, "/").is_err());
         let address = "10.0.0.5".parse().expect("an address");
         let nameless = Caller::Host(Err(NameError::NoName(address)));
@@ -191,7 +221,8 @@ mod tests {
     #[test]
     fn local_callers_are_not_asked() {
         for trusted in [None, Some(&[][..])] {
-            assert_eq!(policy(trusted).judge(&Caller::Local, "/"), Ok(()));
+            let local = Principal { who: Who::Local, rights: Rights::All };
+            assert_eq!(policy(trusted).judge(&Caller::Local, "/"), Ok(local));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Request, Seed, Server};
+use crate::support::{Builder, Request, Seed, Server};
 
 const SUBNET: &str = "10.0.0.0/24";
 
@@ -133,4 +133,13 @@ fn a_caller_cannot_forge_a_line() {
         assert!(!line.starts_with("2026-11-20T17:49:08 deadbeef"), "{line}");
         assert!(!line.contains('\u{1b}'), "{line:?}");
     }
+}
+
+#[test]
+fn at_level_debug_the_log_names_who_calls() {
+    let server = Builder::new(Seed::new().subnet(SUBNET)).global("log_level: DEBUG").start();
+    server.client().within_request("0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9").get("/ipam/groups");
+    let line = server.log().line_with("The caller is ").expect("logged");
+    let expected = "The caller is certificate foreman.example.com at the door foreman, with the rights of Foreman";
+    assert!(line.contains("0a1b2c3d") && line.ends_with(expected), "{line}");
 }

@@ -1,8 +1,10 @@
 //! The texts of the program that need no entry in `docs/troubleshoot.md`, each group with the reason.
 
 /// Files of which no text needs an entry, each with the reason.
-pub(crate) const FILES: &[(&str, &str)] =
-    &[("src/cli/demo.rs", "what the demo tells people to try, which tests/command_line runs")];
+pub(crate) const FILES: &[(&str, &str)] = &[
+    ("src/caller.rs", "how the log at level DEBUG names a caller that is let in"),
+    ("src/cli/demo.rs", "what the demo tells people to try, which tests/command_line runs"),
+];
 
 /// Texts, as they would be quoted.
 pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
@@ -18,6 +20,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "Group '…' is changed",
             "Group '…' is deleted",
             "IP address … is deleted from External IPAM",
+            "IPAM by the routes in …, which stay as they are",
             "IP address … is not held any more",
             "IP address … is not in External IPAM; nothing to delete",
             "IP address … is reserved in External IPAM",
@@ -111,6 +114,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "list the hosts that may call in trusted_hosts, or remove http_port",
             "list the names in the certificates, such as ['foreman.example.com'], or [] to trust nobody",
             "mend the link, or remove it",
+            "name client_certificate and client_key and an https url, or write a session token, in quotes",
             "name one of: …",
             "name the certificate of client_key",
             "name the directory that has the settings",
@@ -131,7 +135,13 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "use a user without one",
             "write '*', 'localhost', an IP address or a host name, or a list of these",
             "write STDOUT, SYSLOG, JOURNAL or an absolute path, such as /var/log/foreman-ipam-proxy/proxy.log",
+            "give each IPAM one route, or name another file with settings",
+            "put it before that one, or remove it",
             "write UTF-8 text",
+            "write a list of names of groups, such as ['Lab*', 'Zone A'], in which * stands for any characters",
+            "write a list of prefixes without host bits, such as [10.0.0.0/8, '2001:db8::/32']",
+            "write keys and values, such as …, for each route",
+            "write … or …, with a word in small letters and digits in the place of NAME",
             "write a list of seconds above 0 and up to 60, such as [5, 8, 13]",
             "write a list of texts, such as ['a.example.com', 'b.example.com']",
             "write a list of versions in quotes, such as ['1.2']; known are 1.0, 1.1, 1.2 and 1.3",
@@ -156,12 +166,15 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "write text with the places …, …, …, …, … and …",
             "write text, in quotes if it looks like a number",
             "write the API token of a Nautobot user, in quotes",
+            "write the domain of the names of new objects, such as example.com",
             "write the id of an API token, in quotes",
             "write the id of the API app as phpIPAM shows it under Administration, API",
             "write the id of the API token, in quotes",
             "write the key in upper case, such as FOREMAN_IPAM_PROXY__HTTP_PORT",
+            "write the name of an Orion account, or DOMAIN\\user in single quotes",
             "write the name of a class parameter: letters, digits and _",
             "write the name or key of a custom field of IP addresses",
+            "write the names of custom properties of IP addresses, each with the text, number, true or false to set",
             "write the names or keys of custom fields, each with the text, number, true or false to set",
             "write the password of the user, in quotes",
             "write the secret of the API token, in quotes",
@@ -224,6 +237,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "You do not have permission to perform this action.",
             "Your IP has been blocked",
             "Your account has been disabled.",
+            "access is denied",
             "alert bad certificate",
             "alert certificate expired",
             "alert certificate revoked",
@@ -233,9 +247,11 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "certificate verify failed",
             "does not match the server certificate",
             "duplicated key in mapping",
+            "invalid key properties",
             "is not a valid address for subnet",
             "name or service not known",
             "no route to host",
+            "not found in catalog",
             "not recognized by foreman",
             "unable to communicate with the proxy",
         ],

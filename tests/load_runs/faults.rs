@@ -148,6 +148,14 @@ mod phpipam {
     survives_all!(Phpipam);
 }
 
+mod solarwinds {
+    survives_all!(Solarwinds);
+}
+
 mod solidserver {
     survives_all!(Solidserver);
+}
+
+mod tcpwave {
+    survives_all!(Tcpwave);
 }

@@ -1,5 +1,6 @@
 //! The rules of allocation, over the reference IPAM of the conformance suite.
 
+mod events;
 mod lookups;
 mod lost_writes;
 mod offers;
@@ -24,14 +25,11 @@ use tokio::sync::Semaphore;
 
 use super::allocator::WATCHED_AT_MOST;
 use super::holds::{Scope, Space};
-use super::watch::{Finding, Lost, Unsettled};
+use super::lost::{Finding, Lost, Unsettled};
 use super::*;
 
 /// Longer than any hold lives.
 const VERY_LONG: Duration = Duration::from_secs(100_000);
-
-/// The name of the reference IPAM.
-const PROVIDER: &str = "reference";
 
 const ATTEMPT: Duration = Duration::from_secs(8);
 

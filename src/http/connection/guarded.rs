@@ -13,7 +13,7 @@ use super::activity::Activity;
 use super::arrivals::Arrivals;
 use super::unreadable::{self, Unreadable};
 use crate::http::access::Connection;
-use crate::http::extract::SLOW_CLIENT;
+use crate::http::body::SLOW_CLIENT;
 
 /// The same when the process is about to end.
 const SLOW_CLIENT_AT_THE_END: Duration = Duration::from_secs(2);

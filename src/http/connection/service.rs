@@ -22,7 +22,7 @@ use super::arrivals::Arrivals;
 use super::guarded::Guarded;
 use crate::daemon::RollCall;
 use crate::http::access::Connection;
-use crate::http::extract::SLOW_CLIENT;
+use crate::http::body::SLOW_CLIENT;
 use crate::http::{Shared, app};
 use crate::tls;
 

@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use crate::http::SERVER;
-use crate::http::extract::SLOW_CLIENT;
+use crate::http::body::SLOW_CLIENT;
 
 /// An answer of actix-http's own.
 #[derive(Debug, PartialEq, Eq)]

@@ -32,8 +32,12 @@ mod nautobot;
 mod netbox;
 #[cfg(feature = "phpipam")]
 mod phpipam;
+#[cfg(feature = "solarwinds")]
+mod solarwinds;
 #[cfg(feature = "solidserver")]
 mod solidserver;
+#[cfg(feature = "tcpwave")]
+mod tcpwave;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,8 +57,12 @@ pub(crate) use netbox::Netbox;
 #[cfg(feature = "phpipam")]
 pub(crate) use phpipam::Phpipam;
 pub(crate) use proxy::{Place, Proxy};
+#[cfg(feature = "solarwinds")]
+pub(crate) use solarwinds::Solarwinds;
 #[cfg(feature = "solidserver")]
 pub(crate) use solidserver::Solidserver;
+#[cfg(feature = "tcpwave")]
+pub(crate) use tcpwave::Tcpwave;
 pub(crate) use text::assert_is_sentence;
 pub(crate) use vendor::{Costs, Record, Vendor};
 

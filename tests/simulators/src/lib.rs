@@ -17,7 +17,9 @@ pub mod phpipam;
 pub mod postgres;
 pub mod replay;
 mod server;
+pub mod solarwinds;
 pub mod solidserver;
+pub mod tcpwave;
 pub mod tls;
 
 pub use exchange::{Request, Response};

@@ -97,7 +97,9 @@
 #   On which listeners Foreman is offered External IPAM.
 # @param use_provider
 #   The IPAM behind the proxy. The parameter of the same name has its settings; those of others, which may hold
-#   secrets, are removed.
+#   secrets, are removed. A list of routes puts several IPAMs behind the proxy.
+# @param settings_files
+#   Settings of IPAMs by the names of their files, for routes that have `settings`. Files that no route names are removed.
 # @param error_style
 #   How errors are told.
 # @param legacy
@@ -131,8 +133,12 @@
 #   Settings of NetBox.
 # @param phpipam
 #   Settings of phpIPAM.
+# @param solarwinds
+#   Settings of SolarWinds IPAM.
 # @param solidserver
 #   Settings of EfficientIP SOLIDserver.
+# @param tcpwave
+#   Settings of TCPWave.
 #
 # @param register_in_foreman
 #   Is the proxy registered in Foreman? Needs the module theforeman/foreman.
@@ -184,7 +190,8 @@ class foreman_ipam_proxy (
   Optional[Integer[0, 300]] $shutdown_seconds = undef,
 
   Optional[Foreman_ipam_proxy::Enabled] $enabled = undef,
-  Foreman_ipam_proxy::Provider $use_provider = 'internal',
+  Variant[Foreman_ipam_proxy::Provider, Array[Foreman_ipam_proxy::Route, 1]] $use_provider = 'internal',
+  Variant[Hash[Foreman_ipam_proxy::Settingsfile, Variant[Hash, Sensitive[Hash]]], Sensitive[Hash]] $settings_files = {},
   Optional[Foreman_ipam_proxy::Errorstyle] $error_style = undef,
   Optional[Enum['foreman-2.1']] $legacy = undef,
   Optional[Integer[3, 55]] $request_budget_seconds = undef,
@@ -202,7 +209,9 @@ class foreman_ipam_proxy (
   Variant[Undef, Foreman_ipam_proxy::Nautobot, Sensitive[Hash]] $nautobot = undef,
   Variant[Undef, Foreman_ipam_proxy::Netbox, Sensitive[Hash]] $netbox = undef,
   Variant[Undef, Foreman_ipam_proxy::Phpipam, Sensitive[Hash]] $phpipam = undef,
+  Variant[Undef, Foreman_ipam_proxy::Solarwinds, Sensitive[Hash]] $solarwinds = undef,
   Variant[Undef, Foreman_ipam_proxy::Solidserver, Sensitive[Hash]] $solidserver = undef,
+  Variant[Undef, Foreman_ipam_proxy::Tcpwave, Sensitive[Hash]] $tcpwave = undef,
 
   Boolean $register_in_foreman = false,
   String[1] $registered_name = "${facts['networking']['fqdn']}-ipam",
@@ -215,7 +224,9 @@ class foreman_ipam_proxy (
   assert_type(Optional[Foreman_ipam_proxy::Nautobot], $nautobot.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Netbox], $netbox.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Phpipam], $phpipam.unwrap)
+  assert_type(Optional[Foreman_ipam_proxy::Solarwinds], $solarwinds.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Solidserver], $solidserver.unwrap)
+  assert_type(Optional[Foreman_ipam_proxy::Tcpwave], $tcpwave.unwrap)
 
   contain foreman_ipam_proxy::install
   contain foreman_ipam_proxy::config

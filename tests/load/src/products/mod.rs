@@ -13,9 +13,15 @@ mod netbox;
 #[path = "../../../providers/support/phpipam.rs"]
 #[allow(dead_code, reason = "the tests of the providers use more of it")]
 mod phpipam;
+#[path = "../../../providers/support/solarwinds.rs"]
+#[allow(dead_code, reason = "the tests of the providers use more of it")]
+mod solarwinds;
 #[path = "../../../providers/support/solidserver.rs"]
 #[allow(dead_code, reason = "the tests of the providers use more of it")]
 mod solidserver;
+#[path = "../../../providers/support/tcpwave.rs"]
+#[allow(dead_code, reason = "the tests of the providers use more of it")]
+mod tcpwave;
 #[path = "../../../providers/support/vendor.rs"]
 #[allow(dead_code, reason = "the tests of the providers use more of it")]
 mod vendor;
@@ -23,5 +29,7 @@ mod vendor;
 pub(crate) use nautobot::Nautobot;
 pub(crate) use netbox::Netbox;
 pub(crate) use phpipam::Phpipam;
+pub(crate) use solarwinds::Solarwinds;
 pub(crate) use solidserver::Solidserver;
+pub(crate) use tcpwave::Tcpwave;
 pub(crate) use vendor::{Costs, Record, Vendor};

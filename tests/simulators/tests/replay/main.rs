@@ -3,4 +3,6 @@
 mod nautobot;
 mod netbox;
 mod phpipam;
+mod solarwinds;
 mod solidserver;
+mod tcpwave;

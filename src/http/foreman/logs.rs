@@ -5,7 +5,7 @@ use actix_web::web::Json;
 use serde_json::{Map, Value, json};
 
 use super::extract::FromTimestamp;
-use super::state::shared;
+use crate::http::state::shared;
 
 /// `GET /logs/?from_timestamp=N` → `{"info": {…, "failed_modules": {…}}, "logs": [{"timestamp", "level", "message", …}]}`
 ///

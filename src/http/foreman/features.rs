@@ -3,15 +3,15 @@
 use actix_web::web::Json;
 use serde_json::{Value, json};
 
-use super::state::Now;
-use super::{Listener, Serving};
+use crate::http::listener::Listener;
+use crate::http::state::{Now, Serving};
 use crate::settings::stem_of;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// `GET /features` → `["externalipam", "logs"]`, the running modules. Open to everybody, as with the Ruby proxy.
 pub(super) async fn names(now: Now) -> Json<Value> {
-    Json(if now.ipam_on.is_empty() { json!(["logs"]) } else { json!(["externalipam", "logs"]) })
+    Json(if now.foreman.ipam_on.is_empty() { json!(["logs"]) } else { json!(["externalipam", "logs"]) })
 }
 
 /// `GET /v2/features` → an object of modules, of which Foreman takes those that are `running`.
@@ -34,9 +34,9 @@ pub fn details_of(now: &Serving) -> Value {
             "capabilities": [],
         })
     };
-    let provider = stem_of(now.allocator.provider().name());
+    let providers: Vec<String> = now.allocator.provider().ipams().map(|ipam| stem_of(ipam.key())).collect();
     json!({
-        "externalipam": module(&now.ipam_on, json!({"use_provider": provider})),
+        "externalipam": module(&now.foreman.ipam_on, json!({"use_provider": providers.join(", ")})),
         "logs": module(&now.listeners, json!({})),
     })
 }
@@ -52,7 +52,7 @@ pub(super) async fn version(now: Now) -> Json<Value> {
 /// What `/version` says of this state.
 pub fn version_of(now: &Serving) -> Value {
     json!({
-        "version": format!("{}+externalipam.{VERSION}", now.foreman_version),
+        "version": format!("{}+externalipam.{VERSION}", now.foreman.version),
         "modules": {"externalipam": VERSION, "external ipam": VERSION, "logs": VERSION},
     })
 }

@@ -1,86 +1,27 @@
 //! From path, query and headers to arguments that are valid by type.
-//!
-//! Paths are taken apart as they came, before any decoding, because a `%2F` in a group's name is no separator and a `+`
-//! is not a `%2B`.
 
 use std::borrow::Cow;
 use std::future::{Ready, ready};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpRequest};
-use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use ipam_provider::{HOSTNAME_AT_MOST, Mac, Prefix, Requester, is_hostname};
-use tokio::time::timeout;
 
-use super::decode::{form_decoded, group_readings, percent_decoded};
-use super::error::ApiError;
+use super::error::ForemanError;
+use super::group_names::group_readings;
 use crate::allocation::GroupChoice;
+use crate::http::body::read_to_end;
+use crate::http::decode::percent_decoded;
+use crate::http::query::{parameter, text_parameter};
+use crate::http::route::segments;
 
-/// How long a client may take to finish a TLS handshake, to send a request's head, then its body, to read more of an
-/// answer, and to send the next request.
-pub(super) const SLOW_CLIENT: Duration = Duration::from_secs(10);
-
-/// A longer body is not read to its end; Foreman sends none.
-const BODY_AT_MOST: usize = 64 * 1024;
-
-/// The pattern of the route that a request took. actix knows it too, but matches the path anew for each question.
-pub(super) struct RoutePattern(pub(super) &'static str);
-
-/// Segments of the path as they came.
-fn segments<'a, const N: usize>(request: &'a HttpRequest, names: [&str; N]) -> [&'a str; N] {
-    // The route's pattern says which segment has which name; both have the same number of segments.
-    let pattern = request.app_data::<RoutePattern>().map_or("", |pattern| pattern.0);
-    let mut found = [""; N];
-    for (part, segment) in pattern.split(is_slash).zip(request.uri().path().split(is_slash)) {
-        let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
-        if let Some(position) = names.iter().position(|wanted| Some(*wanted) == name) {
-            found[position] = segment;
-        }
-    }
-    found
-}
-
-/// A function, because the search for a `char` is made for texts that are longer than a path.
-fn is_slash(character: char) -> bool {
-    character == '/'
-}
-
-fn is_ampersand(character: char) -> bool {
-    character == '&'
-}
-
-/// The value of a query parameter as it came; `None` when it is absent. Foreman sends `?mac` for "no MAC".
-fn parameter<'a>(request: &'a HttpRequest, name: &str) -> Result<Option<&'a str>, ApiError> {
-    let mut found = None;
-    for pair in request.query_string().split(is_ampersand) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let key = percent_decoded(key).unwrap_or_default();
-        let is_list = key.strip_prefix(name).is_some_and(|rest| rest.starts_with('['));
-        if is_list || (key == name && found.is_some()) {
-            return Err(ApiError::invalid(format!("Parameter {name} is given as a list; give one value")));
-        }
-        if key == name {
-            found = Some(value);
-        }
-    }
-    Ok(found)
-}
-
-/// The decoded value of a query parameter; `None` when it is absent or empty.
-fn text_parameter<'a>(request: &'a HttpRequest, name: &str) -> Result<Option<Cow<'a, str>>, ApiError> {
-    let Some(raw) = parameter(request, name)? else { return Ok(None) };
-    let text = form_decoded(raw).map_err(|error| ApiError::invalid(format!("Parameter {name} {error}")))?;
-    Ok(Some(text).filter(|text| !text.is_empty()))
-}
-
-fn address(raw: &str) -> Result<IpAddr, ApiError> {
+fn address(raw: &str) -> Result<IpAddr, ForemanError> {
     percent_decoded(raw).unwrap_or_default().parse().map_err(|_| {
-        ApiError::invalid("IP address is invalid; use IPv4 such as 10.1.2.3 or IPv6 such as 2001:db8::3".to_owned())
+        ForemanError::invalid("IP address is invalid; use IPv4 such as 10.1.2.3 or IPv6 such as 2001:db8::3".to_owned())
     })
 }
 
@@ -88,8 +29,8 @@ fn address(raw: &str) -> Result<IpAddr, ApiError> {
 macro_rules! from_head {
     ($type:ty, $extract:expr) => {
         impl FromRequest for $type {
-            type Error = ApiError;
-            type Future = Ready<Result<Self, ApiError>>;
+            type Error = ForemanError;
+            type Future = Ready<Result<Self, ForemanError>>;
 
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
                 ready($extract(request))
@@ -106,10 +47,10 @@ from_head!(PathPrefix, |request| {
     prefix(address, length).map(PathPrefix)
 });
 
-fn prefix(address: &str, length: &str) -> Result<Prefix, ApiError> {
+fn prefix(address: &str, length: &str) -> Result<Prefix, ForemanError> {
     let decoded = |raw| percent_decoded(raw).unwrap_or_default();
     let prefix = Prefix::parse(&decoded(address), &decoded(length));
-    prefix.map_err(|error| ApiError::invalid(error.to_string()))
+    prefix.map_err(|error| ForemanError::invalid(error.to_string()))
 }
 
 /// The address at the end of the path, which lies in the prefix of the path.
@@ -123,7 +64,7 @@ from_head!(AddressInPrefix, |request: &HttpRequest| {
     let address = address(ip)?;
     let prefix = prefix(network, length)?;
     if !prefix.contains(address) {
-        return Err(ApiError::invalid(format!("IP {address} is not in {prefix}")));
+        return Err(ForemanError::invalid(format!("IP {address} is not in {prefix}")));
     }
     Ok(AddressInPrefix { prefix, address })
 });
@@ -134,7 +75,7 @@ pub(super) struct InGroup(pub(super) GroupChoice);
 from_head!(InGroup, |request| {
     if has_form(request) {
         // The Ruby plugin takes a group from a form too. Passing over it would mean another subnet than the caller does.
-        return Err(ApiError::invalid(
+        return Err(ForemanError::invalid(
             "Parameters in a form are not read; write them into the URL: ?group=…".to_owned(),
         ));
     }
@@ -162,8 +103,8 @@ from_head!(PathGroup, |request| {
     choice(group).map(PathGroup)
 });
 
-fn choice(raw: &str) -> Result<GroupChoice, ApiError> {
-    let readings = group_readings(raw).map_err(|error| ApiError::invalid(format!("The group's name {error}")))?;
+fn choice(raw: &str) -> Result<GroupChoice, ForemanError> {
+    let readings = group_readings(raw).map_err(|error| ForemanError::invalid(format!("The group's name {error}")))?;
     Ok(GroupChoice::of(readings))
 }
 
@@ -172,10 +113,10 @@ pub(super) struct AskingMac(pub(super) Option<Mac>);
 
 from_head!(AskingMac, |request| mac(request).map(AskingMac));
 
-fn mac(request: &HttpRequest) -> Result<Option<Mac>, ApiError> {
+fn mac(request: &HttpRequest) -> Result<Option<Mac>, ForemanError> {
     let text = text_parameter(request, "mac")?;
     let mac = text.map(|text| text.parse()).transpose();
-    mac.map_err(|error| ApiError::invalid(format!("Mac address is invalid: it must be {error}")))
+    mac.map_err(|error| ForemanError::invalid(format!("Mac address is invalid: it must be {error}")))
 }
 
 /// Whom an address is added for: the optional parameters `mac` and `hostname`.
@@ -184,7 +125,7 @@ pub(super) struct AddedFor(pub(super) Requester);
 from_head!(AddedFor, |request| {
     let hostname = text_parameter(request, "hostname")?;
     if hostname.as_ref().is_some_and(|name| !is_hostname(name)) {
-        return Err(ApiError::invalid(format!(
+        return Err(ForemanError::invalid(format!(
             "Parameter hostname is not a host name; use up to {HOSTNAME_AT_MOST} characters without blanks"
         )));
     }
@@ -198,7 +139,7 @@ from_head!(RequestKey, |request: &HttpRequest| {
     // The same in each proxy and after a restart: holds are compared across them.
     let hash = BuildHasherDefault::<DefaultHasher>::default();
     let id = request.headers().get("X-Request-Id");
-    Ok::<_, ApiError>(RequestKey(id.map(|id| hash.hash_one(id.as_bytes()))))
+    Ok::<_, ForemanError>(RequestKey(id.map(|id| hash.hash_one(id.as_bytes()))))
 });
 
 /// The subnet in the query, of calls that have no other place for it: `?subnet=10.1.2.0/24`.
@@ -207,9 +148,9 @@ pub(super) struct InSubnet(pub(super) Prefix);
 from_head!(InSubnet, |request| {
     let text = text_parameter(request, "subnet")?;
     let text = text.ok_or_else(|| {
-        ApiError::invalid("Parameter subnet is missing; give the prefix, such as 10.1.2.0/24".to_owned())
+        ForemanError::invalid("Parameter subnet is missing; give the prefix, such as 10.1.2.0/24".to_owned())
     })?;
-    text.parse().map(InSubnet).map_err(|error: ipam_provider::PrefixError| ApiError::invalid(error.to_string()))
+    text.parse().map(InSubnet).map_err(|error: ipam_provider::PrefixError| ForemanError::invalid(error.to_string()))
 });
 
 /// Which page of a list: `?after=…&at_most=…`.
@@ -229,7 +170,7 @@ from_head!(OfPage, |request| {
         None => PAGE,
         Some(text) => {
             let number = text.parse().ok().filter(|number| (1..=PAGE).contains(number));
-            let wrong = || ApiError::invalid(format!("Parameter at_most must be a whole number from 1 to {PAGE}"));
+            let wrong = || ForemanError::invalid(format!("Parameter at_most must be a whole number from 1 to {PAGE}"));
             number.ok_or_else(wrong)?
         }
     };
@@ -249,29 +190,13 @@ from_head!(PathAddress, |request| {
 pub(super) struct WholeBody;
 
 impl FromRequest for WholeBody {
-    type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+    type Error = ForemanError;
+    type Future = LocalBoxFuture<'static, Result<Self, ForemanError>>;
 
     fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let payload = payload.take();
-        // actix limits the head only.
-        let read = timeout(SLOW_CLIENT, read_to_end(payload));
-        Box::pin(async { read.await.unwrap_or_else(|_| Err(ApiError::slow_body(SLOW_CLIENT))).map(|()| Self) })
+        let read = read_to_end(payload.take());
+        Box::pin(async { Ok(read.await.map(|()| Self)?) })
     }
-}
-
-async fn read_to_end(mut payload: Payload) -> Result<(), ApiError> {
-    let mut length = 0;
-    while let Some(part) = payload.next().await {
-        let part = part.map_err(|_| ApiError::invalid("The request's body is broken".to_owned()))?;
-        length += part.len();
-        if length > BODY_AT_MOST {
-            return Err(ApiError::invalid(format!(
-                "The request's body is longer than {BODY_AT_MOST} bytes; send none"
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// From when on log lines are wanted: `?from_timestamp=1795196948.69`, seconds since 1970; absent and 0 mean all.
@@ -280,24 +205,27 @@ pub(super) struct FromTimestamp(pub(super) Option<f64>);
 from_head!(FromTimestamp, |request| {
     let Some(text) = text_parameter(request, "from_timestamp")? else { return Ok(FromTimestamp(None)) };
     let seconds: Option<f64> = text.parse().ok().filter(|seconds: &f64| seconds.is_finite());
-    let invalid = || ApiError::invalid("Parameter from_timestamp is not a number of seconds since 1970".to_owned());
+    let invalid = || ForemanError::invalid("Parameter from_timestamp is not a number of seconds since 1970".to_owned());
     seconds.map(|seconds| FromTimestamp(Some(seconds))).ok_or_else(invalid)
 });
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use actix_web::ResponseError;
     use actix_web::error::PayloadError;
     use actix_web::http::StatusCode;
     use actix_web::test::TestRequest;
     use actix_web::web::Bytes;
-    use futures_util::{Stream, stream};
+    use futures_util::{Stream, StreamExt, stream};
     use tokio::time::{Instant, sleep};
 
     use super::*;
+    use crate::http::body::SLOW_CLIENT;
 
     /// What becomes of a request with this body.
-    async fn read(body: impl Stream<Item = Result<Bytes, PayloadError>> + 'static) -> Result<WholeBody, ApiError> {
+    async fn read(body: impl Stream<Item = Result<Bytes, PayloadError>> + 'static) -> Result<WholeBody, ForemanError> {
         let mut payload = Payload::Stream { payload: body.boxed_local() };
         WholeBody::from_request(&TestRequest::post().to_http_request(), &mut payload).await
     }

@@ -8,12 +8,12 @@ use actix_web::web::Json;
 use ipam_provider::{Group, RecordId, Subnet};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
+use super::error::ForemanError;
 use super::extract::{AddedFor, AddressInPrefix, AskingMac, InGroup, PathGroup, PathPrefix, RequestKey, WholeBody};
-use super::state::Now;
 use crate::allocation::Deleted;
+use crate::http::state::Now;
 
-type Answer = Result<Json<Value>, ApiError>;
+type Answer = Result<Json<Value>, ForemanError>;
 
 /// `GET /ipam/groups` → `[{"id": 1, "name": "…", "description": "…"}]`
 pub(super) async fn groups(now: Now) -> Answer {
@@ -23,7 +23,7 @@ pub(super) async fn groups(now: Now) -> Answer {
 
 /// `GET /ipam/groups/{group}` → `{"id": 1, "name": "…", "description": "…"}`
 pub(super) async fn group(PathGroup(choice): PathGroup, now: Now) -> Answer {
-    let group = now.allocator.group(&choice).await.map_err(ApiError::group_lookup)?;
+    let group = now.allocator.group(&choice).await.map_err(ForemanError::group_lookup)?;
     // There is always one, because a path always names one; without a name it would be this.
     Ok(Json(group.as_ref().map_or_else(|| json!({}), group_object)))
 }
@@ -36,13 +36,13 @@ pub(super) async fn group_subnets(PathGroup(choice): PathGroup, now: Now) -> Ans
 
 /// `GET /ipam/subnet/{address}/{length}` → `{"id": 7, "subnet": "10.0.0.0", "mask": "24", "description": "…"}`
 pub(super) async fn subnet(PathPrefix(prefix): PathPrefix, InGroup(group): InGroup, now: Now) -> Answer {
-    let subnet = now.allocator.subnet(prefix, &group).await.map_err(ApiError::subnet_lookup)?;
+    let subnet = now.allocator.subnet(prefix, &group).await.map_err(ForemanError::subnet_lookup)?;
     Ok(Json(subnet_object(&subnet)))
 }
 
 /// `GET /ipam/group/{group}/subnet/{address}/{length}`, as [`subnet`], for Foreman 2.1 and 2.2.
 pub(super) async fn subnet_in_group(PathPrefix(prefix): PathPrefix, PathGroup(group): PathGroup, now: Now) -> Answer {
-    let subnet = now.allocator.subnet(prefix, &group).await.map_err(ApiError::subnet_lookup)?;
+    let subnet = now.allocator.subnet(prefix, &group).await.map_err(ForemanError::subnet_lookup)?;
     Ok(Json(subnet_object(&subnet)))
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn next_ip(
 pub(super) async fn exists(target: AddressInPrefix, InGroup(group): InGroup, now: Now) -> Answer {
     let exists = now.allocator.exists(target.prefix, &group, target.address).await?;
     // Foreman 2.1 and 2.2 look for the name of a Ruby class in a text.
-    let answer = match (now.legacy, exists) {
+    let answer = match (now.foreman.legacy, exists) {
         (false, exists) => json!(exists),
         (true, true) => json!("Net::HTTPFound"),
         (true, false) => json!("Net::HTTPNotFound"),
@@ -77,7 +77,7 @@ pub(super) async fn add(
     InGroup(group): InGroup,
     AddedFor(requester): AddedFor,
     now: Now,
-) -> Result<HttpResponse, ApiError> {
+) -> Result<HttpResponse, ForemanError> {
     let AddressInPrefix { prefix, address } = target;
     let added = now.allocator.add(prefix, group, address, requester).await?;
     // This thread does nothing else until actix has handed the answer to the system.

@@ -4,20 +4,20 @@
 use actix_web::web::Json;
 use serde_json::{Value, json};
 
-use super::error::ApiError;
+use super::error::ForemanError;
 use super::extract::{InGroup, InSubnet, OfPage, PathAddress};
-use super::state::Now;
 use crate::allocation::{Failure, ListError, Page};
+use crate::http::state::Now;
 
 /// `GET /ipam/holds?after=&at_most=1000` → `{"holds": [{"provider", "space", "group", "prefix", "address", "state", "mac",
 /// "since", "until"}], "next"}`, by address space and address, times in UTC; see [`HeldAddress`](crate::allocation::HeldAddress)
 ///
 /// A list comes in pages, so that a long one delays no other call: `next`, where there is one, is `after` of the next page.
-pub(super) async fn list(page: OfPage, now: Now) -> Result<Json<Page>, ApiError> {
+pub(super) async fn list(page: OfPage, now: Now) -> Result<Json<Page>, ForemanError> {
     match now.allocator.holds().page(page.after.as_deref(), page.at_most).await {
         Ok(page) => Ok(Json(page)),
         Err(ListError::Place(error)) => Err(Failure::from(error).into()),
-        Err(error @ ListError::After) => Err(ApiError::invalid(error.to_string())),
+        Err(error @ ListError::After) => Err(ForemanError::invalid(error.to_string())),
     }
 }
 
@@ -29,11 +29,11 @@ pub(super) async fn release(
     InSubnet(prefix): InSubnet,
     InGroup(group): InGroup,
     now: Now,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Value>, ForemanError> {
     if now.allocator.release_hold(prefix, &group, address).await? {
         Ok(Json(json!({"message": format!("IP address {address} is not held any more")})))
     } else {
-        Err(ApiError::not_held())
+        Err(ForemanError::not_held())
     }
 }
 
