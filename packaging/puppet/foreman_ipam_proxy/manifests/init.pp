@@ -138,7 +138,7 @@
 # @param solarwinds
 #   Settings of SolarWinds IPAM.
 # @param solidserver
-#   Settings of SOLIDserver.
+#   Settings of EfficientIP SOLIDserver.
 # @param tcpwave
 #   Settings of TCPWave.
 # @param internal

@@ -17,6 +17,7 @@ use ipam_simulators::nautobot::{Nautobot, Site};
 use ipam_simulators::netbox::{self, Netbox};
 use ipam_simulators::phpipam::{self, Phpipam};
 use ipam_simulators::solarwinds::{self, Solarwinds};
+use ipam_simulators::solidserver::{self, Solidserver};
 use ipam_simulators::tcpwave::{self, Tcpwave};
 use ipam_simulators::tls::Tls;
 use ipam_simulators::{Ipam, Server};
@@ -132,4 +133,18 @@ fn orionsdk_works_with_solarwinds() {
     let url = server.url();
     let (_, port) = url.rsplit_once(':').expect("a port");
     python.run("solarwinds.py", &[port, Solarwinds::USER, Solarwinds::PASSWORD]);
+}
+
+#[test]
+fn solidserverrest_works_with_solidserver() {
+    let Some(python) = Python::find() else { return };
+    let solidserver = Solidserver::empty(solidserver::Site::default());
+    solidserver.add_space("lab", "");
+    solidserver.add_space("it's", "");
+    solidserver.add_network("lab", "192.0.2.0/29", true, "net-a");
+    solidserver.add_network("lab", "2001:db8::/64", true, "net-six");
+    let server = over_tls(Arc::new(solidserver));
+    let arguments =
+        [&server.url(), Solidserver::USER, Solidserver::PASSWORD, Solidserver::TOKEN_ID, Solidserver::TOKEN_SECRET];
+    python.run("solidserver.py", &arguments);
 }
