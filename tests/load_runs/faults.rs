@@ -129,43 +129,16 @@ fn answers_too_late(product: Product) {
     go_through(&setup, Trouble::Slow, course, Connections::PerCall);
 }
 
-mod bluecat {
-    survives_all!(Bluecat);
-}
-
-mod infoblox {
-    survives_all!(Infoblox);
-}
-
-mod nautobot {
-    survives_all!(Nautobot);
-}
-
-mod netbox {
-    survives_all!(Netbox);
-}
-
-mod phpipam {
-    survives_all!(Phpipam);
-}
-
-mod solarwinds {
-    survives_all!(Solarwinds);
-}
-
-mod solidserver {
-    survives_all!(Solidserver);
-}
-
-mod tcpwave {
-    survives_all!(Tcpwave);
-}
 mod embedded {
     survives! { Embedded:
         no_address_is_given_twice_when_the_proxy_is_killed Kill
         no_address_is_given_twice_while_certificates_are_renewed Reload
         no_address_is_given_twice_beside_another_writer OtherWriter
     }
+}
+
+mod bluecat {
+    survives_all!(Bluecat);
 }
 
 mod infoblox {
