@@ -145,15 +145,12 @@ impl AddressManager for Client {
         rows.first().map(|row| self.record(row)).transpose()
     }
 
-    async fn addresses(&self, address: IpAddr, configuration: Option<&str>) -> Result<Vec<(String, Address)>> {
+    async fn addresses(&self, address: IpAddr) -> Result<Vec<(String, Address)>> {
         let named = |row: &AddressRow| {
             let name = row.configuration.as_ref().and_then(|known| known.name.clone()).unwrap_or_default();
             Ok((name, self.record(row)?))
         };
-        let rows = self.rows(&["addresses"], address).await?;
-        let mut records: Vec<(String, Address)> = rows.iter().map(named).collect::<Result<_>>()?;
-        records.retain(|(name, _)| configuration.is_none_or(|configuration| name == configuration));
-        Ok(records)
+        self.rows(&["addresses"], address).await?.iter().map(named).collect()
     }
 
     async fn free(&self, place: Place<'_>, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
