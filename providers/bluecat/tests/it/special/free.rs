@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ipam_provider::{AddressSet, ErrorKind, FreeQuery, Requester, Subnet};
+use ipam_provider::{AddressSet, ErrorKind, FreeQuery, Requester, Subnet, addresses_between};
 use ipam_simulators::bluecat::Site;
 use ipam_simulators::{Request, Response};
 use serde_json::json;
@@ -50,6 +50,22 @@ async fn a_million_held_addresses_are_passed() {
         assert_eq!(free, [ip("10.16.0.255"), ip("10.16.1.0")], "{api}");
         assert!(fixture.requests().len() <= 10, "{api}");
     }
+}
+
+/// "Full" would be wrong: behind the held addresses there are free ones.
+#[tokio::test]
+async fn a_search_that_ends_among_held_addresses_does_not_make_a_network_full() {
+    let fixture = Fixture::new("v1");
+    fixture.ipam.add_network("Unused", "10.0.0.0/8", "");
+    let subnet = fixture.subnet("Unused", "10.0.0.0/8").await;
+    let (mut held, mut taken) = (Vec::new(), Vec::new());
+    for (number, address) in addresses_between(ip("10.0.0.1"), ip("10.0.24.0")).enumerate() {
+        if number % 2 == 0 { held.push(address) } else { taken.push(address) }
+    }
+    taken.into_iter().for_each(|address| fixture.ipam.take("Unused", address));
+    let held: AddressSet = held.into_iter().collect();
+    let found = fixture.provider.free_addresses(&subnet, FreeQuery { at_most: 1, held: &held }).await;
+    assert_eq!(found.expect_err("it ends too early").kind(), ErrorKind::Rejected);
 }
 
 #[tokio::test]
@@ -205,6 +221,6 @@ impl At for Subnet {
     /// The address with this number in the subnet, where the first for a host has the number 0.
     fn offerable_at(&self, number: u32) -> std::net::IpAddr {
         let (first, last) = self.prefix.offerable(false);
-        ipam_provider::addresses_between(first, last).nth(number as usize).expect("an address")
+        addresses_between(first, last).nth(number as usize).expect("an address")
     }
 }
