@@ -131,7 +131,7 @@ fn skip(seen: &AddressSet, lowest: IpAddr, last: IpAddr) -> String {
     runs.join(",")
 }
 
-/// The lowest free addresses besides these, at most so many.
+/// The lowest free addresses that are not skipped, at most `wanted`.
 async fn next(rest: &Rest, place: Place<'_>, skip: &str, wanted: usize) -> Result<Vec<IpAddr>> {
     let is_ipv6 = place.subnet.prefix.is_ipv6();
     let (network, mut properties) = (place.network.to_string(), String::new());
