@@ -78,7 +78,7 @@ impl Allocator {
     }
 
     /// The same, with subscribers to its events.
-    pub fn reporting_to(self, events: Events) -> Self {
+    pub(crate) fn reporting_to(self, events: Events) -> Self {
         Self { events, ..self }
     }
 

@@ -14,7 +14,7 @@ use crate::trust::{Gate, HostNames, Policy};
 
 /// What the parts are made for.
 #[derive(Debug)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// To serve.
     Serve,
     /// To see whether they could serve: nothing is created that stays. The exchanges with the IPAM are kept in the trace.
@@ -25,7 +25,12 @@ pub enum Purpose {
 ///
 /// # Errors
 /// When the provider cannot be built.
-pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Purpose) -> Result<Serving, StartError> {
+pub(crate) fn serving(
+    settings: Settings,
+    holds: &Holds,
+    names: &HostNames,
+    purpose: Purpose,
+) -> Result<Serving, StartError> {
     let Settings { server, database, ipam, holds: lives, provider, .. } = settings;
     let failed = |error| StartError::Provider { name: provider.name, source: error };
     let (may_create, trace) = match purpose {

@@ -27,9 +27,9 @@ use crate::telemetry::{self, Telemetry, with_causes};
 use crate::tls;
 use crate::trust::{HostNames, SystemResolver};
 
-pub use assemble::{Purpose, serving};
-pub use listen::{Bound, control_socket};
-pub use rehearsal::{check_state_directory, rehearse};
+pub(crate) use assemble::{Purpose, serving};
+pub(crate) use listen::{Bound, control_socket};
+pub(crate) use rehearsal::{check_state_directory, rehearse};
 
 use restart_only::RestartOnly;
 
@@ -53,7 +53,7 @@ const SETTINGS: &str = "settings";
 
 /// What the proxy is run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// As the settings say.
     Production,
     /// To try it out: plain HTTP from this machine is trusted.
@@ -62,7 +62,7 @@ pub enum Mode {
 
 /// Why the proxy does not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] Faults),
@@ -95,7 +95,7 @@ pub enum StartError {
 }
 
 /// A proxy whose sockets listen.
-pub struct App {
+pub(crate) struct App {
     directory: PathBuf,
     mode: Mode,
     telemetry: Telemetry,
@@ -118,7 +118,7 @@ impl App {
     /// # Errors
     /// When the settings are wrong, a file or directory cannot be used, or a socket cannot be opened. An IPAM that
     /// cannot be reached is no error.
-    pub async fn build(directory: &Path, mode: Mode) -> Result<Self, StartError> {
+    pub(crate) async fn build(directory: &Path, mode: Mode) -> Result<Self, StartError> {
         // First, because it changes the environment, which is safe while there is one thread.
         let passed = PassedSockets::from_environment().map_err(|error| StartError::Listen(error.to_string()))?;
         let settings = Settings::load(directory, PROVIDERS)?;
@@ -162,7 +162,7 @@ impl App {
     }
 
     /// The addresses that the servers listen on.
-    pub fn bound(&self) -> &Bound {
+    pub(crate) fn bound(&self) -> &Bound {
         &self.bound
     }
 
@@ -170,7 +170,7 @@ impl App {
     ///
     /// # Errors
     /// When the servers fail.
-    pub async fn run(self) -> std::io::Result<()> {
+    pub(crate) async fn run(self) -> std::io::Result<()> {
         let Self {
             directory,
             mode,

@@ -33,29 +33,29 @@ use ipam_provider::settings::{Problem, Section};
 use ipam_provider::{Plan, Registration};
 use serde_json::Value;
 
-pub use environment::Environment;
+pub(crate) use environment::Environment;
 pub(crate) use environment::variable_of;
-pub use faults::Faults;
-pub use holds::Holds;
+pub(crate) use faults::Faults;
+pub(crate) use holds::Holds;
 pub(crate) use ipam::provider_named;
-pub use ipam::{Enabled, ErrorStyle, Ipam, Legacy};
+pub(crate) use ipam::{Enabled, ErrorStyle, Ipam};
 #[cfg(feature = "internal")]
 pub(crate) use server::STATE_DIRECTORY;
 pub(crate) use server::web_url;
-pub use server::{BindHost, Server};
-pub use tls::Tls;
+pub(crate) use server::{BindHost, Server};
+pub(crate) use tls::Tls;
 
 use crate::allocation::holds::Database;
 use crate::telemetry::Options;
 
 /// Where the settings are unless another directory is named.
-pub const DIRECTORY: &str = "/etc/foreman-ipam-proxy";
+pub(crate) const DIRECTORY: &str = "/etc/foreman-ipam-proxy";
 
 /// The name of the file for External IPAM, and of the part of variables that stands for it.
 pub(crate) const EXTERNALIPAM: &str = "externalipam";
 
 /// All settings, without fault. `P` is what is made of the provider's own: the usual is how to build it.
-pub struct Settings<P = Plan> {
+pub(crate) struct Settings<P = Plan> {
     /// Where the proxy listens, and whom it trusts.
     pub server: Server,
     /// HTTPS, where it is on.
@@ -77,7 +77,7 @@ pub struct Settings<P = Plan> {
 }
 
 /// The provider that the settings name.
-pub struct ChosenProvider<P = Plan> {
+pub(crate) struct ChosenProvider<P = Plan> {
     /// Its name, such as `netbox`.
     pub name: &'static str,
     /// How to build it, from its own settings; or what else was made of these.
@@ -89,7 +89,7 @@ impl Settings {
     ///
     /// # Errors
     /// All faults of all files and variables.
-    pub fn load(directory: &Path, providers: &[Registration]) -> Result<Self, Faults> {
+    pub(crate) fn load(directory: &Path, providers: &[Registration]) -> Result<Self, Faults> {
         Self::load_with(directory, providers, &Environment::of_process())
     }
 
@@ -97,7 +97,11 @@ impl Settings {
     ///
     /// # Errors
     /// All faults of all files and variables.
-    pub fn load_with(directory: &Path, providers: &[Registration], environment: &Environment) -> Result<Self, Faults> {
+    pub(crate) fn load_with(
+        directory: &Path,
+        providers: &[Registration],
+        environment: &Environment,
+    ) -> Result<Self, Faults> {
         Self::load_as(directory, providers, environment, |chosen, section| (chosen.read)(section))
     }
 }
@@ -108,7 +112,7 @@ impl<P> Settings<P> {
     ///
     /// # Errors
     /// All faults of all files and variables.
-    pub fn load_as(
+    pub(crate) fn load_as(
         directory: &Path,
         providers: &[Registration],
         environment: &Environment,
@@ -155,7 +159,7 @@ impl<P> Settings<P> {
 ///
 /// # Errors
 /// All faults of the file, or that there is no file of settings with such a name.
-pub fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result<Vec<Problem>, Faults> {
+pub(crate) fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result<Vec<Problem>, Faults> {
     let environment = Environment::default();
     let mut reading = Reading::new(providers, &environment);
     let chosen = providers.iter().copied().find(|provider| file_of(provider.name) == name);
@@ -177,7 +181,7 @@ pub fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result
 
 /// Where a proxy with the settings in `directory` keeps its state, whatever is wrong with them now: one that runs has
 /// read them when they were right.
-pub fn state_directory(directory: &Path) -> PathBuf {
+pub(crate) fn state_directory(directory: &Path) -> PathBuf {
     let environment = Environment::of_process();
     let mut section = source::read_what_can_be(&directory.join("settings.yml"), &environment);
     Server::read_state_directory(&mut section, &environment)
