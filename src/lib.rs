@@ -15,6 +15,9 @@
 //!                     allocation      which address: holds, shared candidates, remembered look-ups
 //!                       │      ╰────▶ events: what became of which address; the log subscribes
 //!                       ▼
+//!                     routes          which of several IPAMs
+//!                       │
+//!                       ▼
 //!                     guard           queue, time limits, retries of reads, log lines (crate ipam-provider)
 //!                       │
 //!                       ▼
@@ -22,7 +25,8 @@
 //! ```
 //!
 //! Each knows as little as it can: only a door knows status codes and what its callers call things, only [`allocation`]
-//! chooses addresses and keeps promises, only a provider's own crate knows its vendor's words. No door imports another.
+//! chooses addresses and keeps promises, only `routes` knows that there may be several IPAMs, only a provider's own crate
+//! knows its vendor's words. No door imports another.
 //!
 //! # Around it
 //!
@@ -57,6 +61,7 @@ mod foreman_api;
 mod http;
 mod registration;
 pub mod registry;
+mod routes;
 mod settings;
 pub mod telemetry;
 mod tls;

@@ -4,15 +4,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{ErrorKind, Group, Guard, Mac, Prefix, Provider, Subnet};
+use ipam_provider::{ErrorKind, Group, Mac, Prefix, Provider, Subnet};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::Failure;
 use super::candidates::Candidates;
 use super::events::{EventKind, Events, Subject};
-use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Step};
+use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Scope, Step};
 use super::lookup::{Found, GroupChoice, Lookup};
+use crate::routes::Routes;
 
 /// How many additions are looked for in the background at once: an IPAM that fails for all is not to be asked for all of
 /// them.
@@ -53,7 +54,7 @@ pub enum Deleted {
 /// Answers the calls of the contract. One for each process; the holds outlive it when settings are reloaded.
 #[derive(Debug)]
 pub struct Allocator {
-    pub(super) provider: Guard,
+    pub(super) provider: Routes,
     pub(super) holds: Holds,
     pub(super) candidates: Candidates,
     pub(super) lookup: Lookup,
@@ -64,10 +65,10 @@ pub struct Allocator {
 }
 
 impl Allocator {
-    /// An allocator over a guarded provider, whose events nobody subscribes to.
-    pub fn new(provider: Guard, holds: Holds, rules: Rules) -> Self {
+    /// An allocator over the IPAMs behind the proxy, or over one guarded provider. Nobody subscribes to its events.
+    pub fn new(provider: impl Into<Routes>, holds: Holds, rules: Rules) -> Self {
         Self {
-            provider,
+            provider: provider.into(),
             holds,
             candidates: Candidates::new(rules.candidate),
             lookup: Lookup::new(rules.lookup),
@@ -82,14 +83,19 @@ impl Allocator {
         Self { events, ..self }
     }
 
-    /// The guarded provider.
-    pub fn provider(&self) -> &dyn Provider {
+    /// The IPAMs behind the proxy.
+    pub fn provider(&self) -> &Routes {
         &self.provider
     }
 
     /// All holds.
     pub fn holds(&self) -> &Holds {
         &self.holds
+    }
+
+    /// Does an IPAM behind the proxy have this subnet? The settings may have changed since it was found.
+    pub(super) fn has(&self, scope: &Scope) -> bool {
+        self.provider.is_of(&scope.space.provider, scope.prefix, scope.group.as_ref())
     }
 
     /// What keeps the holds.
@@ -107,7 +113,7 @@ impl Allocator {
     /// # Errors
     /// As [`Holds::release`].
     pub async fn release_hold(&self, prefix: Prefix, group: &GroupChoice, address: IpAddr) -> Result<bool, Failure> {
-        let is_released = self.holds.release(self.provider.name(), prefix, group, address).await?;
+        let is_released = self.holds.release(|scope| self.has(scope), prefix, group, address).await?;
         if is_released {
             // Batches leave out what was held.
             self.candidates.drop_all();
@@ -131,7 +137,7 @@ impl Allocator {
     /// # Errors
     /// [`Failure::GroupNotFound`] and [`Failure::GroupsUnsupported`], or what the provider fails with.
     pub async fn group(&self, choice: &GroupChoice) -> Result<Option<Group>, Failure> {
-        self.in_time(self.lookup.group(self.provider(), choice)).await
+        self.in_time(self.lookup.group(self.provider(), None, choice)).await
     }
 
     /// All subnets of the group that is meant.
@@ -140,7 +146,7 @@ impl Allocator {
     /// As [`group`](Self::group).
     pub async fn subnets(&self, choice: &GroupChoice) -> Result<Vec<Subnet>, Failure> {
         self.in_time(async {
-            match self.lookup.group(self.provider(), choice).await? {
+            match self.lookup.group(self.provider(), None, choice).await? {
                 Some(group) => Ok(self.provider.subnets(&group.name).await?),
                 None => Ok(Vec::new()),
             }
@@ -153,7 +159,7 @@ impl Allocator {
     /// # Errors
     /// [`Failure::SubnetNotFound`], [`Failure::GroupNotFound`], [`Failure::Ambiguous`], or what the provider fails with.
     pub async fn subnet(&self, prefix: Prefix, group: &GroupChoice) -> Result<Subnet, Failure> {
-        self.in_time(async { Ok(Subnet::clone(&*self.lookup.subnet(self.provider(), prefix, group).await?)) }).await
+        self.in_time(async { Ok(self.lookup.subnet(self.provider(), prefix, group).await?.of_routes()) }).await
     }
 
     /// Is the address reserved? Always asks the IPAM; holds do not count.
@@ -169,10 +175,10 @@ impl Allocator {
         let call = self.begin_call();
         let look = self.in_time(async {
             let mut subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
-            let mut found = self.provider.reservation(&subnet, address).await;
+            let mut found = subnet.provider().reservation(&subnet, address).await;
             if found.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
                 subnet = self.look_up_again(&subnet, group).await?;
-                found = self.provider.reservation(&subnet, address).await;
+                found = subnet.provider().reservation(&subnet, address).await;
             }
             let exists = found?.is_some();
             if exists {
@@ -239,7 +245,7 @@ impl Allocator {
                     None => continue,
                 }
             }
-            let batch = self.candidates.of(self.provider(), subnet, self.place(), &self.events, now).await?;
+            let batch = self.candidates.of(subnet, self.place(), &self.events, now).await?;
             let grant = self.grant(ask, batch.asked);
             match self.place().claim(&subnet.scope, &mut batch.left(), grant, self.rules.holds_at_most).await? {
                 Claim::Granted(address) => {
@@ -311,7 +317,7 @@ impl Allocator {
 
     /// Asks the IPAM about an address that is held; one that was reserved past this proxy is not offered any more.
     async fn is_still_free(&self, subnet: &Found, address: IpAddr) -> Result<bool, Failure> {
-        let is_free = self.provider.reservation(subnet, address).await?.is_none();
+        let is_free = subnet.provider().reservation(subnet, address).await?.is_none();
         if !is_free {
             self.events.emit(Subject::of(&subnet.scope, address), EventKind::TakenWhileHeld);
             self.mark_reserved(subnet, address).await?;

@@ -92,7 +92,6 @@ impl Candidates {
     /// The current batch of a subnet; fetched when there is none. `now` is the time of the holds.
     pub(super) async fn of(
         &self,
-        provider: &dyn Provider,
         subnet: &Found,
         place: &dyn Place,
         events: &Events,
@@ -114,7 +113,7 @@ impl Candidates {
             // It is not asked for again; a burst would leave many in memory before their time is over.
             self.batches.invalidate(&(key.0.clone(), before)).await;
         }
-        let fetched = self.batches.try_get_with(key, fetch(provider, subnet, place, events, generation)).await;
+        let fetched = self.batches.try_get_with(key, fetch(subnet, place, events, generation)).await;
         fetched.map_err(|failure: Arc<Failure>| (*failure).clone())
     }
 
@@ -147,20 +146,14 @@ fn key(scope: &Scope) -> Key {
     (scope.space.clone(), scope.prefix)
 }
 
-async fn fetch(
-    provider: &dyn Provider,
-    subnet: &Found,
-    place: &dyn Place,
-    events: &Events,
-    generation: u64,
-) -> Result<Arc<Batch>, Failure> {
+async fn fetch(subnet: &Found, place: &dyn Place, events: &Events, generation: u64) -> Result<Arc<Batch>, Failure> {
     let asked = place.moment().await?;
     let mut held = place.held(&subnet.scope).await?;
-    let mut addresses = free_addresses(provider, subnet, &held).await?;
+    let mut addresses = free_addresses(subnet, &held).await?;
     // Before others lose theirs, or the subnet counts as full, what has ended is looked for.
     if addresses.is_empty() && place.remove_ended_in(&subnet.scope).await? {
         held = place.held(&subnet.scope).await?;
-        addresses = free_addresses(provider, subnet, &held).await?;
+        addresses = free_addresses(subnet, &held).await?;
     }
     let HeldIn { addresses: held, promised } = held;
     // What a provider says is checked before it is offered.
@@ -181,9 +174,9 @@ async fn fetch(
     }))
 }
 
-async fn free_addresses(provider: &dyn Provider, subnet: &Found, held: &HeldIn) -> Result<Vec<IpAddr>, Failure> {
+async fn free_addresses(subnet: &Found, held: &HeldIn) -> Result<Vec<IpAddr>, Failure> {
     let held = &held.addresses;
     // Many holds mean a large burst: larger batches keep the number of calls small.
     let at_most = (held.len() / 8).clamp(BATCH, BATCH_AT_MOST);
-    Ok(provider.free_addresses(subnet, FreeQuery { at_most, held }).await?)
+    Ok(subnet.provider().free_addresses(subnet, FreeQuery { at_most, held }).await?)
 }

@@ -6,11 +6,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{Group, GroupName, Prefix, Provider, Subnet};
+use ipam_provider::{Group, GroupName, Guard, Prefix, Provider, Subnet};
 use moka::future::Cache;
 
 use super::Failure;
 use super::holds::Scope;
+use crate::routes::{Ipam, Routes};
 
 /// More different subnets or groups than this are not remembered at once.
 const REMEMBERED_AT_MOST: u64 = 10_000;
@@ -44,16 +45,29 @@ impl GroupChoice {
     }
 }
 
-/// A subnet that was found, and what its holds are kept under.
+/// A subnet that was found, the IPAM that has it, and what its holds are kept under.
 #[derive(Debug)]
 pub(super) struct Found {
+    /// As the IPAM's own provider knows it.
     subnet: Subnet,
+    ipam: Arc<Ipam>,
     pub(super) scope: Arc<Scope>,
 }
 
 impl Found {
-    pub(super) fn new(provider: &dyn Provider, subnet: Subnet) -> Arc<Self> {
-        Arc::new(Self { scope: Arc::new(Scope::new(provider.name(), &subnet)), subnet })
+    fn new(routes: &Routes, subnet: &Subnet) -> Result<Arc<Self>, Failure> {
+        let (ipam, subnet) = routes.origin(subnet)?;
+        Ok(Arc::new(Self { scope: Arc::new(Scope::new(ipam.key(), &subnet)), ipam: ipam.clone(), subnet }))
+    }
+
+    /// The provider to ask about it.
+    pub(super) fn provider(&self) -> &Guard {
+        self.ipam.guard()
+    }
+
+    /// The subnet as the routes know it.
+    pub(super) fn of_routes(&self) -> Subnet {
+        self.ipam.named(self.subnet.clone())
     }
 }
 
@@ -69,7 +83,8 @@ impl Deref for Found {
 #[derive(Debug)]
 pub(super) struct Lookup {
     subnets: Cache<(Prefix, Option<GroupName>), Arc<Found>>,
-    groups: Cache<GroupName, Group>,
+    /// With the IPAM that alone may have subnets in the group, where the prefix and the routes leave one.
+    groups: Cache<(Option<Arc<str>>, GroupName), Group>,
 }
 
 impl Lookup {
@@ -84,11 +99,11 @@ impl Lookup {
     /// The record of a prefix.
     pub(super) async fn subnet(
         &self,
-        provider: &dyn Provider,
+        provider: &Routes,
         prefix: Prefix,
         group: &GroupChoice,
     ) -> Result<Arc<Found>, Failure> {
-        let group = self.meant(provider, group).await?;
+        let group = self.meant(provider, prefix, group).await?;
         let key = (prefix, group);
         if let Some(known) = self.subnets.get(&key).await {
             return Ok(known);
@@ -98,23 +113,29 @@ impl Lookup {
     }
 
     /// The record of a prefix that is not remembered: of all callers that ask for it now, one asks the IPAM.
-    async fn find(&self, provider: &dyn Provider, key: (Prefix, Option<GroupName>)) -> Result<Arc<Found>, Failure> {
+    async fn find(&self, provider: &Routes, key: (Prefix, Option<GroupName>)) -> Result<Arc<Found>, Failure> {
         let (prefix, group) = key.clone();
-        let find = async { Ok(Found::new(provider, find(provider, prefix, group.as_ref()).await?)) };
+        let find = async { Found::new(provider, &find(provider, prefix, group.as_ref()).await?) };
         let found = self.subnets.try_get_with(key, find).await;
         found.map_err(|failure: Arc<Failure>| (*failure).clone())
     }
 
-    /// The record of a group; `None` when the choice names none.
-    pub(super) async fn group(&self, provider: &dyn Provider, choice: &GroupChoice) -> Result<Option<Group>, Failure> {
+    /// The record of a group; `None` when the choice names none. Where a prefix is given, only IPAMs are asked that may have
+    /// it.
+    pub(super) async fn group(
+        &self,
+        provider: &Routes,
+        prefix: Option<Prefix>,
+        choice: &GroupChoice,
+    ) -> Result<Option<Group>, Failure> {
         for name in choice.readings() {
             supports_groups(provider)?;
             // Of all callers that ask for it now, one asks the IPAM.
             let find = async {
-                let found = provider.group(name).await?;
+                let found = provider.group_for(prefix, name).await?;
                 found.ok_or_else(|| Failure::GroupNotFound { group: name.clone() })
             };
-            match self.groups.try_get_with_by_ref(name, find).await {
+            match self.groups.try_get_with((provider.only_for(prefix, name), name.clone()), find).await {
                 Ok(group) => return Ok(Some(group)),
                 Err(failure) if matches!(*failure, Failure::GroupNotFound { .. }) => {}
                 Err(failure) => return Err((*failure).clone()),
@@ -127,32 +148,39 @@ impl Lookup {
     }
 
     /// Forgets a subnet that the IPAM says is gone, and its group, which may be gone too.
-    pub(super) async fn forget(&self, subnet: &Subnet) {
+    pub(super) async fn forget(&self, subnet: &Found) {
         self.subnets.invalidate(&(subnet.prefix, None)).await;
         if let Some(group) = &subnet.group {
             self.subnets.invalidate(&(subnet.prefix, Some(group.clone()))).await;
-            self.groups.invalidate(group).await;
+            for ipam in [None, Some(subnet.scope.space.provider.clone())] {
+                self.groups.invalidate(&(ipam, group.clone())).await;
+            }
         }
     }
 
     /// The one group name that is meant. A single reading is not looked up: the search for the subnet tells as well.
-    async fn meant(&self, provider: &dyn Provider, choice: &GroupChoice) -> Result<Option<GroupName>, Failure> {
+    async fn meant(
+        &self,
+        provider: &Routes,
+        prefix: Prefix,
+        choice: &GroupChoice,
+    ) -> Result<Option<GroupName>, Failure> {
         match choice.readings() {
             [] => Ok(None),
             [only] => {
                 supports_groups(provider)?;
                 Ok(Some(only.clone()))
             }
-            _ => Ok(Box::pin(self.group(provider, choice)).await?.map(|group| group.name)),
+            _ => Ok(Box::pin(self.group(provider, Some(prefix), choice)).await?.map(|group| group.name)),
         }
     }
 }
 
-fn supports_groups(provider: &dyn Provider) -> Result<(), Failure> {
+fn supports_groups(provider: &Routes) -> Result<(), Failure> {
     if provider.capabilities().groups { Ok(()) } else { Err(Failure::GroupsUnsupported) }
 }
 
-async fn find(provider: &dyn Provider, prefix: Prefix, group: Option<&GroupName>) -> Result<Subnet, Failure> {
+async fn find(provider: &Routes, prefix: Prefix, group: Option<&GroupName>) -> Result<Subnet, Failure> {
     let mut found = provider.find_subnets(prefix, group).await?;
     // A provider that compares text may answer more than was asked for.
     found.retain(|subnet| subnet.prefix == prefix && (group.is_none() || subnet.group.as_ref() == group));

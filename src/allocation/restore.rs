@@ -126,10 +126,10 @@ impl Allocator {
         }
     }
 
-    /// The holds of this IPAM that a request has left a trace on.
+    /// The holds of these IPAMs that a request has left a trace on.
     async fn traced(&self, request: &RequestId) -> Result<Vec<Held>, PlaceError> {
         let mut held = self.place().traced(request).await?;
-        held.retain(|(_, hold)| &*hold.scope.space.provider == self.provider.name());
+        held.retain(|(_, hold)| self.has(&hold.scope));
         Ok(held)
     }
 
@@ -233,7 +233,7 @@ impl Allocator {
         if subnet.scope.space != scope.space {
             return Ok(Outcome::GivenUp("its subnet is in another address space now".to_owned()));
         }
-        let turn = self.turn_to_write(deadline).await?;
+        let turn = self.turn_to_write(subnet, deadline).await?;
         let begin = Step::BeginRestore { request: request.clone(), mac: record.mac, at_least: self.settled() };
         let begun = self.place().step(&subnet.scope, address, begin).await?;
         if !begun.is_done() {
@@ -260,7 +260,7 @@ impl Allocator {
 
     /// The address has a record meanwhile: that of its host, or another one?
     async fn judge_record(&self, subnet: &Found, address: IpAddr, was: &Removed) -> Result<Outcome, Failure> {
-        let found = self.in_time(async { Ok(self.provider.reservation(subnet, address).await?) }).await?;
+        let found = self.in_time(async { Ok(subnet.provider().reservation(subnet, address).await?) }).await?;
         Ok(match found {
             None => Outcome::Failed("the IPAM contradicts itself about it".to_owned()),
             Some(record) if record.mac.is_some() && record.mac == was.mac => Outcome::IsThere,

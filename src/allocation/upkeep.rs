@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use ipam_provider::{Provider, Requester};
+use ipam_provider::Requester;
 
 use super::allocator::Allocator;
 use super::events::{EventKind, Subject};
@@ -42,7 +42,7 @@ impl Allocator {
         let too_old = self.rules.request_budget + ANSWERED_WITHIN;
         let mut due = Vec::new();
         for (address, hold) in pending {
-            if &*hold.scope.space.provider != self.provider.name() {
+            if !self.has(&hold.scope) {
                 continue;
             }
             match hold.state {

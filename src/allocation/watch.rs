@@ -90,7 +90,7 @@ impl Allocator {
         let Scope { prefix, group, .. } = &*lost.scope;
         self.in_time(async {
             let subnet = self.lookup.subnet(self.provider(), *prefix, &GroupChoice::of(group.clone())).await?;
-            let record = self.provider.reservation(&subnet, lost.address).await?;
+            let record = subnet.provider().reservation(&subnet, lost.address).await?;
             Ok(record.map(|record| match lost.is_own(&record) {
                 true => Finding::Reserved,
                 false => Finding::ReservedBySomebody,

@@ -98,7 +98,7 @@ impl Allocator {
         if !subnet.is_offerable(address) {
             return Err(Failure::NotOfferable { address, prefix: subnet.prefix });
         }
-        let turn = self.turn_to_write(deadline).await?;
+        let turn = self.turn_to_write(subnet, deadline).await?;
         // The hold must not end while the reservation is on its way. When this process ends in the middle, another proxy
         // sees the hold only: it excludes the address as long as one whose answer is lost.
         let at_least = self.settled() + self.rules.hold_without_mac;
@@ -239,7 +239,7 @@ impl Allocator {
         let emit = |kind: EventKind<'_>| self.events.emit(self.subject(prefix, group, address), kind);
         emit(EventKind::CountsAsDeleted { gone: &gone });
         // By what the caller said: the IPAM knows of no subnet.
-        match self.holds.meant(self.provider.name(), prefix, group, address).await {
+        match self.holds.meant(|scope| self.has(scope), prefix, group, address).await {
             Ok(Some(hold)) => self.deleted(&hold.scope, address, Some(hold.event), None).await?,
             Ok(None) => {}
             Err(failure) => emit(EventKind::HoldKept { failure: &failure }),
@@ -281,7 +281,7 @@ impl Allocator {
     async fn release(&self, subnet: &Found, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
         let emit = |kind: EventKind<'_>| self.events.emit(Subject::of(&subnet.scope, address), kind);
         self.await_end_of_add(&subnet.scope, address).await?;
-        let turn = self.turn_to_write(deadline).await?;
+        let turn = self.turn_to_write(subnet, deadline).await?;
         let there = self.place().get(&subnet.scope.space, address).await?;
         let seen = there.as_ref().map(|hold| hold.event);
         let removed = match turn.release(subnet, address).await {
@@ -348,13 +348,14 @@ impl Allocator {
 
     /// Waits for the turn to write. Half of the time that is left then is for the write and half for the look that
     /// follows a lost answer, so none begins after the caller has been told that there was no answer.
-    pub(super) async fn turn_to_write(&self, deadline: Instant) -> Result<Turn<'_>, Failure> {
-        let least = || 2 * WRITE_AT_LEAST.max(2 * self.provider.slowest_write()).min(self.rules.attempt);
+    pub(super) async fn turn_to_write<'a>(&self, subnet: &'a Found, deadline: Instant) -> Result<Turn<'a>, Failure> {
+        let guard = subnet.provider();
+        let least = || 2 * WRITE_AT_LEAST.max(2 * guard.slowest_write()).min(self.rules.attempt);
         let left = || deadline.saturating_duration_since(Instant::now());
         if left() < least() {
             return Err(self.out_of_time());
         }
-        match timeout_at(deadline - least(), self.provider.turn()).await {
+        match timeout_at(deadline - least(), guard.turn()).await {
             Ok(turn) if left() >= least() => Ok(turn.limited_to(left() / 2)),
             Ok(_) | Err(_) => Err(Failure::QueueTooLong { seconds: self.rules.request_budget.as_secs() }),
         }
@@ -449,7 +450,8 @@ fn is_gone(failure: &Failure) -> bool {
     match failure {
         // A group of an IPAM that has none was one of the IPAM before.
         Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. } | Failure::GroupsUnsupported => true,
-        Failure::Provider(error) => error.kind() == ErrorKind::NotFound,
+        // What the IPAM cannot have, such as an IPv6 subnet, it has no record in.
+        Failure::Provider(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unsupported),
         _ => false,
     }
 }

@@ -8,7 +8,8 @@ use super::StartError;
 use crate::allocation::{Allocator, Events, Holds, Rules, Subscriber, log_event};
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
-use crate::settings::{Settings, Tls};
+use crate::routes::{Conditions, Ipam, Routes};
+use crate::settings::{Route, Settings, Tls};
 use crate::tls;
 use crate::trust::{Gate, HostNames, Policy};
 
@@ -31,16 +32,14 @@ pub(crate) fn serving(
     names: &HostNames,
     purpose: Purpose,
 ) -> Result<Serving, StartError> {
-    let Settings { server, database, ipam, holds: lives, provider, .. } = settings;
-    let failed = |error| StartError::Provider { name: provider.name, source: error };
+    let Settings { server, database, ipam, holds: lives, routes, .. } = settings;
     let (may_create, trace) = match purpose {
         Purpose::Serve => (true, None),
         Purpose::Check(trace) => (false, trace),
     };
     let surroundings = Surroundings { state_directory: server.state_directory, may_create, database, trace };
-    let bare = (provider.plan)(&surroundings).map_err(failed)?;
-    log::info!("Provider {}: {:?}", bare.name(), bare.capabilities());
     let limits = Limits { attempt: ipam.attempt, read_attempts: ipam.read_attempts };
+    let routes = routes.into_iter().map(|route| build(route, &surroundings, limits)).collect::<Result<_, _>>()?;
     let rules = Rules {
         hold: lives.with_mac,
         hold_without_mac: lives.without_mac,
@@ -62,7 +61,7 @@ pub(crate) fn serving(
         Listener::Control => false,
     });
     let log: Subscriber = Arc::new(log_event);
-    let allocator = Allocator::new(Guard::new(bare, limits), holds.clone(), rules).reporting_to(Events::to([log]));
+    let allocator = Allocator::new(Routes::new(routes), holds.clone(), rules).reporting_to(Events::to([log]));
     Ok(Serving {
         allocator: Arc::new(allocator),
         gate: Gate::new(policy, names.clone()),
@@ -74,6 +73,14 @@ pub(crate) fn serving(
         },
         listeners,
     })
+}
+
+/// One IPAM, with the conditions of its route.
+fn build(route: Route, surroundings: &Surroundings, limits: Limits) -> Result<(Conditions, Ipam), StartError> {
+    let Route { key, conditions, plan, .. } = route;
+    let bare = plan(surroundings).map_err(|error| StartError::Provider { name: key.clone(), source: error })?;
+    log::info!("Provider {key}: {:?}", bare.capabilities());
+    Ok((conditions, Ipam::new(&key, Guard::new(bare, limits))))
 }
 
 /// The server's side of HTTPS.

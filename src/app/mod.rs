@@ -78,8 +78,8 @@ pub(crate) enum StartError {
     /// The provider cannot be built.
     #[error("the provider {name} cannot be used")]
     Provider {
-        /// Its name.
-        name: &'static str,
+        /// Its name, or that of its settings file.
+        name: String,
         /// What it says.
         source: ipam_provider::Error,
     },
@@ -192,6 +192,7 @@ impl App {
         let tidying = actix_web::rt::spawn(tidy(holds.clone()));
         let seeing = actix_web::rt::spawn(see_to_holds(shared.clone()));
         let warning = tls.clone().map(|tls| actix_web::rt::spawn(warn_of_dates(tls)));
+        warn_of_shared_groups(&shared);
         let reload = Reload {
             directory: &directory,
             telemetry: &telemetry,
@@ -282,6 +283,16 @@ async fn see_to_holds(shared: Data<Shared>) {
     }
 }
 
+/// Logs names of groups that several IPAMs have. Nothing waits for their answers.
+fn warn_of_shared_groups(shared: &Shared) {
+    let allocator = shared.serving().allocator.clone();
+    actix_web::rt::spawn(async move {
+        for sentence in allocator.provider().shared_groups().await {
+            log::warn!("Several IPAMs have one group: {sentence}");
+        }
+    });
+}
+
 async fn warn_of_dates(tls: tls::Server) {
     loop {
         actix_web::rt::time::sleep(WARN_OF_DATES_EVERY).await;
@@ -331,6 +342,7 @@ impl Reload<'_> {
         }
         self.telemetry.set_level(level);
         self.shared.replace(serving);
+        warn_of_shared_groups(self.shared);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ipam_provider::{Probe, Trace};
+use ipam_provider::{Probe, Provider, Trace};
 
 use super::output::say;
 use super::trace_file::TraceFile;
@@ -126,6 +126,9 @@ async fn check_ipam(serving: &Serving) -> bool {
                 say(format!("IPAM          fault: {what}: {}", with_causes(&error)));
             }
         }
+    }
+    for sentence in serving.allocator.provider().shared_groups().await {
+        say(format!("IPAM          warning: {sentence}"));
     }
     say(format!("/v2/features  {}", details_of(serving)));
     say(format!("/version      {}", version_of(serving)));

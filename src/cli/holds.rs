@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use super::output::{say, say_json, say_table};
 use super::running::{Running, listens};
 use super::{CommandError, Outcome, load};
-use crate::allocation::holds::Database;
+use crate::allocation::holds::{Database, Scope};
 use crate::allocation::{Clock, GroupChoice, HeldAddress, Holds};
 use crate::app::control_socket;
+use crate::routes::Table;
 use crate::telemetry::with_causes;
 
 /// How long the running proxy may take to answer.
@@ -66,6 +67,7 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command, directory: &Path) -> Outcome {
     let settings = load(directory)?;
+    let keys = settings.keys();
     let state = settings.server.state_directory;
     let database = settings.database.as_ref();
     let socket = control_socket(&state);
@@ -89,7 +91,7 @@ pub(super) fn run(command: Command, directory: &Path) -> Outcome {
                     Some(database) => shared(database)?,
                     None => Holds::open(&state, Clock::system()).map_err(CommandError::failed)?,
                 };
-                release_in(&holds, settings.provider.name, address, subnet, &group).await
+                release_in(&holds, &keys, address, subnet, &group).await
             }
         }
     })
@@ -140,14 +142,19 @@ async fn release_in_running(socket: PathBuf, address: IpAddr, subnet: Prefix, gr
     Ok(())
 }
 
-async fn release_in(holds: &Holds, provider: &str, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
+async fn release_in(holds: &Holds, keys: &Table<String>, address: IpAddr, subnet: Prefix, group: &str) -> Outcome {
     let group = GroupChoice::of(GroupName::new(group));
-    let released = holds.release(provider, subnet, &group, address).await;
+    let released = holds.release(|scope| is_current(keys, scope), subnet, &group, address).await;
     if !released.map_err(|error| CommandError::failed(with_causes(&error)))? {
         return Err(CommandError::failed("the address is not held; 'holds list' shows what is"));
     }
     say(format!("IP address {address} is not held any more"));
     Ok(())
+}
+
+/// Do the settings lead to the IPAM of this scope?
+fn is_current(keys: &Table<String>, scope: &Scope) -> bool {
+    keys.of_subnet(scope.prefix, scope.group.as_ref()).is_some_and(|key| **key == *scope.space.provider)
 }
 
 fn show(holds: &[Value], json: bool) {

@@ -85,8 +85,10 @@ impl Shared {
     pub(crate) fn trouble(&self) -> Option<String> {
         let all = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         let texts = all.iter().map(|(subject, text)| format!("{subject}: {text}"));
-        let of_holds = self.serving.load().allocator.holds().trouble().map(|text| format!("holds: {text}"));
-        let texts: Vec<String> = texts.chain(of_holds).collect();
+        let serving = self.serving.load();
+        let of_ipams = serving.allocator.provider().trouble();
+        let of_holds = serving.allocator.holds().trouble().map(|text| format!("holds: {text}"));
+        let texts: Vec<String> = of_ipams.into_iter().chain(texts).chain(of_holds).collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 }

@@ -1,4 +1,5 @@
-//! What is noted of how calls end: a log line for each failure, and the IPAM's trouble for the proxy's page in Foreman.
+//! What is noted of how calls end: a log line for each failure, and for the proxy's page in Foreman that the IPAM takes too
+//! long for whole requests.
 
 use actix_web::HttpRequest;
 use ipam_provider::ErrorKind;
@@ -29,7 +30,8 @@ pub(super) fn note<E: DoorError>(request: &HttpRequest, error: Option<&E>, asks_
     }
 }
 
-/// Whether the failure shows that the IPAM works, or that it does not; `None` when it says nothing of it.
+/// Whether the failure shows that requests are answered in time again, or that they are not; `None` when it says nothing of
+/// it. What single calls of an IPAM show is noted by their guard.
 fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
     match failure {
         Failure::NoFreeAddress { .. } | Failure::AlreadyReserved { .. } | Failure::StillReserved { .. } => Some(true),
@@ -40,8 +42,8 @@ fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
             | ErrorKind::Unreachable
             | ErrorKind::Unavailable
             | ErrorKind::TimedOut
-            | ErrorKind::Unexpected => Some(false),
-            ErrorKind::Unsupported => None,
+            | ErrorKind::Unexpected
+            | ErrorKind::Unsupported => None,
         },
         _ => None,
     }

@@ -82,7 +82,7 @@ fn what_the_example_calls_defaults_are_the_defaults() {
     assert_eq!((&whole.log.destination, whole.log.level), (&Destination::Stdout, Level::Info));
     assert_eq!(whole.holds, bare.holds);
     assert_eq!(whole.ipam, Ipam { legacy: Some(Legacy::Foreman21), ..bare.ipam });
-    assert_eq!(whole.provider.name, bare.provider.name);
+    assert_eq!(whole.routes[0].key, bare.routes[0].key);
     assert_eq!(whole.server.bind, bare.server.bind);
     assert_eq!(whole.server.bind, [BindHost::All]);
     assert_eq!(whole.server.forward_verify, bare.server.forward_verify);
@@ -139,7 +139,7 @@ fn the_files_of_a_ruby_smart_proxy_are_read_as_they_are() {
     }
     let settings = directory.settings();
     assert_eq!(directory.warnings(), "");
-    assert_eq!(settings.provider.name, "netbox");
+    assert_eq!(settings.routes[0].key, "netbox");
     assert!(settings.ipam.enabled.on_https() && !settings.ipam.enabled.on_http());
     let server = settings.server;
     assert_eq!((server.http_port, server.https_port), (None, Some(8443)));

@@ -1,17 +1,11 @@
-//! Which IPAM is behind the proxy, and how it is asked and answered for.
+//! How the IPAM is asked and answered for.
 
 use std::time::Duration;
 
 use ipam_provider::Registration;
 use ipam_provider::settings::Section;
 
-use super::is_given;
-
-/// The provider of those who choose none.
-const DEFAULT_PROVIDER: &str = "internal";
-
-/// What `use_provider` may have before the name of the provider.
-const PREFIX: &str = "externalipam_";
+use super::routes::{self, Choice};
 
 /// Settings of External IPAM, in `settings.d/externalipam.yml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +68,8 @@ pub(crate) enum Legacy {
 }
 
 impl Ipam {
-    /// The settings, and the provider that is chosen of `providers`; `None` when there was a fault in the choice.
-    pub(super) fn read(section: &mut Section, providers: &[Registration]) -> (Self, Option<Registration>) {
+    /// The settings, and which of `providers` are chosen; those at fault are left out.
+    pub(super) fn read(section: &mut Section, providers: &[Registration]) -> (Self, Vec<Choice>) {
         let enabled = [
             ("true", Enabled::Everywhere),
             ("false", Enabled::Nowhere),
@@ -86,7 +80,7 @@ impl Ipam {
         let seconds = |section: &mut Section, key, range, default| {
             section.seconds(key, range).unwrap_or(Duration::from_secs(default))
         };
-        let provider = provider(section, providers);
+        let choices = routes::read(section, providers);
         let request_budget = seconds(section, "request_budget_seconds", 3..=55, 25);
         let attempt = seconds(section, "attempt_seconds", 1..=27, 8);
         let ipam = Self {
@@ -105,27 +99,8 @@ impl Ipam {
             let right = format!("set it to {below_half} or less, or raise request_budget_seconds above twice of it");
             section.problem("attempt_seconds", "is half of request_budget_seconds or more", right);
         }
-        (ipam, provider)
+        (ipam, choices)
     }
-}
-
-fn provider(section: &mut Section, providers: &[Registration]) -> Option<Registration> {
-    let named = |name: &str| providers.iter().find(|provider| provider.name == name).copied();
-    let names: Vec<&str> = providers.iter().map(|provider| provider.name).collect();
-    let right = format!("this build has: {}", names.join(", "));
-    // The default is for those who chose nothing, not for those who mistyped.
-    let is_chosen = is_given(section, "use_provider");
-    let chosen = section.read("use_provider", &right, |value| {
-        let text = value.as_str()?;
-        named(provider_named(text))
-    });
-    let provider = if is_chosen { chosen } else { named(DEFAULT_PROVIDER) };
-    section.required("use_provider", provider, &right)
-}
-
-/// The provider that a value of `use_provider` means, by its own name.
-pub(crate) fn provider_named(text: &str) -> &str {
-    text.strip_prefix(PREFIX).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -137,8 +112,8 @@ mod tests {
 
     fn read(settings: Value) -> (Ipam, Option<&'static str>, String) {
         let mut section = section(settings);
-        let (ipam, provider) = Ipam::read(&mut section, &[provider_named("internal"), provider_named("netbox")]);
-        (ipam, provider.map(|provider| provider.name), faults(section))
+        let (ipam, choices) = Ipam::read(&mut section, &[provider_named("internal"), provider_named("netbox")]);
+        (ipam, choices.first().map(|choice| choice.registration.name), faults(section))
     }
 
     #[test]
@@ -170,8 +145,8 @@ mod tests {
     #[test]
     fn a_build_without_the_default_provider_needs_a_choice() {
         let mut section = section(json!({}));
-        let (_, provider) = Ipam::read(&mut section, &[provider_named("netbox")]);
-        assert!(provider.is_none());
+        let (_, choices) = Ipam::read(&mut section, &[provider_named("netbox")]);
+        assert!(choices.is_empty());
         insta::assert_snapshot!(faults(section), @"test.yml: use_provider is missing; this build has: netbox");
     }
 

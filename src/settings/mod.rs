@@ -1,7 +1,7 @@
 //! The settings of the proxy: read at the start and at a reload, checked as a whole, taken as a whole or not at all.
 //!
 //! A directory of settings, `/etc/foreman-ipam-proxy` unless told otherwise, has `settings.yml`,
-//! `settings.d/externalipam.yml` and `settings.d/externalipam_<provider>.yml`. Each file and each key may be left out
+//! `settings.d/externalipam.yml` and `settings.d/externalipam_<provider>.yml`, or one with a name of its own for each of several IPAMs. Each file and each key may be left out
 //! where there is a default. The layout and the spelling of keys as `:key:` are Foreman's, so that the directory of a
 //! Ruby Smart Proxy can be used as it is. An [`Environment`] variable overrides any key.
 //!
@@ -17,6 +17,7 @@ mod foreman;
 mod holds;
 mod ipam;
 mod log;
+mod routes;
 mod server;
 mod source;
 #[cfg(test)]
@@ -25,7 +26,7 @@ mod testing;
 mod tests;
 mod tls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -37,8 +38,8 @@ pub(crate) use environment::Environment;
 pub(crate) use environment::variable_of;
 pub(crate) use faults::Faults;
 pub(crate) use holds::Holds;
-pub(crate) use ipam::provider_named;
 pub(crate) use ipam::{Enabled, ErrorStyle, Ipam};
+pub(crate) use routes::{provider_named, stems_in};
 #[cfg(feature = "internal")]
 pub(crate) use server::STATE_DIRECTORY;
 pub(crate) use server::web_url;
@@ -46,7 +47,10 @@ pub(crate) use server::{BindHost, Server};
 pub(crate) use tls::Tls;
 
 use crate::allocation::holds::Database;
+use crate::routes::{Conditions, Table};
 use crate::telemetry::Options;
+
+use routes::Choice;
 
 /// Where the settings are unless another directory is named.
 pub(crate) const DIRECTORY: &str = "/etc/foreman-ipam-proxy";
@@ -68,19 +72,24 @@ pub(crate) struct Settings<P = Plan> {
     pub ipam: Ipam,
     /// For how long addresses are promised.
     pub holds: Holds,
-    /// The IPAM.
-    pub provider: ChosenProvider<P>,
+    /// The IPAMs, in the order in which they are tried; at least one.
+    pub routes: Vec<Route<P>>,
     /// The files that were looked for, whether they exist or not.
     pub files: Vec<PathBuf>,
     /// What is odd, but no reason not to start. Sorted.
     pub warnings: Vec<Problem>,
 }
 
-/// The provider that the settings name.
-pub(crate) struct ChosenProvider<P = Plan> {
-    /// Its name, such as `netbox`.
-    pub name: &'static str,
-    /// How to build it, from its own settings; or what else was made of these.
+/// An IPAM that the settings name, and for which subnets.
+pub(crate) struct Route<P = Plan> {
+    /// The provider's name, such as `netbox`.
+    pub provider: &'static str,
+    /// The name of its settings file without `externalipam_` and `.yml`, such as `netbox` or `netbox_lab`; no two routes
+    /// have the same.
+    pub key: String,
+    /// Which subnets it is for.
+    pub conditions: Conditions,
+    /// How to build the provider, from its own settings; or what else was made of these.
     pub plan: P,
 }
 
@@ -107,7 +116,7 @@ impl Settings {
 }
 
 impl<P> Settings<P> {
-    /// As [`load_with`](Settings::load_with), but `read` reads the settings of the provider that is chosen: for those who
+    /// As [`load_with`](Settings::load_with), but `read` reads the settings of each provider that is chosen: for those who
     /// need to know what is in them.
     ///
     /// # Errors
@@ -116,7 +125,7 @@ impl<P> Settings<P> {
         directory: &Path,
         providers: &[Registration],
         environment: &Environment,
-        read: impl FnOnce(Registration, &mut Section) -> P,
+        read: impl Fn(Registration, &mut Section) -> P,
     ) -> Result<Self, Faults> {
         let mut reading = Reading::new(providers, environment);
         reading.expect_directory(directory);
@@ -126,16 +135,17 @@ impl<P> Settings<P> {
         let own = global.as_ref().and_then(|global| global.settings_directory.as_deref());
         let settings_directory = own.inspect(|own| reading.expect_directory(own)).unwrap_or(&usual);
         let external = reading.external(external_file(settings_directory));
-        let chosen = external.as_ref().and_then(|external| external.provider);
-        let provider =
-            chosen.and_then(|chosen| reading.provider(settings_directory.join(file_of(chosen.name)), chosen, read));
+        let choices = external.as_ref().map(|external| external.choices.clone()).unwrap_or_default();
+        reading.expect_known_variables(&choices);
+        let routes = choices.into_iter();
+        let routes: Vec<_> = routes.filter_map(|choice| reading.route(settings_directory, choice, &read)).collect();
         reading.warnings.extend(source::readable_by_others(settings_directory));
         if let (Some(global), Some(external)) = (&global, &external) {
             reading.expect_listener(&global.server, external, settings_directory);
             reading.expect_time_for_database(global, &external.ipam, directory);
         }
-        match (global, external, provider) {
-            (Some(global), Some(external), Some(provider)) if reading.faults.is_empty() => {
+        match (global, external) {
+            (Some(global), Some(external)) if reading.faults.is_empty() => {
                 reading.warnings.sort();
                 Ok(Self {
                     server: global.server,
@@ -144,13 +154,18 @@ impl<P> Settings<P> {
                     log: global.log,
                     ipam: external.ipam,
                     holds: external.holds,
-                    provider,
+                    routes,
                     files: reading.files,
                     warnings: reading.warnings,
                 })
             }
             _ => Err(Faults::new(reading.faults)),
         }
+    }
+
+    /// The keys of all IPAMs, to be chosen by their conditions.
+    pub(crate) fn keys(&self) -> Table<String> {
+        Table::new(self.routes.iter().map(|route| (route.conditions.clone(), route.key.clone())).collect())
     }
 }
 
@@ -162,13 +177,15 @@ impl<P> Settings<P> {
 pub(crate) fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result<Vec<Problem>, Faults> {
     let environment = Environment::default();
     let mut reading = Reading::new(providers, &environment);
-    let chosen = providers.iter().copied().find(|provider| file_of(provider.name) == name);
+    let chosen = routes::provider_of_file(name, providers);
     let path = file.to_owned();
     match (name, chosen) {
         _ if !file.exists() => reading.expect_file(file),
         ("settings.yml", _) => drop(reading.global(path)),
         ("externalipam.yml", _) => drop(reading.external(path)),
-        (_, Some(chosen)) => drop(reading.provider(path, chosen, |chosen, section| (chosen.read)(section))),
+        (_, Some(chosen)) => {
+            drop(reading.provider(path, chosen.name, chosen, &|chosen, section| (chosen.read)(section)));
+        }
         (_, None) => reading.expect_name(name),
     }
     if reading.faults.is_empty() {
@@ -197,7 +214,7 @@ impl<P> fmt::Debug for Settings<P> {
             .field("log", &self.log)
             .field("ipam", &self.ipam)
             .field("holds", &self.holds)
-            .field("provider", &self.provider.name)
+            .field("routes", &self.routes.iter().map(|route| &route.key).collect::<Vec<_>>())
             .field("files", &self.files)
             .field("warnings", &self.warnings)
             .finish()
@@ -217,7 +234,8 @@ struct Global {
 struct External {
     ipam: Ipam,
     holds: Holds,
-    provider: Option<Registration>,
+    /// Those without fault.
+    choices: Vec<Choice>,
 }
 
 /// The reading of one directory, and what was found so far.
@@ -231,10 +249,16 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn new(providers: &'a [Registration], environment: &'a Environment) -> Self {
-        let provider_files = providers.iter().map(|provider| stem_of(provider.name));
-        let files: Vec<String> = std::iter::once(EXTERNALIPAM.to_owned()).chain(provider_files).collect();
-        let faults = environment.problems(&files);
-        Self { providers, environment, files: Vec::new(), faults, warnings: Vec::new() }
+        Self { providers, environment, files: Vec::new(), faults: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// A variable for a file that nothing reads is a mistyped one.
+    fn expect_known_variables(&mut self, choices: &[Choice]) {
+        let of_providers = self.providers.iter().map(|provider| provider.name);
+        let keys: BTreeSet<&str> = of_providers.chain(choices.iter().map(|choice| choice.key.as_str())).collect();
+        let files: Vec<String> =
+            std::iter::once(EXTERNALIPAM.to_owned()).chain(keys.into_iter().map(stem_of)).collect();
+        self.faults.extend(self.environment.problems(&files));
     }
 
     /// Missing files are right, but a missing directory is a mistyped one.
@@ -325,23 +349,34 @@ impl<'a> Reading<'a> {
 
     fn external(&mut self, file: PathBuf) -> Option<External> {
         let mut section = self.section(file, Some(EXTERNALIPAM))?;
-        let (ipam, provider) = Ipam::read(&mut section, self.providers);
+        let (ipam, choices) = Ipam::read(&mut section, self.providers);
         let holds = Holds::read(&mut section);
         self.take_all(section);
-        Some(External { ipam, holds, provider })
+        Some(External { ipam, holds, choices })
+    }
+
+    fn route<P>(
+        &mut self,
+        settings_directory: &Path,
+        choice: Choice,
+        read: &impl Fn(Registration, &mut Section) -> P,
+    ) -> Option<Route<P>> {
+        let Choice { registration, key, conditions } = choice;
+        let plan = self.provider(settings_directory.join(file_of(&key)), &key, registration, read)?;
+        Some(Route { provider: registration.name, key, conditions, plan })
     }
 
     fn provider<P>(
         &mut self,
         file: PathBuf,
+        key: &str,
         chosen: Registration,
-        read: impl FnOnce(Registration, &mut Section) -> P,
-    ) -> Option<ChosenProvider<P>> {
-        let stem = stem_of(chosen.name);
-        let mut section = self.section(file, Some(&stem))?;
+        read: &impl Fn(Registration, &mut Section) -> P,
+    ) -> Option<P> {
+        let mut section = self.section(file, Some(&stem_of(key)))?;
         let plan = read(chosen, &mut section);
         self.take_all(section);
-        Some(ChosenProvider { name: chosen.name, plan })
+        Some(plan)
     }
 
     /// In a file of our own every finding is a fault.
@@ -383,14 +418,14 @@ pub(crate) fn external_file(settings_directory: &Path) -> PathBuf {
     settings_directory.join(format!("{EXTERNALIPAM}.yml"))
 }
 
-/// The name of a provider's file, without its ending. The Ruby plugin calls the provider itself so.
-pub(crate) fn stem_of(provider: &str) -> String {
-    format!("{EXTERNALIPAM}_{provider}")
+/// The name of the settings file of an IPAM, without its ending. The Ruby plugin calls the provider itself so.
+pub(crate) fn stem_of(key: &str) -> String {
+    format!("{EXTERNALIPAM}_{key}")
 }
 
-/// The name of a provider's file.
-pub(crate) fn file_of(provider: &str) -> String {
-    format!("{}.yml", stem_of(provider))
+/// The name of the settings file of an IPAM.
+pub(crate) fn file_of(key: &str) -> String {
+    format!("{}.yml", stem_of(key))
 }
 
 /// Does the key have a value, be it right or wrong? Makes the key known.

@@ -157,10 +157,10 @@ fn a_link_to_nothing_is_no_missing_file() {
 #[test]
 fn files_may_be_missing_and_empty_but_directories_not() {
     let directory = Directory::that_starts();
-    assert_eq!(directory.settings().provider.name, "internal");
+    assert_eq!(directory.settings().routes[0].key, "internal");
     for text in ["", "---\n", "--- # all defaults\n# nothing\n", "\u{feff}---\n:enabled: true\n", "# nothing\n"] {
         directory.write("settings.d/externalipam.yml", text);
-        assert_eq!(directory.settings().provider.name, "internal", "{text:?}");
+        assert_eq!(directory.settings().routes[0].key, "internal", "{text:?}");
     }
     directory.write("settings.yml", "http_port: 8000\nsettings_directory: DIR/elsewhere\n");
     insta::assert_snapshot!(directory.faults(), @"DIR/elsewhere: is no directory that can be read; name the directory that has the settings");
@@ -199,7 +199,7 @@ fn the_environment_goes_before_the_file_and_the_file_before_the_default() {
     let settings = directory.load(&variables).expect("there are no faults");
     assert_eq!(settings.server.http_port, Some(8001));
     assert_eq!(settings.server.trusted_hosts.as_ref().map(Vec::len), Some(2));
-    assert_eq!(settings.provider.name, "netbox");
+    assert_eq!(settings.routes[0].key, "netbox");
     assert_eq!(settings.holds.with_mac.as_secs(), 63);
     assert_eq!(settings.holds.lookups.as_secs(), 60);
     assert_eq!(settings.holds.without_mac.as_secs(), 300);
@@ -232,7 +232,7 @@ fn only_the_file_of_the_chosen_provider_is_read() {
     directory.write("settings.d/externalipam_netbox.yml", "this: [is not YAML");
     directory.write("settings.d/externalipam_phpipam.yml", ":password: geheim\n");
     directory.write("settings.d/dns.yml", "not: [ours");
-    assert_eq!(directory.settings().provider.name, "internal");
+    assert_eq!(directory.settings().routes[0].key, "internal");
     directory.write("settings.d/externalipam.yml", "use_provider: externalipam_netbox");
     assert!(directory.faults().contains("externalipam_netbox.yml: is not YAML"));
 }
@@ -316,4 +316,46 @@ fn the_files_that_were_looked_for_are_named() {
     let names: Vec<_> = files.iter().map(|file| file.strip_prefix(directory.path()).expect("a file below")).collect();
     let expected = ["settings.yml", "settings.d/externalipam.yml", "settings.d/externalipam_internal.yml"];
     assert_eq!(names, expected.map(std::path::Path::new));
+}
+
+/// Two NetBoxes and the embedded IPAM.
+const ROUTES: &str = "\
+use_provider:
+  - { groups: ['Lab*'], provider: netbox, settings: externalipam_netbox_lab.yml }
+  - { prefixes: [10.0.0.0/8], provider: externalipam_netbox }
+  - { provider: internal }
+";
+
+#[test]
+fn each_route_has_a_file_of_settings() {
+    let directory = Directory::that_starts();
+    directory.write("settings.d/externalipam.yml", ROUTES);
+    directory.write("settings.d/externalipam_netbox_lab.yml", "url: http://lab\n");
+    directory.write("settings.d/externalipam_netbox.yml", "url: http://netbox\ntoken: a\n");
+    let variable = "FOREMAN_IPAM_PROXY__EXTERNALIPAM_NETBOX_LAB__TOKEN";
+    let settings = directory.load(&[(variable, SECRET)]).expect("there are no faults");
+    let keys: Vec<&str> = settings.routes.iter().map(|route| route.key.as_str()).collect();
+    assert_eq!(keys, ["netbox_lab", "netbox", "internal"]);
+    assert!(settings.routes[2].conditions.is_empty());
+    assert_eq!(settings.files.len(), 5);
+    let keys = settings.keys();
+    let of = |prefix: &str| keys.of_subnet(prefix.parse().expect("a prefix"), None).map(String::as_str);
+    assert_eq!((of("10.1.0.0/16"), of("192.0.2.0/24")), (Some("netbox"), Some("internal")));
+}
+
+#[test]
+fn the_faults_of_all_files_of_routes_are_found_at_once() {
+    let directory = Directory::that_starts();
+    directory.write("settings.d/externalipam.yml", &format!("hold_seconds: x\n{ROUTES}  - {{ provider: netboks }}\n"));
+    directory.write("settings.d/externalipam_netbox_lab.yml", "url: 5\ntoken: a\n");
+    directory.write("settings.d/externalipam_netbox.yml", "urll: http://netbox\ntoken: a\n");
+    let variables = [("FOREMAN_IPAM_PROXY__EXTERNALIPAM_NETBOX_LAP__TOKEN", SECRET)];
+    insta::assert_snapshot!(directory.faults_with(&variables), @r"
+    DIR/settings.d/externalipam.yml: hold_seconds has a value that cannot be used; write a whole number from 60 to 86400
+    DIR/settings.d/externalipam.yml: route 4 of use_provider: provider has a value that cannot be used; this build has: internal, netbox
+    DIR/settings.d/externalipam_netbox.yml: url is missing; set the address of the IPAM
+    DIR/settings.d/externalipam_netbox.yml: urll is not a setting; did you mean url?
+    DIR/settings.d/externalipam_netbox_lab.yml: url has a value that cannot be used; write text, in quotes if it looks like a number
+    environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM_NETBOX_LAP__TOKEN: is for a file that does not exist in this build; between FOREMAN_IPAM_PROXY__ and __ write one of: EXTERNALIPAM, EXTERNALIPAM_INTERNAL, EXTERNALIPAM_NETBOX, EXTERNALIPAM_NETBOX_LAB
+    ");
 }

@@ -397,3 +397,33 @@ fn help_shows_how_without_secrets_on_the_command_line() {
         assert!(ran.out.contains("--password-file") && !ran.out.contains("--password <"), "{}", ran.out);
     }
 }
+
+#[test]
+fn routes_are_left_as_they_are() {
+    let netbox = netbox();
+    let place = Place::new();
+    assert_eq!(place.set_up(&[]).code, 0);
+    let file = place.path("etc/settings.d/externalipam.yml");
+    let routes = "use_provider:\n  - {groups: ['Lab*'], provider: netbox, settings: externalipam_netbox_lab.yml}\n  - {provider: internal}\n";
+    fs::write(&file, routes).expect("written");
+    let of_lab = place.path("etc/settings.d/externalipam_netbox_lab.yml");
+    fs::write(&of_lab, format!("url: {}\n", netbox.url())).expect("written");
+    let incomplete = place.set_up(&[]);
+    assert_eq!(incomplete.code, 78, "{incomplete:?}");
+    assert!(incomplete.err.contains("externalipam_netbox_lab.yml: token is missing"), "{incomplete:?}");
+    fs::write(&of_lab, format!("url: {}\ntoken: {TOKEN}\n", netbox.url())).expect("written");
+    let ran = place.set_up(&["--foreman-version", "3.12"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.starts_with("IPAM          by the routes in "), "{ran:?}");
+    assert!(
+        ran.out.contains("+ foreman_version: '3.12'") && ran.out.contains("IPAM          ok: netbox_lab: "),
+        "{ran:?}"
+    );
+    assert_eq!(fs::read_to_string(&file).expect("a file"), routes);
+    let ruby = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/settings/ruby");
+    for option in [["--provider", "internal"], ["--ipam", "url=http://localhost"], ["--from-ruby", ruby]] {
+        let refused = place.set_up(&option);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.err.contains("is a list of routes, which setup does not change"), "{refused:?}");
+    }
+}

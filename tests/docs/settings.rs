@@ -3,6 +3,14 @@
 use crate::markdown::{pages, root};
 use crate::place::Place;
 
+/// The settings files that routes name, each with its provider.
+fn files_of_routes(lines: &[String]) -> Vec<(&str, &str)> {
+    fn word<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+        line.split_once(key)?.1.split([',', ' ', '}']).next()
+    }
+    lines.iter().filter_map(|line| Some((word(line, "settings: ")?, word(line, "provider: ")?))).collect()
+}
+
 #[test]
 fn every_yaml_block_is_settings_that_the_program_takes() {
     for page in pages(&["docs", "packaging", "providers", "tests"]) {
@@ -20,6 +28,11 @@ fn every_yaml_block_is_settings_that_the_program_takes() {
             let name = name.unwrap_or_else(|| panic!("{page}: the first line names no file of settings: {first}"));
             let place = Place::new();
             place.settings(name, &format!("{}\n", block.lines.join("\n")));
+            // Besides those of the package, a route's own file is there.
+            for (own, provider) in files_of_routes(&block.lines) {
+                let example = root().join(format!("settings.d/externalipam_{provider}.yml.example"));
+                place.settings(own, &std::fs::read_to_string(example).expect("an example"));
+            }
             if let Some(provider) = name.strip_prefix("externalipam_").and_then(|name| name.strip_suffix(".yml")) {
                 place.settings("externalipam.yml", &format!("use_provider: {provider}\n"));
             }

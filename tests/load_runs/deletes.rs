@@ -61,7 +61,11 @@ macro_rules! over {
 }
 
 over! {
-    a_deleted_address_of_netbox_is_kept_by_its_next_owner Netbox
+    a_deleted_address_of_bluecat_is_kept_by_its_next_owner Bluecat
     a_deleted_address_of_nautobot_is_kept_by_its_next_owner Nautobot
+    a_deleted_address_of_netbox_is_kept_by_its_next_owner Netbox
     a_deleted_address_of_phpipam_is_kept_by_its_next_owner Phpipam
+    a_deleted_address_of_solarwinds_is_kept_by_its_next_owner Solarwinds
+    a_deleted_address_of_solidserver_is_kept_by_its_next_owner Solidserver
+    a_deleted_address_of_tcpwave_is_kept_by_its_next_owner Tcpwave
 }

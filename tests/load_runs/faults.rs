@@ -38,10 +38,11 @@ fn course() -> Course {
     }
 }
 
-/// IPv4 and IPv6 in two groups; addresses are given on as soon as they are free.
-fn plan(connections: Connections) -> Plan {
+/// IPv4 and, where the product has it, IPv6 in two groups; addresses are given on as soon as they are free.
+fn plan(product: Product, connections: Connections) -> Plan {
+    let ipv6 = if product.has_ipv6() { 2 } else { 0 };
     Plan {
-        places: Generated { ipv4: 3, length: 22, ipv6: 2, groups: 2 }.places().expect("there is room"),
+        places: Generated { ipv4: 3, length: 22, ipv6, groups: 2 }.places().expect("there is room"),
         callers: CALLERS,
         hosts: None,
         life: Life::Deleted,
@@ -59,7 +60,7 @@ fn go_through(setup: &Setup, trouble: Trouble, course: Course, connections: Conn
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let outcome = runtime.expect("a runtime").block_on(async {
         let progress = Arc::new(Progress::default());
-        let playing = run(setup, Arc::new(plan(connections)), Some((trouble, course)), progress.clone());
+        let playing = run(setup, Arc::new(plan(setup.product, connections)), Some((trouble, course)), progress.clone());
         let played = tokio::time::timeout(STUCK_AFTER, playing).await;
         played.unwrap_or_else(|_| panic!("stuck after {} hosts and {} failed", progress.created(), progress.failed()))
     });
@@ -128,6 +129,10 @@ fn answers_too_late(product: Product) {
     go_through(&setup, Trouble::Slow, course, Connections::PerCall);
 }
 
+mod bluecat {
+    survives_all!(Bluecat);
+}
+
 mod embedded {
     survives! { Embedded:
         no_address_is_given_twice_when_the_proxy_is_killed Kill
@@ -146,4 +151,16 @@ mod netbox {
 
 mod phpipam {
     survives_all!(Phpipam);
+}
+
+mod solarwinds {
+    survives_all!(Solarwinds);
+}
+
+mod solidserver {
+    survives_all!(Solidserver);
+}
+
+mod tcpwave {
+    survives_all!(Tcpwave);
 }

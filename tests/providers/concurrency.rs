@@ -7,11 +7,11 @@ use std::thread;
 
 use ipam_conformance::{Role, SeededSubnet};
 
-use crate::support::{Foreman, Place, Simulated, Vendor, at_once, mac, named, subnet};
+use crate::support::{Foreman, Place, Simulated, Vendor, at_once, mac, named};
 
 const HOSTS: usize = 200;
 
-/// IPv4 and IPv6, in two groups.
+/// IPv4 and, where the product has it, IPv6, in two groups.
 const ROLES: [Role; 3] = [Role::Wide, Role::Wider, Role::Ipv6];
 
 /// How many addresses somebody else takes meanwhile, one for each few hosts.
@@ -21,16 +21,21 @@ const HOSTS_FOR_EACH: usize = 6;
 /// On a busy machine the last of two hundred waits long for its turn.
 const PATIENT: &str = "request_budget_seconds: 54\nattempt_seconds: 20";
 
+fn places<V: Vendor>(ipam: &Simulated<V>) -> Vec<&SeededSubnet> {
+    ROLES.into_iter().filter_map(|role| ipam.seed.subnet(role)).collect()
+}
+
 fn place<V: Vendor>(ipam: &Simulated<V>, number: usize) -> &SeededSubnet {
-    subnet(&ipam.seed, ROLES[number % ROLES.len()])
+    let places = places(ipam);
+    places[number % places.len()]
 }
 
 /// Everything that is recorded is of a host, of the seed or of somebody else, each once; and every host is.
 fn assert_recorded<V: Vendor>(ipam: &Simulated<V>, hosts: &[IpAddr], others: &BTreeMap<usize, BTreeSet<IpAddr>>) {
-    for (index, role) in ROLES.into_iter().enumerate() {
-        let seeded = subnet(&ipam.seed, role);
+    let places = places(ipam);
+    for (index, seeded) in places.iter().enumerate() {
         let mut left: BTreeMap<IpAddr, Option<usize>> = BTreeMap::new();
-        for (number, address) in hosts.iter().enumerate().filter(|(number, _)| number % ROLES.len() == index) {
+        for (number, address) in hosts.iter().enumerate().filter(|(number, _)| number % places.len() == index) {
             assert_eq!(left.insert(*address, Some(number)), None, "{address} was given twice");
         }
         for address in seeded.taken.keys().chain(others.get(&index).into_iter().flatten()) {
@@ -99,7 +104,7 @@ pub(crate) fn two_hundred_hosts_beside_another_writer<V: Vendor>() {
                 let seeded = place(ipam, turn);
                 let address = ipam.lowest_free(seeded);
                 if ipam.vendor.take(seeded, address) {
-                    others.entry(turn % ROLES.len()).or_default().insert(address);
+                    others.entry(turn % places(ipam).len()).or_default().insert(address);
                 }
                 // Ends early only when a host has failed, which says so itself.
                 if is_done.iter().take(HOSTS_FOR_EACH).count() < HOSTS_FOR_EACH {
@@ -119,7 +124,7 @@ pub(crate) fn two_hundred_hosts_beside_another_writer<V: Vendor>() {
     });
     for (number, created) in created.iter().enumerate() {
         for address in &created.refused {
-            let is_others = others.get(&(number % ROLES.len())).is_some_and(|others| others.contains(address));
+            let is_others = others.get(&(number % places(&ipam).len())).is_some_and(|others| others.contains(address));
             assert!(is_others, "host {number} was refused {address}, which nobody else took");
         }
     }

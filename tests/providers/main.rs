@@ -9,6 +9,7 @@
 //! | `costs` | how many requests reach the product |
 //! | `trouble` | a product that is away, or refuses our credentials; what `check` and Foreman's page say |
 //! | `queue` | more hosts at once than a product takes at once, whose writes are slow |
+//! | `routes` | two products behind one proxy |
 //! | `trace` | what `check --trace` writes |
 //! | `ruby_settings` | the settings files of the Ruby plugin, as they are |
 //! | `budget` | a product that does not answer |
@@ -17,7 +18,15 @@
 //! Each test runs once for each provider; its name begins with the provider's. Nothing waits for time to pass, but for
 //! the time limits of the proxy itself.
 
-#![cfg(any(feature = "nautobot", feature = "netbox", feature = "phpipam"))]
+#![cfg(any(
+    feature = "bluecat",
+    feature = "nautobot",
+    feature = "netbox",
+    feature = "phpipam",
+    feature = "solarwinds",
+    feature = "solidserver",
+    feature = "tcpwave"
+))]
 
 mod budget;
 mod concurrency;
@@ -25,6 +34,8 @@ mod contract;
 mod costs;
 mod lost_answers;
 mod queue;
+#[cfg(all(feature = "netbox", feature = "phpipam"))]
+mod routes;
 // There was none for Nautobot.
 #[cfg(any(feature = "netbox", feature = "phpipam"))]
 mod ruby_settings;
@@ -35,6 +46,18 @@ mod trouble;
 /// Makes a test of each case over each provider of this build.
 macro_rules! over_every_provider {
     ($($cases:tt)*) => {
+        #[cfg(feature = "bluecat")]
+        mod bluecat {
+            over_one_provider! { Bluecat; $($cases)* }
+        }
+        #[cfg(feature = "bluecat")]
+        mod bluecat_v1 {
+            over_one_provider! { BluecatV1; $($cases)* }
+        }
+        #[cfg(feature = "infoblox")]
+        mod infoblox {
+            over_one_provider! { Infoblox; $($cases)* }
+        }
         #[cfg(feature = "nautobot")]
         mod nautobot {
             over_one_provider! { Nautobot; $($cases)* }
@@ -46,6 +69,18 @@ macro_rules! over_every_provider {
         #[cfg(feature = "phpipam")]
         mod phpipam {
             over_one_provider! { Phpipam; $($cases)* }
+        }
+        #[cfg(feature = "solarwinds")]
+        mod solarwinds {
+            over_one_provider! { Solarwinds; $($cases)* }
+        }
+        #[cfg(feature = "solidserver")]
+        mod solidserver {
+            over_one_provider! { Solidserver; $($cases)* }
+        }
+        #[cfg(feature = "tcpwave")]
+        mod tcpwave {
+            over_one_provider! { Tcpwave; $($cases)* }
         }
     };
 }
@@ -71,6 +106,7 @@ over_every_provider! {
         the_subnets_of_a_group_are_listed
         every_subnet_is_found
         an_unknown_subnet_is_nothing
+        ipv6_that_is_not_supported_is_said
         the_lowest_free_address_is_offered
         a_mac_gets_its_address_again
         taken_addresses_exist_and_free_ones_do_not

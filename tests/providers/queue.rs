@@ -10,7 +10,8 @@ use crate::support::{Foreman, Place, Simulated, Vendor, at_once, mac, named};
 
 const HOSTS: usize = 400;
 
-/// The proxy sends four calls at once unless the settings say otherwise, so that all hosts take ten seconds.
+/// All writes of an add. The proxy sends four calls at once unless the settings say otherwise, so that all hosts take ten
+/// seconds.
 const WRITE: Duration = Duration::from_millis(100);
 
 /// A product that takes its time for writes, and a subnet that is large enough.
@@ -20,7 +21,7 @@ fn start<V: Vendor>() -> (Simulated<V>, SeededSubnet) {
     subnet.prefix = "198.18.0.0/23".parse().expect("a prefix");
     let subnet = subnet.clone();
     let ipam = Simulated::start_with(seed);
-    ipam.slow_down_writes(WRITE);
+    ipam.slow_down_writes(WRITE / V::WRITES_OF_ADD);
     (ipam, subnet)
 }
 

@@ -101,6 +101,12 @@ impl Error {
         self
     }
 
+    /// Says in front of the message what failed because of this. Kind and source stay.
+    #[must_use]
+    pub fn in_context(self, context: impl fmt::Display) -> Self {
+        Self { message: format!("{context}: {}", self.message), ..self }
+    }
+
     /// What to act on.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -129,5 +135,8 @@ mod tests {
         assert_eq!(error.to_string(), "The IPAM cannot be reached");
         assert_eq!(error.source().expect("a source").to_string(), "connection refused");
         assert_eq!(error.kind(), ErrorKind::Unavailable);
+        let error = error.in_context("The groups of lab are missing");
+        assert_eq!(error.to_string(), "The groups of lab are missing: The IPAM cannot be reached");
+        assert_eq!(error.source().expect("a source").to_string(), "connection refused");
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! A call of the IPAM first waits for its turn: no more than the provider's [`max_parallel`](Provider::max_parallel) are
 //! under way at once. Its time limit starts with the turn, so the proxy's own queue never counts against the IPAM. A read
-//! that fails in a way that may pass is repeated within its turn. A write is sent once.
+//! that fails in a way that may pass is repeated within its turn. A write is sent once. What the last call showed of the
+//! IPAM's health is kept for people.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,18 +36,66 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Guard {
     inner: Arc<dyn Provider>,
+    /// What messages and log lines call the IPAM.
+    known_as: Arc<str>,
     limits: Limits,
     /// `None` for an IPAM that takes any number of calls at once.
     queue: Option<Semaphore>,
     /// How long the slowest of the last writes took, in milliseconds.
     slowest_write: AtomicU64,
+    trouble: Mutex<Option<String>>,
+    has_trouble: AtomicBool,
 }
 
 impl Guard {
     /// Guards `inner`.
     pub fn new(inner: Arc<dyn Provider>, limits: Limits) -> Self {
         let queue = inner.max_parallel().map(Semaphore::new);
-        Self { inner, limits, queue, slowest_write: AtomicU64::new(0) }
+        Self {
+            known_as: inner.name().into(),
+            inner,
+            limits,
+            queue,
+            slowest_write: AtomicU64::new(0),
+            trouble: Mutex::default(),
+            has_trouble: AtomicBool::new(false),
+        }
+    }
+
+    /// Gives the IPAM a name of its own in messages and log lines, instead of the provider's.
+    #[must_use]
+    pub fn known_as(self, name: Arc<str>) -> Self {
+        Self { known_as: name, ..self }
+    }
+
+    /// Why the last call failed that showed whether the IPAM works; `None` when it works, as far as is known.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what a call has shown of the IPAM; `true` when that is trouble.
+    fn note_health(&self, error: Option<&Error>) -> bool {
+        let trouble = match error.map(Error::kind) {
+            None | Some(ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Rejected) => None,
+            // The provider says so without asking the IPAM.
+            Some(ErrorKind::Unsupported) => return false,
+            Some(
+                ErrorKind::Unauthenticated
+                | ErrorKind::Unreachable
+                | ErrorKind::Unavailable
+                | ErrorKind::TimedOut
+                | ErrorKind::Unexpected,
+            ) => error.map(Error::to_string),
+        };
+        // Well and staying well is what nearly every call shows: that costs no lock.
+        let is_trouble = trouble.is_some();
+        if !is_trouble && !self.has_trouble.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut noted = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_trouble.store(is_trouble, Ordering::Relaxed);
+        *noted = trouble;
+        is_trouble
     }
 
     /// Waits until the IPAM may be called.
@@ -55,7 +104,7 @@ impl Guard {
             Some(queue) => Some(queue.acquire().await.expect("the semaphore is never closed")),
             None => None,
         };
-        Turn { guard: self, limit: self.limits.attempt, _permit: permit }
+        Turn { guard: self, limit: self.limits.attempt, has_failed: AtomicBool::new(false), _permit: permit }
     }
 
     /// Are as many calls under way as there may be, so that a further one waits?
@@ -75,7 +124,7 @@ impl Guard {
     }
 
     fn too_late(&self, limit: Duration) -> Error {
-        let (name, seconds) = (self.inner.name(), limit.as_secs_f32());
+        let (name, seconds) = (&self.known_as, limit.as_secs_f32());
         Error::new(
             ErrorKind::TimedOut,
             format!("The IPAM ({name}) gave no answer within {seconds} seconds. {TELL_IF_IT_LASTS}"),
@@ -89,6 +138,8 @@ impl Guard {
 pub struct Turn<'a> {
     guard: &'a Guard,
     limit: Duration,
+    /// Has a call of this turn shown trouble? The look after a failed write does not make it well again.
+    has_failed: AtomicBool,
     _permit: Option<SemaphorePermit<'a>>,
 }
 
@@ -139,7 +190,7 @@ impl Turn<'_> {
                 match self.within_limit(attempt()).await {
                     Err(error) if error.kind().is_transient() => {
                         let next = number + 1;
-                        let name = self.guard.inner.name();
+                        let name = &self.guard.known_as;
                         log::info!("{name}: {error}; attempt {next} of {} follows", self.guard.limits.read_attempts);
                         tokio::time::sleep(pause).await;
                         pause *= 2;
@@ -168,7 +219,7 @@ impl Turn<'_> {
         timeout(self.limit, work).await.unwrap_or_else(|_| Err(self.guard.too_late(self.limit)))
     }
 
-    /// Logs an operation at debug level: name, subject, outcome, milliseconds. The cause of a failure is logged where the
+    /// Notes what an operation showed of the IPAM, and logs it at debug level: name, subject, outcome, milliseconds. The cause of a failure is logged where the
     /// failure is answered.
     async fn observe<T>(
         &self,
@@ -176,17 +227,21 @@ impl Turn<'_> {
         subject: impl FnOnce() -> String,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        if !log::log_enabled!(log::Level::Debug) {
-            return work.await;
-        }
         let start = Instant::now();
         let outcome = work.await;
+        if outcome.is_err() || !self.has_failed.load(Ordering::Relaxed) {
+            let is_trouble = self.guard.note_health(outcome.as_ref().err());
+            self.has_failed.fetch_or(is_trouble, Ordering::Relaxed);
+        }
+        if !log::log_enabled!(log::Level::Debug) {
+            return outcome;
+        }
         let ended = match &outcome {
             Ok(_) => "ok".to_owned(),
             Err(error) => error.kind().to_string(),
         };
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-        let name = self.guard.inner.name();
+        let name = &self.guard.known_as;
         log::debug!("{name} {operation} {}: {ended} ({milliseconds:.2} ms)", subject());
         outcome
     }

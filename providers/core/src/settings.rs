@@ -209,6 +209,18 @@ impl Section {
         });
     }
 
+    /// The keys of one item of a list in this section; `place` names the item for people.
+    pub fn item(&self, place: &str, settings: BTreeMap<String, Setting>) -> Self {
+        Self::new(format!("{}: {place}", self.file), settings)
+    }
+
+    /// Takes over the faults of an item, to which keys that nobody asked for belong too.
+    pub fn take_item(&mut self, item: Self) {
+        let findings = item.finish();
+        self.problems.extend(findings.problems);
+        self.problems.extend(findings.unknown);
+    }
+
     /// Was the key given a value?
     pub fn has(&self, key: &str) -> bool {
         self.settings.get(key).is_some_and(|setting| !setting.value.is_null())
@@ -299,6 +311,23 @@ mod tests {
         );
         assert_eq!(texts(&findings.unknown), ["settings.d/x.yml: pasword is not a setting; did you mean password?"]);
         assert_eq!(findings.secrets, BTreeSet::from(["password"]));
+    }
+
+    #[test]
+    fn faults_of_an_item_name_its_place() {
+        let mut section = section(json!({"routes": []}));
+        let keys = [("prefixes", json!(5)), ("grups", json!("Lab"))];
+        let keys = keys.map(|(key, value)| (key.to_owned(), Setting { value, origin: None }));
+        let mut item = section.item("route 1", BTreeMap::from(keys));
+        assert_eq!((item.text("groups"), item.text("prefixes")), (None, None));
+        section.take_item(item);
+        assert_eq!(
+            texts(&section.finish().problems),
+            [
+                "settings.d/x.yml: route 1: prefixes has a value that cannot be used; write text, in quotes if it looks like a number",
+                "settings.d/x.yml: route 1: grups is not a setting; did you mean groups?",
+            ]
+        );
     }
 
     #[test]

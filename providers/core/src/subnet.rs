@@ -13,22 +13,38 @@ use crate::{Error, ErrorKind, GroupName, Prefix, Result};
 ///
 /// A provider may add a note: what else a look-up has told it about the record, so that it need not ask again while the
 /// caller remembers the record. Nobody else reads the note, and it is shown nowhere.
+///
+/// Where one provider has several IPAMs behind it, the id also names the IPAM that has the record, so that equal ids of two
+/// IPAMs differ.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordId {
     id: Arc<str>,
     note: Arc<str>,
+    ipam: Option<Arc<str>>,
 }
 
 impl RecordId {
     /// An id as the IPAM writes it: a number, a UUID, a reference.
     pub fn new(id: impl fmt::Display) -> Self {
-        Self { id: id.to_string().into(), note: "".into() }
+        Self { id: id.to_string().into(), note: "".into(), ipam: None }
     }
 
     /// An id, and the provider's note.
     pub fn with_note(id: impl fmt::Display, note: &impl Serialize) -> Self {
         let note = serde_json::to_string(note).expect("notes of ids and flags are JSON");
-        Self { id: id.to_string().into(), note: note.into() }
+        Self { id: id.to_string().into(), note: note.into(), ipam: None }
+    }
+
+    /// The id of the same record, with the name of the IPAM that has it, or without one as the IPAM's own provider knows
+    /// it.
+    #[must_use]
+    pub fn of_ipam(self, ipam: Option<Arc<str>>) -> Self {
+        Self { ipam, ..self }
+    }
+
+    /// The IPAM that has the record, if a provider with several of them has named it.
+    pub fn ipam(&self) -> Option<&str> {
+        self.ipam.as_deref()
     }
 
     /// The id as text.

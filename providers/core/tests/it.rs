@@ -199,6 +199,35 @@ mod special {
         assert_eq!(start.elapsed().as_millis() / 100, 33);
     }
 
+    #[tokio::test]
+    async fn what_the_last_call_showed_of_the_ipam_is_known() {
+        let ipam = ipam();
+        let subnet = subnet(&ipam).await;
+        let address = "192.0.2.17".parse().expect("an address");
+        let guard = guard(ipam.clone(), SECOND, 1).known_as("lab".into());
+        assert_eq!(guard.trouble(), None);
+        ipam.set_fault(Some(Fault::Gone));
+        guard.groups().await.expect_err("it is gone");
+        assert_eq!(guard.trouble().as_deref(), Some("The IPAM cannot be reached"));
+        ipam.set_fault(None);
+        guard.reserve(&subnet, address, &Requester::default()).await.expect("reserved");
+        assert_eq!(guard.trouble(), None);
+
+        ipam.set_fault(Some(Fault::HtmlError));
+        guard.groups().await.expect_err("it fails");
+        ipam.set_fault(None);
+        guard.reserve(&subnet, address, &Requester::default()).await.expect_err("it is taken");
+        assert_eq!(guard.trouble(), None, "a refusal shows that it works");
+
+        ipam.set_fault(Some(Fault::ResetBeforeWrite));
+        let turn = guard.turn().await;
+        turn.release(&subnet, address).await.expect_err("the write fails");
+        turn.reservation(&subnet, address).await.expect("reads work");
+        assert!(guard.trouble().is_some(), "the look after a failed write does not end its trouble");
+        guard.reservation(&subnet, address).await.expect("reads work");
+        assert_eq!(guard.trouble(), None);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_probe_is_asked_for_once() {
         let ipam = ipam();

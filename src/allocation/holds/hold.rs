@@ -16,7 +16,7 @@ use crate::telemetry::request_id::RequestId;
 /// An address space of one provider: within it an address is promised once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Space {
-    /// The provider's name.
+    /// The key of the IPAM: the provider's name, or that of the settings file where several IPAMs have one provider.
     pub provider: Arc<str>,
     /// The space, as the provider names it.
     pub name: AddressSpace,
@@ -45,7 +45,7 @@ fn space_as_two<S: Serializer>(space: &Space, serializer: S) -> Result<S::Ok, S:
 }
 
 impl Scope {
-    /// The scope of a subnet of this provider.
+    /// The scope of a subnet of the IPAM of this key.
     pub fn new(provider: &str, subnet: &Subnet) -> Self {
         let space = Space { provider: provider.into(), name: subnet.space.clone() };
         Self { space, group: subnet.group.clone(), prefix: subnet.prefix }

@@ -111,19 +111,20 @@ impl Holds {
         Ok(Page { holds, next })
     }
 
-    /// Ends the hold of an address; `false` when there is none.
+    /// Ends the hold of an address; `false` when there is none. `is_current` answers whether the settings still lead to
+    /// where a hold is.
     ///
     /// # Errors
     /// [`Failure::BeingReserved`] while a reservation is on its way, [`Failure::Ambiguous`] when the address is held in several
     /// groups and none is chosen, and when the place cannot be reached.
     pub async fn release(
         &self,
-        provider: &str,
+        is_current: impl Fn(&Scope) -> bool,
         prefix: Prefix,
         group: &GroupChoice,
         address: IpAddr,
     ) -> Result<bool, Failure> {
-        let Some(hold) = self.meant(provider, prefix, group, address).await? else { return Ok(false) };
+        let Some(hold) = self.meant(is_current, prefix, group, address).await? else { return Ok(false) };
         let ended = self.place.step(&hold.scope, address, Step::End).await?;
         let is_still_there = ended.before.is_some() && !ended.is_done();
         if is_still_there { Err(Failure::BeingReserved { address }) } else { Ok(true) }
@@ -131,15 +132,16 @@ impl Holds {
 
     /// The hold of an address of the subnet that is meant.
     ///
-    /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on. Those of `provider`
-    /// come first; the holds of another one, from before a reload, only where it has none.
+    /// The holds themselves are searched, not the IPAM: a subnet may be gone while its holds live on. Those of the
+    /// IPAM that has the subnet by the settings come first, as `is_current` answers; the holds of another one, from before a
+    /// reload, only where it has none.
     ///
     /// # Errors
     /// [`Failure::Ambiguous`] when the address is held in several groups and none is chosen, and when the place cannot be
     /// reached.
     pub(super) async fn meant(
         &self,
-        provider: &str,
+        is_current: impl Fn(&Scope) -> bool,
         prefix: Prefix,
         group: &GroupChoice,
         address: IpAddr,
@@ -152,9 +154,8 @@ impl Holds {
         };
         let mut holding = self.place.find(address).await?;
         holding.retain(|hold| is_meant(&hold.scope));
-        let is_of_provider = |hold: &Hold| &*hold.scope.space.provider == provider;
-        if holding.iter().any(is_of_provider) {
-            holding.retain(is_of_provider);
+        if holding.iter().any(|hold| is_current(&hold.scope)) {
+            holding.retain(|hold| is_current(&hold.scope));
         }
         if holding.len() > 1 {
             let groups: Vec<GroupName> = holding.iter().filter_map(|hold| hold.scope.group.clone()).collect();

@@ -68,7 +68,7 @@ async fn an_event_has_who_did_what_to_which_address() {
         added.expect("added").answered().await;
         let expected = Told {
             kind: format!("added for {:?}", mac(1).map(|mac| mac.to_string())),
-            provider: PROVIDER.to_owned(),
+            provider: stage.ipam.provider().name().to_owned(),
             group: place.group.clone(),
             prefix: place.prefix,
             address,

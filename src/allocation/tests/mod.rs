@@ -31,9 +31,6 @@ use super::*;
 /// Longer than any hold lives.
 const VERY_LONG: Duration = Duration::from_secs(100_000);
 
-/// The name of the reference IPAM.
-const PROVIDER: &str = "reference";
-
 const ATTEMPT: Duration = Duration::from_secs(8);
 
 const LIMITS: Limits = Limits { attempt: ATTEMPT, read_attempts: 1 };

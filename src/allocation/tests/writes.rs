@@ -151,7 +151,7 @@ async fn an_address_whose_reservation_is_on_its_way_is_let_go_by_nobody() {
     while held(holds).await[0].state != HoldState::Adding {
         tokio::task::yield_now().await;
     }
-    let refused = holds.release(PROVIDER, place.prefix, &GroupChoice::none(), address).await.expect_err("not now");
+    let refused = holds.release(|_| true, place.prefix, &GroupChoice::none(), address).await.expect_err("not now");
     assert!(matches!(refused, Failure::BeingReserved { .. }), "{refused}");
     assert_ne!(stage.next(&place, mac(2)).await.expect("an address"), address);
     adding.await.expect("no panic").expect_err("no answer");

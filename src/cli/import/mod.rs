@@ -98,12 +98,18 @@ fn into_ipam(
 ) -> Result<Report, CommandError> {
     let Arguments { group, dry_run, .. } = arguments;
     #[cfg(feature = "internal")]
-    if arguments.place.is_named() || settings.provider.name == store::PROVIDER {
+    if arguments.place.is_named() || is_embedded(&settings) {
         return store::import_inventory(inventory, group.as_ref(), *dry_run, &arguments.place, directory);
     }
     #[cfg(not(feature = "internal"))]
     let _ = directory;
     runtime().block_on(provider::import(inventory, group.clone(), *dry_run, settings))
+}
+
+/// Is there no other IPAM than the embedded one?
+#[cfg(feature = "internal")]
+fn is_embedded(settings: &Settings) -> bool {
+    settings.routes.iter().all(|route| route.provider == store::PROVIDER)
 }
 
 fn runtime() -> actix_web::rt::SystemRunner {

@@ -16,10 +16,14 @@ use crate::settings::{Environment, Settings, variable_of};
 pub(super) struct Draft<'a> {
     /// The directory of settings.yml.
     pub(super) directory: &'a Path,
-    /// The directory of the other two.
+    /// The directory of all others.
     pub(super) settings_directory: &'a Path,
-    /// The file with secrets first, the one that everything begins with last.
-    pub(super) sheets: [&'a Sheet; 3],
+    /// The files of IPAMs, which have the secrets.
+    pub(super) of_ipams: &'a [Sheet],
+    /// externalipam.yml.
+    pub(super) external: &'a Sheet,
+    /// settings.yml.
+    pub(super) global: &'a Sheet,
 }
 
 impl Draft<'_> {
@@ -29,10 +33,9 @@ impl Draft<'_> {
         let place = tempfile::tempdir().map_err(failed)?;
         let settings_directory = place.path().join("settings.d");
         fs::create_dir(&settings_directory).map_err(failed)?;
-        let [own, external, global] = self.sheets;
-        for (sheet, directory) in
-            [(own, &*settings_directory), (external, &*settings_directory), (global, place.path())]
-        {
+        let in_settings_directory =
+            self.of_ipams.iter().chain([self.external]).map(|sheet| (sheet, &*settings_directory));
+        for (sheet, directory) in in_settings_directory.chain([(self.global, place.path())]) {
             let name = sheet.path().file_name().unwrap_or_default();
             fs::write(directory.join(name), sheet.new_text()?).map_err(failed)?;
         }
@@ -48,7 +51,9 @@ impl Draft<'_> {
 
     /// Shows what changes, asks, and writes it.
     pub(super) fn write(&self, prompt: Prompt, secrets: &BTreeSet<&str>) -> Outcome {
-        let changed: Vec<&Sheet> = self.sheets.into_iter().filter(|sheet| sheet.is_changed()).collect();
+        // Those with secrets first, the one that everything begins with last.
+        let sheets = self.of_ipams.iter().chain([self.external, self.global]);
+        let changed: Vec<&Sheet> = sheets.filter(|sheet| sheet.is_changed()).collect();
         if changed.is_empty() {
             say("unchanged     the settings are as answered already");
             return Ok(());

@@ -13,6 +13,7 @@ mod ruby_dhcp;
 mod sheet;
 mod yaml;
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,7 @@ use crate::app::control_socket;
 use crate::registry::PROVIDERS;
 #[cfg(feature = "internal")]
 use crate::settings::STATE_DIRECTORY;
-use crate::settings::{EXTERNALIPAM, Settings, external_file, file_of, provider_named, variable_of};
+use crate::settings::{EXTERNALIPAM, Settings, external_file, file_of, provider_named, stems_in, variable_of};
 
 use certificates::{about_key, usual_certificates};
 use draft::Draft;
@@ -128,20 +129,32 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
 
     let settings_directory = settings_directory(&global, directory);
     let mut external = Sheet::load(external_file(&settings_directory))?;
-    let chosen = choose_provider(arguments, &ruby, &mut questions, &mut external)?;
-    let mut own = Sheet::load(settings_directory.join(file_of(chosen.name)))?;
-    let mut interview = Interview::new(chosen, &mut own);
-    if ruby.provider_name() == Some(chosen.name) {
-        interview.take_over(&ruby.provider);
-    }
-    interview.take(&arguments.ipam, &arguments.ipam_file)?;
-    interview.ask(&mut questions)?;
-    let secrets = interview.into_secrets();
-    #[cfg(feature = "internal")]
-    ask_for_store(chosen, &mut questions, &global, &mut own)?;
+    let (of_ipams, secrets) = match external.get(questions::PROVIDER.key).and_then(stems_in) {
+        Some(stems) => (leave_routes(arguments, &external, &stems, &settings_directory)?, BTreeSet::new()),
+        None => {
+            let chosen = choose_provider(arguments, &ruby, &mut questions, &mut external)?;
+            let mut own = Sheet::load(settings_directory.join(file_of(chosen.name)))?;
+            let mut interview = Interview::new(chosen, &mut own);
+            if ruby.provider_name() == Some(chosen.name) {
+                interview.take_over(&ruby.provider);
+            }
+            interview.take(&arguments.ipam, &arguments.ipam_file)?;
+            interview.ask(&mut questions)?;
+            let secrets = interview.into_secrets();
+            #[cfg(feature = "internal")]
+            ask_for_store(chosen, &mut questions, &global, &mut own)?;
+            (vec![own], secrets)
+        }
+    };
     questions.finish()?;
 
-    let draft = Draft { directory, settings_directory: &settings_directory, sheets: [&own, &external, &global] };
+    let draft = Draft {
+        directory,
+        settings_directory: &settings_directory,
+        of_ipams: &of_ipams,
+        external: &external,
+        global: &global,
+    };
     draft.validate()?;
     draft.write(prompt, &secrets)?;
     check::run(&check::Arguments::default(), directory).inspect_err(|_| {
@@ -205,6 +218,26 @@ fn ask_for_store(
         return Ok(());
     }
     questions.settle(own, &questions::STORE, None, Some(json!("database")))
+}
+
+/// The settings files of several IPAMs, unchanged: `use_provider` is a list of routes, which people write.
+fn leave_routes(
+    arguments: &Arguments,
+    external: &Sheet,
+    stems: &[String],
+    settings_directory: &Path,
+) -> Result<Vec<Sheet>, CommandError> {
+    let Arguments { provider, ipam, ipam_file, from_ruby, .. } = arguments;
+    let is_given = variable(&variable_of(Some(EXTERNALIPAM), questions::PROVIDER.key)).is_some();
+    if provider.is_some() || !ipam.is_empty() || !ipam_file.is_empty() || from_ruby.is_some() || is_given {
+        return Err(CommandError::failed(format!(
+            "use_provider in {} is a list of routes, which setup does not change; change it there, or take it away to \
+             choose one IPAM",
+            external.path().display()
+        )));
+    }
+    say(format!("IPAM          by the routes in {}, which stay as they are", external.path().display()));
+    stems.iter().map(|stem| Sheet::load(settings_directory.join(format!("{stem}.yml")))).collect()
 }
 
 /// The rest of what the Ruby proxy was told about its server; answers to questions have been taken already.

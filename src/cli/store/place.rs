@@ -46,6 +46,8 @@ pub(super) struct Located {
     state_directory: PathBuf,
     /// Where it keeps them instead, if the settings name one.
     database: Option<Database>,
+    /// What the holds are kept under; `None` where the settings do not say.
+    key: Option<String>,
 }
 
 impl Place {
@@ -62,7 +64,7 @@ impl Place {
         if let Some(store) = &self.store {
             // Unless told otherwise, both are in one directory; one without holds has none for this store either.
             let state_directory = directory_of(store).to_owned();
-            return Ok(Located { store: StorePlace::File(store.clone()), state_directory, database: None });
+            return Ok(Located { store: StorePlace::File(store.clone()), state_directory, database: None, key: None });
         }
         from_settings(directory, PROVIDERS)
     }
@@ -70,17 +72,25 @@ impl Place {
 
 fn from_settings(directory: &Path, providers: &[Registration]) -> Result<Located, CommandError> {
     let settings = Settings::load_as(directory, providers, &Environment::of_process(), own)?;
-    let Some(own) = settings.provider.plan else {
+    let keys: Vec<String> = settings.routes.iter().map(|route| route.key.clone()).collect();
+    let mut embedded = settings.routes.into_iter().filter_map(|route| Some((route.key, route.plan?)));
+    let (first, another) = (embedded.next(), embedded.next());
+    let Some((key, own)) = first else {
         return Err(CommandError::failed(format!(
             "the settings choose the provider {}, not the embedded IPAM; name a store with --store FILE to work on \
                  it nevertheless",
-            settings.provider.name
+            keys.join(" and ")
         )));
     };
+    if let Some((other, _)) = another {
+        return Err(CommandError::failed(format!(
+            "the settings have several embedded IPAMs, such as {key} and {other}; name the store of one with --store FILE"
+        )));
+    }
     let (state_directory, database) = (settings.server.state_directory, settings.database);
     let store = own.store(&state_directory, database.as_ref());
     let store = store.map_err(|error| CommandError::failed(error.to_string()))?;
-    Ok(Located { store, state_directory, database })
+    Ok(Located { store, state_directory, database, key: Some(key) })
 }
 
 /// The settings of the embedded IPAM. Those of another provider are only looked at for faults.
@@ -185,7 +195,15 @@ impl Located {
     pub(super) fn holds(&self) -> Result<Vec<HeldAddress>, CommandError> {
         let holds = read_holds(&self.state_directory, self.database.as_ref());
         let holds = actix_web::rt::System::new().block_on(holds)?;
-        Ok(holds.into_iter().filter(|hold| *hold.scope.space.provider == *REGISTRATION.name).collect())
+        Ok(holds.into_iter().filter(|hold| self.is_its_own(&hold.scope.space.provider)).collect())
+    }
+
+    /// Is it the key of this IPAM, or, if that is unknown, the key of any embedded one?
+    fn is_its_own(&self, key: &str) -> bool {
+        match &self.key {
+            Some(own) => own == key,
+            None => key.strip_prefix(REGISTRATION.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')),
+        }
     }
 }
 
@@ -260,6 +278,19 @@ mod tests {
         let own = located("use_provider: internal\n", "store: /nonexistent/own.sqlite\n").expect("a place");
         assert_eq!(own.place(), &StorePlace::File("/nonexistent/own.sqlite".into()));
         assert_eq!(own.state_directory, Path::new("/srv/state"));
+    }
+
+    #[test]
+    fn of_several_ipams_the_embedded_one_is_meant() {
+        let lab = "{groups: [Lab], provider: internal, settings: externalipam_internal_lab.yml}";
+        let one = located(&format!("use_provider: [{lab}, {{provider: other}}]\n"), "").expect("a place");
+        assert_eq!(one.place(), &StorePlace::File("/srv/state/ipam.sqlite".into()));
+        assert!(one.is_its_own("internal_lab") && !one.is_its_own("internal"));
+        let two = located(&format!("use_provider: [{lab}, {{provider: internal}}]\n"), "").expect_err("no choice");
+        assert!(
+            two.to_string().starts_with("the settings have several embedded IPAMs, such as internal_lab and internal;"),
+            "{two}"
+        );
     }
 
     #[test]

@@ -34,9 +34,9 @@ pub(crate) fn details_of(now: &Serving) -> Value {
             "capabilities": [],
         })
     };
-    let provider = stem_of(now.allocator.provider().name());
+    let providers: Vec<String> = now.allocator.provider().ipams().map(|ipam| stem_of(ipam.key())).collect();
     json!({
-        "externalipam": module(&now.foreman.ipam_on, json!({"use_provider": provider})),
+        "externalipam": module(&now.foreman.ipam_on, json!({"use_provider": providers.join(", ")})),
         "logs": module(&now.listeners, json!({})),
     })
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::audit::Record;
 use crate::places::{Place, seed};
-use crate::products::{Nautobot, Netbox, Phpipam, Vendor};
+use crate::products::{Bluecat, BluecatV1, Nautobot, Netbox, Phpipam, Solarwinds, Solidserver, Tcpwave, Vendor};
 use crate::relay::Relay;
 
 /// Which IPAM.
@@ -26,12 +26,30 @@ use crate::relay::Relay;
 pub enum Product {
     /// The proxy's own.
     Embedded,
-    /// NetBox 4.6, simulated.
-    Netbox,
+    /// BlueCat Address Manager 9.5 over REST v2, simulated.
+    Bluecat,
+    /// The same over REST v1.
+    #[value(name = "bluecat-v1")]
+    BluecatV1,
     /// Nautobot 3.2, simulated.
     Nautobot,
+    /// NetBox 4.6, simulated.
+    Netbox,
     /// phpIPAM 1.8, simulated.
     Phpipam,
+    /// SolarWinds IPAM 2026.2, simulated.
+    Solarwinds,
+    /// EfficientIP SOLIDserver, simulated.
+    Solidserver,
+    /// TCPWave, simulated. It has no IPv6.
+    Tcpwave,
+}
+
+impl Product {
+    /// Can it have IPv6 subnets?
+    pub fn has_ipv6(self) -> bool {
+        self != Self::Tcpwave
+    }
 }
 
 /// Where the embedded IPAM is.
@@ -118,9 +136,14 @@ impl Ipam {
         let seed = seed(places);
         let (product, server) = match product {
             Product::Embedded => return None,
-            Product::Netbox => simulated::<Netbox>(&seed),
+            Product::Bluecat => simulated::<Bluecat>(&seed),
+            Product::BluecatV1 => simulated::<BluecatV1>(&seed),
             Product::Nautobot => simulated::<Nautobot>(&seed),
+            Product::Netbox => simulated::<Netbox>(&seed),
             Product::Phpipam => simulated::<Phpipam>(&seed),
+            Product::Solarwinds => simulated::<Solarwinds>(&seed),
+            Product::Solidserver => simulated::<Solidserver>(&seed),
+            Product::Tcpwave => simulated::<Tcpwave>(&seed),
         };
         let relay = with_relay.then(|| Relay::start(&server.url()));
         let inside = Inside::Simulated(Simulated { product, server, relay, counted: AtomicU64::new(0) });

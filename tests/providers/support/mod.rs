@@ -26,12 +26,20 @@ mod proxy;
 mod text;
 mod vendor;
 
+#[cfg(feature = "bluecat")]
+mod bluecat;
 #[cfg(feature = "nautobot")]
 mod nautobot;
 #[cfg(feature = "netbox")]
 mod netbox;
 #[cfg(feature = "phpipam")]
 mod phpipam;
+#[cfg(feature = "solarwinds")]
+mod solarwinds;
+#[cfg(feature = "solidserver")]
+mod solidserver;
+#[cfg(feature = "tcpwave")]
+mod tcpwave;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,6 +48,8 @@ use ipam_conformance::{Role, Seed, SeededSubnet};
 use ipam_provider::GroupName;
 
 pub(crate) use at_once::at_once;
+#[cfg(feature = "bluecat")]
+pub(crate) use bluecat::{Bluecat, BluecatV1};
 pub(crate) use client::Request;
 pub(crate) use foreman::{Foreman, Generation};
 use identity::identities;
@@ -51,6 +61,12 @@ pub(crate) use netbox::Netbox;
 #[cfg(feature = "phpipam")]
 pub(crate) use phpipam::Phpipam;
 pub(crate) use proxy::{Place, Proxy};
+#[cfg(feature = "solarwinds")]
+pub(crate) use solarwinds::Solarwinds;
+#[cfg(feature = "solidserver")]
+pub(crate) use solidserver::Solidserver;
+#[cfg(feature = "tcpwave")]
+pub(crate) use tcpwave::Tcpwave;
 pub(crate) use text::assert_is_sentence;
 pub(crate) use vendor::{Costs, Record, Vendor};
 

@@ -82,20 +82,41 @@ impl Place {
     /// Starts the proxy and waits until it serves.
     pub(crate) fn start(self) -> Proxy {
         let process = Spawn::of(self.command(&["serve"])).ready();
-        Proxy { process, _place: self }
+        Proxy { process, place: self }
     }
 }
 
 /// A running proxy.
 pub(crate) struct Proxy {
     process: Process,
-    _place: Place,
+    place: Place,
 }
 
 impl Proxy {
     /// A proxy with default settings over this IPAM.
     pub(crate) fn over<V: Vendor>(ipam: &Simulated<V>) -> Self {
         Place::over(ipam).start()
+    }
+
+    /// Changes a file of settings and has the proxy read it, for the first time.
+    #[cfg(all(feature = "netbox", feature = "phpipam"))]
+    pub(crate) fn reload(&self, name: &str, text: &str) {
+        self.place.write(name, text);
+        self.process.signal("HUP");
+        self.wait_for("Settings and certificates are reloaded");
+    }
+
+    /// Runs a command beside the proxy: its exit code, and what it wrote.
+    #[cfg(all(feature = "netbox", feature = "phpipam"))]
+    pub(crate) fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        self.place.run(arguments)
+    }
+
+    /// Ends the proxy, and leaves its directory.
+    #[cfg(all(feature = "netbox", feature = "phpipam"))]
+    pub(crate) fn stop(self) -> Place {
+        self.process.end_well("TERM");
+        self.place
     }
 
     /// Foreman as it is today.

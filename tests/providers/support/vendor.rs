@@ -15,6 +15,9 @@ pub(crate) trait Vendor: Ipam + Sized {
     /// How many requests the calls of the contract may cost.
     const COSTS: Costs;
 
+    /// How many of the requests of an add are writes.
+    const WRITES_OF_ADD: u32 = 1;
+
     /// May a prefix be outside of all groups?
     const HAS_GLOBAL_TABLE: bool;
 

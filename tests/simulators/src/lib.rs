@@ -9,6 +9,7 @@
 //!
 //! [`Server`] is what they have in common: connections, and the faults of the conformance suite.
 
+pub mod bluecat;
 mod exchange;
 pub mod foreman;
 pub mod nautobot;
@@ -17,6 +18,9 @@ pub mod phpipam;
 pub mod postgres;
 pub mod replay;
 mod server;
+pub mod solarwinds;
+pub mod solidserver;
+pub mod tcpwave;
 pub mod tls;
 
 pub use exchange::{Request, Response};

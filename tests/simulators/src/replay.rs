@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::tls::CLIENT;
 use crate::{Ipam, Request, Response};
 
 /// One recorded exchange.
@@ -63,6 +64,41 @@ fn read(name: String, path: &Path) -> Recording {
             body => body.clone(),
         },
         name,
+    }
+}
+
+/// The exchanges of one run of a vendor's own client, in order. The requests are the client's; the answers were written for
+/// it and show no more than what it can read. A caller that showed a certificate is named by a header, as by a web server
+/// in front of an application.
+///
+/// # Panics
+/// When the file is no capture.
+pub fn captured(file: &Path) -> Vec<Recording> {
+    let text = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let capture: Value = serde_json::from_slice(&text).expect("JSON");
+    let exchanges = capture["exchanges"].as_array().expect("exchanges");
+    exchanges.iter().map(of_client).collect()
+}
+
+fn of_client(exchange: &Value) -> Recording {
+    let (request, response) = (&exchange["request"], &exchange["canned_response"]);
+    let target = request["target"].as_str().expect("a target");
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut headers = headers(&request["headers"]);
+    if let Some(name) = request["tls_client_certificate_subject"]["commonName"].as_str() {
+        headers.push((CLIENT.to_owned(), name.to_owned()));
+    }
+    Recording {
+        name: exchange["step"].as_str().expect("a step").to_owned(),
+        request: Request {
+            method: request["method"].as_str().expect("a method").to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            body: request["body_text"].as_str().unwrap_or_default().into(),
+        },
+        status: response["status"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status"),
+        body: parsed(response["body"].as_str().unwrap_or_default().as_bytes()),
     }
 }
 

@@ -61,18 +61,44 @@ class foreman_ipam_proxy::config {
   }
 
   $providers = {
-    'internal' => $foreman_ipam_proxy::internal,
-    'nautobot' => $foreman_ipam_proxy::nautobot,
-    'netbox'   => $foreman_ipam_proxy::netbox,
-    'phpipam'  => $foreman_ipam_proxy::phpipam,
+    'bluecat'     => $foreman_ipam_proxy::bluecat,
+    'internal'    => $foreman_ipam_proxy::internal,
+    'nautobot'    => $foreman_ipam_proxy::nautobot,
+    'netbox'      => $foreman_ipam_proxy::netbox,
+    'phpipam'     => $foreman_ipam_proxy::phpipam,
+    'solarwinds'  => $foreman_ipam_proxy::solarwinds,
+    'solidserver' => $foreman_ipam_proxy::solidserver,
+    'tcpwave'     => $foreman_ipam_proxy::tcpwave,
   }
-  $chosen = $foreman_ipam_proxy::use_provider
-  $settings_of_provider = $providers[$chosen] ? {
-    undef   => {},
-    default => $providers[$chosen],
+  $named = $foreman_ipam_proxy::settings_files.unwrap
+  $routes = $foreman_ipam_proxy::use_provider ? {
+    Array   => $foreman_ipam_proxy::use_provider,
+    default => [{ 'provider' => $foreman_ipam_proxy::use_provider }],
   }
-  if $providers[$chosen] =~ Undef and $foreman_ipam_proxy::ensure != 'absent' {
-    fail("foreman_ipam_proxy: expected the parameter ${chosen}, because use_provider names it")
+  # The file of each IPAM that is used, with its settings.
+  $chosen = $routes.reduce({}) |$files, $route| {
+    $provider = $route['provider']
+    if $route['settings'] =~ Undef or $route['settings'] == "externalipam_${provider}.yml" {
+      $file = "externalipam_${provider}.yml"
+      $settings = $providers[$provider]
+      $where = "the parameter ${provider}"
+    } else {
+      $file = $route['settings']
+      $settings = $named[$file]
+      $where = "${file} in the parameter settings_files"
+    }
+    if $settings =~ Undef and $foreman_ipam_proxy::ensure != 'absent' {
+      fail("foreman_ipam_proxy: expected ${where}, because use_provider names it")
+    }
+    # Those of settings_files have no type of their own.
+    if $settings =~ NotUndef {
+      assert_type("Foreman_ipam_proxy::${provider.capitalize}", $settings.unwrap)
+    }
+    $real_settings = $settings ? {
+      undef   => {},
+      default => $settings,
+    }
+    $files + { $file => $real_settings }
   }
 
   # What a reload leaves as it was. Whether HTTPS is on is one of these things; with which files it is not.
@@ -86,10 +112,11 @@ class foreman_ipam_proxy::config {
   $is_there = $foreman_ipam_proxy::ensure != 'absent'
   # The package brings the file of the embedded IPAM, which has no secret in it, and upgrades would bring it back.
   $left_alone = $is_there ? {
-    true    => ['internal'],
+    true    => ['externalipam_internal.yml'],
     default => [],
   }
-  $unchosen = $providers.keys - $chosen - $left_alone
+  $of_providers = $providers.keys.map |$provider| { "externalipam_${provider}.yml" }
+  $unchosen = unique($of_providers + $named.keys) - $chosen.keys - $left_alone
 
   if $is_there {
     file { unique([$directory, $settings_directory]):
@@ -97,19 +124,22 @@ class foreman_ipam_proxy::config {
       owner  => 'root',
       group  => 'foreman-ipam-proxy',
       mode   => '0750',
-      before => Foreman_ipam_proxy::Settings_file["externalipam_${chosen}.yml"],
+      before => $chosen.keys.map |$file| { Foreman_ipam_proxy::Settings_file[$file] },
     }
   }
 
   # When a file is refused, those after it are not touched: a provider is chosen only after its settings are right, and
   # the settings of the one before it go only then.
-  foreman_ipam_proxy::settings_file { "externalipam_${chosen}.yml":
-    ensure    => $is_there,
-    directory => $settings_directory,
-    settings  => $settings_of_provider,
-    is_secret => true,
+  $chosen.each |$file, $settings| {
+    foreman_ipam_proxy::settings_file { $file:
+      ensure    => $is_there,
+      directory => $settings_directory,
+      settings  => $settings,
+      is_secret => true,
+      before    => Foreman_ipam_proxy::Settings_file['externalipam.yml'],
+    }
   }
-  -> foreman_ipam_proxy::settings_file { 'externalipam.yml':
+  foreman_ipam_proxy::settings_file { 'externalipam.yml':
     ensure    => $is_there,
     directory => $settings_directory,
     settings  => $external,
@@ -119,7 +149,7 @@ class foreman_ipam_proxy::config {
     directory => $directory,
     settings  => $server,
   }
-  -> foreman_ipam_proxy::settings_file { $unchosen.map |$provider| { "externalipam_${provider}.yml" }:
+  -> foreman_ipam_proxy::settings_file { $unchosen:
     ensure    => false,
     directory => $settings_directory,
     is_secret => true,

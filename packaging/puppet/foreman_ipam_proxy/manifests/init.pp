@@ -97,7 +97,9 @@
 #   On which listeners Foreman is offered External IPAM.
 # @param use_provider
 #   The IPAM behind the proxy. The parameter of the same name has its settings; those of others, which may hold
-#   secrets, are removed.
+#   secrets, are removed. A list of routes puts several IPAMs behind the proxy.
+# @param settings_files
+#   Settings of IPAMs by the names of their files, for routes that have `settings`. Files that no route names are removed.
 # @param error_style
 #   How errors are told.
 # @param legacy
@@ -123,6 +125,8 @@
 # @param lookup_seconds
 #   Seconds that subnets and groups are remembered.
 #
+# @param bluecat
+#   Settings of BlueCat Address Manager.
 # @param internal
 #   Settings of the embedded IPAM. The store `database` is the PostgreSQL of database_url, for several proxies.
 # @param nautobot
@@ -131,6 +135,12 @@
 #   Settings of NetBox.
 # @param phpipam
 #   Settings of phpIPAM.
+# @param solarwinds
+#   Settings of SolarWinds IPAM.
+# @param solidserver
+#   Settings of SOLIDserver.
+# @param tcpwave
+#   Settings of TCPWave.
 #
 # @param register_in_foreman
 #   Is the proxy registered in Foreman? Needs the module theforeman/foreman.
@@ -182,7 +192,8 @@ class foreman_ipam_proxy (
   Optional[Integer[0, 300]] $shutdown_seconds = undef,
 
   Optional[Foreman_ipam_proxy::Enabled] $enabled = undef,
-  Foreman_ipam_proxy::Provider $use_provider = 'internal',
+  Variant[Foreman_ipam_proxy::Provider, Array[Foreman_ipam_proxy::Route, 1]] $use_provider = 'internal',
+  Variant[Hash[Foreman_ipam_proxy::Settingsfile, Variant[Hash, Sensitive[Hash]]], Sensitive[Hash]] $settings_files = {},
   Optional[Foreman_ipam_proxy::Errorstyle] $error_style = undef,
   Optional[Enum['foreman-2.1']] $legacy = undef,
   Optional[Integer[3, 55]] $request_budget_seconds = undef,
@@ -196,10 +207,14 @@ class foreman_ipam_proxy (
   Optional[Integer[0, 60]] $candidate_seconds = undef,
   Optional[Integer[0, 3600]] $lookup_seconds = undef,
 
+  Variant[Undef, Foreman_ipam_proxy::Bluecat, Sensitive[Hash]] $bluecat = undef,
   Foreman_ipam_proxy::Internal $internal = {},
   Variant[Undef, Foreman_ipam_proxy::Nautobot, Sensitive[Hash]] $nautobot = undef,
   Variant[Undef, Foreman_ipam_proxy::Netbox, Sensitive[Hash]] $netbox = undef,
   Variant[Undef, Foreman_ipam_proxy::Phpipam, Sensitive[Hash]] $phpipam = undef,
+  Variant[Undef, Foreman_ipam_proxy::Solarwinds, Sensitive[Hash]] $solarwinds = undef,
+  Variant[Undef, Foreman_ipam_proxy::Solidserver, Sensitive[Hash]] $solidserver = undef,
+  Variant[Undef, Foreman_ipam_proxy::Tcpwave, Sensitive[Hash]] $tcpwave = undef,
 
   Boolean $register_in_foreman = false,
   String[1] $registered_name = "${facts['networking']['fqdn']}-ipam",
@@ -209,9 +224,13 @@ class foreman_ipam_proxy (
   Optional[String[1]] $oauth_effective_user = undef,
 ) {
   # Of a hash that is Sensitive as a whole, as Hiera's are here, only this tells which key is wrong.
+  assert_type(Optional[Foreman_ipam_proxy::Bluecat], $bluecat.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Nautobot], $nautobot.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Netbox], $netbox.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Phpipam], $phpipam.unwrap)
+  assert_type(Optional[Foreman_ipam_proxy::Solarwinds], $solarwinds.unwrap)
+  assert_type(Optional[Foreman_ipam_proxy::Solidserver], $solidserver.unwrap)
+  assert_type(Optional[Foreman_ipam_proxy::Tcpwave], $tcpwave.unwrap)
 
   contain foreman_ipam_proxy::install
   contain foreman_ipam_proxy::config

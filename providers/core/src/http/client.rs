@@ -116,6 +116,16 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The method, such as `GET`; with [`url`](Self::url) for products that have requests signed.
+    pub fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    /// The whole URL as it is sent, query included.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
     /// Adds a parameter to the query.
     #[must_use]
     pub fn query(mut self, key: &str, value: impl fmt::Display) -> Self {

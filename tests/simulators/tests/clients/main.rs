@@ -11,9 +11,12 @@ mod python;
 use std::sync::Arc;
 
 use ipam_conformance::Seed;
+use ipam_simulators::bluecat::{self, Bluecat};
 use ipam_simulators::nautobot::{Nautobot, Site};
 use ipam_simulators::netbox::{self, Netbox};
 use ipam_simulators::phpipam::{self, Phpipam};
+use ipam_simulators::solarwinds::{self, Solarwinds};
+use ipam_simulators::tcpwave::{self, Tcpwave};
 use ipam_simulators::tls::Tls;
 use ipam_simulators::{Ipam, Server};
 
@@ -24,6 +27,29 @@ use python::Python;
 fn over_tls(ipam: Arc<dyn Ipam>) -> Server {
     let own = Certificate::root("Authority of the tests").host("ipam.example.com");
     Server::start_with_tls(([127, 0, 0, 1], 0).into(), Tls::new(&own.x509, &own.key), ipam)
+}
+
+fn bluecat() -> (Server, [&'static str; 3]) {
+    let bluecat = Bluecat::empty(bluecat::Site::default());
+    bluecat.add_configuration("Lab", "");
+    bluecat.add_network("Lab", "192.0.2.0/29", "");
+    bluecat.add_network("Lab", "2001:db8::/64", "");
+    (Server::start(Arc::new(bluecat)), [Bluecat::USER, Bluecat::PASSWORD, "Lab"])
+}
+
+#[test]
+fn bluecat_libraries_work_with_bluecat() {
+    let Some(python) = Python::find() else { return };
+    let (server, [user, password, configuration]) = bluecat();
+    python.run("bluecat.py", &[&server.url(), user, password, configuration]);
+}
+
+/// That library takes verbs and parameters of v1 from the simulator itself.
+#[test]
+fn requests_with_urls_of_their_own_work_with_bluecat_v1() {
+    let Some(python) = Python::find() else { return };
+    let (server, [user, password, configuration]) = bluecat();
+    python.run("bluecat_v1.py", &[&server.url(), user, password, configuration]);
 }
 
 #[test]
@@ -60,4 +86,36 @@ fn phpypam_works_with_phpipam() {
     phpipam.add_subnet(section, [192, 0, 2, 0].into(), 29, 0, None);
     let server = Server::start(phpipam);
     python.run("phpipam.py", &[&server.url(), phpipam::APP, phpipam::USER, phpipam::PASSWORD, section]);
+}
+
+/// The library has the port in it, and trusts any server.
+#[test]
+fn tcpwave_client_works_with_tcpwave() {
+    let Some(python) = Python::find() else { return };
+    let tcpwave = Tcpwave::empty(tcpwave::Site::default());
+    tcpwave.add_organization("Internal", "");
+    let authority = Certificate::root("Authority of the tests");
+    let own = authority.host("ipam.example.com");
+    let tls = Tls::with_clients_of(&authority.x509, &own.x509, &own.key);
+    let server = Server::start_with_tls(([127, 0, 0, 1], 7443).into(), tls, Arc::new(tcpwave));
+    let directory = tempfile::tempdir().expect("a directory");
+    let known = authority.host(Tcpwave::CERTIFICATE).write(directory.path(), "known");
+    let other = authority.host("stranger").write(directory.path(), "other");
+    let host = server.address().ip().to_string();
+    let files = [known.0, known.1, other.0, other.1].map(|path| path.display().to_string());
+    let mut arguments = vec![host.as_str()];
+    arguments.extend(files.iter().map(String::as_str));
+    python.run("tcpwave.py", &arguments);
+}
+
+#[test]
+fn orionsdk_works_with_solarwinds() {
+    let Some(python) = Python::find() else { return };
+    let solarwinds = Solarwinds::empty(solarwinds::Site::default());
+    let lab = solarwinds.add_hierarchy("Lab", "");
+    solarwinds.add_subnet(lab, "192.0.2.0/29", "");
+    let server = over_tls(Arc::new(solarwinds));
+    let url = server.url();
+    let (_, port) = url.rsplit_once(':').expect("a port");
+    python.run("solarwinds.py", &[port, Solarwinds::USER, Solarwinds::PASSWORD]);
 }

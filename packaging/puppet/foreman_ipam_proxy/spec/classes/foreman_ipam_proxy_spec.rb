@@ -111,7 +111,7 @@ describe 'foreman_ipam_proxy' do
     end
 
     it 'removes the settings of others that may hold secrets' do
-      %w[nautobot phpipam].each do |other|
+      %w[bluecat nautobot phpipam solarwinds].each do |other|
         is_expected.to contain_file("#{etc}/settings.d/externalipam_#{other}.yml").with_ensure('absent').that_requires("File[#{file}]")
       end
       is_expected.not_to contain_file("#{etc}/settings.d/externalipam_internal.yml")
@@ -151,6 +151,46 @@ describe 'foreman_ipam_proxy' do
     end
   end
 
+  context 'with several IPAMs by routes' do
+    let(:lab) { { 'url' => 'https://lab', 'token' => sensitive('geheim') } }
+    let(:routes) do
+      [
+        { 'groups' => ['Lab*'], 'prefixes' => ['10.0.0.0/8'], 'provider' => 'netbox', 'settings' => 'externalipam_netbox_lab.yml' },
+        { 'provider' => 'phpipam' }
+      ]
+    end
+    let(:files) { { 'externalipam_netbox_lab.yml' => lab, 'externalipam_netbox_old.yml' => lab } }
+    let(:params) do
+      https.merge('use_provider' => routes, 'settings_files' => files, 'phpipam' => { 'url' => 'http://phpipam', 'user' => 'a', 'password' => 'geheim' })
+    end
+    let(:settings_d) { "#{etc}/settings.d" }
+
+    it 'writes the routes after the file of each, and removes those that no route names' do
+      expect(external).to eq('use_provider' => routes)
+      %w[netbox_lab phpipam].each do |name|
+        is_expected.to contain_file("#{settings_d}/externalipam_#{name}.yml").with(show_diff: false).that_comes_before("File[#{settings_d}/externalipam.yml]")
+      end
+      expect(settings_in(catalogue, "#{settings_d}/externalipam_netbox_lab.yml")).to eq('url' => 'https://lab', 'token' => 'geheim')
+      %w[netbox netbox_old nautobot].each do |name|
+        is_expected.to contain_file("#{settings_d}/externalipam_#{name}.yml").with_ensure('absent')
+      end
+    end
+
+    context 'of which one has no settings' do
+      let(:files) { {} }
+
+      it { is_expected.to compile.and_raise_error(/expected externalipam_netbox_lab.yml in the parameter settings_files/) }
+    end
+
+    context 'of which one has a key it does not have' do
+      let(:lab) { { 'url' => 'https://lab', 'tokn' => 'geheim' } }
+
+      it 'does not compile, and shows no secret' do
+        expect { catalogue }.to raise_error { |error| expect(error.message).to match(/tokn/).and(satisfy { |text| !text.include?('geheim') }) }
+      end
+    end
+  end
+
   context 'with phpIPAM and Nautobot, of which one is chosen' do
     let(:params) do
       https.merge(
@@ -164,6 +204,43 @@ describe 'foreman_ipam_proxy' do
       expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_phpipam.yml"))
         .to eq('url' => 'http://phpipam', 'user' => 'foreman', 'password' => 'geheim', 'owner' => 'a')
       is_expected.to contain_file("#{etc}/settings.d/externalipam_nautobot.yml").with_ensure('absent')
+    end
+  end
+
+  context 'with BlueCat' do
+    let(:params) do
+      https.merge(
+        'use_provider' => 'bluecat',
+        'bluecat' => { 'url' => 'https://bam', 'user' => 'foreman', 'password' => sensitive('geheim'), 'api' => 'v2', 'deploy' => 'quick' }
+      )
+    end
+
+    it 'writes its settings' do
+      expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_bluecat.yml"))
+        .to eq('url' => 'https://bam', 'user' => 'foreman', 'password' => 'geheim', 'api' => 'v2', 'deploy' => 'quick')
+    end
+  end
+
+  context 'with TCPWave and a client certificate' do
+    let(:tcpwave) { { 'url' => 'https://a:7443', 'domain' => 'example.com', 'client_certificate' => '/a.pem', 'client_key' => '/a.key' } }
+    let(:params) { https.merge('use_provider' => 'tcpwave', 'tcpwave' => tcpwave) }
+
+    it { expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_tcpwave.yml")).to eq(tcpwave) }
+  end
+
+  context 'with SolarWinds' do
+    let(:settings) { { 'url' => 'https://orion:17774', 'user' => 'EXAMPLE\\foreman', 'password' => sensitive('geheim') } }
+    let(:params) { https.merge('use_provider' => 'solarwinds', 'solarwinds' => settings.merge('reserve_with' => 'status')) }
+
+    it 'writes its settings' do
+      expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_solarwinds.yml"))
+        .to eq('url' => 'https://orion:17774', 'user' => 'EXAMPLE\\foreman', 'password' => 'geheim', 'reserve_with' => 'status')
+    end
+
+    context 'in a way that there is not' do
+      let(:params) { https.merge('use_provider' => 'solarwinds', 'solarwinds' => settings.merge('reserve_with' => 'luck')) }
+
+      it { is_expected.to compile.and_raise_error(/reserve_with/) }
     end
   end
 

@@ -1,0 +1,23 @@
+# @summary Settings of BlueCat Address Manager, `externalipam_bluecat.yml`.
+type Foreman_ipam_proxy::Bluecat = Struct[{
+  'url'                          => Foreman_ipam_proxy::Httpurl,
+  'user'                         => String[1],
+  'password'                     => Foreman_ipam_proxy::Secret,
+  Optional['api']                => Optional[Enum['auto', 'v1', 'v2']],
+  Optional['configuration']      => Optional[String[1]],
+  Optional['mark']               => Optional[String[1, 60]],
+  Optional['description']        => Optional[String[1]],
+  Optional['description_field']  => Optional[String[1]],
+  Optional['view']               => Optional[String[1]],
+  Optional['zone']               => Optional[String[1]],
+  Optional['deploy']             => Optional[Enum['never', 'quick']],
+  Optional['delete_only_own']    => Optional[Boolean],
+  Optional['ca_file']            => Optional[Foreman_ipam_proxy::Absolutepath],
+  Optional['client_certificate'] => Optional[Foreman_ipam_proxy::Absolutepath],
+  Optional['client_key']         => Optional[Foreman_ipam_proxy::Absolutepath],
+  Optional['verify_tls']         => Optional[Boolean],
+  Optional['proxy']              => Optional[Foreman_ipam_proxy::Secret],
+  Optional['connect_seconds']    => Optional[Integer[1, 30]],
+  Optional['read_seconds']       => Optional[Integer[1, 60]],
+  Optional['max_parallel']       => Optional[Integer[1, 64]],
+}]

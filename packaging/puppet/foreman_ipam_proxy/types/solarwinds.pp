@@ -1,0 +1,20 @@
+# @summary Settings of SolarWinds IPAM, `externalipam_solarwinds.yml`.
+type Foreman_ipam_proxy::Solarwinds = Struct[{
+  'url'                            => Foreman_ipam_proxy::Httpurl,
+  'user'                           => String[1],
+  'password'                       => Foreman_ipam_proxy::Secret,
+  Optional['mark']                 => Optional[String[1, 60]],
+  Optional['description']          => Optional[String[1]],
+  Optional['custom_properties']    => Optional[Hash[Pattern[/\A\w+\z/], Variant[String, Integer, Float, Boolean]]],
+  Optional['custom_properties_in'] => Optional[Enum['CustomProperties', 'Custom']],
+  Optional['reserve_with']         => Optional[Enum['auto', 'reservation', 'status']],
+  Optional['delete_only_own']      => Optional[Boolean],
+  Optional['ca_file']              => Optional[Foreman_ipam_proxy::Absolutepath],
+  Optional['client_certificate']   => Optional[Foreman_ipam_proxy::Absolutepath],
+  Optional['client_key']           => Optional[Foreman_ipam_proxy::Absolutepath],
+  Optional['verify_tls']           => Optional[Boolean],
+  Optional['proxy']                => Optional[Foreman_ipam_proxy::Secret],
+  Optional['connect_seconds']      => Optional[Integer[1, 30]],
+  Optional['read_seconds']         => Optional[Integer[1, 60]],
+  Optional['max_parallel']         => Optional[Integer[1, 64]],
+}]
