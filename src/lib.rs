@@ -48,7 +48,8 @@
 //!
 //! The truth is in the IPAM. The proxy itself keeps holds only, short promises of addresses: in memory and in a journal in
 //! the state directory, or, for several proxies, in a PostgreSQL that they share. Everything that settings decide is one
-//! value, `http::Serving`, which a reload replaces as a whole; [`allocation::Holds`] outlives it.
+//! value, `http::Serving`, which a reload replaces as a whole. `app::Runtime` outlives it: the holds, the names of callers, and
+//! the stores and pools that providers have open.
 //!
 //! Public is what the program itself, its tests, benchmarks and packages use.
 

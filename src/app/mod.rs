@@ -1,16 +1,17 @@
 //! The composition root: settings → provider → allocator → servers.
 //!
 //! [`App::build`] does everything that can fail before the first request: after it, all sockets listen.
-//! [`App::run`] serves until a signal ends it.
+//! [`App::run`] serves until a signal ends it. A reload builds from the settings what handlers work with, [`serving`], over the
+//! same [`Runtime`].
 
 mod assemble;
 mod listen;
 mod rehearsal;
 mod restart_only;
+mod runtime;
 mod sockets;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_server::{Server, ServerHandle};
@@ -18,18 +19,19 @@ use actix_web::web::Data;
 use tokio::time::Instant;
 
 use crate::allocation::holds::DatabaseError;
-use crate::allocation::{Clock, Holds, JournalError, Look};
+use crate::allocation::{Holds, JournalError, Look};
 use crate::daemon::{self, Notifier, PassedSockets, RollCall, Signal, Signals, Watchdog};
 use crate::http::{Arrivals, Shared};
 use crate::registry::PROVIDERS;
 use crate::settings::{Faults, Settings};
 use crate::telemetry::{self, Telemetry, with_causes};
 use crate::tls;
-use crate::trust::{HostNames, SystemResolver};
 
 pub(crate) use assemble::{Purpose, serving};
 pub(crate) use listen::{Bound, control_socket};
 pub(crate) use rehearsal::{check_state_directory, rehearse};
+
+pub(crate) use runtime::Runtime;
 
 use restart_only::RestartOnly;
 
@@ -100,9 +102,8 @@ pub(crate) struct App {
     mode: Mode,
     telemetry: Telemetry,
     shared: Data<Shared>,
-    holds: Holds,
+    runtime: Runtime,
     shutdown: Duration,
-    names: HostNames,
     started: RestartOnly,
     tls: Option<tls::Server>,
     server: Server,
@@ -130,12 +131,11 @@ impl App {
         }
         // From here on SIGHUP and SIGUSR1 end the process no more.
         let signals = Signals::listen().map_err(StartError::Signals)?;
-        let names = HostNames::new(Arc::new(SystemResolver)).within(settings.server.dns_limit());
-        let holds = holds(&settings)?;
+        let runtime = Runtime::open(&settings)?;
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
-        let serving = serving(settings, &holds, &names, Purpose::Serve)?;
+        let serving = serving(settings, &runtime, Purpose::Serve)?;
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
         let (server, bound, arrivals) =
@@ -148,9 +148,8 @@ impl App {
             mode,
             telemetry,
             shared,
-            holds,
+            runtime,
             shutdown: server_settings.shutdown,
-            names,
             started,
             tls,
             server,
@@ -176,9 +175,8 @@ impl App {
             mode,
             telemetry,
             shared,
-            holds,
+            runtime,
             shutdown,
-            names,
             started,
             tls,
             server,
@@ -189,7 +187,7 @@ impl App {
         } = self;
         let handle = server.handle();
         let mut serving = actix_web::rt::spawn(server);
-        let tidying = actix_web::rt::spawn(tidy(holds.clone()));
+        let tidying = actix_web::rt::spawn(tidy(runtime.holds.clone()));
         let seeing = actix_web::rt::spawn(see_to_holds(shared.clone()));
         let warning = tls.clone().map(|tls| actix_web::rt::spawn(warn_of_dates(tls)));
         warn_of_shared_groups(&shared);
@@ -197,8 +195,7 @@ impl App {
             directory: &directory,
             telemetry: &telemetry,
             shared: &shared,
-            holds: &holds,
-            names: &names,
+            runtime: &runtime,
             started: &started,
             tls: tls.as_ref(),
         };
@@ -300,13 +297,12 @@ async fn warn_of_dates(tls: tls::Server) {
     }
 }
 
-/// Everything that SIGHUP replaces.
+/// Everything that SIGHUP replaces, and what stays.
 struct Reload<'a> {
     directory: &'a Path,
     telemetry: &'a Telemetry,
     shared: &'a Shared,
-    holds: &'a Holds,
-    names: &'a HostNames,
+    runtime: &'a Runtime,
     started: &'a RestartOnly,
     tls: Option<&'a tls::Server>,
 }
@@ -336,7 +332,7 @@ impl Reload<'_> {
         }
         let level = settings.log.level;
         let tls = settings.tls.clone();
-        let serving = serving(settings, self.holds, self.names, Purpose::Serve)?;
+        let serving = serving(settings, self.runtime, Purpose::Serve)?;
         if let (Some(server), Some(tls)) = (self.tls, &tls) {
             assemble::reload_tls(server, tls)?;
         }
@@ -350,15 +346,6 @@ impl Reload<'_> {
 /// What has become of a file of settings, for people.
 pub(crate) fn found(file: &Path) -> &'static str {
     if file.exists() { "read" } else { "not there, defaults apply" }
-}
-
-/// Where the holds are kept. A database that cannot be reached does not stop the start.
-fn holds(settings: &Settings) -> Result<Holds, StartError> {
-    let Some(database) = &settings.database else {
-        return Ok(Holds::open(&settings.server.state_directory, Clock::system())?);
-    };
-    log::info!("Holds are kept in the database {database}");
-    Ok(Holds::shared(database.clone())?)
 }
 
 fn log_settings(settings: &Settings) {
