@@ -8,6 +8,8 @@ pub const PROVIDERS: &[Registration] = &[
     ipam_provider_internal::REGISTRATION,
     #[cfg(feature = "bluecat")]
     ipam_provider_bluecat::REGISTRATION,
+    #[cfg(feature = "infoblox")]
+    ipam_provider_infoblox::REGISTRATION,
     #[cfg(feature = "nautobot")]
     ipam_provider_nautobot::REGISTRATION,
     #[cfg(feature = "netbox")]

@@ -62,6 +62,7 @@ macro_rules! over {
 
 over! {
     a_deleted_address_of_bluecat_is_kept_by_its_next_owner Bluecat
+    a_deleted_address_of_infoblox_is_kept_by_its_next_owner Infoblox
     a_deleted_address_of_nautobot_is_kept_by_its_next_owner Nautobot
     a_deleted_address_of_netbox_is_kept_by_its_next_owner Netbox
     a_deleted_address_of_phpipam_is_kept_by_its_next_owner Phpipam

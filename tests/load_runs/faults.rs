@@ -129,16 +129,20 @@ fn answers_too_late(product: Product) {
     go_through(&setup, Trouble::Slow, course, Connections::PerCall);
 }
 
-mod bluecat {
-    survives_all!(Bluecat);
-}
-
 mod embedded {
     survives! { Embedded:
         no_address_is_given_twice_when_the_proxy_is_killed Kill
         no_address_is_given_twice_while_certificates_are_renewed Reload
         no_address_is_given_twice_beside_another_writer OtherWriter
     }
+}
+
+mod bluecat {
+    survives_all!(Bluecat);
+}
+
+mod infoblox {
+    survives_all!(Infoblox);
 }
 
 mod nautobot {

@@ -13,7 +13,7 @@
 //!
 //! Nothing depends on how fast the machine is: troubles begin and end when so many hosts have.
 
-#![cfg(all(feature = "internal", feature = "nautobot", feature = "netbox", feature = "phpipam"))]
+#![cfg(all(feature = "infoblox", feature = "internal", feature = "nautobot", feature = "netbox", feature = "phpipam"))]
 
 mod deletes;
 mod faults;

@@ -20,6 +20,7 @@
 
 #![cfg(any(
     feature = "bluecat",
+    feature = "infoblox",
     feature = "nautobot",
     feature = "netbox",
     feature = "phpipam",

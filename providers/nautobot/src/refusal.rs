@@ -7,9 +7,6 @@ use serde_json::Value;
 use crate::vendor::{VIEW_NAMESPACES, VIEW_STATUSES, WHAT};
 use crate::wire::Refusal;
 
-/// So much of an answer goes into the log.
-const CAUSE_AT_MOST: usize = 500;
-
 fn refusal(answer: &Answer) -> Refusal {
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
@@ -46,11 +43,11 @@ pub(crate) fn error(answer: &Answer, right: &str) -> Error {
             let message = format!("The user of the Nautobot token lacks the permission: {right}; {what_to_do}");
             Error::new(ErrorKind::Unauthenticated, message)
         }
-        (403, Some(detail)) => forbidden(detail).because(cause(answer)),
+        (403, Some(detail)) => forbidden(detail).because(answer.cause()),
         // Only of something in front of Nautobot.
         (401, _) => invalid_credentials("does not accept the token; set a valid one in the provider's settings")
-            .because(cause(answer)),
-        (403, None) => answer.error(WHAT).because(cause(answer)),
+            .because(answer.cause()),
+        (403, None) => answer.error(WHAT).because(answer.cause()),
         // `No Prefix matches the given query.`; in older versions `Not found.`
         (404, Some(_)) => Error::new(ErrorKind::NotFound, "Nautobot has no such record any more"),
         (404, None) => no_api(WHAT),
@@ -81,12 +78,6 @@ fn forbidden(detail: &str) -> Error {
 
 fn invalid_credentials(why: &str) -> Error {
     Error::new(ErrorKind::Unauthenticated, format!("Invalid credentials for External IPAM: Nautobot {why}"))
-}
-
-/// What was answered, for the log: one line, cut short. Not of a 5xx, which shows what is inside of Nautobot.
-fn cause(answer: &Answer) -> String {
-    let text = String::from_utf8_lossy(&answer.body);
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CAUSE_AT_MOST).collect()
 }
 
 /// A 400: `{"<field>": ["text", …]}`, with `__all__` for what concerns the whole record.
@@ -131,7 +122,7 @@ fn invalid(answer: &Answer) -> Error {
         );
         (ErrorKind::Rejected, message)
     };
-    Error::new(kind, message).because(cause(answer))
+    Error::new(kind, message).because(answer.cause())
 }
 
 fn is_word(name: &str) -> bool {

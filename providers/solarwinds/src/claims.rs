@@ -34,7 +34,7 @@ impl Claim {
         self.started = None;
     }
 
-    /// May a reservation of ours be under way that nobody finishes?
+    /// May a reservation of ours have been started and not finished?
     pub(crate) fn is_begun(&self) -> bool {
         self.started.is_some_and(|started| started.elapsed() < STARTED_LASTS)
     }
@@ -51,11 +51,11 @@ impl Claims {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until nobody else of this proxy writes the address of this subnet.
+    /// Waits until no other call writes the address of this subnet.
     pub(crate) async fn lock(&self, subnet: &str, address: IpAddr) -> OwnedMutexGuard<Claim> {
         let lock = {
             let mut locks = self.locks();
-            // Those that nobody holds or waits for are dropped, unless they have something to remember.
+            // A lock without a holder is dropped, unless it has a reservation to remember.
             locks.retain(|_, lock| Arc::strong_count(lock) > 1 || lock.try_lock().is_ok_and(|claim| claim.is_begun()));
             locks.entry((subnet.to_owned(), address)).or_default().clone()
         };

@@ -103,3 +103,33 @@ pub(crate) const USED_BETWEEN: Query = Query(
 /// Is there a custom property of this name?
 pub(crate) const PROPERTY: Query =
     Query("SELECT Name FROM Metadata.Property WHERE EntityName = @entity AND Name = @name");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_of_pages_asks_for_a_page_in_the_order_of_its_key() {
+        for (query, key) in [
+            (TREE, "GroupId"),
+            (SUBNETS, "SubnetId"),
+            (SUBNETS_IPV6, "SubnetId"),
+            (USED, "IpNodeId"),
+            (USED_BETWEEN, "IpNodeId"),
+        ] {
+            let text = query.text();
+            assert!(text.starts_with(&format!("SELECT TOP {PAGE} ")), "{text}");
+            assert!(text.ends_with(&format!("AND {key} > @after ORDER BY {key}")), "{text}");
+        }
+    }
+
+    /// What is looked for is a parameter; in quotes are only names of the schema.
+    #[test]
+    fn a_query_has_no_value_in_its_text() {
+        for query in [REACH, SUBNETS_OF, SUBNET, START_ARGUMENTS, NODE, NODES, PROPERTY] {
+            let quoted: Vec<&str> = query.text().split('\'').skip(1).step_by(2).collect();
+            let of_schema = ["IPAM.SubnetManagement", "StartIpReservationForGroup"];
+            assert!(quoted.iter().all(|text| of_schema.contains(text)), "{quoted:?}");
+        }
+    }
+}

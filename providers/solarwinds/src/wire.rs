@@ -130,7 +130,7 @@ impl Node {
         })
     }
 
-    /// May somebody take the address?
+    /// Is the address available?
     pub(crate) fn is_available(&self) -> bool {
         self.status == Status::Available
     }

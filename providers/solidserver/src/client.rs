@@ -84,9 +84,7 @@ impl Client {
         match rows.first().and_then(|row| row.get("ret_oid")) {
             Some(_) => Ok(()),
             None => {
-                let text = format!(
-                    "{WHAT} does not say whether it has added the address. The proxy looks when it is asked again"
-                );
+                let text = format!("{WHAT} does not say whether it has added the address");
                 Err(Error::new(ErrorKind::Unexpected, text))
             }
         }

@@ -17,7 +17,9 @@ use serde::Serialize;
 
 use crate::audit::Record;
 use crate::places::{Place, seed};
-use crate::products::{Bluecat, BluecatV1, Nautobot, Netbox, Phpipam, Solarwinds, Solidserver, Tcpwave, Vendor};
+use crate::products::{
+    Bluecat, BluecatV1, Infoblox, Nautobot, Netbox, Phpipam, Solarwinds, Solidserver, Tcpwave, Vendor,
+};
 use crate::relay::Relay;
 
 /// Which IPAM.
@@ -31,6 +33,8 @@ pub enum Product {
     /// The same over REST v1.
     #[value(name = "bluecat-v1")]
     BluecatV1,
+    /// Infoblox NIOS with WAPI 2.7, simulated.
+    Infoblox,
     /// Nautobot 3.2, simulated.
     Nautobot,
     /// NetBox 4.6, simulated.
@@ -46,6 +50,11 @@ pub enum Product {
 }
 
 impl Product {
+    /// May a subnet be outside of all groups?
+    pub fn has_global_table(self) -> bool {
+        matches!(self, Self::Embedded | Self::Netbox)
+    }
+
     /// Can it have IPv6 subnets?
     pub fn has_ipv6(self) -> bool {
         self != Self::Tcpwave
@@ -138,6 +147,7 @@ impl Ipam {
             Product::Embedded => return None,
             Product::Bluecat => simulated::<Bluecat>(&seed),
             Product::BluecatV1 => simulated::<BluecatV1>(&seed),
+            Product::Infoblox => simulated::<Infoblox>(&seed),
             Product::Nautobot => simulated::<Nautobot>(&seed),
             Product::Netbox => simulated::<Netbox>(&seed),
             Product::Phpipam => simulated::<Phpipam>(&seed),

@@ -329,17 +329,7 @@ impl Arguments {
             return Err("the embedded IPAM cannot be made to fail; choose another with --ipam".into());
         }
         let has_no_group = |place: &Place| place.group.is_none();
-        if matches!(
-            ipam,
-            Product::Bluecat
-                | Product::BluecatV1
-                | Product::Nautobot
-                | Product::Phpipam
-                | Product::Solarwinds
-                | Product::Solidserver
-                | Product::Tcpwave
-        ) && plan.places.iter().any(has_no_group)
-        {
+        if !ipam.has_global_table() && plan.places.iter().any(has_no_group) {
             return Err("this IPAM has every subnet in a group; name them, and ask without with --without-group".into());
         }
         if !ipam.has_ipv6() && plan.places.iter().any(|place| place.prefix.is_ipv6()) {

@@ -28,6 +28,8 @@ mod vendor;
 
 #[cfg(feature = "bluecat")]
 mod bluecat;
+#[cfg(feature = "infoblox")]
+mod infoblox;
 #[cfg(feature = "nautobot")]
 mod nautobot;
 #[cfg(feature = "netbox")]
@@ -53,6 +55,8 @@ pub(crate) use bluecat::{Bluecat, BluecatV1};
 pub(crate) use client::Request;
 pub(crate) use foreman::{Foreman, Generation};
 use identity::identities;
+#[cfg(feature = "infoblox")]
+pub(crate) use infoblox::Infoblox;
 pub(crate) use ipam::{Extent, Simulated};
 #[cfg(feature = "nautobot")]
 pub(crate) use nautobot::Nautobot;

@@ -12,6 +12,7 @@
 pub mod bluecat;
 mod exchange;
 pub mod foreman;
+pub mod infoblox;
 pub mod nautobot;
 pub mod netbox;
 pub mod phpipam;

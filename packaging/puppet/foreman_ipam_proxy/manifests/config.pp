@@ -62,6 +62,7 @@ class foreman_ipam_proxy::config {
 
   $providers = {
     'bluecat'     => $foreman_ipam_proxy::bluecat,
+    'infoblox'    => $foreman_ipam_proxy::infoblox,
     'internal'    => $foreman_ipam_proxy::internal,
     'nautobot'    => $foreman_ipam_proxy::nautobot,
     'netbox'      => $foreman_ipam_proxy::netbox,

@@ -127,8 +127,8 @@
 #
 # @param bluecat
 #   Settings of BlueCat Address Manager.
-# @param internal
-#   Settings of the embedded IPAM. The store `database` is the PostgreSQL of database_url, for several proxies.
+# @param infoblox
+#   Settings of Infoblox.
 # @param nautobot
 #   Settings of Nautobot.
 # @param netbox
@@ -138,9 +138,11 @@
 # @param solarwinds
 #   Settings of SolarWinds IPAM.
 # @param solidserver
-#   Settings of SOLIDserver.
+#   Settings of EfficientIP SOLIDserver.
 # @param tcpwave
 #   Settings of TCPWave.
+# @param internal
+#   Settings of the embedded IPAM. The store `database` is the PostgreSQL of database_url, for several proxies.
 #
 # @param register_in_foreman
 #   Is the proxy registered in Foreman? Needs the module theforeman/foreman.
@@ -208,13 +210,14 @@ class foreman_ipam_proxy (
   Optional[Integer[0, 3600]] $lookup_seconds = undef,
 
   Variant[Undef, Foreman_ipam_proxy::Bluecat, Sensitive[Hash]] $bluecat = undef,
-  Foreman_ipam_proxy::Internal $internal = {},
+  Variant[Undef, Foreman_ipam_proxy::Infoblox, Sensitive[Hash]] $infoblox = undef,
   Variant[Undef, Foreman_ipam_proxy::Nautobot, Sensitive[Hash]] $nautobot = undef,
   Variant[Undef, Foreman_ipam_proxy::Netbox, Sensitive[Hash]] $netbox = undef,
   Variant[Undef, Foreman_ipam_proxy::Phpipam, Sensitive[Hash]] $phpipam = undef,
   Variant[Undef, Foreman_ipam_proxy::Solarwinds, Sensitive[Hash]] $solarwinds = undef,
   Variant[Undef, Foreman_ipam_proxy::Solidserver, Sensitive[Hash]] $solidserver = undef,
   Variant[Undef, Foreman_ipam_proxy::Tcpwave, Sensitive[Hash]] $tcpwave = undef,
+  Foreman_ipam_proxy::Internal $internal = {},
 
   Boolean $register_in_foreman = false,
   String[1] $registered_name = "${facts['networking']['fqdn']}-ipam",
@@ -225,6 +228,7 @@ class foreman_ipam_proxy (
 ) {
   # Of a hash that is Sensitive as a whole, as Hiera's are here, only this tells which key is wrong.
   assert_type(Optional[Foreman_ipam_proxy::Bluecat], $bluecat.unwrap)
+  assert_type(Optional[Foreman_ipam_proxy::Infoblox], $infoblox.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Nautobot], $nautobot.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Netbox], $netbox.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Phpipam], $phpipam.unwrap)

@@ -18,6 +18,9 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// So much of an answer goes into the log.
+const CAUSE_AT_MOST: usize = 500;
+
 impl Answer {
     /// Is the status 2xx?
     pub fn is_success(&self) -> bool {
@@ -67,6 +70,13 @@ impl Answer {
             Err(Error::new(ErrorKind::Unexpected, "The proxy failed to read the IPAM's answer; see its log")
                 .because(panic))
         })
+    }
+
+    /// What was answered, for the log: one line, cut short. Not for an answer that shows what is inside of the IPAM, as
+    /// those of status 5xx do.
+    pub fn cause(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CAUSE_AT_MOST).collect()
     }
 
     /// For an answer that is none of what the vendor's API answers.

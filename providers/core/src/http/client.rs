@@ -156,6 +156,24 @@ impl Request<'_> {
     /// [`TimedOut`](ErrorKind::TimedOut) after `read_seconds`;
     /// [`Unexpected`](ErrorKind::Unexpected) for a body of more than 64 MiB.
     pub async fn send(self) -> Result<Answer> {
+        Ok(self.recorded().await?.1)
+    }
+
+    /// As [`send`](Self::send), and what the answer sets as the cookie of this name: `name=value`, as the header `cookie`
+    /// takes it back. For products whose session is a cookie and that must not have the credentials with each request.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    pub async fn send_for_cookie(self, name: &str) -> Result<(Answer, Option<HeaderValue>)> {
+        let (headers, answer) = self.recorded().await?;
+        let set = headers.get_all(reqwest::header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = set.map(|value| value.split(';').next().unwrap_or_default().trim());
+        let pair = pairs.find(|pair| pair.split_once('=').is_some_and(|(known, _)| known == name));
+        Ok((answer, pair.and_then(secret_header)))
+    }
+
+    /// Sends the request, and records it and its answer where exchanges are recorded.
+    async fn recorded(self) -> Result<(HeaderMap, Answer)> {
         let sent = self.client.recorder.sent(&self.method, &self.url, &self.headers, self.body.as_deref());
         let outcome = self.exchange().await;
         if let Some(sent) = sent {
@@ -164,7 +182,7 @@ impl Request<'_> {
                 Err(error) => sent.failed(error),
             }
         }
-        outcome.map(|(_, answer)| answer)
+        outcome
     }
 
     async fn exchange(self) -> Result<(HeaderMap, Answer)> {
@@ -244,6 +262,33 @@ mod tests {
             client.request(Method::POST, &["api", ""]).send().await.expect("an answer");
         }
         server.join().expect("no panic")
+    }
+
+    #[tokio::test]
+    async fn a_cookie_is_given_as_it_is_sent_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("it listens"));
+        thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().expect("a connection");
+                let lines = BufReader::new(&stream).lines().map(|line| line.expect("a line"));
+                assert!(lines.take_while(|line| !line.is_empty()).count() > 0);
+                let cookies = "Set-Cookie: other=1; path=/\r\nSet-Cookie: auth=\"a=b,c\"; httponly; path=/\r\n";
+                let answer = format!("HTTP/1.1 204 No Content\r\n{cookies}Connection: close\r\n\r\n");
+                stream.write_all(answer.as_bytes()).expect("a connection");
+            }
+        });
+        let read = |section: &mut crate::settings::Section| HttpSettings::read(section, "https://ipam.example.com");
+        let settings = read_settings(json!({"url": url}), read).0.expect("settings");
+        let client = HttpClient::new("Some IPAM", &settings).expect("a client");
+        let cookie = async |name| {
+            let sent = client.request(Method::GET, &["a"]).send_for_cookie(name).await;
+            sent.expect("an answer").1
+        };
+        let given = cookie("auth").await.expect("a cookie");
+        assert_eq!(given.to_str().expect("text"), "auth=\"a=b,c\"");
+        assert!(given.is_sensitive());
+        assert_eq!(cookie("aut").await, None);
     }
 
     #[tokio::test]

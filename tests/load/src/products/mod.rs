@@ -4,6 +4,9 @@
 #[path = "../../../providers/support/bluecat.rs"]
 #[allow(dead_code, reason = "the tests of the providers use more of it")]
 mod bluecat;
+#[path = "../../../providers/support/infoblox.rs"]
+#[allow(dead_code, reason = "the tests of the providers use more of it")]
+mod infoblox;
 #[path = "../../../contract/support/names.rs"]
 #[allow(dead_code, reason = "the contract tests use more of it")]
 pub(crate) mod names;
@@ -30,6 +33,7 @@ mod tcpwave;
 mod vendor;
 
 pub(crate) use bluecat::{Bluecat, BluecatV1};
+pub(crate) use infoblox::Infoblox;
 pub(crate) use nautobot::Nautobot;
 pub(crate) use netbox::Netbox;
 pub(crate) use phpipam::Phpipam;

@@ -35,7 +35,7 @@ pub struct Site {
     pub has_start_address: bool,
     /// The status of an address whose reservation was started: 16, Blocked, or 4, Reserved.
     pub held_as: u8,
-    /// IPv4 subnets with at most so many bits for hosts have a row for each address.
+    /// IPv4 subnets with at most this many bits for hosts have a row for each address.
     pub bits_with_rows: u8,
     /// Do queries show IPv6 addresses in full, with all zeros?
     pub ipv6_in_full: bool,

@@ -1,6 +1,6 @@
 //! `POST Invoke/IPAM.SubnetManagement/<verb>` with a list of arguments by position.
 //!
-//! An address that is taken can be given any status again: the verbs ask nobody. Only a reservation that is started takes an
+//! An address that is taken can be given any status again: the verbs check nothing. Only a reservation that is started takes an
 //! address that was available, in one step.
 
 use std::net::IpAddr;

@@ -12,10 +12,12 @@ use std::sync::Arc;
 
 use ipam_conformance::Seed;
 use ipam_simulators::bluecat::{self, Bluecat};
+use ipam_simulators::infoblox::{self, Infoblox};
 use ipam_simulators::nautobot::{Nautobot, Site};
 use ipam_simulators::netbox::{self, Netbox};
 use ipam_simulators::phpipam::{self, Phpipam};
 use ipam_simulators::solarwinds::{self, Solarwinds};
+use ipam_simulators::solidserver::{self, Solidserver};
 use ipam_simulators::tcpwave::{self, Tcpwave};
 use ipam_simulators::tls::Tls;
 use ipam_simulators::{Ipam, Server};
@@ -50,6 +52,19 @@ fn requests_with_urls_of_their_own_work_with_bluecat_v1() {
     let Some(python) = Python::find() else { return };
     let (server, [user, password, configuration]) = bluecat();
     python.run("bluecat_v1.py", &[&server.url(), user, password, configuration]);
+}
+
+#[test]
+fn infoblox_client_works_with_infoblox() {
+    let Some(python) = Python::find() else { return };
+    let grid = Infoblox::empty(infoblox::Site::default());
+    grid.add_network_view("Lab", "");
+    for network in ["192.0.2.0/29", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/64"] {
+        grid.add_network("Lab", network, "");
+    }
+    grid.add_container("Lab", "10.0.0.0/8");
+    let server = over_tls(Arc::new(grid));
+    python.run("infoblox.py", &[&server.address().to_string(), Infoblox::OTHER_USER, Infoblox::OTHER_PASSWORD]);
 }
 
 #[test]
@@ -118,4 +133,18 @@ fn orionsdk_works_with_solarwinds() {
     let url = server.url();
     let (_, port) = url.rsplit_once(':').expect("a port");
     python.run("solarwinds.py", &[port, Solarwinds::USER, Solarwinds::PASSWORD]);
+}
+
+#[test]
+fn solidserverrest_works_with_solidserver() {
+    let Some(python) = Python::find() else { return };
+    let solidserver = Solidserver::empty(solidserver::Site::default());
+    solidserver.add_space("lab", "");
+    solidserver.add_space("it's", "");
+    solidserver.add_network("lab", "192.0.2.0/29", true, "net-a");
+    solidserver.add_network("lab", "2001:db8::/64", true, "net-six");
+    let server = over_tls(Arc::new(solidserver));
+    let arguments =
+        [&server.url(), Solidserver::USER, Solidserver::PASSWORD, Solidserver::TOKEN_ID, Solidserver::TOKEN_SECRET];
+    python.run("solidserver.py", &arguments);
 }

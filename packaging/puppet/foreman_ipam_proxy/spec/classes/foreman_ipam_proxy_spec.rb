@@ -111,7 +111,7 @@ describe 'foreman_ipam_proxy' do
     end
 
     it 'removes the settings of others that may hold secrets' do
-      %w[bluecat nautobot phpipam solarwinds].each do |other|
+      %w[bluecat infoblox nautobot phpipam solarwinds solidserver].each do |other|
         is_expected.to contain_file("#{etc}/settings.d/externalipam_#{other}.yml").with_ensure('absent').that_requires("File[#{file}]")
       end
       is_expected.not_to contain_file("#{etc}/settings.d/externalipam_internal.yml")
@@ -148,6 +148,25 @@ describe 'foreman_ipam_proxy' do
           end
         end
       end
+    end
+  end
+
+  context 'with Infoblox' do
+    let(:params) do
+      https.merge(
+        'use_provider' => 'infoblox',
+        'infoblox' => {
+          'url' => 'https://gridmaster.example.com', 'user' => 'foreman', 'password' => sensitive('geheim'),
+          'wapi_version' => '2.10', 'record_type' => 'host', 'extensible_attributes' => { 'Site' => 'DC1', 'Rank' => 1 }
+        }
+      )
+    end
+
+    it 'writes its settings' do
+      expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_infoblox.yml")).to eq(
+        'url' => 'https://gridmaster.example.com', 'user' => 'foreman', 'password' => 'geheim', 'wapi_version' => '2.10',
+        'record_type' => 'host', 'extensible_attributes' => { 'Site' => 'DC1', 'Rank' => 1 }
+      )
     end
   end
 
@@ -241,6 +260,22 @@ describe 'foreman_ipam_proxy' do
       let(:params) { https.merge('use_provider' => 'solarwinds', 'solarwinds' => settings.merge('reserve_with' => 'luck')) }
 
       it { is_expected.to compile.and_raise_error(/reserve_with/) }
+    end
+  end
+
+  context 'with SOLIDserver and a token' do
+    let(:params) do
+      https.merge(
+        'use_provider' => 'solidserver',
+        'solidserver' => {
+          'url' => 'https://sds', 'token_id' => 'k', 'token_secret' => sensitive('geheim'), 'class_parameters' => { 'dhcpstatic' => 1 }
+        }
+      )
+    end
+
+    it 'writes its settings' do
+      expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_solidserver.yml"))
+        .to eq('url' => 'https://sds', 'token_id' => 'k', 'token_secret' => 'geheim', 'class_parameters' => { 'dhcpstatic' => 1 })
     end
   end
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipam_provider::{ErrorKind, Requester, Subnet};
+use ipam_simulators::solarwinds::Site;
 use ipam_simulators::{Ipam, Response};
 use serde_json::{Value, json};
 
@@ -132,17 +133,18 @@ async fn a_change_that_was_answered_and_not_made_is_unknown() {
 
 #[tokio::test]
 async fn a_lost_answer_to_the_start_of_a_reservation_costs_nobody_the_address() {
-    for lost in ["StartIpReservationForGroup", "FinishIpReservationForGroup"] {
+    let verbs = ["StartIpReservationForGroup", "FinishIpReservationForGroup"];
+    for (lost, held_as) in verbs.into_iter().flat_map(|verb| [(verb, 4), (verb, 16)]) {
         let once = Once::default();
-        let fixture = instead(move |ipam, request| {
+        let fixture = instead_at(Site { held_as, ..Site::default() }, move |ipam, request| {
             (kind(request) == lost && once.is_first()).then(|| {
                 ipam.answer(request);
                 Response::empty(502)
             })
         });
         let subnet = fixture.subnet("Production", PREFIX).await;
-        assert_eq!(reserve(&fixture, &subnet, &host("a")).await, Ok(()), "{lost}");
-        assert_eq!(state(&fixture, ADDRESS), (4, true), "{lost}");
+        assert_eq!(reserve(&fixture, &subnet, &host("a")).await, Ok(()), "{lost} {held_as}");
+        assert_eq!(state(&fixture, ADDRESS), (4, true), "{lost} {held_as}");
     }
 }
 
