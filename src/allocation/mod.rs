@@ -1,6 +1,6 @@
 //! Which address next: the one place that chooses addresses, and that keeps what it has promised.
 //!
-//! [`Allocator`] answers every call of the contract from the facts of the [`Routes`](crate::routes::Routes) and from
+//! [`Allocator`] answers every call of the contract from the facts of the `Routes` and from
 //! the [`Holds`], the proxy's short promises. The rest is pieces of it: [`Clock`] and journal make holds end in time and
 //! survive a restart, candidates come in shared batches, look-ups are remembered for a while.
 //!

@@ -10,7 +10,7 @@ use super::networks;
 use super::properties::{parse, property};
 use super::refusal::{error, refused};
 use super::rest::Refusal;
-use crate::address_manager::{NewAddress, Place};
+use crate::address_manager::{NewAddress, Place, is_free};
 use crate::vendor::{FULL_ADDRESSES, WHAT};
 
 impl Client {
@@ -71,6 +71,13 @@ impl Client {
             // No connection, or no session: the first step has been done all the same.
             Err(error) => error,
         };
+        // Between the two steps somebody else may have completed the record, which is theirs then.
+        if error.kind() == ErrorKind::AlreadyExists
+            && let Ok(Some(found)) = self.entity(place.configuration, new.address).await
+            && !is_free(&self.read(&found).state)
+        {
+            return Err(Refusal { error, is_own: false });
+        }
         // Half an address is nobody's: the record goes again. Where that fails too, what was written is open.
         let removed = self.rest.call(Method::DELETE, "delete", &[("objectId", &id.to_string())]).await;
         match removed {

@@ -150,6 +150,27 @@ async fn half_an_ipv6_address_is_removed_or_said_to_be_open() {
     }
 }
 
+/// Somebody else may complete the record between the two steps. It is theirs then, and stays.
+#[tokio::test]
+async fn an_ipv6_address_that_somebody_else_completes_is_theirs() {
+    let site = Site { field: Some(FIELD.to_owned()), ..Site::default() };
+    let fixture = Fixture::at(site, json!({"api": "v1"}), |ipam| {
+        let behind = ipam.clone();
+        let answer = move |request: &Request| {
+            request.path.ends_with("/assignIP6Address").then(|| {
+                behind.answer(request);
+                Response::json(500, &json!("Duplicate of another item"))
+            })
+        };
+        Arc::new(Instead { ipam, answer })
+    });
+    let subnet = fixture.subnet("Production", "2001:db8:1::/64").await;
+    let address = ip("2001:db8:1::9");
+    let error = fixture.provider.reserve(&subnet, address, &Requester::default()).await.expect_err("a conflict");
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{}", chain(&error));
+    assert!(fixture.ipam.record("Production", address).is_some());
+}
+
 /// Without a session for the second step, the first one has been done all the same: "nothing was written" would be wrong.
 #[tokio::test]
 async fn an_ipv6_address_whose_second_step_is_not_sent_is_said_to_be_open() {
