@@ -95,7 +95,7 @@ impl Client {
         if answer.status == 200 {
             return answer.json::<Vec<Value>>().map(|_| Ok(()));
         }
-        let error = self.api.collection_error(&answer, VIEWS.read);
+        let error = self.api.error(&answer, VIEWS.read);
         if lacks_right(&answer) { Ok(Err(error)) } else { Err(error) }
     }
 

@@ -1,11 +1,11 @@
 //! Network views and networks: pages, containers, views that change, cloud members.
 
-use ipam_provider::{ErrorKind, GroupName, Provider, Requester};
-use ipam_simulators::infoblox::{Infoblox as Simulated, Site};
+use ipam_provider::{ErrorKind, GroupName, Requester};
+use ipam_simulators::infoblox::Site;
 use serde_json::json;
 
 use super::{free, host, instead, ip, name};
-use crate::site::{Fixture, provider};
+use crate::site::Fixture;
 
 #[tokio::test]
 async fn ten_thousand_networks_are_listed_in_pages() {
@@ -112,15 +112,4 @@ async fn on_a_cloud_member_searches_go_to_the_grid_master() {
     fixture.provider.reserve(&subnet, address, &Requester::default()).await.expect("a reservation");
     assert!(fixture.provider.reservation(&subnet, address).await.expect("an answer").is_some());
     assert!(fixture.provider.release(&subnet, address).await.expect("a release").is_removed());
-}
-
-/// The grid answers to the path of its own API as if a record were missing.
-#[tokio::test]
-async fn a_url_with_the_path_of_the_api_is_told_by_check() {
-    let fixture = Fixture::new();
-    let url = format!("{}/wapi/v2.7", fixture.server.url());
-    let (user, password) = (Simulated::USER, Simulated::PASSWORD);
-    let wrong = provider(json!({"url": url, "user": user, "password": password}));
-    let error = wrong.probe().await.remove(0).outcome.expect_err("no API is there");
-    assert!(error.to_string().starts_with("There is no API of Infoblox at the url"), "{error}");
 }
