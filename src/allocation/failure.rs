@@ -12,12 +12,14 @@ use super::holds::PlaceError;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Failure {
     /// The IPAM has no record of the prefix.
-    #[error("Subnet not found in External IPAM: {prefix}{}. Create it in the IPAM, or correct prefix and group of the subnet in Foreman", in_group(.group))]
+    #[error("Subnet not found in External IPAM: {prefix}{}. {}, or correct prefix and group of the subnet in Foreman", in_group(.group), remedy(*.has_route))]
     SubnetNotFound {
         /// What was asked for.
         prefix: Prefix,
         /// Where it was looked for.
         group: Option<GroupName>,
+        /// Does a route lead to an IPAM that may have it? Else none was asked.
+        has_route: bool,
     },
     /// The IPAM has no group of that name.
     #[error(
@@ -141,6 +143,10 @@ impl From<Error> for Failure {
 
 fn in_group(group: &Option<GroupName>) -> String {
     group.as_ref().map(|group| format!(" in group {group}")).unwrap_or_default()
+}
+
+fn remedy(has_route: bool) -> &'static str {
+    if has_route { "Create it in the IPAM" } else { "No route in the proxy's use_provider is for it: add one" }
 }
 
 fn list(groups: &[GroupName]) -> String {

@@ -192,7 +192,9 @@ async fn find(provider: &Routes, prefix: Prefix, group: Option<&GroupName>) -> R
         (None, Some(name)) if provider.group(name).await?.is_none() => {
             Err(Failure::GroupNotFound { group: name.clone() })
         }
-        (None, _) => Err(Failure::SubnetNotFound { prefix, group: group.cloned() }),
+        (None, _) => {
+            Err(Failure::SubnetNotFound { prefix, group: group.cloned(), has_route: provider.may_have(prefix, group) })
+        }
     }
 }
 
@@ -202,7 +204,7 @@ fn choose(prefix: Prefix, found: Vec<Subnet>) -> Result<Subnet, Failure> {
     groups.sort();
     if groups.iter().filter(|group| group.is_none()).count() == 1 {
         let global = found.into_iter().find(|subnet| subnet.group.is_none());
-        return global.ok_or(Failure::SubnetNotFound { prefix, group: None });
+        return global.ok_or(Failure::SubnetNotFound { prefix, group: None, has_route: true });
     }
     match groups.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(twice) => Err(Failure::Duplicate { prefix, group: twice[0].clone() }),

@@ -3,6 +3,7 @@
 //! A running proxy is asked over its control socket; without one the journal in the state directory is read, or the
 //! database that several proxies share.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -162,10 +163,42 @@ fn show(holds: &[Value], json: bool) {
         say_json(&holds);
         return;
     }
-    let columns = ["group", "prefix", "address", "state", "mac", "since", "until"];
-    let rows: Vec<[String; 7]> =
-        holds.iter().map(|hold| std::array::from_fn(|column| text(hold, columns[column]))).collect();
-    say_table(["GROUP", "SUBNET", "ADDRESS", "STATE", "MAC", "SINCE", "UNTIL"], &rows);
+    let ipams: BTreeSet<String> = holds.iter().map(|hold| text(hold, "provider")).collect();
+    if ipams.len() > 1 {
+        // Groups and prefixes of several IPAMs may be the same.
+        say_columns(
+            holds,
+            [
+                ("IPAM", "provider"),
+                ("GROUP", "group"),
+                ("SUBNET", "prefix"),
+                ("ADDRESS", "address"),
+                ("STATE", "state"),
+                ("MAC", "mac"),
+                ("SINCE", "since"),
+                ("UNTIL", "until"),
+            ],
+        );
+    } else {
+        say_columns(
+            holds,
+            [
+                ("GROUP", "group"),
+                ("SUBNET", "prefix"),
+                ("ADDRESS", "address"),
+                ("STATE", "state"),
+                ("MAC", "mac"),
+                ("SINCE", "since"),
+                ("UNTIL", "until"),
+            ],
+        );
+    }
+}
+
+fn say_columns<const N: usize>(holds: &[Value], columns: [(&str, &str); N]) {
+    let row = |hold| columns.map(|(_, key)| text(hold, key));
+    let rows: Vec<[String; N]> = holds.iter().map(row).collect();
+    say_table(columns.map(|(title, _)| title), &rows);
 }
 
 fn text(object: &Value, key: &str) -> String {

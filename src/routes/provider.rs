@@ -65,6 +65,11 @@ impl Routes {
         self.table.that_may_have(prefix, group)
     }
 
+    /// May some IPAM have a subnet of this prefix, in this group or in any?
+    pub fn may_have(&self, prefix: Prefix, group: Option<&GroupName>) -> bool {
+        !self.that_may_have(Some(prefix), group).is_empty()
+    }
+
     /// The key of the IPAM that alone may have a subnet of this prefix in this group; `None` if several may, or none.
     pub fn only_for(&self, prefix: Option<Prefix>, group: &GroupName) -> Option<Arc<str>> {
         match self.that_may_have(prefix, Some(group))[..] {

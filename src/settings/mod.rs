@@ -362,7 +362,21 @@ impl<'a> Reading<'a> {
         read: &impl Fn(Registration, &mut Section) -> P,
     ) -> Option<Route<P>> {
         let Choice { registration, key, conditions } = choice;
-        let plan = self.provider(settings_directory.join(file_of(&key)), &key, registration, read)?;
+        let file = settings_directory.join(file_of(&key));
+        // The file of a name of its own is there, unless the environment has all of it.
+        if key != registration.name
+            && !file.exists()
+            && self.environment.overrides(Some(&stem_of(&key))).next().is_none()
+        {
+            self.faults.push(Problem {
+                file: file.display().to_string(),
+                key: None,
+                what: "does not exist, although a route of use_provider names it".to_owned(),
+                right: "write it, or correct settings in the route".to_owned(),
+            });
+            return None;
+        }
+        let plan = self.provider(file, &key, registration, read)?;
         Some(Route { provider: registration.name, key, conditions, plan })
     }
 

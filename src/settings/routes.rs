@@ -33,6 +33,15 @@ pub(super) struct Choice {
     pub(super) conditions: Conditions,
 }
 
+/// A route whose IPAM is known.
+struct Item {
+    /// Counted from 1.
+    number: usize,
+    choice: Choice,
+    /// Is there no fault in it? Else conditions may be missing.
+    is_sound: bool,
+}
+
 /// A value of `use_provider`.
 enum Written {
     Name(Registration),
@@ -41,11 +50,19 @@ enum Written {
 
 /// The routes; those at fault are left out.
 pub(super) fn read(section: &mut Section, providers: &[Registration]) -> Vec<Choice> {
-    let right = format!("this build has: {}", names(providers));
     // The default is for those who chose nothing, not for those who mistyped.
     if !is_given(section, USE_PROVIDER) {
-        let chosen = section.required(USE_PROVIDER, named(DEFAULT_PROVIDER, providers), &right);
+        let chosen = section.required(USE_PROVIDER, named(DEFAULT_PROVIDER, providers), &these(providers));
         return chosen.into_iter().map(alone).collect();
+    }
+    let mut right = format!(
+        "write the name of a provider, or a list of routes, such as [{{ groups: ['Lab*'], provider: netbox }}, \
+         {{ provider: phpipam }}]; {}",
+        these(providers)
+    );
+    let text = section.read(USE_PROVIDER, &right, |value| Some(value.as_str().map(str::to_owned))).flatten();
+    if let Some(name) = text.filter(|text| !text.contains(',')) {
+        right = right_name(&name, providers);
     }
     let written = section.read(USE_PROVIDER, &right, |value| match value {
         Value::Array(items) if !items.is_empty() => Some(Written::Routes(items.clone())),
@@ -57,22 +74,17 @@ pub(super) fn read(section: &mut Section, providers: &[Registration]) -> Vec<Cho
         Some(Written::Routes(items)) => items,
     };
     let routes = items.iter().enumerate().filter_map(|(index, item)| read_item(section, index + 1, item, providers));
-    let routes: Vec<(usize, Choice)> = routes.collect();
+    let routes: Vec<Item> = routes.collect();
     expect_one_route_each(section, &routes);
     expect_all_reached(section, &routes);
-    routes.into_iter().map(|(_, choice)| choice).collect()
+    routes.into_iter().map(|item| item.choice).collect()
 }
 
 fn alone(registration: Registration) -> Choice {
     Choice { registration, key: registration.name.to_owned(), conditions: Conditions::default() }
 }
 
-fn read_item(
-    section: &mut Section,
-    number: usize,
-    item: &Value,
-    providers: &[Registration],
-) -> Option<(usize, Choice)> {
+fn read_item(section: &mut Section, number: usize, item: &Value, providers: &[Registration]) -> Option<Item> {
     let Value::Object(keys) = item else {
         let what = format!("has a route that is not a mapping, route {number}");
         section.problem(USE_PROVIDER, what, "write keys and values, such as { provider: netbox }, for each route");
@@ -81,21 +93,31 @@ fn read_item(
     // Foreman's spelling of keys, as at the top of the file.
     let plain = |key: &String| key.strip_prefix(':').unwrap_or(key).to_owned();
     let keys = keys.iter().map(|(key, value)| (plain(key), Setting { value: value.clone(), origin: None }));
-    let mut item = section.item(&format!("route {number} of use_provider"), keys.collect::<BTreeMap<_, _>>());
+    let keys: BTreeMap<_, _> = keys.collect();
+    let is_empty = |key: &&str| keys.get(*key).is_some_and(|Setting { value, .. }| value.is_null() || *value == "");
+    // An empty value means the default elsewhere; here it would give the route more subnets than anybody meant.
+    let empty: Vec<&str> = ["groups", "prefixes"].into_iter().filter(is_empty).collect();
+    let mut item = section.item(&format!("route {number} of use_provider"), keys);
+    for key in empty {
+        item.problem(key, "is empty", format!("write {key}, or remove it: a route without it takes all {key}"));
+    }
     let choice = read_route(&mut item, providers);
-    section.take_item(item);
-    Some((number, choice?))
+    let is_sound = section.take_item(item);
+    Some(Item { number, choice: choice?, is_sound })
 }
 
 fn read_route(item: &mut Section, providers: &[Registration]) -> Option<Choice> {
-    let right = format!("this build has: {}", names(providers));
-    let provider = item.read("provider", &right, |value| named(provider_named(value.as_str()?), providers));
+    let text = item.read("provider", &these(providers), |value| value.as_str().map(str::to_owned));
+    let right = text.as_ref().map_or_else(|| these(providers), |text| right_name(text, providers));
+    // What is no text has its fault already.
+    let provider =
+        text.and_then(|_| item.read("provider", &right, |value| named(provider_named(value.as_str()?), providers)));
     let provider = item.required("provider", provider, &right);
     let conditions = Conditions {
         groups: some_of(
             item,
             "groups",
-            "write a list of names of groups, such as ['Lab*', 'Zone A'], in which * stands for any characters",
+            "write a list of names of groups in quotes, such as ['Lab*', 'Zone A'], in which * stands for any characters",
             |text| (!text.is_empty()).then(|| Pattern::new(text)),
         ),
         prefixes: some_of(
@@ -120,9 +142,12 @@ fn read_route(item: &mut Section, providers: &[Registration]) -> Option<Choice> 
     Some(Choice { registration, key: key.unwrap_or_else(|| registration.name.to_owned()), conditions })
 }
 
-/// A list of at least one; one text alone is a list too.
+/// A list of at least one; one text alone is a list too, unless it looks like several: names may have commas.
 fn some_of<T>(item: &mut Section, key: &'static str, right: &str, rule: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     item.read(key, right, |value| {
+        if value.as_str().is_some_and(|text| text.contains(',')) {
+            return None;
+        }
         let texts = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         let read: Vec<T> = texts.iter().map(|text| rule(text.as_str()?)).collect::<Option<_>>()?;
         (!read.is_empty()).then_some(read)
@@ -130,19 +155,23 @@ fn some_of<T>(item: &mut Section, key: &'static str, right: &str, rule: impl Fn(
 }
 
 /// Two routes to one file would be one IPAM under two conditions, and which of them were meant could not be told.
-fn expect_one_route_each(section: &mut Section, routes: &[(usize, Choice)]) {
-    for (index, (number, choice)) in routes.iter().enumerate() {
-        if let Some((earlier, _)) = routes[..index].iter().find(|(_, earlier)| earlier.key == choice.key) {
+fn expect_one_route_each(section: &mut Section, routes: &[Item]) {
+    for (index, Item { number, choice, .. }) in routes.iter().enumerate() {
+        if let Some(Item { number: earlier, .. }) =
+            routes[..index].iter().find(|earlier| earlier.choice.key == choice.key)
+        {
             let what = format!("names {} in route {earlier} and in route {number}", file_of(&choice.key));
             section.problem(USE_PROVIDER, what, "give each IPAM one route, or name another file with settings");
         }
     }
 }
 
-fn expect_all_reached(section: &mut Section, routes: &[(usize, Choice)]) {
-    for (index, (number, choice)) in routes.iter().enumerate() {
-        let covers = |(_, earlier): &&(usize, Choice)| earlier.conditions.cover(&choice.conditions);
-        if let Some((earlier, _)) = routes[..index].iter().find(covers) {
+/// Of a route with a fault it is not known what it takes.
+fn expect_all_reached(section: &mut Section, routes: &[Item]) {
+    for (index, Item { number, choice, is_sound }) in routes.iter().enumerate() {
+        let covers =
+            |earlier: &&Item| earlier.is_sound && *is_sound && earlier.choice.conditions.cover(&choice.conditions);
+        if let Some(Item { number: earlier, .. }) = routes[..index].iter().find(covers) {
             let what = format!(
                 "has a route that is never reached, route {number}, because route {earlier} takes all that it would"
             );
@@ -151,8 +180,24 @@ fn expect_all_reached(section: &mut Section, routes: &[(usize, Choice)]) {
     }
 }
 
-fn names(providers: &[Registration]) -> String {
-    providers.iter().map(|provider| provider.name).collect::<Vec<_>>().join(", ")
+/// Which providers there are.
+fn these(providers: &[Registration]) -> String {
+    let names: Vec<&str> = providers.iter().map(|provider| provider.name).collect();
+    format!("this build has: {}", names.join(", "))
+}
+
+/// What to write in place of a text that is no provider's name. A settings file is often taken for one.
+fn right_name(text: &str, providers: &[Registration]) -> String {
+    let key = provider_named(text);
+    let key = key.strip_suffix(".yml").unwrap_or(key);
+    match providers.iter().find(|provider| is_key_of(key, provider.name)) {
+        Some(Registration { name, .. }) if key == *name => format!("write {name}"),
+        Some(Registration { name, .. }) => format!(
+            "name the provider, and the file in a route's settings, such as {{ provider: {name}, settings: {} }}",
+            file_of(&format!("{name}_NAME"))
+        ),
+        None => these(providers),
+    }
 }
 
 fn named(name: &str, providers: &[Registration]) -> Option<Registration> {
@@ -237,18 +282,47 @@ mod tests {
         ])).1, @r"
         test.yml: use_provider has a route that is not a mapping, route 1; write keys and values, such as { provider: netbox }, for each route
         test.yml: route 2 of use_provider: provider has a value that cannot be used; this build has: internal, netbox
-        test.yml: route 2 of use_provider: groups has a value that cannot be used; write a list of names of groups, such as ['Lab*', 'Zone A'], in which * stands for any characters
+        test.yml: route 2 of use_provider: groups has a value that cannot be used; write a list of names of groups in quotes, such as ['Lab*', 'Zone A'], in which * stands for any characters
         test.yml: route 2 of use_provider: prefixes has a value that cannot be used; write a list of prefixes without host bits, such as [10.0.0.0/8, '2001:db8::/32']
         test.yml: route 2 of use_provider: setings is not a setting; did you mean settings?
         test.yml: route 3 of use_provider: provider is missing; this build has: internal, netbox
-        test.yml: route 3 of use_provider: groups has a value that cannot be used; write a list of names of groups, such as ['Lab*', 'Zone A'], in which * stands for any characters
-        test.yml: route 4 of use_provider: groups has a value that cannot be used; write a list of names of groups, such as ['Lab*', 'Zone A'], in which * stands for any characters
+        test.yml: route 3 of use_provider: groups has a value that cannot be used; write a list of names of groups in quotes, such as ['Lab*', 'Zone A'], in which * stands for any characters
+        test.yml: route 4 of use_provider: groups has a value that cannot be used; write a list of names of groups in quotes, such as ['Lab*', 'Zone A'], in which * stands for any characters
         test.yml: route 4 of use_provider: settings has a value that cannot be used; write externalipam_netbox.yml or externalipam_netbox_NAME.yml, with a word in small letters and digits in the place of NAME
         ");
         for none in [json!([]), json!({"provider": "netbox"}), json!(5)] {
-            let right = "test.yml: use_provider has a value that cannot be used; this build has: internal, netbox";
-            assert_eq!(read(none).1, right);
+            let right = "write the name of a provider, or a list of routes, such as [{ groups: ['Lab*'], provider: netbox }, \
+                 { provider: phpipam }]; this build has: internal, netbox";
+            assert_eq!(read(none).1, format!("test.yml: use_provider has a value that cannot be used; {right}"));
         }
+    }
+
+    #[test]
+    fn a_settings_file_in_place_of_a_provider_is_explained() {
+        insta::assert_snapshot!(read(json!("externalipam_netbox.yml")).1, @"test.yml: use_provider has a value that cannot be used; write netbox");
+        insta::assert_snapshot!(read(json!("externalipam_netbox_lab")).1, @"test.yml: use_provider has a value that cannot be used; name the provider, and the file in a route's settings, such as { provider: netbox, settings: externalipam_netbox_NAME.yml }");
+        insta::assert_snapshot!(read(json!([{"provider": "netbox_lab"}])).1, @"test.yml: route 1 of use_provider: provider has a value that cannot be used; name the provider, and the file in a route's settings, such as { provider: netbox, settings: externalipam_netbox_NAME.yml }");
+        assert!(read(json!("netbox, internal")).1.contains("or a list of routes, such as"));
+    }
+
+    #[test]
+    fn conditions_at_fault_do_not_make_the_route_take_everything() {
+        for (key, value) in
+            [("groups", json!(null)), ("prefixes", json!("")), ("groups", json!([1])), ("group", json!("A"))]
+        {
+            let (_, faults) = read(json!([
+                {key: value, "provider": "netbox", "settings": "externalipam_netbox_lab.yml"},
+                {"provider": "netbox"},
+            ]));
+            assert!(faults.contains(&format!("route 1 of use_provider: {key} ")), "{faults}");
+            assert_eq!(faults.lines().count(), 1, "the second route is not at fault: {faults}");
+        }
+        let empty = read(json!([{"groups": null, "provider": "netbox"}])).1;
+        insta::assert_snapshot!(empty, @"test.yml: route 1 of use_provider: groups is empty; write groups, or remove it: a route without it takes all groups");
+        // As trusted_hosts may be written; but a name may have a comma.
+        let text = read(json!([{"groups": "Lab*, Zone A", "provider": "netbox"}])).1;
+        assert!(text.contains("groups has a value that cannot be used; write a list"), "{text}");
+        assert_eq!(read(json!([{"groups": ["Lab, old"], "provider": "netbox"}])).1, "");
     }
 
     #[test]

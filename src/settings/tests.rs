@@ -359,3 +359,14 @@ fn the_faults_of_all_files_of_routes_are_found_at_once() {
     environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM_NETBOX_LAP__TOKEN: is for a file that does not exist in this build; between FOREMAN_IPAM_PROXY__ and __ write one of: EXTERNALIPAM, EXTERNALIPAM_INTERNAL, EXTERNALIPAM_NETBOX, EXTERNALIPAM_NETBOX_LAB
     ");
 }
+
+#[test]
+fn the_file_that_a_route_names_is_there_or_in_the_environment() {
+    let directory = Directory::that_starts();
+    let routes = "use_provider: [{ provider: netbox, settings: externalipam_netbox_lab.yml }]\n";
+    directory.write("settings.d/externalipam.yml", routes);
+    insta::assert_snapshot!(directory.faults(), @"DIR/settings.d/externalipam_netbox_lab.yml: does not exist, although a route of use_provider names it; write it, or correct settings in the route");
+    let of_lab = |key: &str| format!("FOREMAN_IPAM_PROXY__EXTERNALIPAM_NETBOX_LAB__{key}");
+    let settings = directory.load(&[(&of_lab("URL"), "http://lab"), (&of_lab("TOKEN"), SECRET)]);
+    assert_eq!(settings.expect("there are no faults").routes[0].key, "netbox_lab");
+}

@@ -224,9 +224,27 @@ fn holds_of_both_survive_a_restart_with_the_routes_in_another_order() {
     let providers: BTreeSet<&str> =
         holds["holds"].as_array().expect("a list").iter().filter_map(|hold| hold["provider"].as_str()).collect();
     assert_eq!(providers, BTreeSet::from(["netbox", "phpipam"]));
+    let (_, listed) = proxy.run(&["holds", "list"]);
+    assert!(listed.starts_with("IPAM ") && listed.contains("\nphpipam "), "{listed}");
     let [_, in_phpipam] = &promised;
     let subnet = seeded(IN_PHPIPAM).prefix.to_string();
     let (code, output) = proxy.run(&["holds", "release", in_phpipam, "--subnet", &subnet, "--group", "Zone A"]);
     assert_eq!(code, Some(0), "{output}");
     assert_eq!(&offered(&foreman, IN_PHPIPAM, 3), in_phpipam, "it is free again");
+}
+
+#[test]
+fn a_subnet_that_no_route_is_for_is_said_to_have_none() {
+    let site = Site::start();
+    let routes = "use_provider:\n  - { groups: ['Zone A'], provider: phpipam }\n  - { prefixes: [198.18.0.0/15], provider: netbox }\n";
+    let proxy = site.place(routes).start();
+    let production = Some("Production");
+    let text = proxy.foreman().next_ip("192.0.2.0/28", Some(&mac(1)), production).expect_err("no route");
+    assert!(
+        text.starts_with("Subnet not found in External IPAM: 192.0.2.0/28 in group Production. No route in the"),
+        "{text}"
+    );
+    let text = proxy.foreman().next_ip("198.18.7.0/24", Some(&mac(1)), production).expect_err("NetBox lacks it");
+    assert!(text.contains("Create it in the IPAM"), "{text}");
+    proxy.assert_sound();
 }

@@ -214,11 +214,13 @@ impl Section {
         Self::new(format!("{}: {place}", self.file), settings)
     }
 
-    /// Takes over the faults of an item, to which keys that nobody asked for belong too.
-    pub fn take_item(&mut self, item: Self) {
+    /// Takes over the faults of an item, to which keys that nobody asked for belong too. Returns whether it has none.
+    pub fn take_item(&mut self, item: Self) -> bool {
         let findings = item.finish();
+        let has_none = findings.problems.is_empty() && findings.unknown.is_empty();
         self.problems.extend(findings.problems);
         self.problems.extend(findings.unknown);
+        has_none
     }
 
     /// Was the key given a value?

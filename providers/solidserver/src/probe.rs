@@ -35,8 +35,7 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
         }
     }
     if let Some(space) = settings.space.as_ref().filter(|_| may_list_spaces) {
-        let text = "the space of the settings exists";
-        probes.note(text, exists(client, space.as_str()).await);
+        probes.note(format!("the space {space} exists"), exists(client, space.as_str()).await);
     }
     probes.finish()
 }

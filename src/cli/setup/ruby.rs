@@ -108,6 +108,13 @@ fn ipam_in(directory: &Path, notes: &mut Vec<String>) -> Result<(Keys, Keys), Co
     {
         return Ok((Keys::from([("use_provider".to_owned(), stem_of(plugin.provider).into())]), settings));
     }
+    if !external_file.exists() {
+        return Err(CommandError::failed(format!(
+            "{} has no externalipam.yml, and no dhcp.yml in which dhcp_infoblox or dhcp_bluecat is in use; name another \
+             directory after --from-ruby, or take this host's own settings, without it",
+            directory.display()
+        )));
+    }
     let external = external?;
     let Some(provider) = named(&external) else {
         return Err(CommandError::failed(format!(
@@ -138,7 +145,7 @@ fn dhcp_plugin_in(directory: &Path, notes: &mut Vec<String>) -> Result<Option<(&
 fn keys_in(file: &Path) -> Result<Keys, CommandError> {
     let text = fs::read_to_string(file).map_err(|error| {
         CommandError::failed(format!(
-            "{} cannot be read: {error}; name the directory of the Ruby Smart Proxy behind --from-ruby, and run this as root",
+            "{} cannot be read: {error}; name the directory of the Ruby Smart Proxy after --from-ruby, and run this as root",
             file.display()
         ))
     })?;
@@ -204,8 +211,11 @@ mod tests {
         for files in [vec![], vec![("dhcp.yml", ":use_provider: dhcp_isc\n")], vec![dhcp]] {
             let directory = directory(&files);
             let Err(error) = Ruby::read(directory.path()) else { panic!("{files:?}") };
-            let missing =
-                if files == [dhcp] { "dhcp_infoblox.yml cannot be read" } else { "externalipam.yml cannot be read" };
+            let missing = if files == [dhcp] {
+                "dhcp_infoblox.yml cannot be read"
+            } else {
+                "has no externalipam.yml, and no dhcp.yml"
+            };
             assert!(error.to_string().contains(missing), "{error}");
         }
     }

@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn every_error_has_its_status_and_its_form_for_foreman() {
         let address = [10, 0, 0, 5].into();
-        let subnet_not_found = || Failure::SubnetNotFound { prefix: prefix(), group: None };
+        let subnet_not_found = || Failure::SubnetNotFound { prefix: prefix(), group: None, has_route: true };
         let group_not_found = || Failure::GroupNotFound { group: group() };
         let as_error = |error: &ForemanError| Some(json!({"error": error.to_string()}));
         let still_reserved = Failure::StillReserved { address, prefix: prefix(), group: None, places: vec![] };
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn texts_begin_as_those_of_the_ruby_plugin() {
         let text = |failure: Failure| failure.to_string();
-        let subnet = text(Failure::SubnetNotFound { prefix: prefix(), group: Some(group()) });
+        let subnet = text(Failure::SubnetNotFound { prefix: prefix(), group: Some(group()), has_route: true });
         assert!(subnet.starts_with("Subnet not found in External IPAM: 10.0.0.0/24 in group blue"), "{subnet}");
         let group = text(Failure::GroupNotFound { group: group() });
         assert!(group.starts_with("Group not found in External IPAM: blue"), "{group}");

@@ -65,7 +65,10 @@ fn lacks(right: &str) -> Error {
 
 /// Begins as the Ruby plugin's message does.
 pub(super) fn refused_credentials(why: &str) -> Error {
-    Error::new(ErrorKind::Unauthenticated, format!("Invalid credentials for External IPAM: {WHAT} says no, {why}"))
+    Error::new(
+        ErrorKind::Unauthenticated,
+        format!("Invalid credentials for External IPAM: {WHAT} does not let the user in: {why}"),
+    )
 }
 
 /// A success with an answer of another shape. Its shape is for the log, so that it can be reported: its values are not.

@@ -42,7 +42,10 @@ pub(super) fn error(answer: &Answer, right: &str) -> Error {
 
 /// Begins as the Ruby plugin's message does.
 pub(super) fn refused_credentials(why: &str) -> Error {
-    Error::new(ErrorKind::Unauthenticated, format!("Invalid credentials for External IPAM: {WHAT} says no, {why}"))
+    Error::new(
+        ErrorKind::Unauthenticated,
+        format!("Invalid credentials for External IPAM: {WHAT} does not let the user in: {why}"),
+    )
 }
 
 #[cfg(test)]
