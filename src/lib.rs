@@ -31,6 +31,7 @@
 //! | [`app`] | the composition root: settings → provider → allocator → servers; signals, reload, shutdown |
 //! | [`cli`] | the commands; those for the embedded IPAM work on its store themselves (crate ipam-store in `providers/internal/store`) |
 //! | [`foreman_api`] | the client of Foreman's own API |
+//! | [`ledger`] | a record of every write through any door: who did what with which address, and when |
 //! | [`registration`] | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
 //! | [`settings`] | reads and checks all settings, all faults in one go |
@@ -42,7 +43,7 @@
 //! # What is kept where
 //!
 //! The truth is in the IPAM. The proxy itself keeps holds only, short promises of addresses: in memory and in a journal in
-//! the state directory, or, for several proxies, in a PostgreSQL that they share. Everything that settings decide is one value, [`http::Serving`], which a reload replaces as a
+//! the state directory, or, for several proxies, in a PostgreSQL that they share. The ledger is in the same places. Everything that settings decide is one value, [`http::Serving`], which a reload replaces as a
 //! whole; [`allocation::Holds`] outlives it.
 
 pub mod allocation;
@@ -52,6 +53,7 @@ pub mod cli;
 pub mod daemon;
 pub mod foreman_api;
 pub mod http;
+pub mod ledger;
 pub mod registration;
 pub mod registry;
 pub mod routes;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use ipam_provider::{Guard, Limits, Surroundings, Trace};
 
 use super::StartError;
-use crate::allocation::{Allocator, Events, Holds, Rules, Subscriber, log_event};
+use crate::allocation::{Allocator, Event, Events, Holds, Rules, Subscriber, log_event};
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
+use crate::ledger::Ledger;
 use crate::routes::{Conditions, Ipam, Routes};
 use crate::settings::{Route, Settings, Tls};
 use crate::tls;
@@ -22,11 +23,17 @@ pub enum Purpose {
     Check(Option<Trace>),
 }
 
-/// Everything that handlers work with. Holds are kept when the rest is made anew.
+/// Everything that handlers work with. Holds and ledger are kept when the rest is made anew.
 ///
 /// # Errors
 /// When the provider cannot be built.
-pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Purpose) -> Result<Serving, StartError> {
+pub fn serving(
+    settings: Settings,
+    holds: &Holds,
+    ledger: Option<&Ledger>,
+    names: &HostNames,
+    purpose: Purpose,
+) -> Result<Serving, StartError> {
     let Settings { server, database, ipam, holds: lives, routes, .. } = settings;
     let (may_create, trace) = match purpose {
         Purpose::Serve => (true, None),
@@ -55,10 +62,16 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Pu
         Listener::Http => ipam.enabled.on_http(),
         Listener::Control => false,
     });
-    let log: Subscriber = Arc::new(log_event);
-    let allocator = Allocator::new(Routes::new(routes), holds.clone(), rules).reporting_to(Events::to([log]));
+    let log: Subscriber = Arc::new(|event| {
+        log_event(event);
+        None
+    });
+    let recorder = ledger.cloned().map(|ledger| Arc::new(move |event: &Event<'_>| ledger.see(event)) as Subscriber);
+    let events = Events::to([log].into_iter().chain(recorder));
+    let allocator = Allocator::new(Routes::new(routes), holds.clone(), rules).reporting_to(events);
     Ok(Serving {
         allocator: Arc::new(allocator),
+        ledger: ledger.cloned(),
         gate: Gate::new(policy, names.clone()),
         foreman: Contract {
             ipam_on: ipam_on.collect(),

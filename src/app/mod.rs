@@ -21,6 +21,7 @@ use crate::allocation::holds::DatabaseError;
 use crate::allocation::{Clock, Holds, JournalError, Look};
 use crate::daemon::{self, Notifier, PassedSockets, RollCall, Signal, Signals, Watchdog};
 use crate::http::{Arrivals, Shared};
+use crate::ledger::{Ledger, Place};
 use crate::registry::PROVIDERS;
 use crate::settings::{Faults, Settings};
 use crate::telemetry::{self, Telemetry, with_causes};
@@ -101,6 +102,7 @@ pub struct App {
     telemetry: Telemetry,
     shared: Data<Shared>,
     holds: Holds,
+    ledger: Ledger,
     shutdown: Duration,
     names: HostNames,
     started: RestartOnly,
@@ -135,7 +137,8 @@ impl App {
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
-        let serving = serving(settings, &holds, &names, Purpose::Serve)?;
+        let ledger = ledger(&settings);
+        let serving = serving(settings, &holds, Some(&ledger), &names, Purpose::Serve)?;
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
         let (server, bound, arrivals) =
@@ -149,6 +152,7 @@ impl App {
             telemetry,
             shared,
             holds,
+            ledger,
             shutdown: server_settings.shutdown,
             names,
             started,
@@ -177,6 +181,7 @@ impl App {
             telemetry,
             shared,
             holds,
+            ledger,
             shutdown,
             names,
             started,
@@ -198,6 +203,7 @@ impl App {
             telemetry: &telemetry,
             shared: &shared,
             holds: &holds,
+            ledger: &ledger,
             names: &names,
             started: &started,
             tls: tls.as_ref(),
@@ -231,6 +237,7 @@ impl App {
         }
         service_manager.stopping();
         stop(&handle, &arrivals, &shared, shutdown).await;
+        ledger.close().await;
         tidying.abort();
         seeing.abort();
         warning.inspect(actix_web::rt::task::JoinHandle::abort);
@@ -306,6 +313,7 @@ struct Reload<'a> {
     telemetry: &'a Telemetry,
     shared: &'a Shared,
     holds: &'a Holds,
+    ledger: &'a Ledger,
     names: &'a HostNames,
     started: &'a RestartOnly,
     tls: Option<&'a tls::Server>,
@@ -336,11 +344,13 @@ impl Reload<'_> {
         }
         let level = settings.log.level;
         let tls = settings.tls.clone();
-        let serving = serving(settings, self.holds, self.names, Purpose::Serve)?;
+        let ledger_days = settings.holds.ledger_days;
+        let serving = serving(settings, self.holds, Some(self.ledger), self.names, Purpose::Serve)?;
         if let (Some(server), Some(tls)) = (self.tls, &tls) {
             assemble::reload_tls(server, tls)?;
         }
         self.telemetry.set_level(level);
+        self.ledger.keep(ledger_days);
         self.shared.replace(serving);
         warn_of_shared_groups(self.shared);
         Ok(())
@@ -359,6 +369,17 @@ fn holds(settings: &Settings) -> Result<Holds, StartError> {
     };
     log::info!("Holds are kept in the database {database}");
     Ok(Holds::shared(database.clone())?)
+}
+
+/// The ledger. One that cannot be used does not stop the start.
+fn ledger(settings: &Settings) -> Ledger {
+    let days = settings.holds.ledger_days;
+    let place = Place::of(&settings.server.state_directory, settings.database.as_ref());
+    match days {
+        0 => log::info!("There is no ledger: ledger_days is 0"),
+        _ => log::info!("The ledger is in {place}, for {days} days"),
+    }
+    Ledger::start(place, days)
 }
 
 fn log_settings(settings: &Settings) {

@@ -11,6 +11,7 @@ use crate::allocation::{Clock, GroupChoice, Holds};
 use crate::app::{self, Purpose};
 use crate::cli::CommandError;
 use crate::http::Serving;
+use crate::ledger::{Ledger, Place};
 use crate::settings::Settings;
 use crate::telemetry::with_causes;
 use crate::trust::{HostNames, SystemResolver};
@@ -26,13 +27,18 @@ pub(super) async fn import(
     let holds = Holds::in_memory(Clock::system());
     let purpose = if is_dry_run { Purpose::Check(None) } else { Purpose::Serve };
     let names = HostNames::new(Arc::new(SystemResolver));
-    let serving = app::serving(settings, &holds, &names, purpose);
+    let place = Place::of(&settings.server.state_directory, settings.database.as_ref());
+    let ledger = (!is_dry_run).then(|| Ledger::start(place, settings.holds.ledger_days));
+    let serving = app::serving(settings, &holds, ledger.as_ref(), &names, purpose);
     let serving = serving.map_err(|error| CommandError::failed(with_causes(&error)))?;
     let mut import = Import { serving, group: GroupChoice::of(group), is_dry_run, report: Report::default() };
     for subnet in &inventory.subnets {
         if import.subnet(subnet).await.is_err() {
             break;
         }
+    }
+    if let Some(ledger) = ledger {
+        ledger.close().await;
     }
     Ok(import.report)
 }
