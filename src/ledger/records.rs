@@ -43,14 +43,14 @@ pub enum Place {
     /// In this file.
     File(PathBuf),
     /// In the database that several proxies share.
-    Database(Database),
+    Database(Box<Database>),
 }
 
 impl Place {
     /// Where the ledger is of a proxy with this state directory and this database, if it has one.
     pub fn of(state_directory: &Path, database: Option<&Database>) -> Self {
         match database {
-            Some(database) => Self::Database(database.clone()),
+            Some(database) => Self::Database(Box::new(database.clone())),
             None => Self::File(state_directory.join("ledger.sqlite")),
         }
     }
@@ -80,7 +80,7 @@ impl Records {
     pub fn open_or_create(place: Place) -> Result<Self, LedgerError> {
         let tables = match &place {
             Place::File(path) => SharedTables::open_or_create(path, &LEDGER),
-            Place::Database(database) => Ok(SharedTables::in_database(database.clone(), &LEDGER)),
+            Place::Database(database) => Ok(SharedTables::in_database((**database).clone(), &LEDGER)),
         };
         Self::with(place, tables)
     }
@@ -93,7 +93,7 @@ impl Records {
         let tables = match &place {
             Place::File(path) if !path.exists() => return Err(LedgerError::Missing(path.clone())),
             Place::File(path) => SharedTables::open_or_stand_in(path, &LEDGER),
-            Place::Database(database) => Ok(SharedTables::in_database_or_stand_in(database.clone(), &LEDGER)),
+            Place::Database(database) => Ok(SharedTables::in_database_or_stand_in((**database).clone(), &LEDGER)),
         };
         Self::with(place, tables)
     }
