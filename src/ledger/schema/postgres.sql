@@ -27,7 +27,8 @@ CREATE INDEX record_at ON record (at, sequence);
 CREATE INDEX record_address ON record (address, at, sequence);
 CREATE INDEX record_mac ON record (mac, at, sequence) WHERE mac IS NOT NULL;
 CREATE INDEX record_host_name ON record (host_name, at, sequence) WHERE host_name IS NOT NULL;
-CREATE INDEX record_group_name ON record (group_name, at, sequence) WHERE group_name IS NOT NULL;
+-- None by group: it would double what a record costs where there are many groups. Records of a group are found in those of a
+-- time.
 
 -- What became of a commit whose answer was lost.
 CREATE TABLE unit_of_work (

@@ -25,4 +25,5 @@ CREATE INDEX record_at ON record (at);
 CREATE INDEX record_address ON record (address, at);
 CREATE INDEX record_mac ON record (mac, at) WHERE mac IS NOT NULL;
 CREATE INDEX record_host_name ON record (host_name, at) WHERE host_name IS NOT NULL;
-CREATE INDEX record_group_name ON record (group_name, at) WHERE group_name IS NOT NULL;
+-- None by group: it would double what a record costs where there are many groups. Records of a group are found in those of a
+-- time.
