@@ -67,7 +67,6 @@ pub(crate) const COMMANDS: &[(&str, Way, &str)] = &[
     ("foreman-ipam-proxy refresh", Way::Refreshes, ""),
     ("foreman-ipam-proxy unregister", Way::Unregisters, ""),
     ("foreman-ipam-proxy holds release", Way::Refused("address is not held"), "nothing is held in the test"),
-    ("foreman-ipam-proxy ledger", Way::Refused("there is no ledger at"), "no proxy has run in the test"),
     ("foreman-ipam-proxy store copy --to database", Way::NotRun, "needs a PostgreSQL"),
     ("systemctl enable --now foreman-ipam-proxy", Way::Starts, "needs systemd"),
     ("systemctl enable --now foreman-ipam-proxy.socket", Way::NotRun, "needs systemd"),
