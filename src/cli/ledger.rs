@@ -71,8 +71,12 @@ pub(super) fn run(arguments: Arguments, directory: &Path) -> Outcome {
     };
     let query = Query { subject, group, since, before };
     let found = actix_web::rt::System::new().block_on(show(place, &query, json));
-    if !found.map_err(CommandError::failed)? {
-        warn(&"the ledger has no such record");
+    match found {
+        Ok(true) => {}
+        Ok(false) => warn(&"the ledger has no such record"),
+        // Before the first start nothing has been written either.
+        Err(error @ LedgerError::Missing(_)) => warn(&error),
+        Err(error) => return Err(CommandError::failed(error)),
     }
     Ok(())
 }

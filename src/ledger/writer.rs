@@ -88,7 +88,7 @@ impl Ledger {
     }
 
     /// Records an event if it is the outcome of a write. The answer comes when the record is saved, or cannot be.
-    pub fn see(&self, event: &Event<'_>) -> Option<Pending> {
+    pub(crate) fn see(&self, event: &Event<'_>) -> Option<Pending> {
         if self.days() == 0 {
             return None;
         }

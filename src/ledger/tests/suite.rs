@@ -166,7 +166,7 @@ async fn every_question_is_answered_from_an_index(stage: &Stage, records: &Recor
         let question = question.replace("?5", fifth).replace("?6", "'a'");
         let plan = match is_file {
             true => stage.sql(&format!("EXPLAIN QUERY PLAN {question}")),
-            false => stage.sql(&format!("SET search_path = ipam_ledger; SET enable_seqscan = off; EXPLAIN {question}")),
+            false => stage.sql(&format!("SET search_path = ipam_ledger; SET enable_seqscan = off; SET enable_bitmapscan = off; EXPLAIN {question}")),
         };
         assert!(plan.contains("record_"), "{question}\n{plan}");
         for slow in ["SCAN record", "TEMP B-TREE", "Seq Scan", "Sort"] {
