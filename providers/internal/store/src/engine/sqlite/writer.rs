@@ -81,7 +81,7 @@ impl Writer {
     pub(super) fn start(connection: Connection, schema: &'static Schema, files: Arc<OpenFiles>) -> Result<Self> {
         let (queue, jobs) = mpsc::channel();
         let work = move || serve(&connection, schema, &files, &jobs);
-        let thread = thread::Builder::new().name("ipam-writer".to_owned()).spawn(work);
+        let thread = thread::Builder::new().name(format!("{}-writer", schema.name)).spawn(work);
         let thread = thread.map_err(|source| StoreError::Io { doing: "Starting a thread".to_owned(), source })?;
         Ok(Self { queue: Some(queue), thread: Some(thread), schema })
     }
