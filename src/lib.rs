@@ -36,6 +36,7 @@
 //! | `caller` | who calls, through which door, with which rights |
 //! | [`cli`] | the commands; those for the embedded IPAM work on its store themselves (crate ipam-store in `providers/internal/store`) |
 //! | `foreman_api` | the client of Foreman's own API |
+//! | [`ledger`] | a record of every write through any door: who did what with which address, and when |
 //! | `registration` | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
 //! | `settings` | reads and checks all settings, all faults in one go |
@@ -47,9 +48,10 @@
 //! # What is kept where
 //!
 //! The truth is in the IPAM. The proxy itself keeps holds only, short promises of addresses: in memory and in a journal in
-//! the state directory, or, for several proxies, in a PostgreSQL that they share. Everything that settings decide is one
-//! value, `http::Serving`, which a reload replaces as a whole. `app::Runtime` outlives it: the holds, the names of callers, and
-//! the stores and pools that providers have open.
+//! the state directory, or, for several proxies, in a PostgreSQL that they share. The ledger is in the same places.
+//! Everything that settings decide is one value, `http::Serving`, which a reload replaces as a whole. `app::Runtime` outlives
+//! it: the holds, the ledger, the names of callers,
+//! and the stores and pools that providers have open.
 //!
 //! Public is what the program itself, its tests, benchmarks and packages use.
 
@@ -60,6 +62,7 @@ pub mod cli;
 mod daemon;
 mod foreman_api;
 mod http;
+pub mod ledger;
 mod registration;
 pub mod registry;
 mod routes;

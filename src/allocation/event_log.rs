@@ -29,7 +29,7 @@ pub(crate) fn write(event: &Event<'_>) {
                 log::log!(level, "{text}");
             }
         }
-        EventKind::AddUnanswered { request } => log::warn!("{}", reserved(address, subnet, request)),
+        EventKind::AddUnanswered { request, .. } => log::warn!("{}", reserved(address, subnet, request)),
         EventKind::AddUnfinished { error } => {
             log::warn!("{address} in {subnet} is reserved, and its hold says that it is being added: {error}");
         }

@@ -1,4 +1,4 @@
-//! What happens to addresses, as events: the log, and whatever else is to know, subscribes to them.
+//! What happens to addresses, as events: the log, the ledger, and whatever else is to know, subscribe to them.
 //!
 //! Of each write there is one event that says how it ended ([`Added`](EventKind::Added), [`AddFailed`](EventKind::AddFailed),
 //! [`Deleted`](EventKind::Deleted), [`DeleteFailed`](EventKind::DeleteFailed), [`Restored`](EventKind::Restored),
@@ -8,8 +8,11 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipam_provider::{Error, GroupName, Prefix, Requester};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::Failure;
 use super::holds::{PlaceError, Removed, Scope};
@@ -110,6 +113,8 @@ pub(crate) enum EventKind<'a> {
     },
     /// It is reserved, and its caller did not get the answer.
     AddUnanswered {
+        /// The host.
+        by: &'a Requester,
         /// The request, for people.
         request: &'a str,
     },
@@ -208,8 +213,30 @@ pub(crate) enum EventKind<'a> {
     },
 }
 
-/// What is called with every event. It must not block.
-pub(crate) type Subscriber = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+/// How long the caller of a write waits for subscribers at most.
+const SEEN_WITHIN: Duration = Duration::from_secs(3);
+
+/// What is called with every event. It must not block; what it has yet to do before the caller of a write has its answer is
+/// done when it sends, or drops, the other end of what it returns.
+pub(crate) type Subscriber = Arc<dyn Fn(&Event<'_>) -> Option<Pending> + Send + Sync>;
+
+/// Something that a subscriber has yet to do.
+pub(crate) type Pending = oneshot::Receiver<()>;
+
+/// What subscribers have yet to do about an event.
+#[derive(Debug)]
+pub(super) struct Noted(Vec<Pending>);
+
+impl Noted {
+    /// Waits until it is done, and not for long: no subscriber may keep a caller from its answer.
+    pub(super) async fn seen(self) {
+        for pending in self.0 {
+            if timeout(SEEN_WITHIN, pending).await.is_err() {
+                log::warn!("A write is answered before its record is in the ledger, which takes too long");
+            }
+        }
+    }
+}
 
 /// Where events go.
 #[derive(Clone, Default)]
@@ -228,11 +255,19 @@ impl Events {
 
     /// Something happened that is a consequence of this request, unless it happened in the call that is being answered.
     pub(super) fn emit_for(&self, request: Option<&RequestId>, subject: Subject<'_>, kind: EventKind<'_>) {
+        // Dropped: whatever subscribers have yet to do, they do.
+        drop(self.note_for(request, subject, kind));
+    }
+
+    /// As [`emit`](Self::emit), for a caller that waits until the event is seen.
+    pub(super) fn note(&self, subject: Subject<'_>, kind: EventKind<'_>) -> Noted {
+        self.note_for(None, subject, kind)
+    }
+
+    fn note_for(&self, request: Option<&RequestId>, subject: Subject<'_>, kind: EventKind<'_>) -> Noted {
         let request = request_id::current().or_else(|| request.cloned());
         let event = Event { at: jiff::Timestamp::now(), request, caller: request_id::caller(), subject, kind };
-        for subscriber in &self.0 {
-            subscriber(&event);
-        }
+        Noted(self.0.iter().filter_map(|subscriber| subscriber(&event)).collect())
     }
 }
 

@@ -76,6 +76,11 @@ impl Lost {
         }
     }
 
+    /// The host whose addition it was.
+    pub(crate) fn by(&self) -> &Requester {
+        &self.by
+    }
+
     /// The request whose addition it was, as far as its hold says.
     pub(super) fn request_id(&self) -> Option<&RequestId> {
         self.before.as_ref()?.trace.as_ref().map(|trace| &trace.request)

@@ -37,10 +37,11 @@ use std::time::Duration;
 pub use allocator::{Allocator, Deleted, Rules};
 pub use clock::{Clock, Timestamp};
 pub(crate) use event_log::write as log_event;
-pub(crate) use events::{Events, Subscriber};
+pub(crate) use events::{Event, EventKind, Events, Pending, Subject, Subscriber};
 pub use failure::Failure;
 pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
 pub use lookup::GroupChoice;
+pub(crate) use lost::Finding;
 pub use upkeep::Look;
 pub use writes::Added;
 

@@ -46,15 +46,14 @@ impl Allocator {
         let deadline = Instant::now() + self.rules.request_budget;
         let work = async move {
             let outcome = this.find_and_reserve(prefix, &group, address, &by, deadline).await;
-            match &outcome {
-                Ok(added) => {
-                    this.events.emit(Subject::of(&added.scope, address), EventKind::Added { by: &added.by });
-                }
+            let noted = match &outcome {
+                Ok(added) => this.events.note(Subject::of(&added.scope, address), EventKind::Added { by: &added.by }),
                 Err(failure) => {
                     let subject = this.subject(prefix, &group, address);
-                    this.events.emit(subject, EventKind::AddFailed { by: &by, failure });
+                    this.events.note(subject, EventKind::AddFailed { by: &by, failure })
                 }
-            }
+            };
+            noted.seen().await;
             outcome
         };
         let outcome = self.to_its_end(work).await;
@@ -209,7 +208,8 @@ impl Allocator {
                 outcome => outcome,
             };
             if let Err(failure) = &outcome {
-                this.events.emit(this.subject(prefix, &group, address), EventKind::DeleteFailed { failure });
+                let subject = this.subject(prefix, &group, address);
+                this.events.note(subject, EventKind::DeleteFailed { failure }).seen().await;
             }
             outcome
         };
@@ -244,7 +244,7 @@ impl Allocator {
             Ok(None) => {}
             Err(failure) => emit(EventKind::HoldKept { failure: &failure }),
         }
-        emit(EventKind::Deleted { record: None });
+        self.events.note(self.subject(prefix, group, address), EventKind::Deleted { record: None }).seen().await;
         Ok(Deleted::WasAbsent)
     }
 
@@ -315,7 +315,8 @@ impl Allocator {
             Err(failure) if removed.is_some() => emit(EventKind::DeleteUnnoted { failure: &failure }),
             noted => noted?,
         }
-        emit(EventKind::Deleted { record: removed.as_ref() });
+        let kind = EventKind::Deleted { record: removed.as_ref() };
+        self.events.note(Subject::of(&subnet.scope, address), kind).seen().await;
         Ok(if removed.is_some() { Deleted::Removed } else { Deleted::WasAbsent })
     }
 
@@ -435,7 +436,7 @@ impl Drop for Added {
             return;
         }
         let request = lost::request(self.request.as_ref());
-        let kind = EventKind::AddUnanswered { request: &request };
+        let kind = EventKind::AddUnanswered { by: &self.by, request: &request };
         self.allocator.events.emit_for(self.request.as_ref(), Subject::of(&self.scope, self.address), kind);
         let finished = finish(self.allocator.clone(), self.scope.clone(), self.address, self.ticket, false);
         // Without a runtime the process ends, and the next one looks.

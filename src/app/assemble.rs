@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ipam_provider::{Guard, Limits, Surroundings, Trace};
 
 use super::{Runtime, StartError};
-use crate::allocation::{Allocator, Events, Rules, Subscriber, log_event};
+use crate::allocation::{Allocator, Event, Events, Rules, Subscriber, log_event};
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
 use crate::routes::{Conditions, Ipam, Routes};
@@ -56,10 +56,17 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
         Listener::Http => ipam.enabled.on_http(),
         Listener::Control => false,
     });
-    let log: Subscriber = Arc::new(log_event);
-    let allocator = Allocator::new(Routes::new(routes), runtime.holds.clone(), rules).reporting_to(Events::to([log]));
+    let log: Subscriber = Arc::new(|event| {
+        log_event(event);
+        None
+    });
+    let ledger = runtime.ledger.clone();
+    let recorder = ledger.clone().map(|ledger| Arc::new(move |event: &Event<'_>| ledger.see(event)) as Subscriber);
+    let events = Events::to([log].into_iter().chain(recorder));
+    let allocator = Allocator::new(Routes::new(routes), runtime.holds.clone(), rules).reporting_to(events);
     Ok(Serving {
         allocator: Arc::new(allocator),
+        ledger,
         gate: Gate::new(policy, runtime.names.clone()),
         foreman: Contract {
             ipam_on: ipam_on.collect(),

@@ -228,6 +228,7 @@ impl App {
         }
         service_manager.stopping();
         stop(&handle, &arrivals, &shared, shutdown).await;
+        runtime.finish().await;
         tidying.abort();
         seeing.abort();
         warning.inspect(actix_web::rt::task::JoinHandle::abort);
@@ -332,11 +333,15 @@ impl Reload<'_> {
         }
         let level = settings.log.level;
         let tls = settings.tls.clone();
+        let ledger_days = settings.holds.ledger_days;
         let serving = serving(settings, self.runtime, Purpose::Serve)?;
         if let (Some(server), Some(tls)) = (self.tls, &tls) {
             assemble::reload_tls(server, tls)?;
         }
         self.telemetry.set_level(level);
+        if let Some(ledger) = &self.runtime.ledger {
+            ledger.keep(ledger_days);
+        }
         self.shared.replace(serving);
         warn_of_shared_groups(self.shared);
         Ok(())

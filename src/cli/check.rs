@@ -12,6 +12,7 @@ use crate::allocation::holds;
 use crate::app::{self, Purpose, Runtime};
 use crate::http::Serving;
 use crate::http::foreman::{details_of, version_of};
+use crate::ledger::{LedgerError, Place, Query, Records};
 use crate::settings::Settings;
 use crate::telemetry::with_causes;
 use crate::tls::{self, Finding, Severity};
@@ -56,6 +57,7 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     if !arguments.settings_only {
         can_start &= say_all("start", app::check_state_directory(&settings.server.state_directory));
         ipam_is_well &= system.block_on(check_database(&settings));
+        ipam_is_well &= system.block_on(check_ledger(&settings));
     }
     match system.block_on(build(settings, trace.as_ref().map(|file| file.trace.clone()))) {
         Err(fault) => can_start &= say_all("start", [fault]),
@@ -102,6 +104,29 @@ async fn check_database(settings: &Settings) -> bool {
         }
     }
     is_well
+}
+
+/// Reads the ledger, where there is one. It is not changed.
+async fn check_ledger(settings: &Settings) -> bool {
+    let days = settings.holds.ledger_days;
+    if days == 0 {
+        say("ledger        none: ledger_days is 0");
+        return true;
+    }
+    let place = Place::of(&settings.server.state_directory, settings.database.as_ref());
+    let read = async {
+        let records = Records::open(place.clone())?;
+        records.page(&Query::default(), None, 1).await.map(drop)
+    };
+    match read.await {
+        Ok(()) => say(format!("ledger        ok: in {place}, for {days} days")),
+        Err(LedgerError::Missing(_)) => say(format!("ledger        ok: the proxy makes {place} when it starts")),
+        Err(error) => {
+            say(format!("ledger        fault: {error}"));
+            return false;
+        }
+    }
+    true
 }
 
 /// Builds what handlers work with, without asking the IPAM. A running proxy is not disturbed: the holds here are others.

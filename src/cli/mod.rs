@@ -8,6 +8,7 @@ mod demo;
 mod group_name;
 mod holds;
 mod import;
+mod ledger;
 mod output;
 mod prompt;
 mod register;
@@ -71,6 +72,11 @@ enum Command {
     /// Show or free the addresses that are held for hosts being created.
     #[command(subcommand)]
     Holds(holds::Command),
+    /// Show who added or deleted which address, and when.
+    ///
+    /// Every write through the proxy is recorded, also one that failed. It works while the proxy runs.
+    #[command(after_long_help = ledger::EXAMPLES)]
+    Ledger(ledger::Arguments),
     /// Add all that a CSV file has to the embedded IPAM, or what Foreman has to any IPAM.
     ///
     /// Of a CSV file nothing is added when anything in it is wrong.
@@ -119,6 +125,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Check(check) => check::run(&check, directory),
         Command::CheckFile(check) => check_file::run(&check),
         Command::Holds(holds) => holds::run(holds, directory),
+        Command::Ledger(ledger) => ledger::run(ledger, directory),
         Command::Import(import) => import::run(&import, directory),
         #[cfg(feature = "internal")]
         Command::Store(store) => store::run(store, directory),

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use super::foreman::contract::Contract;
 use super::listener::Listener;
 use crate::allocation::Allocator;
+use crate::ledger::Ledger;
 use crate::telemetry::Ring;
 use crate::trust::Gate;
 
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
 pub(crate) struct Serving {
     /// Answers the calls.
     pub allocator: Arc<Allocator>,
+    /// Records what they write; `None` where nothing is served.
+    pub ledger: Option<Ledger>,
     /// Who may call.
     pub gate: Gate,
     /// All listeners that Foreman can reach.
@@ -88,7 +91,8 @@ impl Shared {
         let serving = self.serving.load();
         let of_ipams = serving.allocator.provider().trouble();
         let of_holds = serving.allocator.holds().trouble().map(|text| format!("holds: {text}"));
-        let texts: Vec<String> = of_ipams.into_iter().chain(texts).chain(of_holds).collect();
+        let of_ledger = serving.ledger.as_ref().and_then(Ledger::trouble);
+        let texts: Vec<String> = of_ipams.into_iter().chain(texts).chain(of_holds).chain(of_ledger).collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 }

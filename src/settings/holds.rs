@@ -23,6 +23,8 @@ pub(crate) struct Holds {
     pub lookups: Duration,
     /// `holds_at_most`: how many holds there may be at one time.
     pub at_most: usize,
+    /// `ledger_days`: for how many days the ledger keeps a record of each write; zero records none.
+    pub ledger_days: u32,
 }
 
 impl Holds {
@@ -37,7 +39,9 @@ impl Holds {
         let lookups = seconds("lookup_seconds", 0..=3600, 60);
         let at_most = section.number("holds_at_most", 1000..=10_000_000).unwrap_or(1_000_000);
         let at_most = usize::try_from(at_most).expect("ten million fit in any address space");
-        Self { with_mac, without_mac, recycle_after, quarantine, candidates, lookups, at_most }
+        let ledger_days = section.number("ledger_days", 0..=36_500).unwrap_or(400);
+        let ledger_days = u32::try_from(ledger_days).expect("it is at most a hundred years");
+        Self { with_mac, without_mac, recycle_after, quarantine, candidates, lookups, at_most, ledger_days }
     }
 }
 
@@ -59,6 +63,7 @@ mod tests {
             candidates: Duration::from_secs(5),
             lookups: Duration::from_secs(60),
             at_most: 1_000_000,
+            ledger_days: 400,
         };
         assert_eq!(Holds::read(&mut section), expected);
         assert_eq!(faults(section), "");
@@ -86,7 +91,7 @@ mod tests {
     fn what_is_outside_is_a_fault() {
         let mut section = section(json!({
             "hold_seconds": 59, "hold_seconds_without_mac": 86_401, "candidate_seconds": -1, "lookup_seconds": 1.5,
-            "holds_at_most": "many",
+            "holds_at_most": "many", "ledger_days": 36_501,
         }));
         Holds::read(&mut section);
         insta::assert_snapshot!(faults(section), @r"
@@ -95,6 +100,7 @@ mod tests {
         test.yml: candidate_seconds has a value that cannot be used; write a whole number from 0 to 60
         test.yml: lookup_seconds has a value that cannot be used; write a whole number from 0 to 3600
         test.yml: holds_at_most has a value that cannot be used; write a whole number from 1000 to 10000000
+        test.yml: ledger_days has a value that cannot be used; write a whole number from 0 to 36500
         ");
     }
 }

@@ -46,7 +46,7 @@ fn a_thoroughly_wrong_configuration_is_told_all_at_once() {
     DIR/settings.d/externalipam.yml: legacy has a value that cannot be used; write one of: foreman-2.1
     DIR/settings.d/externalipam.yml: lookup_seconds has a value that cannot be used; write a whole number from 0 to 3600
     DIR/settings.d/externalipam.yml: read_attempts has a value that cannot be used; write a whole number from 1 to 5
-    DIR/settings.d/externalipam.yml: whatever.geheim is not a setting; known are: attempt_seconds, candidate_seconds, enabled, error_style, hold_seconds, hold_seconds_without_mac, holds_at_most, legacy, lookup_seconds, read_attempts, recycle_after_seconds, release_quarantine_seconds, request_budget_seconds, use_provider
+    DIR/settings.d/externalipam.yml: whatever.geheim is not a setting; known are: attempt_seconds, candidate_seconds, enabled, error_style, hold_seconds, hold_seconds_without_mac, holds_at_most, ledger_days, legacy, lookup_seconds, read_attempts, recycle_after_seconds, release_quarantine_seconds, request_budget_seconds, use_provider
     DIR/settings.d/externalipam_netbox.yml: password is not a setting; known are: timeout_seconds, token, url
     DIR/settings.d/externalipam_netbox.yml: token has a value that cannot be used; write text, in quotes if it looks like a number
     DIR/settings.d/externalipam_netbox.yml: url is missing; set the address of the IPAM

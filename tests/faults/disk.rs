@@ -26,6 +26,11 @@ fn fails_to_start(place: &Place) -> Ended {
     ended
 }
 
+/// The ledger is tried again every few seconds.
+fn no_trouble_soon(server: &Process) {
+    until("nothing is wrong", || trouble(&server.foreman()).is_none().then_some(()));
+}
+
 fn append(path: &Path, bytes: &[u8]) {
     OpenOptions::new().append(true).open(path).expect("a file").write_all(bytes).expect("written");
 }
@@ -211,11 +216,19 @@ fn on_a_full_disk_the_proxy_goes_on_and_says_so_and_recovers_with_room() {
     let reported = server.output().lines().iter().filter(|line| line.contains("Holds will not survive")).count();
     assert_eq!(reported, 1, "said once, not with every promise");
 
+    // The ledger has what failed too, until it is full as well; that keeps no caller waiting.
+    until("the ledger is full", || {
+        assert_ne!(server.curl().post(&target(&refused)).status, 201);
+        server.output().lines().iter().any(|line| line.contains("The ledger is not written for now")).then_some(())
+    });
+    assert!(trouble(&server.foreman()).is_some_and(|text| text.contains("the ledger in")));
+    assert_eq!(server.curl().get(&target(&reserved[0])).answer(), (200, json!(true)));
+
     let process = i32::try_from(server.id()).expect("a process id");
     prlimit(process, Resource::FSIZE, Some((rlimit::INFINITY, rlimit::INFINITY)), None).expect("room again");
     assert_eq!(server.curl().post(&target(&refused)).status, 201, "what failed can be done again");
     server.wait_for("Holds are written to");
-    assert_eq!(trouble(&server.foreman()), None);
+    no_trouble_soon(&server);
     server.assert_sound();
     server.kill();
     drop(server);
@@ -225,6 +238,9 @@ fn on_a_full_disk_the_proxy_goes_on_and_says_so_and_recovers_with_room() {
     for address in reserved.iter().chain([&refused]) {
         let answer = connection.exchange(Request::new("GET", &target(address))).expect("an answer");
         assert_eq!(answer.answer(), (200, json!(true)), "{address}");
+        let shown = place.run(&["ledger", "--address", address, "--json"]);
+        let shown = String::from_utf8_lossy(&shown.stdout);
+        assert!(shown.contains(r#""outcome":"done""#), "what waited for room is there: {address}: {shown}");
     }
 }
 
@@ -273,7 +289,7 @@ fn on_a_read_only_disk_the_proxy_has_its_holds_and_says_so_and_recovers_when_it_
     let remounted = Command::new("sh").args(["-c", &remount]).status().expect("a shell");
     assert!(remounted.success(), "it can be written again");
     server.wait_for("Holds are written to");
-    assert_eq!(trouble(&server.foreman()), None);
+    no_trouble_soon(&server);
     server.assert_sound();
     server.kill();
     drop(server);

@@ -4,15 +4,17 @@
 //! - an address whose add was answered is reserved, until its delete is begun;
 //! - an address whose delete was answered is free, until somebody else adds it;
 //! - an address that was offered is its MAC's own, and nobody else's, until its delete is begun;
-//! - the store contradicts itself nowhere.
+//! - the store contradicts itself nowhere;
+//! - the proxy's ledger has every write that was answered, once, and none that was not begun.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use foreman_ipam_proxy::ledger::{Operation, Outcome, Place as RecordPlace, Query, Records};
 use ipam_store::Scope;
 use serde_json::json;
 
@@ -271,6 +273,41 @@ fn check_all(place: &Place, ledger: &Ledger) {
     }
 }
 
+/// The proxy's own record of all rounds against what callers know.
+fn check_record(place: &Place, ledger: &Ledger) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let place = RecordPlace::of(&place.path("state"), None);
+    let entries = runtime.block_on(async {
+        let records = Records::open(place).expect("a ledger");
+        let (entries, next) = records.page(&Query::default(), None, 10_000_000).await.expect("all records");
+        assert_eq!(next, None);
+        entries
+    });
+    let (mut added, mut deleted) = (HashSet::new(), HashSet::new());
+    for entry in entries {
+        let record = entry.record;
+        let write = (record.mac.expect("the hold had one").to_string(), record.address.to_string());
+        match (record.operation, record.outcome) {
+            (Operation::Add, Outcome::Done) => assert!(added.insert(write.clone()), "{write:?} is recorded twice"),
+            (Operation::Delete, Outcome::Done) => assert!(deleted.insert(write.clone()), "{write:?} is recorded twice"),
+            // What was cut off and was found by the next process.
+            (Operation::Add, Outcome::Unanswered | Outcome::Unknown | Outcome::Failed) => {}
+            other => panic!("{write:?} cannot have ended as {other:?}"),
+        }
+    }
+    let lives = ledger.lives();
+    let of = |life: &Life| (life.mac.clone(), life.address.clone());
+    for life in &lives {
+        assert!(!life.add.is_answered() || added.remove(&of(life)), "not recorded as added: {life:?}");
+        assert!(!life.delete.is_answered() || deleted.remove(&of(life)), "not recorded as deleted: {life:?}");
+    }
+    // What is left was cut off: it took effect, and nobody has its answer.
+    let begun =
+        |is_begun: fn(&Life) -> bool| lives.iter().filter(|life| is_begun(life)).map(of).collect::<HashSet<_>>();
+    assert!(added.is_subset(&begun(|life| life.add.begun().is_some())), "{added:?}");
+    assert!(deleted.is_subset(&begun(|life| life.delete.begun().is_some())), "{deleted:?}");
+}
+
 #[test]
 #[expect(clippy::print_stderr, reason = "the seed is needed to repeat a run")]
 fn what_was_answered_before_a_kill_holds_after_it() {
@@ -295,6 +332,7 @@ fn what_was_answered_before_a_kill_holds_after_it() {
         }
     }
     check_all(&place, &ledger);
+    check_record(&place, &ledger);
     let lives = ledger.lives();
     let cut = lives.iter().filter(|life| {
         let is_cut = |write: Write| write.begun().is_some() && !write.is_answered();

@@ -10,6 +10,7 @@
 //! | `idle` | thousands of connections that say nothing |
 //! | `clients` | certificates of clients that are, or become, of no use |
 //! | `kill` | `kill -9` in the middle of the work, again and again, and what is found afterwards |
+//! | `ledger` | a ledger that cannot be written |
 //! | `disk` | a state directory that is missing, in use, damaged or full |
 //! | `log_file` | links and devices in place of the log file |
 //! | `signals` | log rotation and the end of the process |
@@ -33,6 +34,7 @@ mod fatal;
 mod garbage;
 mod idle;
 mod kill;
+mod ledger;
 mod log_file;
 mod pipelining;
 mod reload;

@@ -39,6 +39,7 @@ fn observed(stage: &Stage) -> (Arc<Allocator>, impl Fn() -> Vec<Told>) {
             let (request, caller) = (event.request.clone(), event.caller.clone());
             let (provider, group) = (provider.to_owned(), group.cloned());
             told.lock().expect("whole").push(Told { kind, provider, group, prefix, address, request, caller });
+            None
         }
     });
     let guard = Guard::new(stage.ipam.provider(), LIMITS);

@@ -21,7 +21,8 @@ pub(super) async fn import(
     settings: Settings,
 ) -> Result<Report, CommandError> {
     let purpose = if is_dry_run { Purpose::Check(None) } else { Purpose::Serve };
-    let serving = app::serving(settings, &Runtime::beside(), purpose);
+    let runtime = if is_dry_run { Runtime::beside() } else { Runtime::recording_beside(&settings) };
+    let serving = app::serving(settings, &runtime, purpose);
     let serving = serving.map_err(|error| CommandError::failed(with_causes(&error)))?;
     let mut import = Import { serving, group: GroupChoice::of(group), is_dry_run, report: Report::default() };
     for subnet in &inventory.subnets {
@@ -29,6 +30,7 @@ pub(super) async fn import(
             break;
         }
     }
+    runtime.finish().await;
     Ok(import.report)
 }
 

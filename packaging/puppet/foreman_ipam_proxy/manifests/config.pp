@@ -56,6 +56,7 @@ class foreman_ipam_proxy::config {
     'recycle_after_seconds'      => $foreman_ipam_proxy::recycle_after_seconds,
     'release_quarantine_seconds' => $foreman_ipam_proxy::release_quarantine_seconds,
     'holds_at_most'              => $foreman_ipam_proxy::holds_at_most,
+    'ledger_days'                => $foreman_ipam_proxy::ledger_days,
     'candidate_seconds'          => $foreman_ipam_proxy::candidate_seconds,
     'lookup_seconds'             => $foreman_ipam_proxy::lookup_seconds,
   }

@@ -120,6 +120,8 @@
 #   Seconds that a deleted address is not offered to other hosts.
 # @param holds_at_most
 #   How many holds there may be at one time.
+# @param ledger_days
+#   For how many days the ledger keeps a record of each address that was added or deleted; 0 records nothing.
 # @param candidate_seconds
 #   Seconds that a list of free addresses is used.
 # @param lookup_seconds
@@ -206,6 +208,7 @@ class foreman_ipam_proxy (
   Optional[Integer[0, 86400]] $recycle_after_seconds = undef,
   Optional[Integer[0, 86400]] $release_quarantine_seconds = undef,
   Optional[Integer[1000, 10000000]] $holds_at_most = undef,
+  Optional[Integer[0, 36500]] $ledger_days = undef,
   Optional[Integer[0, 60]] $candidate_seconds = undef,
   Optional[Integer[0, 3600]] $lookup_seconds = undef,
 

@@ -80,7 +80,7 @@ impl dyn Row + '_ {
 
 impl dyn Connection + '_ {
     /// Calls `visit` with each row.
-    pub(crate) fn each(
+    pub fn each(
         &self,
         sql: &'static str,
         values: &[Value<'_>],
@@ -90,7 +90,7 @@ impl dyn Connection + '_ {
     }
 
     /// All rows, as `read` reads them.
-    pub(crate) fn rows<T>(
+    pub fn rows<T>(
         &self,
         sql: &'static str,
         values: &[Value<'_>],
@@ -105,7 +105,7 @@ impl dyn Connection + '_ {
     }
 
     /// The first row, as `read` reads it; the statement answers few.
-    pub(crate) fn row<T>(
+    pub fn row<T>(
         &self,
         sql: &'static str,
         values: &[Value<'_>],
@@ -120,7 +120,7 @@ impl dyn Connection + '_ {
     }
 
     /// Does the statement answer any row?
-    pub(crate) fn is_any(&self, sql: &'static str, values: &[Value<'_>]) -> Result<bool> {
+    pub fn is_any(&self, sql: &'static str, values: &[Value<'_>]) -> Result<bool> {
         Ok(self.row(sql, values, |_| Ok(()))?.is_some())
     }
 
@@ -128,7 +128,7 @@ impl dyn Connection + '_ {
     ///
     /// # Errors
     /// When the whole transaction is lost.
-    pub(crate) fn savepoint(&self, work: impl FnOnce() -> bool) -> Result<()> {
+    pub fn savepoint(&self, work: impl FnOnce() -> bool) -> Result<()> {
         self.execute("SAVEPOINT unit", &[])?;
         if !work() {
             self.execute("ROLLBACK TO SAVEPOINT unit", &[])?;

@@ -22,6 +22,9 @@
 //! There are two engines. SQLite: one file, of which one thread is the writer, with readers on connections of their own.
 //! PostgreSQL: a schema in a database that several proxies share, where several units write at the same time and lock what
 //! they rely on. Nothing outside of `engine` and `locks` knows which it is.
+//!
+//! The engines know nothing of these tables but their [`Schema`]: [`SharedTables`] are those of another subject, such as the
+//! proxy's ledger.
 
 mod addresses;
 mod attributes;
@@ -45,6 +48,7 @@ mod records;
 mod shared;
 mod store;
 mod subnets;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -56,6 +60,7 @@ pub use bounds::{AddressRange, Bounds, BoundsError};
 pub use connection::{Connection, Row, Visit, Writers};
 pub use csv::{Fault, Faults, Imported, Rows};
 pub use database_error::{Constraint, DatabaseError, Failure};
+pub use engine::{DatabaseSchema, Durability, FileSchema, Schema};
 pub use error::{Result, StoreError};
 pub use key::Key;
 pub use progress::{Progress, Step, Unseen};
@@ -66,6 +71,7 @@ pub use records::{
 };
 pub use shared::SharedStore;
 pub use store::Store;
+pub use tables::SharedTables;
 pub use value::{FromValue, Value};
 pub use verify::Finding;
 pub use work::{Reading, Writing};

@@ -4,20 +4,13 @@ use std::path::Path;
 
 use ipam_provider::database::Database;
 
-use crate::engine::{postgres, sqlite};
-use crate::{Reading, Result, Writing};
+use crate::engine::STORE;
+use crate::{Reading, Result, SharedTables, Writing};
 
 /// A store whose reads run beside each other and whose writes share transactions. Needs a tokio runtime.
 #[derive(Debug)]
 pub struct SharedStore {
-    engine: Engine,
-}
-
-/// What it is in.
-#[derive(Debug)]
-enum Engine {
-    File(sqlite::Shared),
-    Database(postgres::Shared),
+    tables: SharedTables,
 }
 
 impl SharedStore {
@@ -26,7 +19,7 @@ impl SharedStore {
     /// # Errors
     /// Those of [`Store::open_or_create`](crate::Store::open_or_create).
     pub fn open_or_create(path: &Path) -> Result<Self> {
-        Ok(Self { engine: Engine::File(sqlite::Shared::open_or_create(path)?) })
+        Ok(Self { tables: SharedTables::open_or_create(path, &STORE)? })
     }
 
     /// As [`open_or_create`](Self::open_or_create), but where there is no such file, or one of an older version, an empty
@@ -35,19 +28,19 @@ impl SharedStore {
     /// # Errors
     /// Those of [`open_or_create`](Self::open_or_create), some of them only then.
     pub fn open_or_stand_in(path: &Path) -> Result<Self> {
-        Ok(Self { engine: Engine::File(sqlite::Shared::open_or_stand_in(path)?) })
+        Ok(Self { tables: SharedTables::open_or_stand_in(path, &STORE)? })
     }
 
     /// The store in a database, whose tables are made where there are none. It is connected to when it is needed first; what
     /// is asked of it takes no longer than the database's time limit.
     pub fn in_database(database: Database) -> Self {
-        Self { engine: Engine::Database(postgres::Shared::new(database, postgres::Absent::Make)) }
+        Self { tables: SharedTables::in_database(database, &STORE) }
     }
 
     /// As [`in_database`](Self::in_database), but where there are no tables, or older ones, empty ones are used that are gone
     /// with the connection.
     pub fn in_database_or_stand_in(database: Database) -> Self {
-        Self { engine: Engine::Database(postgres::Shared::new(database, postgres::Absent::StandIn)) }
+        Self { tables: SharedTables::in_database_or_stand_in(database, &STORE) }
     }
 
     /// Reads; all of `work` sees one state of the store, which has in it every write that was answered before.
@@ -58,10 +51,7 @@ impl SharedStore {
         &self,
         work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        match &self.engine {
-            Engine::File(shared) => shared.read(work).await,
-            Engine::Database(shared) => shared.read(work).await,
-        }
+        self.tables.read(work).await
     }
 
     /// As [`read`](Self::read), for a few rows that an index leads to: such a read is run at once, where it is asked for.
@@ -72,10 +62,7 @@ impl SharedStore {
         &self,
         work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        match &self.engine {
-            Engine::File(shared) => shared.read_few(work).await,
-            Engine::Database(shared) => shared.read(work).await,
-        }
+        self.tables.read_few(work).await
     }
 
     /// Changes; when `work` fails, nothing has changed, and when it succeeds, the change survives a power cut.
@@ -86,9 +73,6 @@ impl SharedStore {
         &self,
         work: impl FnOnce(&Writing<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        match &self.engine {
-            Engine::File(shared) => shared.write(work).await,
-            Engine::Database(shared) => shared.write(work).await,
-        }
+        self.tables.write(work).await
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use ipam_provider::database::Database;
 
 use crate::copy::Contents;
-use crate::engine::{postgres, sqlite};
+use crate::engine::{STORE, postgres, sqlite};
 use crate::{Finding, GroupRecord, Imported, Progress, Reading, Result, Rows, StoreError, Unseen, Writing};
 
 /// A store, opened for one caller at a time.
@@ -29,7 +29,7 @@ impl Store {
     /// [`Missing`](crate::StoreError::Missing), [`NotAStore`](crate::StoreError::NotAStore),
     /// [`Newer`](crate::StoreError::Newer) and [`Migration`](crate::StoreError::Migration).
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self { engine: Engine::File(sqlite::Session::open(path)?) })
+        Ok(Self { engine: Engine::File(sqlite::Session::open(path, &STORE)?) })
     }
 
     /// Opens a store, and creates it, for its owner only, when there is no such file. The directory must exist.
@@ -37,7 +37,7 @@ impl Store {
     /// # Errors
     /// Those of [`open`](Self::open), and [`Io`](crate::StoreError::Io) when the file cannot be created.
     pub fn open_or_create(path: &Path) -> Result<Self> {
-        Ok(Self { engine: Engine::File(sqlite::Session::open_or_create(path)?) })
+        Ok(Self { engine: Engine::File(sqlite::Session::open_or_create(path, &STORE)?) })
     }
 
     /// Opens the store in a database, and makes its tables where there are none. What is asked of it may take as long as it
@@ -59,7 +59,7 @@ impl Store {
     }
 
     fn in_database(database: &Database, absent: postgres::Absent) -> Result<Self> {
-        let pool = postgres::Pool::new(database.clone(), absent, postgres::Patience::Unlimited);
+        let pool = postgres::Pool::new(database.clone(), &STORE, absent, postgres::Patience::Unlimited);
         pool.connect()?;
         Ok(Self { engine: Engine::Database(Box::new(pool)) })
     }
@@ -70,7 +70,7 @@ impl Store {
     /// # Errors
     /// Those of both, and [`JustCreated`](crate::StoreError::JustCreated).
     pub fn write_or_create<T>(path: &Path, work: impl FnOnce(&Writing<'_>) -> Result<T>) -> Result<T> {
-        sqlite::Session::write_or_create(path, work)
+        sqlite::Session::write_or_create(path, &STORE, work)
     }
 
     /// Its file, if it is in one.

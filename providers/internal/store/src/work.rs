@@ -24,6 +24,11 @@ impl<'c> Reading<'c> {
         Self { connection }
     }
 
+    /// The transaction, for the statements of other tables than the store's.
+    pub fn connection(&self) -> &'c dyn Connection {
+        self.connection
+    }
+
     /// Writes everything as CSV; the columns are in `providers/internal/README.md`.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ describe 'foreman_ipam_proxy' do
       https.merge(
         'trusted_hosts' => ['foreman.example.com'], 'bind_host' => ['192.0.2.1', '2001:db8::1'], 'http_port' => 8000,
         'dns_resolv_timeouts' => [5, 0.5], 'forward_verify' => false, 'tls_disabled_versions' => ['1.2'], 'foreman_version' => '3.13',
-        'log_file' => '/var/log/foreman-ipam-proxy/proxy.log', 'log_level' => 'DEBUG', 'enabled' => 'https', 'hold_seconds' => 600,
+        'log_file' => '/var/log/foreman-ipam-proxy/proxy.log', 'log_level' => 'DEBUG', 'enabled' => 'https', 'hold_seconds' => 600, 'ledger_days' => 30,
         'legacy' => 'foreman-2.1', 'ssl_crl_file' => '/ssl/crl.pem', 'internal' => { 'store' => '/srv/ipam.sqlite' }
       )
     end
@@ -63,7 +63,8 @@ describe 'foreman_ipam_proxy' do
         )
       )
       expect(external).to eq(
-        'enabled' => 'https', 'use_provider' => 'internal', 'legacy' => 'foreman-2.1', 'hold_seconds' => 600
+        'enabled' => 'https', 'use_provider' => 'internal', 'legacy' => 'foreman-2.1', 'hold_seconds' => 600,
+        'ledger_days' => 30
       )
       expect(settings_in(catalogue, "#{etc}/settings.d/externalipam_internal.yml")).to eq('store' => '/srv/ipam.sqlite')
     end
@@ -437,7 +438,7 @@ describe 'foreman_ipam_proxy' do
   end
 
   {
-    'https_port' => 0, 'workers' => 513, 'hold_seconds' => 59, 'log_level' => 'info', 'ssl_certificate' => 'cert.pem',
+    'https_port' => 0, 'workers' => 513, 'hold_seconds' => 59, 'ledger_days' => -1, 'log_level' => 'info', 'ssl_certificate' => 'cert.pem',
     'use_provider' => 'externalipam_netbox', 'trusted_hosts' => 'foreman.example.com', 'foreman_url' => 'foreman.example.com',
     'foreman_version' => '3', 'ensure' => 'running', 'dns_resolv_timeouts' => [0], 'tls_disabled_versions' => ['TLSv1.2'],
     'database_url' => 'postgresql://ipam:secret@db.example.com/ipam', 'internal' => { 'store' => 'ipam.sqlite' }

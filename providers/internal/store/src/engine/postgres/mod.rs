@@ -20,25 +20,6 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-use ipam_provider::database::Tables;
-
 pub(crate) use pool::Pool;
 pub(crate) use session::{Absent, Patience};
 pub(crate) use shared::Shared;
-
-/// The schema that the tables are in. An administrator may have made it for a user that may not.
-macro_rules! schema {
-    () => {
-        "DO $$ BEGIN
-             IF to_regnamespace('ipam_store') IS NULL THEN CREATE SCHEMA ipam_store; END IF;
-         END $$;"
-    };
-}
-
-/// The tables of the store.
-const TABLES: Tables = Tables { subject: "store", versions: &[concat!(schema!(), include_str!("schema.sql"))] };
-
-/// The same, each version, in the schema of a connection's own tables.
-fn stand_in() -> String {
-    TABLES.versions.concat().replace(schema!(), "").replace("ipam_store", "pg_temp")
-}

@@ -7,6 +7,7 @@ use ipam_provider::database::Database;
 
 use super::errors::not_connected;
 use super::session::{Absent, Patience, Session, Uncommitted};
+use crate::engine::Schema;
 use crate::{DatabaseError, Failure, Reading, Result, StoreError, Writing};
 
 /// How long to wait before the next try to reach a database that was there a moment ago.
@@ -16,6 +17,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Pool {
     database: Database,
+    schema: &'static Schema,
     absent: Absent,
     patience: Patience,
     idle: Mutex<Vec<Session>>,
@@ -25,8 +27,8 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// The database is connected to when it is needed first.
-    pub(crate) fn new(database: Database, absent: Absent, patience: Patience) -> Self {
-        Self { database, absent, patience, idle: Mutex::default(), away: Mutex::default() }
+    pub(crate) fn new(database: Database, schema: &'static Schema, absent: Absent, patience: Patience) -> Self {
+        Self { database, schema, absent, patience, idle: Mutex::default(), away: Mutex::default() }
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -82,12 +84,13 @@ impl Pool {
             }
             Err(Uncommitted::Unknown(error, token)) => {
                 drop(session);
-                log::warn!("internal: the database's answer to a commit is lost ({error}); it is looked up");
+                let name = self.schema.name;
+                log::warn!("{name}: the database's answer to a commit is lost ({error}); it is looked up");
                 match self.took_effect(&token) {
                     Ok(true) => Ok(()),
                     Ok(false) => Err(error),
                     Err(why) => {
-                        log::warn!("internal: a commit whose answer is lost cannot be looked up: {why}");
+                        log::warn!("{name}: a commit whose answer is lost cannot be looked up: {why}");
                         Err(StoreError::Unknown)
                     }
                 }
@@ -143,13 +146,13 @@ impl Pool {
     }
 
     fn open(&self) -> Result<Session> {
-        let opened = Session::open(&self.database, self.absent, self.patience);
+        let opened = Session::open(&self.database, self.schema, self.absent, self.patience);
         let opened = opened.map_err(|error| not_connected(&self.database, error));
         let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
         match &opened {
             Ok(_) => {
                 if away.take().is_some() {
-                    log::info!("internal: the database {} answers again", self.database);
+                    log::info!("{}: the database {} answers again", self.schema.name, self.database);
                 }
             }
             Err(_) => {

@@ -14,7 +14,7 @@ use tokio::time::{timeout, timeout_at};
 use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
 
 use super::errors::is_refusal;
-use super::{TABLES, stand_in};
+use crate::engine::Schema;
 use crate::{DatabaseError, Failure, Result, StoreError};
 
 /// Begins a unit that changes something, and tells the time.
@@ -24,7 +24,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT extract(epoch 
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Is the schema there, or may it be made?
-const MAY_MAKE: &str = "SELECT to_regnamespace('ipam_store') IS NOT NULL \
+const MAY_MAKE: &str = "SELECT to_regnamespace($1) IS NOT NULL \
     OR has_database_privilege(current_database(), 'CREATE')";
 
 /// A page of a table that has just been filled would be read from a bitmap of all that follows it: there are no statistics
@@ -96,26 +96,32 @@ pub(super) enum Uncommitted {
 
 impl Session {
     /// Connects, and makes the tables where there are none.
-    pub(super) fn open(database: &Database, absent: Absent, patience: Patience) -> Result<Self, ConnectionError> {
+    pub(super) fn open(
+        database: &Database,
+        schema: &Schema,
+        absent: Absent,
+        patience: Patience,
+    ) -> Result<Self, ConnectionError> {
+        let (name, tables) = (schema.database.name, schema.database.tables);
         let runtime = Builder::new_current_thread().enable_all().build().map_err(ConnectionError::Thread)?;
         let opening = async {
             let client = database.connect().await?;
             client.batch_execute(&settings(database, patience)).await?;
-            let schema = match absent {
-                Absent::StandIn if TABLES.version(&client).await? < TABLES.newest() => {
-                    let may_make: bool = client.query_one(MAY_MAKE, &[]).await?.try_get(0)?;
+            let used = match absent {
+                Absent::StandIn if tables.version(&client).await? < tables.newest() => {
+                    let may_make: bool = client.query_one(MAY_MAKE, &[&name]).await?.try_get(0)?;
                     if !may_make {
-                        return Err(ConnectionError::MayNotMake("ipam_store"));
+                        return Err(ConnectionError::MayNotMake(name));
                     }
-                    client.batch_execute(&format!("BEGIN; {}; COMMIT", stand_in())).await?;
+                    client.batch_execute(&format!("BEGIN; {}; COMMIT", schema.database.stand_in())).await?;
                     "pg_temp"
                 }
                 Absent::Make | Absent::StandIn => {
-                    TABLES.ensure(&client).await?;
-                    "ipam_store"
+                    tables.ensure(&client).await?;
+                    name
                 }
             };
-            client.batch_execute(&format!("SET search_path = {schema}")).await?;
+            client.batch_execute(&format!("SET search_path = {used}")).await?;
             plan_each_time(&client, PLANS).await?;
             // Units of connections that are long gone. Where nothing can be written, nothing has to be.
             let _ = client.batch_execute("DELETE FROM unit_of_work WHERE at < now() - interval '1 day'").await;

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::pool::{Pool, too_many};
 use super::session::{Absent, Patience};
+use crate::engine::Schema;
 use crate::{Reading, Result, StoreError, Writing};
 
 /// How many units write at the same time. Those of one subnet wait for each other in the database.
@@ -27,9 +28,9 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The database is connected to when it is needed first.
-    pub(crate) fn new(database: Database, absent: Absent) -> Self {
+    pub(crate) fn new(database: Database, schema: &'static Schema, absent: Absent) -> Self {
         Self {
-            pool: Arc::new(Pool::new(database, absent, Patience::Limited)),
+            pool: Arc::new(Pool::new(database, schema, absent, Patience::Limited)),
             writers: Arc::new(Semaphore::new(WRITERS)),
             readers: Arc::new(Semaphore::new(READERS)),
         }

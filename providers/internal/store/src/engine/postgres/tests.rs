@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use super::TABLES;
 use super::testing::{Lent, Raw, server};
+use crate::engine::STORE;
 use crate::key::Span;
 use crate::tests::{COMMON, Engine, Fixture, group, message, prefix};
 use crate::{Constraint, Failure, NewSubnet, Store, StoreError};
@@ -35,10 +35,11 @@ fn many_who_create_one_store_at_the_same_time_get_one_store() {
 #[test]
 fn tables_of_a_newer_program_are_refused_with_both_numbers() {
     let Some(fixture) = fixture() else { return };
-    let newer = TABLES.newest() + 1;
+    let newer = STORE.database.tables.newest() + 1;
     fixture.raw(&format!("UPDATE public.ipam_proxy_schema SET version = {newer}")).expect("a version");
     let text = message(Store::open_database(&fixture.database()));
-    let right = format!("has format {newer}, but this version knows no format after {}", TABLES.newest());
+    let right =
+        format!("has format {newer}, but this version knows no format after {}", STORE.database.tables.newest());
     assert!(text.contains(&right), "{text}");
 }
 

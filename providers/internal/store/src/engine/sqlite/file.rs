@@ -8,6 +8,7 @@ use rusqlite::config::DbConfig;
 use super::connect::{connect, identity, is_there};
 use super::publish::publish;
 use super::{migrate, schema};
+use crate::engine::{Durability, FileSchema, Schema};
 use crate::{Result, StoreError};
 
 /// What SQLite may keep in memory, in KiB, for the one connection that writes and for each that reads.
@@ -28,28 +29,30 @@ pub(super) enum Access {
 }
 
 /// Opens a store that exists, after a look at what the file is. One of an older version gets the format of this one.
-pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
-    Ok(open_migrating(path, access)?.0)
+pub(super) fn open(path: &Path, schema: &Schema, access: Access) -> Result<Connection> {
+    Ok(open_migrating(path, schema, access)?.0)
 }
 
 /// As [`open`]; also returns the copy of a store that had an older format.
-pub(super) fn open_migrating(path: &Path, access: Access) -> Result<(Connection, Option<PathBuf>)> {
+pub(super) fn open_migrating(path: &Path, schema: &Schema, access: Access) -> Result<(Connection, Option<PathBuf>)> {
+    let FileSchema { application_id, .. } = schema.file;
+    let newest = schema.file.newest();
     if !is_there(path)? {
         return Err(StoreError::Missing(path.to_owned()));
     }
     let mut connection = connect(path)?;
     let mut found = identity(&connection);
     let mut copy = None;
-    if let Ok((schema::APPLICATION_ID, schema::OLDEST..schema::VERSION)) = found {
+    if found.as_ref().is_ok_and(|(id, format)| *id == application_id && schema.file.is_older(*format)) {
         drop(connection);
-        copy = migrate::migrate(path)?;
+        copy = migrate::migrate(path, schema)?;
         connection = connect(path)?;
         found = identity(&connection);
     }
     match found {
-        Ok((schema::APPLICATION_ID, schema::VERSION)) => {}
-        Ok((schema::APPLICATION_ID, found)) if found > schema::VERSION => {
-            return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::VERSION });
+        Ok((id, format)) if id == application_id && format == newest => {}
+        Ok((id, found)) if id == application_id && found > newest => {
+            return Err(StoreError::Newer { path: path.to_owned(), found, known: newest });
         }
         Ok(_) => return Err(StoreError::NotAStore(path.to_owned())),
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
@@ -57,17 +60,23 @@ pub(super) fn open_migrating(path: &Path, access: Access) -> Result<(Connection,
         }
         Err(error) => return Err(error.into()),
     }
-    set_up(&connection, access)?;
+    set_up(&connection, schema, access)?;
     Ok((connection, copy))
 }
 
 /// Settings that last as long as the connection.
-fn set_up(connection: &Connection, access: Access) -> Result<()> {
+fn set_up(connection: &Connection, schema: &Schema, access: Access) -> Result<()> {
     // Otherwise SQLite, built to plan by the values that it is asked with, plans anew for each of them: that was half of
     // the work of a look at one address. There are no statistics that would make one plan better than another.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // A commit that is lost to a power cut is an address given twice.
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(
+        None,
+        "synchronous",
+        match schema.file.durability {
+            Durability::PowerCut => "FULL",
+            Durability::Kill => "NORMAL",
+        },
+    )?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.pragma_update(None, "query_only", access == Access::Read)?;
@@ -79,8 +88,8 @@ fn set_up(connection: &Connection, access: Access) -> Result<()> {
 }
 
 /// Creates an empty store. When another process was faster, its store stays.
-pub(super) fn create(path: &Path) -> Result<()> {
-    match create_with(path, |_| Ok(())) {
+pub(super) fn create(path: &Path, schema: &Schema) -> Result<()> {
+    match create_with(path, schema, |_| Ok(())) {
         Err(StoreError::FileExists(_)) => Ok(()),
         outcome => outcome,
     }
@@ -90,10 +99,14 @@ pub(super) fn create(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Those of `fill`, and [`FileExists`](StoreError::FileExists) when another process was faster.
-pub(super) fn create_with<T>(path: &Path, fill: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+pub(super) fn create_with<T>(
+    path: &Path,
+    schema: &Schema,
+    fill: impl FnOnce(&mut Connection) -> Result<T>,
+) -> Result<T> {
     publish(path, |connection| {
-        schema::create(connection)?;
-        set_up(connection, Access::Write)?;
+        schema::create(connection, schema)?;
+        set_up(connection, schema, Access::Write)?;
         fill(connection)
     })
 }

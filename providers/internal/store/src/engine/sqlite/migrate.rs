@@ -11,14 +11,16 @@ use rusqlite::{Connection, ffi};
 use super::connect::{connect, identity, is_there};
 use super::publish::copy;
 use super::schema;
+use crate::engine::Schema;
 use crate::{Result, StoreError};
 
 /// How long another process may have the store for itself: it may be migrating millions of addresses.
 const WAIT: Duration = Duration::from_secs(600);
 
-/// Brings the store at `path` to [`schema::VERSION`], and returns where the copy is; does nothing if another process was
+/// Brings the store at `path` to the newest format, and returns where the copy is; does nothing if another process was
 /// faster.
-pub(super) fn migrate(path: &Path) -> Result<Option<PathBuf>> {
+pub(super) fn migrate(path: &Path, schema: &Schema) -> Result<Option<PathBuf>> {
+    let newest = schema.file.newest();
     let connection = connect(path)?;
     connection.busy_timeout(WAIT)?;
     // Tables that others refer to are replaced.
@@ -26,34 +28,34 @@ pub(super) fn migrate(path: &Path) -> Result<Option<PathBuf>> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let (_, format) = identity(&connection)?;
-    if format >= schema::VERSION {
+    if format >= newest {
         return Ok(None);
     }
     let shown = path.display();
-    log::info!("internal: {shown} is brought from format {format} to {}", schema::VERSION);
+    log::info!("{}: {shown} is brought from format {format} to {newest}", schema.name);
     let failed = |source: StoreError| StoreError::Migration {
         path: path.to_owned(),
         from: format,
-        to: schema::VERSION,
+        to: newest,
         source: Box::new(source),
     };
     let backup = back_up(path, format).map_err(failed)?;
-    if let Err(error) = bring_up(&connection, format) {
+    if let Err(error) = bring_up(&connection, schema, format) {
         // Before the copy goes: the store must be as it was.
         connection.close().map_err(|(_, error)| failed(error.into()))?;
         let _ = std::fs::remove_file(&backup);
         return Err(failed(error));
     }
     log::warn!(
-        "internal: {shown} has format {} now, which older versions refuse; {} is a copy of what it was",
-        schema::VERSION,
+        "{}: {shown} has format {newest} now, which older versions refuse; {} is a copy of what it was",
+        schema.name,
         backup.display()
     );
     Ok(Some(backup))
 }
 
-fn bring_up(connection: &Connection, format: i32) -> Result<()> {
-    schema::bring_up(connection, format)?;
+fn bring_up(connection: &Connection, schema: &Schema, format: i32) -> Result<()> {
+    schema::bring_up(connection, schema, format)?;
     if schema::has_orphans(connection)? {
         let code = ffi::Error::new(ffi::SQLITE_CONSTRAINT_FOREIGNKEY);
         return Err(rusqlite::Error::SqliteFailure(code, None).into());
@@ -86,7 +88,7 @@ fn backup_path(path: &Path, format: i32, number: u32) -> PathBuf {
 }
 
 /// Is the store at `path` older than this version, so that it would be migrated?
-pub(super) fn is_due(path: &Path) -> Result<bool> {
-    Ok(is_there(path)?
-        && matches!(identity(&connect(path)?), Ok((schema::APPLICATION_ID, schema::OLDEST..schema::VERSION))))
+pub(super) fn is_due(path: &Path, schema: &Schema) -> Result<bool> {
+    let is_older = |(id, format): (i32, i32)| id == schema.file.application_id && schema.file.is_older(format);
+    Ok(is_there(path)? && identity(&connect(path)?).is_ok_and(is_older))
 }

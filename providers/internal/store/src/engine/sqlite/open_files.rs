@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 
+use crate::engine::Schema;
 use crate::{Result, StoreError};
 
 /// What SQLite has open of a store: the database, the write-ahead log, and the log's index, which also has the locks.
@@ -21,6 +22,7 @@ const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 #[derive(Debug)]
 pub(super) struct OpenFiles {
     path: PathBuf,
+    schema: &'static Schema,
     identities: [Identity; 3],
     are_lost: AtomicBool,
 }
@@ -30,10 +32,10 @@ type Identity = (u64, u64);
 
 impl OpenFiles {
     /// Notes which they are. A connection must have read from the store already: SQLite creates the other two then.
-    pub(super) fn of(path: &Path) -> Result<Self> {
+    pub(super) fn of(path: &Path, schema: &'static Schema) -> Result<Self> {
         let doing = format!("Looking at {}", path.display());
         let identities = identities(path).map_err(|source| StoreError::Io { doing, source })?;
-        Ok(Self { path: path.to_owned(), identities, are_lost: AtomicBool::new(false) })
+        Ok(Self { path: path.to_owned(), schema, identities, are_lost: AtomicBool::new(false) })
     }
 
     /// Has one been removed or replaced? Then nothing more may be read or written through the open connections.
@@ -56,14 +58,12 @@ impl OpenFiles {
             return Ok(());
         }
         self.are_lost.store(true, Ordering::Release);
-        let path = self.path.display();
+        let (path, name) = (self.path.display(), self.schema.name);
         if identity(&self.path).ok() == Some(self.identities[0]) && checkpoint(connection).is_ok() {
-            log::error!(
-                "internal: files beside {path} were removed while it was open; what was in them is saved. Run 'store verify'"
-            );
+            log::error!("{name}: files beside {path} were removed while it was open; what was in them is saved");
             return Ok(());
         }
-        log::error!("internal: {path} was removed or replaced while it was open; what was recorded since may be lost");
+        log::error!("{name}: {path} was removed or replaced while it was open; what was recorded since may be lost");
         replaced()
     }
 }

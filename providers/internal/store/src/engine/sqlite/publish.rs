@@ -11,6 +11,7 @@ use rusqlite::{Connection, ffi};
 
 use super::connect::{connect, identity, io_error, is_there};
 use super::{leftovers, schema};
+use crate::engine::Schema;
 use crate::{Result, StoreError};
 
 /// Copies the store that `from` has open into a new file, which has its name only if it can be opened and is whole.
@@ -56,10 +57,10 @@ pub(super) struct Draft(PathBuf);
 
 impl Draft {
     /// A draft that is a store already, without anything in it.
-    pub(super) fn empty_store(path: &Path) -> Result<Self> {
+    pub(super) fn empty_store(path: &Path, schema: &Schema) -> Result<Self> {
         let draft = Self::create(path)?;
         let connection = connect(&draft.0)?;
-        schema::create(&connection)?;
+        schema::create(&connection, schema)?;
         connection.close().map_err(|(_, error)| error)?;
         Ok(draft)
     }

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::file::{Access, open};
 use super::session::read;
+use crate::engine::Schema;
 use crate::{Reading, Result, StoreError};
 
 /// How many reads run at the same time. A read takes microseconds, so more would only cost memory.
@@ -18,14 +19,15 @@ const READERS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    schema: &'static Schema,
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
 }
 
 impl Readers {
     /// A pool for the store at `path`.
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, permits: Arc::new(Semaphore::new(READERS)), idle: Arc::default() }
+    pub(super) fn new(path: PathBuf, schema: &'static Schema) -> Self {
+        Self { path, schema, permits: Arc::new(Semaphore::new(READERS)), idle: Arc::default() }
     }
 
     /// Runs `work` on a thread that may block. Needs a tokio runtime.
@@ -34,7 +36,7 @@ impl Readers {
         work: impl FnOnce(&Reading<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| StoreError::Stopped)?;
-        let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
+        let (path, schema, idle) = (self.path.clone(), self.schema, Arc::clone(&self.idle));
         let task = spawn_blocking(move || {
             // Here and not outside, so that a caller who stops waiting does not let in one more reader than there are.
             let _permit = permit;
@@ -42,7 +44,7 @@ impl Readers {
             let reused = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = match reused {
                 Some(connection) => connection,
-                None => open(&path, Access::Read)?,
+                None => open(&path, schema, Access::Read)?,
             };
             let outcome = read(&connection, work);
             put_back(&idle, connection);

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::connect::is_there;
 use super::{file, publish};
+use crate::engine::Schema;
 use crate::{Reading, Result, StoreError, Writing};
 
 /// A file that one caller has open.
@@ -19,23 +20,27 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let (connection, copy_of_older) = file::open_migrating(path, file::Access::Write)?;
+    pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Self> {
+        let (connection, copy_of_older) = file::open_migrating(path, schema, file::Access::Write)?;
         Ok(Self { connection, path: path.to_owned(), copy_of_older })
     }
 
-    pub(crate) fn open_or_create(path: &Path) -> Result<Self> {
+    pub(crate) fn open_or_create(path: &Path, schema: &Schema) -> Result<Self> {
         if !is_there(path)? {
-            file::create(path)?;
+            file::create(path, schema)?;
         }
-        Self::open(path)
+        Self::open(path, schema)
     }
 
-    pub(crate) fn write_or_create<T>(path: &Path, work: impl FnOnce(&Writing<'_>) -> Result<T>) -> Result<T> {
+    pub(crate) fn write_or_create<T>(
+        path: &Path,
+        schema: &Schema,
+        work: impl FnOnce(&Writing<'_>) -> Result<T>,
+    ) -> Result<T> {
         if is_there(path)? {
-            return Self::open(path)?.write(work);
+            return Self::open(path, schema)?.write(work);
         }
-        match file::create_with(path, |connection| write(connection, work)) {
+        match file::create_with(path, schema, |connection| write(connection, work)) {
             Err(StoreError::FileExists(path)) => Err(StoreError::JustCreated(path)),
             outcome => outcome,
         }

@@ -10,12 +10,14 @@ use super::publish::Draft;
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{Session, migrate};
+use crate::engine::Schema;
 use crate::{Reading, Result, StoreError, Writing};
 
 /// What [`SharedStore`](crate::SharedStore) is here. Needs a tokio runtime.
 #[derive(Debug)]
 pub(crate) struct Shared {
     path: PathBuf,
+    schema: &'static Schema,
     /// There was no store at the path: an empty one takes its place when it is first asked something.
     is_stand_in: bool,
     /// `None` until then, and after its files were removed or replaced, until it can be opened again.
@@ -33,30 +35,30 @@ struct Opened {
 }
 
 impl Opened {
-    fn new(path: &Path, stand_in: Option<Draft>) -> Result<Self> {
-        let connection = file::open(path, Access::Write)?;
-        let files = Arc::new(OpenFiles::of(path)?);
-        let writer = Writer::start(connection, files.clone())?;
-        Ok(Self { files, writer, readers: Readers::new(path.to_owned()), _stand_in: stand_in })
+    fn new(path: &Path, schema: &'static Schema, stand_in: Option<Draft>) -> Result<Self> {
+        let connection = file::open(path, schema, Access::Write)?;
+        let files = Arc::new(OpenFiles::of(path, schema)?);
+        let writer = Writer::start(connection, schema, files.clone())?;
+        Ok(Self { files, writer, readers: Readers::new(path.to_owned(), schema), _stand_in: stand_in })
     }
 }
 
 impl Shared {
-    pub(crate) fn open_or_create(path: &Path) -> Result<Self> {
-        drop(Session::open_or_create(path)?);
-        Self::open(path)
+    pub(crate) fn open_or_create(path: &Path, schema: &'static Schema) -> Result<Self> {
+        drop(Session::open_or_create(path, schema)?);
+        Self::open(path, schema)
     }
 
-    pub(crate) fn open_or_stand_in(path: &Path) -> Result<Self> {
-        if is_there(path)? && !migrate::is_due(path)? {
-            return Self::open(path);
+    pub(crate) fn open_or_stand_in(path: &Path, schema: &'static Schema) -> Result<Self> {
+        if is_there(path)? && !migrate::is_due(path, schema)? {
+            return Self::open(path, schema);
         }
-        Ok(Self { path: path.to_owned(), is_stand_in: true, opened: Mutex::default() })
+        Ok(Self { path: path.to_owned(), schema, is_stand_in: true, opened: Mutex::default() })
     }
 
-    fn open(path: &Path) -> Result<Self> {
-        let opened = Mutex::new(Some(Arc::new(Opened::new(path, None)?)));
-        Ok(Self { path: path.to_owned(), is_stand_in: false, opened })
+    fn open(path: &Path, schema: &'static Schema) -> Result<Self> {
+        let opened = Mutex::new(Some(Arc::new(Opened::new(path, schema, None)?)));
+        Ok(Self { path: path.to_owned(), schema, is_stand_in: false, opened })
     }
 
     pub(crate) async fn read<T: Send + 'static>(
@@ -94,12 +96,12 @@ impl Shared {
             *opened = None;
         }
         let now = if self.is_stand_in {
-            let draft = Draft::empty_store(&self.path)?;
+            let draft = Draft::empty_store(&self.path, self.schema)?;
             let path = draft.path().to_owned();
-            Opened::new(&path, Some(draft))?
+            Opened::new(&path, self.schema, Some(draft))?
         } else {
-            let again = Opened::new(&self.path, None)?;
-            log::info!("internal: {} is open again", self.path.display());
+            let again = Opened::new(&self.path, self.schema, None)?;
+            log::info!("{}: {} is open again", self.schema.name, self.path.display());
             again
         };
         let now = Arc::new(now);

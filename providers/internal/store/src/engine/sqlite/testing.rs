@@ -7,10 +7,11 @@ use rusqlite::Connection;
 use super::Session;
 use super::file::{Access, open};
 use crate::Result;
+use crate::engine::STORE;
 
 /// A connection that may do what the store never would, apart from what the database itself refuses.
 pub(crate) fn raw(path: &Path) -> Connection {
-    open(path, Access::Write).expect("a connection")
+    open(path, &STORE, Access::Write).expect("a connection")
 }
 
 pub(crate) fn hurry(session: &Session) {

@@ -7,7 +7,7 @@ use std::thread;
 use rusqlite::Connection;
 
 use super::file;
-use super::schema;
+use crate::engine::STORE;
 use crate::tests::{group, ip, message, prefix};
 use crate::{Scope, Store, StoreError};
 
@@ -17,7 +17,7 @@ fn version_1(path: &Path) -> Connection {
     store.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; BEGIN;").expect("a database");
     store.execute_batch(include_str!("schema/version_1.sql")).expect("the tables");
     store.execute_batch(include_str!("schema/version_1_rows.sql")).expect("the rows");
-    store.pragma_update(None, "application_id", schema::APPLICATION_ID).expect("a pragma");
+    store.pragma_update(None, "application_id", STORE.file.application_id).expect("a pragma");
     store.pragma_update(None, "user_version", 1).expect("a pragma");
     store.execute_batch("COMMIT").expect("a commit");
     store
@@ -162,7 +162,7 @@ fn what_cannot_be_migrated_stays_as_it_was_and_the_text_says_why() {
         .expect("a damage");
     drop(damaged);
     let error = Store::open(&old.path).expect_err("a refusal");
-    assert!(matches!(&error, StoreError::Migration { from: 1, to: schema::VERSION, .. }), "{error:?}");
+    assert!(matches!(&error, StoreError::Migration { from: 1, to: 2, .. }), "{error:?}");
     assert!(error.to_string().ends_with("could not be brought from format 1 to format 2, and is as it was"), "{error}");
     assert!(old.is_version_1());
     assert_eq!(old.names(), ["ipam.sqlite"], "nothing is left beside it");
@@ -196,5 +196,5 @@ fn an_old_store_is_not_touched_where_nothing_may_be_created() {
 fn a_format_without_a_number_is_no_store() {
     let old = old();
     Connection::open(&old.path).and_then(|raw| raw.pragma_update(None, "user_version", 0)).expect("a pragma");
-    assert!(matches!(file::open(&old.path, file::Access::Read), Err(StoreError::NotAStore(_))));
+    assert!(matches!(file::open(&old.path, &STORE, file::Access::Read), Err(StoreError::NotAStore(_))));
 }

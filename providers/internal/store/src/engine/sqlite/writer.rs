@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::open_files::OpenFiles;
+use crate::engine::Schema;
 use crate::{Result, StoreError, Writing};
 
 /// How many jobs share a transaction at most, so that the first does not wait long for its answer.
@@ -72,16 +73,17 @@ where
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    schema: &'static Schema,
 }
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(connection: Connection, files: Arc<OpenFiles>) -> Result<Self> {
+    pub(super) fn start(connection: Connection, schema: &'static Schema, files: Arc<OpenFiles>) -> Result<Self> {
         let (queue, jobs) = mpsc::channel();
-        let work = move || serve(&connection, &files, &jobs);
-        let thread = thread::Builder::new().name("ipam-writer".to_owned()).spawn(work);
+        let work = move || serve(&connection, schema, &files, &jobs);
+        let thread = thread::Builder::new().name(format!("{}-writer", schema.name)).spawn(work);
         let thread = thread.map_err(|source| StoreError::Io { doing: "Starting a thread".to_owned(), source })?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread), schema })
     }
 
     /// Runs `work` in a transaction, and answers when it is durable.
@@ -102,12 +104,12 @@ impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.queue.take());
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            log::error!("internal: the writer of the address store had failed");
+            log::error!("{}: the thread that writes had failed", self.schema.name);
         }
     }
 }
 
-fn serve(connection: &Connection, files: &OpenFiles, jobs: &mpsc::Receiver<Box<dyn Job>>) {
+fn serve(connection: &Connection, schema: &Schema, files: &OpenFiles, jobs: &mpsc::Receiver<Box<dyn Job>>) {
     loop {
         let first = match jobs.recv_timeout(LOOK_EVERY) {
             Ok(first) => first,
@@ -131,7 +133,7 @@ fn serve(connection: &Connection, files: &OpenFiles, jobs: &mpsc::Receiver<Box<d
         }
         // Before anybody is answered: what went to a file that was removed is not saved.
         let not_saved = outcome.and_then(|()| files.check(connection)).err().map(|error| {
-            log::error!("internal: {} writes could not be saved: {}", group.len(), cause(&error));
+            log::error!("{}: {} writes could not be saved: {}", schema.name, group.len(), cause(&error));
             error.to_string()
         });
         for job in group {
@@ -178,6 +180,7 @@ mod tests {
     use super::super::file::{Access, open};
     use super::*;
     use crate::Store;
+    use crate::engine::STORE;
 
     fn group(number: usize) -> GroupName {
         GroupName::new(format!("group {number:03}")).expect("a name")
@@ -193,7 +196,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("ipam.sqlite");
         let store = Store::open_or_create(&path).expect("a store");
-        let connection = open(&path, Access::Write).expect("a connection");
+        let connection = open(&path, &STORE, Access::Write).expect("a connection");
         Fixture { _directory: directory, store, connection }
     }
 
@@ -211,7 +214,8 @@ mod tests {
             queue.send(job).expect("a receiver");
         }
         drop(queue);
-        serve(connection, &OpenFiles::of(connection.path().expect("a file").as_ref()).expect("open files"), &jobs);
+        let files = OpenFiles::of(connection.path().expect("a file").as_ref(), &STORE).expect("open files");
+        serve(connection, &STORE, &files, &jobs);
     }
 
     #[test]

@@ -1,0 +1,30 @@
+//! The ledger: one record of every write through any door, also of those that were refused or failed.
+//!
+//! It answers who had an address at some time, and who did what. It is only appended to; records that are too old are
+//! removed.
+//!
+//! ```text
+//! allocator ── events ──▶ observe ── Record ──▶ Ledger (queue) ── many at once ──▶ Records ──▶ SQLite or PostgreSQL
+//!    ▲                                            │
+//!    └───────────── it is saved ──────────────────┘
+//! ```
+//!
+//! The caller of a write has its answer after the record is saved, so that `kill -9` loses no record of a write that was
+//! answered. A ledger that cannot be written is trouble that is logged and shown, and keeps no caller waiting.
+
+mod error;
+mod observe;
+mod query;
+mod record;
+mod records;
+mod retention;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use error::LedgerError;
+pub use query::{Cursor, Query, Subject};
+pub use record::{Entry, Operation, Outcome, Record};
+pub use records::{Place, Records};
+pub use writer::Ledger;

@@ -1,0 +1,233 @@
+//! The records in their database: appended, asked for, removed when they are too old.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use ipam_provider::database::Database;
+use ipam_provider::{GroupName, Prefix};
+use ipam_store::{Connection, Key, Row, SharedTables, StoreError, Value};
+use jiff::Timestamp;
+
+use super::query::{Cursor, LAST_BEFORE, Query, columns};
+use super::schema::LEDGER;
+use super::{Entry, LedgerError, Record};
+
+/// How many columns a record has.
+const COLUMNS: usize = 14;
+
+/// How many records one statement adds where there are many.
+const ROWS: usize = 16;
+
+static INSERT_ONE: LazyLock<&'static str> = LazyLock::new(|| insert(1));
+static INSERT_ROWS: LazyLock<&'static str> = LazyLock::new(|| insert(ROWS));
+
+/// Removes the oldest of what is too old.
+const TRIM: &str =
+    "DELETE FROM record WHERE sequence IN (SELECT sequence FROM record WHERE at < ?1 ORDER BY at LIMIT ?2)";
+
+/// The statement that adds so many records. It lives as long as the process, as prepared statements need it to.
+fn insert(rows: usize) -> &'static str {
+    let row = |row: usize| {
+        let numbers: Vec<String> = (1..=COLUMNS).map(|column| format!("?{}", row * COLUMNS + column)).collect();
+        format!("({})", numbers.join(", "))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    String::leak(format!("INSERT INTO record ({}) VALUES {}", columns!(), rows.join(", ")))
+}
+
+/// Where a ledger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In this file.
+    File(PathBuf),
+    /// In the database that several proxies share.
+    Database(Box<Database>),
+}
+
+impl Place {
+    /// Where the ledger is of a proxy with this state directory and this database, if it has one.
+    pub fn of(state_directory: &Path, database: Option<&Database>) -> Self {
+        match database {
+            Some(database) => Self::Database(Box::new(database.clone())),
+            None => Self::File(state_directory.join("ledger.sqlite")),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Database(database) => write!(f, "the database {database}"),
+        }
+    }
+}
+
+/// The records of a ledger. Needs a tokio runtime.
+#[derive(Debug)]
+pub struct Records {
+    place: Place,
+    tables: SharedTables,
+}
+
+impl Records {
+    /// Opens a ledger, and makes it where there is none. A database is connected to when it is needed first.
+    ///
+    /// # Errors
+    /// When a file cannot be created, or is something else.
+    pub fn open_or_create(place: Place) -> Result<Self, LedgerError> {
+        let tables = match &place {
+            Place::File(path) => SharedTables::open_or_create(path, &LEDGER),
+            Place::Database(database) => Ok(SharedTables::in_database((**database).clone(), &LEDGER)),
+        };
+        Self::with(place, tables)
+    }
+
+    /// Opens a ledger that is there. In a database without tables it is empty, and none are made.
+    ///
+    /// # Errors
+    /// [`Missing`](LedgerError::Missing), and when a file is something else or cannot be opened.
+    pub fn open(place: Place) -> Result<Self, LedgerError> {
+        let tables = match &place {
+            Place::File(path) if !path.exists() => return Err(LedgerError::Missing(path.clone())),
+            Place::File(path) => SharedTables::open_or_stand_in(path, &LEDGER),
+            Place::Database(database) => Ok(SharedTables::in_database_or_stand_in((**database).clone(), &LEDGER)),
+        };
+        Self::with(place, tables)
+    }
+
+    fn with(place: Place, tables: Result<SharedTables, StoreError>) -> Result<Self, LedgerError> {
+        match tables {
+            Ok(tables) => Ok(Self { place, tables }),
+            Err(source) => Err(unusable(&place, source)),
+        }
+    }
+
+    fn failed(&self, source: StoreError) -> LedgerError {
+        unusable(&self.place, source)
+    }
+
+    /// Adds records: all of them, or none.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn append(&self, records: Arc<Vec<Record>>) -> Result<(), LedgerError> {
+        let added = self.tables.write(move |writing| append(writing.connection(), &records)).await;
+        added.map_err(|source| self.failed(source))
+    }
+
+    /// A page of the records that are asked for, in the order of their time, and where the next page begins if there is one.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn page(
+        &self,
+        query: &Query,
+        after: Option<Cursor>,
+        at_most: usize,
+    ) -> Result<(Vec<Entry>, Option<Cursor>), LedgerError> {
+        let query = query.clone();
+        let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
+        let page = self.tables.read(move |reading| {
+            let values = query.values(after.unwrap_or_else(|| query.start()), limit);
+            reading.connection().rows(query.statement(), &values, entry)
+        });
+        let page = page.await.map_err(|source| self.failed(source))?;
+        let last = page.last().filter(|_| page.len() >= at_most);
+        let next = last.map(|last| Cursor { at: last.record.at.as_microsecond(), sequence: last.sequence });
+        Ok((page, next))
+    }
+
+    /// The last record of an address before a time that says whether it is reserved then.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn last_before(
+        &self,
+        address: IpAddr,
+        group: Option<&GroupName>,
+        before: Timestamp,
+    ) -> Result<Option<Entry>, LedgerError> {
+        let group = group.cloned();
+        let last = self.tables.read(move |reading| {
+            let values = [
+                Value::from(Key::from(address)),
+                Value::from(before.as_microsecond()),
+                Value::from(group.as_ref()),
+                Value::from(group.is_some()),
+            ];
+            reading.connection().row(LAST_BEFORE, &values, entry)
+        });
+        last.await.map_err(|source| self.failed(source))
+    }
+
+    /// Removes some of the records from before a time, the oldest first, and returns how many.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn trim(&self, before: Timestamp, at_most: u32) -> Result<u64, LedgerError> {
+        let trimmed = self.tables.write(move |writing| {
+            let values = [Value::from(before.as_microsecond()), Value::from(i64::from(at_most))];
+            writing.connection().execute(TRIM, &values)
+        });
+        trimmed.await.map_err(|source| self.failed(source))
+    }
+}
+
+fn unusable(place: &Place, source: StoreError) -> LedgerError {
+    LedgerError::Unusable { place: place.to_string(), source: Box::new(source) }
+}
+
+fn append(connection: &dyn Connection, records: &[Record]) -> Result<(), StoreError> {
+    let (whole, rest) = records.split_at(records.len() - records.len() % ROWS);
+    for rows in whole.chunks(ROWS) {
+        let values: Vec<Value<'_>> = rows.iter().flat_map(values).collect();
+        connection.execute(&INSERT_ROWS, &values)?;
+    }
+    for row in rest {
+        connection.execute(&INSERT_ONE, &values(row))?;
+    }
+    Ok(())
+}
+
+/// The columns of a record, as [`columns`] has them.
+fn values(record: &Record) -> [Value<'_>; COLUMNS] {
+    [
+        Value::from(record.at.as_microsecond()),
+        Value::from(record.door.as_deref()),
+        Value::from(record.caller.as_deref()),
+        Value::from(record.request.as_deref()),
+        Value::from(record.operation.word()),
+        Value::from(record.outcome.word()),
+        Value::from(&record.provider),
+        Value::from(record.group.as_ref()),
+        Value::from(Key::from(record.prefix.network())),
+        Value::from(record.prefix.length()),
+        Value::from(Key::from(record.address)),
+        Value::from(record.mac.as_ref()),
+        Value::from(record.host_name.as_deref()),
+        Value::from(record.message.as_deref()),
+    ]
+}
+
+fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
+    let strange = || StoreError::Invalid("a record has a value that this version does not know".to_owned());
+    let record = Record {
+        at: Timestamp::from_microsecond(row.get(1)?).map_err(|_| strange())?,
+        door: row.get(2)?,
+        caller: row.get(3)?,
+        request: row.get(4)?,
+        operation: row.get::<&str>(5)?.parse().map_err(|()| strange())?,
+        outcome: row.get::<&str>(6)?.parse().map_err(|()| strange())?,
+        provider: row.get(7)?,
+        group: row.get(8)?,
+        prefix: Prefix::new(row.get::<Key>(9)?.address(), row.get(10)?).map_err(|_| strange())?,
+        address: row.get::<Key>(11)?.address(),
+        mac: row.get(12)?,
+        host_name: row.get(13)?,
+        message: row.get(14)?,
+    };
+    Ok(Entry { sequence: row.get(0)?, record })
+}

@@ -1,0 +1,214 @@
+//! What holds of a ledger whichever database it is in.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ipam_provider::GroupName;
+
+use super::{Engine, Stage, record, time};
+use crate::ledger::query::LAST_BEFORE;
+use crate::ledger::retention::{self, SLICE};
+use crate::ledger::{Cursor, Operation, Outcome, Place, Query, Record, Records, Subject};
+
+/// Makes one test of each case and engine.
+macro_rules! on_both {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let stage = super::Stage::on(super::Engine::Sqlite).expect("it is built in");
+                super::$case(&stage, &stage.records()).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                if let Some(stage) = super::Stage::on(super::Engine::Postgres) {
+                    super::$case(&stage, &stage.records()).await;
+                }
+            })*
+        }
+    };
+}
+
+on_both! {
+    records_come_back_as_they_were,
+    a_question_gets_its_records_and_no_others,
+    pages_leave_nothing_out_and_bring_nothing_twice,
+    the_last_record_before_a_time_says_who_had_the_address,
+    every_question_is_answered_from_an_index,
+    retention_removes_what_is_too_old_and_does_not_pause_writes,
+    another_process_sees_what_is_written,
+}
+
+async fn add(records: &Records, added: Vec<Record>) {
+    records.append(Arc::new(added)).await.expect("saved");
+}
+
+async fn all(records: &Records, query: &Query) -> Vec<Record> {
+    let (page, next) = records.page(query, None, 10_000).await.expect("a page");
+    assert_eq!(next, None);
+    page.into_iter().map(|entry| entry.record).collect()
+}
+
+fn about(subject: Subject) -> Query {
+    Query { subject, ..Query::default() }
+}
+
+async fn records_come_back_as_they_were(_: &Stage, records: &Records) {
+    let full = Record { message: Some("it was refused".to_owned()), outcome: Outcome::Failed, ..record(1) };
+    let bare = Record {
+        door: None,
+        caller: None,
+        request: None,
+        operation: Operation::Restore,
+        outcome: Outcome::Unknown,
+        group: None,
+        prefix: "2001:db8::/64".parse().expect("a prefix"),
+        address: "2001:db8::1".parse().expect("an address"),
+        mac: None,
+        host_name: None,
+        ..record(2)
+    };
+    // As many as one statement adds, and some more.
+    let expected: Vec<Record> = [full, bare].into_iter().chain((3..40).map(record)).collect();
+    add(records, expected.clone()).await;
+    assert_eq!(all(records, &Query::default()).await, expected);
+    let (page, _) = records.page(&Query::default(), None, 100).await.expect("a page");
+    assert!(page.is_sorted_by(|one, next| one.sequence < next.sequence));
+}
+
+async fn a_question_gets_its_records_and_no_others(_: &Stage, records: &Records) {
+    let numbers = || (1..100).map(record);
+    add(records, numbers().collect()).await;
+    let wanted = record(50);
+    let again = Record { at: time(1000), operation: Operation::Delete, ..wanted.clone() };
+    let elsewhere = Record { at: time(1001), group: GroupName::new("elsewhere"), ..wanted.clone() };
+    add(records, vec![again.clone(), elsewhere.clone()]).await;
+    let expected = vec![wanted.clone(), again.clone(), elsewhere];
+    let subjects = [
+        Subject::Address(wanted.address),
+        Subject::Mac(wanted.mac.expect("a MAC")),
+        Subject::HostName(wanted.host_name.clone().expect("a name")),
+    ];
+    for subject in subjects {
+        assert_eq!(all(records, &about(subject.clone())).await, expected, "{subject:?}");
+        let in_group = Query { group: wanted.group.clone(), ..about(subject) };
+        assert_eq!(all(records, &in_group).await, expected[..2], "{in_group:?}");
+        let later = Query { since: Some(time(51)), before: Some(time(1001)), ..in_group };
+        assert_eq!(all(records, &later).await, std::slice::from_ref(&again), "{later:?}");
+    }
+    let in_group = Query { group: wanted.group.clone(), ..Query::default() };
+    assert_eq!(all(records, &in_group).await, expected[..2]);
+    let between = Query { since: Some(time(10)), before: Some(time(13)), ..Query::default() };
+    assert_eq!(all(records, &between).await, [record(10), record(11), record(12)]);
+    assert_eq!(all(records, &about(Subject::Address([192, 0, 2, 1].into()))).await, []);
+}
+
+async fn pages_leave_nothing_out_and_bring_nothing_twice(_: &Stage, records: &Records) {
+    // Many at one time, and not in the order of time.
+    let added: Vec<Record> = (0..50).map(|number| Record { at: time((7 * number) % 5), ..record(1) }).collect();
+    add(records, added.clone()).await;
+    let (mut found, mut after): (Vec<_>, Option<Cursor>) = (Vec::new(), None);
+    loop {
+        let (page, next) = records.page(&about(Subject::Address(added[0].address)), after, 7).await.expect("a page");
+        found.extend(page);
+        match next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found.len(), added.len());
+    assert!(found.is_sorted_by(|one, next| (one.record.at, one.sequence) < (next.record.at, next.sequence)));
+}
+
+async fn the_last_record_before_a_time_says_who_had_the_address(_: &Stage, records: &Records) {
+    let added = record(10);
+    let refused = Record { at: time(20), outcome: Outcome::Failed, ..added.clone() };
+    let deleted = Record { at: time(30), operation: Operation::Delete, ..added.clone() };
+    add(records, vec![added.clone(), refused, deleted.clone()]).await;
+    let last = async |seconds, group: Option<&GroupName>| {
+        let last = records.last_before(added.address, group, time(seconds)).await.expect("an answer");
+        last.map(|entry| entry.record)
+    };
+    assert_eq!(last(10, None).await, None);
+    assert_eq!(last(25, None).await.as_ref(), Some(&added));
+    assert_eq!(last(31, added.group.as_ref()).await.as_ref(), Some(&deleted));
+    assert_eq!(last(31, GroupName::new("elsewhere").as_ref()).await, None);
+}
+
+/// With ten million records a question that reads the whole table takes seconds.
+async fn every_question_is_answered_from_an_index(stage: &Stage, records: &Records) {
+    add(records, (1..100).map(record).collect()).await;
+    let is_file = matches!(stage.place, Place::File(_));
+    let wanted = record(1);
+    let subjects = [
+        Subject::Any,
+        Subject::Address(wanted.address),
+        Subject::Mac(wanted.mac.expect("a MAC")),
+        Subject::HostName("host".to_owned()),
+    ];
+    let with_group =
+        |subject: Subject| [None, wanted.group.clone()].map(|group| Query { group, ..about(subject.clone()) });
+    let questions = subjects.into_iter().flat_map(with_group).map(|query| query.statement());
+    for question in questions.chain([LAST_BEFORE]) {
+        // The values play no part in the plan; those of the right type do in its being made.
+        let bytes = if is_file { "x'00'" } else { "'\\x00'::bytea" };
+        let is_of_bytes = question.contains("address = ?") || question.contains("mac = ?");
+        let (first, fifth) = match question == LAST_BEFORE {
+            true => (bytes, "'a'"),
+            false => ("0", if is_of_bytes { bytes } else { "'a'" }),
+        };
+        let third = if question == LAST_BEFORE { "'a'" } else { "9" };
+        let question = question.replace("?1", first).replace("?2", "0").replace("?3", third).replace("?4", "5");
+        let question = question.replace("?5", fifth).replace("?6", "'a'");
+        let plan = match is_file {
+            true => stage.sql(&format!("EXPLAIN QUERY PLAN {question}")),
+            false => stage.sql(&format!("SET search_path = ipam_ledger; SET enable_seqscan = off; SET enable_bitmapscan = off; EXPLAIN {question}")),
+        };
+        assert!(plan.contains("record_"), "{question}\n{plan}");
+        for slow in ["SCAN record", "TEMP B-TREE", "Seq Scan", "Sort"] {
+            assert!(!plan.contains(slow), "{question}\n{plan}");
+        }
+    }
+}
+
+async fn retention_removes_what_is_too_old_and_does_not_pause_writes(_: &Stage, records: &Records) {
+    let slices = 20;
+    for number in 0..slices {
+        let first = number * SLICE;
+        add(records, (first..first + SLICE).map(record).collect()).await;
+    }
+    let boundary = slices * SLICE - 50;
+    let is_done = AtomicBool::new(false);
+    let trimming = async {
+        let removed = retention::trim(records, time(boundary.into())).await.expect("trimmed");
+        is_done.store(true, Ordering::Relaxed);
+        removed
+    };
+    let writing = async {
+        let mut written = 0_u32;
+        while !is_done.load(Ordering::Relaxed) {
+            add(records, vec![Record { at: time(i64::from(boundary) + i64::from(written)), ..record(1) }]).await;
+            written += 1;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        written
+    };
+    let (removed, written) = tokio::join!(trimming, writing);
+    assert_eq!(removed, u64::from(boundary));
+    assert!(written >= slices, "only {written} records were written meanwhile");
+    let left = all(records, &Query::default()).await;
+    assert_eq!(left.len(), 50 + written as usize);
+    assert!(left.iter().all(|record| record.at >= time(boundary.into())));
+}
+
+async fn another_process_sees_what_is_written(stage: &Stage, records: &Records) {
+    add(records, vec![record(1)]).await;
+    let reader = Records::open(stage.place.clone()).expect("a ledger");
+    assert_eq!(all(&reader, &Query::default()).await, [record(1)]);
+    add(records, vec![record(2)]).await;
+    assert_eq!(all(&reader, &Query::default()).await, [record(1), record(2)]);
+}
