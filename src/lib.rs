@@ -31,6 +31,7 @@
 //! | [`app`] | the composition root: settings → provider → allocator → servers; signals, reload, shutdown |
 //! | [`cli`] | the commands; those for the embedded IPAM work on its store themselves (crate ipam-store in `providers/internal/store`) |
 //! | [`foreman_api`] | the client of Foreman's own API |
+//! | [`names`] | names of hosts, from Foreman's API into the records of the IPAM |
 //! | [`registration`] | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
 //! | [`settings`] | reads and checks all settings, all faults in one go |
@@ -52,6 +53,7 @@ pub mod cli;
 pub mod daemon;
 pub mod foreman_api;
 pub mod http;
+pub mod names;
 pub mod registration;
 pub mod registry;
 pub mod routes;

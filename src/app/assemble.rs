@@ -6,8 +6,10 @@ use ipam_provider::{Guard, Limits, Surroundings, Trace};
 
 use super::StartError;
 use crate::allocation::{Allocator, Events, Holds, Rules, Subscriber, log_event};
+use crate::foreman_api::Foreman;
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
+use crate::names::{Names, Queue};
 use crate::routes::{Conditions, Ipam, Routes};
 use crate::settings::{Route, Settings, Tls};
 use crate::tls;
@@ -26,7 +28,14 @@ pub enum Purpose {
 ///
 /// # Errors
 /// When the provider cannot be built.
-pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Purpose) -> Result<Serving, StartError> {
+pub fn serving(
+    settings: Settings,
+    holds: &Holds,
+    names: &HostNames,
+    looked_up: &Arc<Queue>,
+    purpose: Purpose,
+) -> Result<Serving, StartError> {
+    let host_names = names_from_foreman(&settings, looked_up)?;
     let Settings { server, database, ipam, holds: lives, routes, .. } = settings;
     let (may_create, trace) = match purpose {
         Purpose::Serve => (true, None),
@@ -56,7 +65,8 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Pu
         Listener::Control => false,
     });
     let log: Subscriber = Arc::new(log_event);
-    let allocator = Allocator::new(Routes::new(routes), holds.clone(), rules).reporting_to(Events::to([log]));
+    let events = Events::to([Some(log), host_names.subscriber()].into_iter().flatten());
+    let allocator = Allocator::new(Routes::new(routes), holds.clone(), rules).reporting_to(events);
     Ok(Serving {
         allocator: Arc::new(allocator),
         gate: Gate::new(policy, names.clone()),
@@ -67,6 +77,27 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Pu
             version: server.foreman_version,
         },
         listeners,
+        names: host_names,
+    })
+}
+
+/// Foreman as the source of host names, where the settings want that.
+fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, StartError> {
+    let Settings { server, tls, foreman_names: wanted, .. } = settings;
+    let foreman = match (&server.foreman_url, &wanted.credentials) {
+        (Some(url), Some(credentials)) if wanted.is_on() => {
+            let of_clients = tls.as_ref().map(|tls| &tls.files.ca_file);
+            let authorities: Vec<_> = server.foreman_ssl_ca.as_ref().into_iter().chain(of_clients).cloned().collect();
+            Some(Arc::new(Foreman::new(url, &authorities, credentials.clone())?))
+        }
+        _ => None,
+    };
+    Ok(Names {
+        queue: queue.clone(),
+        foreman,
+        look_up_after_add: wanted.look_up_after_add,
+        webhooks: wanted.webhooks,
+        webhook_token: wanted.webhook_token.clone(),
     })
 }
 

@@ -20,7 +20,9 @@ use tokio::time::Instant;
 use crate::allocation::holds::DatabaseError;
 use crate::allocation::{Clock, Holds, JournalError, Look};
 use crate::daemon::{self, Notifier, PassedSockets, RollCall, Signal, Signals, Watchdog};
+use crate::foreman_api;
 use crate::http::{Arrivals, Shared};
+use crate::names;
 use crate::registry::PROVIDERS;
 use crate::settings::{Faults, Settings};
 use crate::telemetry::{self, Telemetry, with_causes};
@@ -83,6 +85,9 @@ pub enum StartError {
         /// What it says.
         source: ipam_provider::Error,
     },
+    /// Foreman cannot be asked for names of hosts with these settings.
+    #[error(transparent)]
+    Foreman(#[from] foreman_api::Error),
     /// The files for TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -135,7 +140,7 @@ impl App {
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
-        let serving = serving(settings, &holds, &names, Purpose::Serve)?;
+        let serving = serving(settings, &holds, &names, &Arc::default(), Purpose::Serve)?;
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
         let (server, bound, arrivals) =
@@ -190,6 +195,7 @@ impl App {
         let handle = server.handle();
         let mut serving = actix_web::rt::spawn(server);
         let tidying = actix_web::rt::spawn(tidy(holds.clone()));
+        let naming = actix_web::rt::spawn(names::run(shared.clone()));
         let seeing = actix_web::rt::spawn(see_to_holds(shared.clone()));
         let warning = tls.clone().map(|tls| actix_web::rt::spawn(warn_of_dates(tls)));
         warn_of_shared_groups(&shared);
@@ -233,6 +239,7 @@ impl App {
         stop(&handle, &arrivals, &shared, shutdown).await;
         tidying.abort();
         seeing.abort();
+        naming.abort();
         warning.inspect(actix_web::rt::task::JoinHandle::abort);
         bound.remove_control_socket();
         serving.await.map_err(std::io::Error::other)?
@@ -336,7 +343,7 @@ impl Reload<'_> {
         }
         let level = settings.log.level;
         let tls = settings.tls.clone();
-        let serving = serving(settings, self.holds, self.names, Purpose::Serve)?;
+        let serving = serving(settings, self.holds, self.names, &self.shared.serving().names.queue, Purpose::Serve)?;
         if let (Some(server), Some(tls)) = (self.tls, &tls) {
             assemble::reload_tls(server, tls)?;
         }

@@ -110,7 +110,7 @@ async fn check_database(settings: &Settings) -> bool {
 async fn build(settings: Settings, trace: Option<Trace>) -> Result<Serving, Finding> {
     let holds = Holds::in_memory(Clock::system());
     let names = HostNames::new(Arc::new(SystemResolver));
-    let built = app::serving(settings, &holds, &names, Purpose::Check(trace));
+    let built = app::serving(settings, &holds, &names, &Arc::default(), Purpose::Check(trace));
     built.map_err(|error| Finding { severity: Severity::Fault, text: with_causes(&error) })
 }
 

@@ -12,6 +12,6 @@ mod wire;
 pub use client::{Credentials, Foreman};
 pub use error::Error;
 pub use oauth::Consumer;
-pub use wire::{Host, Interface, SmartProxy, Subnet};
+pub use wire::{Host, HostDetails, Interface, SmartProxy, Subnet};
 
 pub(crate) use client::Answer;

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use super::foreman::contract::Contract;
 use super::listener::Listener;
 use crate::allocation::Allocator;
+use crate::names::Names;
 use crate::telemetry::Ring;
 use crate::trust::Gate;
 
@@ -35,6 +36,8 @@ pub struct Serving {
     pub listeners: Vec<Listener>,
     /// What Foreman is offered on them.
     pub foreman: Contract,
+    /// Where the names of hosts come from.
+    pub names: Names,
 }
 
 impl Shared {

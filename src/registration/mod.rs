@@ -7,6 +7,7 @@
 mod address;
 mod error;
 mod host;
+pub mod webhooks;
 
 use std::collections::BTreeSet;
 

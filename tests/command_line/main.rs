@@ -11,6 +11,7 @@
 //! | `check_ipam` | what `check` says of an IPAM whose certificate is refused, and of files for it that cannot be used |
 //! | `check_running` | whether the proxy that runs serves, and its trouble |
 //! | `holds` | who holds what, and freeing it |
+//! | `names` | names of hosts from Foreman |
 //! | `shared` | two proxies that share a database |
 //! | `upkeep` | where the store is, verify, backup and copy |
 //! | `killed` | import, copy and backup that are killed in the middle |
@@ -37,6 +38,7 @@ mod groups;
 mod holds;
 mod http;
 mod killed;
+mod names;
 mod process;
 mod registration;
 mod run;

@@ -26,7 +26,7 @@ pub(super) async fn import(
     let holds = Holds::in_memory(Clock::system());
     let purpose = if is_dry_run { Purpose::Check(None) } else { Purpose::Serve };
     let names = HostNames::new(Arc::new(SystemResolver));
-    let serving = app::serving(settings, &holds, &names, purpose);
+    let serving = app::serving(settings, &holds, &names, &Arc::default(), purpose);
     let serving = serving.map_err(|error| CommandError::failed(with_causes(&error)))?;
     let mut import = Import { serving, group: GroupChoice::of(group), is_dry_run, report: Report::default() };
     for subnet in &inventory.subnets {
