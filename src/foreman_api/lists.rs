@@ -9,7 +9,7 @@ impl Foreman {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses, as for all lists.
-    pub async fn smart_proxies(&self, search: &str) -> Result<Vec<SmartProxy>, Error> {
+    pub(crate) async fn smart_proxies(&self, search: &str) -> Result<Vec<SmartProxy>, Error> {
         self.list(&["smart_proxies"], &[("search", search)]).await
     }
 
@@ -17,7 +17,7 @@ impl Foreman {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses.
-    pub async fn subnets(&self) -> Result<Vec<Subnet>, Error> {
+    pub(crate) async fn subnets(&self) -> Result<Vec<Subnet>, Error> {
         self.list(&["subnets"], &[]).await
     }
 
@@ -25,7 +25,7 @@ impl Foreman {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses.
-    pub async fn hosts(&self) -> Result<Vec<Host>, Error> {
+    pub(crate) async fn hosts(&self) -> Result<Vec<Host>, Error> {
         self.list(&["hosts"], &[("thin", "1")]).await
     }
 
@@ -33,7 +33,7 @@ impl Foreman {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses.
-    pub async fn interfaces(&self, host: &Host) -> Result<Vec<Interface>, Error> {
+    pub(crate) async fn interfaces(&self, host: &Host) -> Result<Vec<Interface>, Error> {
         match self.list(&["hosts", &host.id.to_string(), "interfaces"], &[]).await {
             Err(Error::NoRecord { .. }) => Ok(Vec::new()),
             outcome => outcome,
@@ -45,7 +45,7 @@ impl Foreman {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses; [`Error::Refused`] for IPv6 before Foreman 3.5.
-    pub async fn hosts_with(&self, addresses: &[IpAddr]) -> Result<Vec<Host>, Error> {
+    pub(crate) async fn hosts_with(&self, addresses: &[IpAddr]) -> Result<Vec<Host>, Error> {
         let Some(first) = addresses.first() else { return Ok(Vec::new()) };
         let field = if first.is_ipv6() { "has_ip6" } else { "has_ip" };
         // The comparison is of texts: IPv6 as Rust writes it, short and in lower case.
@@ -58,7 +58,7 @@ impl Foreman {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses.
-    pub async fn host(&self, id: u64) -> Result<Option<HostDetails>, Error> {
+    pub(crate) async fn host(&self, id: u64) -> Result<Option<HostDetails>, Error> {
         self.find(&["hosts", &id.to_string()]).await
     }
 }

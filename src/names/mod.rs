@@ -24,8 +24,8 @@ use ipam_provider::settings::Secret;
 use openssl::memcmp;
 use secrecy::ExposeSecret;
 
-pub use queue::Queue;
-pub use task::run;
+pub(crate) use queue::Queue;
+pub(crate) use task::run;
 
 use crate::allocation::{Event, EventKind, Subscriber};
 use crate::caller::Door;
@@ -33,7 +33,7 @@ use crate::foreman_api::Foreman;
 
 /// What the settings decide of names; a reload replaces it. The queue outlives it.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub(crate) struct Names {
     /// What is to be looked up.
     pub queue: Arc<Queue>,
     /// Foreman, when a source is on.
@@ -48,14 +48,14 @@ pub struct Names {
 
 impl Names {
     /// What the allocator reports its events to; `None` when no source is on.
-    pub fn subscriber(&self) -> Option<Subscriber> {
+    pub(crate) fn subscriber(&self) -> Option<Subscriber> {
         self.foreman.as_ref()?;
         let (queue, looks_up) = (self.queue.clone(), self.look_up_after_add);
         Some(Arc::new(move |event: &Event<'_>| note(&queue, looks_up, event)))
     }
 
     /// Is this the token of a webhook?
-    pub fn is_token(&self, shown: &str) -> bool {
+    pub(crate) fn is_token(&self, shown: &str) -> bool {
         self.webhook_token.as_ref().is_some_and(|token| {
             let token = token.expose_secret().as_bytes();
             token.len() == shown.len() && memcmp::eq(token, shown.as_bytes())

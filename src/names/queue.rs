@@ -81,7 +81,7 @@ impl Tries {
 
 /// The addresses and hosts that wait, in memory. It is shared by all that add and the one task that looks.
 #[derive(Debug, Default)]
-pub struct Queue {
+pub(crate) struct Queue {
     state: Mutex<State>,
     woken: Notify,
 }
@@ -112,7 +112,7 @@ impl Queue {
     }
 
     /// Foreman has said that this host may have changed; `false` when the queue is full.
-    pub fn hint(&self, host: u64) -> bool {
+    pub(crate) fn hint(&self, host: u64) -> bool {
         let mut state = self.state();
         let queued = state.hosts.len();
         let has_room = state.hosts.contains_key(&host) || state.has_room(queued);

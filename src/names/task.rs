@@ -25,7 +25,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs
 const PAUSE_WHEN_REFUSED: Duration = Duration::from_secs(600);
 
 /// Looks up what is due, for ever.
-pub async fn run(shared: Data<Shared>) {
+pub(crate) async fn run(shared: Data<Shared>) {
     let queue = shared.serving().names.queue.clone();
     let mut pause = PAUSE.0;
     let mut told = None;

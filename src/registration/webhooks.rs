@@ -21,7 +21,7 @@ const EVENTS: [&str; 2] = ["host_created.event.foreman", "host_updated.event.for
 
 /// What is done, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
+pub(crate) struct Done {
     /// What was done: `created`, `changed` or `removed`.
     pub what: &'static str,
     /// To which record.
@@ -45,7 +45,7 @@ struct Id {
 ///
 /// # Errors
 /// When Foreman cannot be asked or refuses.
-pub async fn create(foreman: &Foreman, target: &str, token: Option<&Secret>) -> Result<Vec<Done>, Error> {
+pub(crate) async fn create(foreman: &Foreman, target: &str, token: Option<&Secret>) -> Result<Vec<Done>, Error> {
     let mut done = Vec::new();
     let template = json!({
         "name": TEMPLATE, "template": TEXT,
@@ -73,7 +73,7 @@ pub async fn create(foreman: &Foreman, target: &str, token: Option<&Secret>) -> 
 ///
 /// # Errors
 /// When Foreman cannot be asked or refuses.
-pub async fn remove(foreman: &Foreman, target: &str) -> Result<Vec<Done>, Error> {
+pub(crate) async fn remove(foreman: &Foreman, target: &str) -> Result<Vec<Done>, Error> {
     let mut done = Vec::new();
     let webhooks = records(foreman, "webhooks").await?;
     let (ours, others): (Vec<_>, Vec<_>) =

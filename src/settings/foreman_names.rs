@@ -13,7 +13,7 @@ const TOKEN_AT_LEAST: usize = 16;
 
 /// Settings of `settings.d/foreman_names.yml`.
 #[derive(Debug, Clone, Default)]
-pub struct ForemanNames {
+pub(crate) struct ForemanNames {
     /// `look_up_after_add`: the host of a new address is looked up.
     pub look_up_after_add: bool,
     /// `webhooks`: webhooks are taken.
@@ -26,7 +26,7 @@ pub struct ForemanNames {
 
 impl ForemanNames {
     /// Is any source on?
-    pub fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.look_up_after_add || self.webhooks
     }
 
