@@ -1,7 +1,9 @@
 //! The IPAM, as far as names are written into it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use ipam_provider::{GroupName, Mac, Prefix};
+use ipam_provider::{Annotated, Annotation, ErrorKind, GroupName, Prefix};
 
 use super::queue::Place;
 use crate::allocation::{Allocator, Failure, GroupChoice};
@@ -9,47 +11,31 @@ use crate::allocation::{Allocator, Failure, GroupChoice};
 /// More groups than this are not asked one by one which of them has a subnet.
 const GROUPS_AT_MOST: usize = 200;
 
-/// What is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Note {
-    pub(super) hostname: String,
-    pub(super) mac: Option<Mac>,
-}
-
-/// What became of a note.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(dead_code, reason = "the allocator cannot change records yet")]
-pub(super) enum Noted {
-    /// The record has it now.
-    Changed,
-    /// The record had it.
-    AsItWas,
-    /// The record is not ours.
-    NotOurs,
-    /// There is no record.
-    Absent,
-    /// The IPAM's provider cannot change records.
-    Unsupported,
-}
-
 /// Records that notes are written into.
 #[async_trait]
 pub(super) trait Records: Send + Sync {
     /// Writes the note into the record of this address, if it is ours.
-    async fn note(&self, place: &Place, note: &Note) -> Result<Noted, String>;
+    ///
+    /// `None` is of an IPAM that cannot change records.
+    async fn note(&self, place: &Place, note: &Annotation) -> Result<Option<Annotated>, String>;
 
     /// The groups that have a subnet of this prefix.
     async fn groups_with(&self, prefix: Prefix) -> Result<Vec<Option<GroupName>>, String>;
 }
 
-pub(super) fn choice(group: Option<&GroupName>) -> GroupChoice {
+fn choice(group: Option<&GroupName>) -> GroupChoice {
     GroupChoice::of(group.cloned())
 }
 
 #[async_trait]
-impl Records for std::sync::Arc<Allocator> {
-    async fn note(&self, _place: &Place, _note: &Note) -> Result<Noted, String> {
-        Ok(Noted::Unsupported)
+impl Records for Arc<Allocator> {
+    async fn note(&self, place: &Place, note: &Annotation) -> Result<Option<Annotated>, String> {
+        let group = choice(place.group.as_ref());
+        match self.annotate(place.prefix, group, place.address, note.clone()).await {
+            Ok(outcome) => Ok(Some(outcome)),
+            Err(Failure::Provider(error)) if error.kind() == ErrorKind::Unsupported => Ok(None),
+            Err(failure) => Err(failure.to_string()),
+        }
     }
 
     async fn groups_with(&self, prefix: Prefix) -> Result<Vec<Option<GroupName>>, String> {

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use actix_web::web::Data;
-use ipam_provider::{GroupName, titled};
+use ipam_provider::{Annotated, Annotation, GroupName, titled};
 use tokio::time::{Instant, sleep};
 
 use super::Names;
 use super::learn::{Seen, addresses_of, host_of};
 use super::queue::{Added, Place};
-use super::records::{Note, Noted, Records};
+use super::records::Records;
 use crate::foreman_api::{Error, Foreman, Subnet};
 use crate::http::Shared;
 use crate::telemetry::with_causes;
@@ -163,14 +163,14 @@ async fn group_of(names: &Names, records: &impl Records, seen: &Seen) -> Result<
 /// Writes a name; `false` when that must be tried again.
 async fn write(records: &impl Records, place: &Place, seen: &Seen) -> bool {
     let subnet = titled(place.prefix, place.group.as_ref());
-    let note = Note { hostname: seen.hostname.clone(), mac: seen.mac };
+    let note = Annotation { hostname: Some(seen.hostname.clone()), mac: seen.mac };
     match records.note(place, &note).await {
-        Ok(Noted::Changed) => log::info!("{} in {subnet} is recorded for {}", place.address, note.hostname),
-        Ok(Noted::AsItWas | Noted::Absent) => {}
-        Ok(Noted::NotOurs) => {
+        // The allocator's event is in the log.
+        Ok(Some(Annotated::Changed | Annotated::AsItWas | Annotated::Absent)) => {}
+        Ok(Some(Annotated::NotOurs)) => {
             log::debug!("{} in {subnet} is not recorded by this proxy and keeps its name", place.address);
         }
-        Ok(Noted::Unsupported) => {
+        Ok(None) => {
             log::debug!("The IPAM's provider cannot write the name of {} in {subnet}", place.address);
         }
         Err(why) => {

@@ -6,14 +6,14 @@ use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ipam_provider::{GroupName, Mac, Prefix};
+use ipam_provider::{Annotated, Annotation, GroupName, Mac, Prefix};
 use ipam_simulators::Response;
 use ipam_simulators::foreman::{Foreman as Simulated, Host, Identity, Interface, Subnet};
 use tempfile::TempDir;
 
 use super::Names;
 use super::queue::Place;
-use super::records::{Note, Noted, Records};
+use super::records::Records;
 use super::task::look;
 use crate::foreman_api::{Credentials, Error, Foreman};
 use crate::tls::test_certificates::Certificate;
@@ -23,20 +23,20 @@ static AUTHORITY: LazyLock<Certificate> = LazyLock::new(|| Certificate::root("Au
 /// An IPAM: the addresses that are ours, with what was written.
 #[derive(Default)]
 struct Ipam {
-    records: Mutex<BTreeMap<IpAddr, Option<Note>>>,
+    records: Mutex<BTreeMap<IpAddr, Option<Annotation>>>,
     groups: Vec<Option<GroupName>>,
 }
 
 #[async_trait]
 impl Records for Ipam {
-    async fn note(&self, place: &Place, note: &Note) -> Result<Noted, String> {
+    async fn note(&self, place: &Place, note: &Annotation) -> Result<Option<Annotated>, String> {
         let mut records = self.records.lock().expect("no panic");
-        let Some(record) = records.get_mut(&place.address) else { return Ok(Noted::Absent) };
+        let Some(record) = records.get_mut(&place.address) else { return Ok(Some(Annotated::Absent)) };
         if record.as_ref() == Some(note) {
-            return Ok(Noted::AsItWas);
+            return Ok(Some(Annotated::AsItWas));
         }
         *record = Some(note.clone());
-        Ok(Noted::Changed)
+        Ok(Some(Annotated::Changed))
     }
 
     async fn groups_with(&self, _: Prefix) -> Result<Vec<Option<GroupName>>, String> {
@@ -114,7 +114,7 @@ impl Site {
 
     fn name_of(&self, address: &str) -> Option<String> {
         let records = self.ipam.records.lock().expect("no panic");
-        records.get(&ip(address)).and_then(|note| Some(note.as_ref()?.hostname.clone()))
+        records.get(&ip(address)).and_then(|note| note.as_ref()?.hostname.clone())
     }
 }
 

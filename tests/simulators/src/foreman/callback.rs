@@ -52,6 +52,12 @@ impl Caller {
         Ok(running.map(|(name, _)| name.clone()).collect())
     }
 
+    /// One call of the External IPAM module. Answers the status.
+    pub(super) fn call(&self, url: &str, method: &str, path: &str) -> Result<u16, String> {
+        let head = format!("{method} {path} HTTP/1.1\r\nContent-Length: 0\r\nUser-Agent: curl/8.5.0\r\n");
+        status(&exchange(&self.connector, url, &head, "")?)
+    }
+
     /// Delivers a webhook once, as plugin 3.2 does: with the client certificate (`proxy_authorization`), or with a header of
     /// its own and without one. Answers the status.
     pub(super) fn webhook(&self, url: &str, body: &str, token: Option<&str>) -> Result<u16, String> {
@@ -62,9 +68,12 @@ impl Caller {
              Content-Length: {length}\r\n{header}"
         );
         let connector = if token.is_some() { &self.plain } else { &self.connector };
-        let answer = exchange(connector, url, &head, body)?;
-        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(|| "no status".to_owned())
+        status(&exchange(connector, url, &head, body)?)
     }
+}
+
+fn status(answer: &str) -> Result<u16, String> {
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(|| "no status".to_owned())
 }
 
 /// One request over a connection of its own.

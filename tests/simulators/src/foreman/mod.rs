@@ -183,6 +183,11 @@ impl Foreman {
         }
     }
 
+    /// Calls a proxy with the client certificate. Answers the status.
+    pub fn call_proxy(&self, proxy_url: &str, method: &str, path: &str) -> u16 {
+        self.shared.caller.call(proxy_url, method, path).unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// Sends a webhook to a proxy, with the client certificate or, with a token, without it. Answers the status.
     pub fn send_webhook(&self, proxy_url: &str, body: &str, token: Option<&str>) -> u16 {
         self.shared.caller.webhook(proxy_url, body, token).unwrap_or_else(|error| panic!("{error}"))
