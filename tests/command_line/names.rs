@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use ipam_simulators::foreman::{Host, Interface, Subnet};
+
 use crate::foreman::Place;
 
 const USER: &str = "user: admin\npassword: changeme\n";
@@ -108,4 +110,92 @@ fn setup_says_when_foreman_has_no_webhooks() {
     place.foreman.uninstall_webhooks();
     let ran = place.as_admin(&["setup", "--webhooks", "--non-interactive"]);
     assert!(ran.code == 1 && ran.err.contains("install its plugin foreman_webhooks"), "{ran:?}");
+}
+
+const ADDRESS: &str = "192.0.2.5";
+const PATH: &str = "/ipam/subnet/192.0.2.0/24/192.0.2.5";
+const MAC: &str = "52:54:00:00:00:05";
+
+/// Foreman has a host with the address on its second interface.
+fn add_host(place: &Place) {
+    let subnet = place.foreman.add_subnet(Subnet {
+        name: "Servers".to_owned(),
+        network: "192.0.2.0".to_owned(),
+        cidr: 24,
+        externalipam: Some(1),
+        ..Subnet::default()
+    });
+    let interface = |address: &str, mac: &str| Interface {
+        identifier: "eth0".to_owned(),
+        mac: Some(mac.to_owned()),
+        ip: Some(address.to_owned()),
+        subnet: Some(subnet),
+        ..Interface::default()
+    };
+    let interfaces = vec![interface("192.0.2.99", "52:54:00:00:00:01"), interface(ADDRESS, MAC)];
+    place.foreman.set_host(Host { name: "web.example.com".to_owned(), interfaces });
+}
+
+/// Waits until what is recorded of the address has this in it.
+fn wait_for_record(record: &dyn Fn() -> String, wanted: &str) {
+    let began = Instant::now();
+    while !record().contains(wanted) {
+        assert!(began.elapsed() < Duration::from_secs(40), "no {wanted} in {}", record());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The name arrives after an add, a lost webhook changes nothing, a doubled one and one that lies write what Foreman has, and
+/// a deleted host leaves the record as it is.
+fn names_arrive(place: &Place, record: &dyn Fn() -> String) {
+    let mut proxy = place.start();
+    let url = place.proxy_url();
+    assert_eq!(place.foreman.call_proxy(&url, "POST", PATH), 201);
+    add_host(place);
+    wait_for_record(record, "web.example.com");
+    wait_for_record(record, MAC);
+
+    place.foreman.rename_host("web.example.com", "new.example.com");
+    assert!(record().contains("web.example.com"), "the webhook is lost");
+    let forged = r#"{"id": 1, "name": "forged.example.com", "event_name": "host_updated.event.foreman"}"#;
+    for _ in 0..2 {
+        assert_eq!(place.foreman.send_webhook(&url, forged, None), 202);
+    }
+    wait_for_record(record, "new.example.com");
+    assert_eq!(place.foreman.send_webhook(&url, forged, Some("a-token-that-is-not-set")), 403);
+
+    place.foreman.delete_host("new.example.com");
+    place.foreman.take_requests();
+    assert_eq!(place.foreman.send_webhook(&url, r#"{"id": 1}"#, None), 202);
+    wait_for_request(place, "GET /api/v2/hosts/1");
+    assert!(record().contains("new.example.com") && !record().contains("forged"), "{}", record());
+    assert_eq!(place.foreman.call_proxy(&url, "DELETE", PATH), 200);
+    assert!(proxy.terminate().success());
+}
+
+#[test]
+fn names_arrive_in_the_embedded_ipam() {
+    let place = Place::new();
+    configure(&place, &format!("look_up_after_add: true\nwebhooks: true\n{USER}"));
+    assert_eq!(place.run(&["subnet", "add", "192.0.2.0/24"]).code, 0);
+    names_arrive(&place, &|| place.run(&["address", "show", ADDRESS, "--json"]).out);
+}
+
+#[cfg(feature = "netbox")]
+#[test]
+fn names_arrive_in_netbox() {
+    use std::sync::Arc;
+
+    use ipam_simulators::Server;
+    use ipam_simulators::netbox::{Netbox, TOKEN, Version};
+
+    let netbox = Arc::new(Netbox::new(Version::V4_6));
+    netbox.add_prefix("192.0.2.0/24", None);
+    let server = Server::start(netbox.clone());
+    let place = Place::new();
+    configure(&place, &format!("look_up_after_add: true\nwebhooks: true\n{USER}"));
+    place.write("etc/settings.d/externalipam.yml", "use_provider: netbox\n");
+    let settings = format!("url: {}\ntoken: '{TOKEN}'\n", server.url());
+    place.write("etc/settings.d/externalipam_netbox.yml", &settings);
+    names_arrive(&place, &|| format!("{:?}", netbox.records_of(ADDRESS)));
 }
