@@ -194,8 +194,9 @@ impl Foreman {
     /// Keeps the session that Foreman names in a success; a refusal ends the one that there was.
     fn keep_session(&self, response: &Response) {
         let cookies = response.headers().get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
-        let named = cookies.filter(|cookie| cookie.starts_with(SESSION)).filter_map(|cookie| cookie.split(';').next());
-        let named = named.last().and_then(|cookie| HeaderValue::from_str(cookie).ok());
+        let mut named =
+            cookies.filter(|cookie| cookie.starts_with(SESSION)).filter_map(|cookie| cookie.split(';').next());
+        let named = named.next_back().and_then(|cookie| HeaderValue::from_str(cookie).ok());
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         if response.status() == StatusCode::UNAUTHORIZED {
             *session = None;

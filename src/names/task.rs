@@ -1,6 +1,8 @@
 //! The one task that asks Foreman for hosts and writes their names.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::web::Data;
@@ -92,7 +94,7 @@ async fn look_up_added(
     let addresses: BTreeSet<_> = added.iter().map(|added| added.place.address).collect();
     let addresses: Vec<_> = addresses.into_iter().collect();
     let hosts = match foreman.hosts_with(&addresses).await {
-        Err(Error::Refused { messages, .. }) if addresses.iter().all(|address| address.is_ipv6()) => {
+        Err(Error::Refused { messages, .. }) if addresses.iter().all(IpAddr::is_ipv6) => {
             log::warn!("Foreman before 3.5 finds no host by an IPv6 address: {}", messages.join(" "));
             for Added { place, .. } in added {
                 names.queue.forget(place.prefix, place.group.as_ref(), place.address);
@@ -121,11 +123,12 @@ async fn write_hinted(names: &Names, records: &impl Records, seen: Vec<Seen>) ->
     let mut is_done = true;
     let mut groups = BTreeMap::new();
     for seen in seen {
-        if !groups.contains_key(&seen.prefix) {
-            groups.insert(seen.prefix, group_of(names, records, &seen).await);
-        }
-        match groups.get(&seen.prefix) {
-            Some(Ok(Some(group))) => {
+        let group = match groups.entry(seen.prefix) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(group_of(names, records, &seen).await),
+        };
+        match group {
+            Ok(Some(group)) => {
                 let place = Place { prefix: seen.prefix, group: group.clone(), address: seen.address };
                 if write(records, &place, &seen).await {
                     names.queue.forget(place.prefix, place.group.as_ref(), place.address);
@@ -133,11 +136,11 @@ async fn write_hinted(names: &Names, records: &impl Records, seen: Vec<Seen>) ->
                     is_done = false;
                 }
             }
-            Some(Err(why)) => {
+            Err(why) => {
                 log::debug!("The group of {} is not known yet: {why}", seen.prefix);
                 is_done = false;
             }
-            Some(Ok(None)) | None => {
+            Ok(None) => {
                 log::info!("{} of {} gets no name: its prefix has no group of its own", seen.address, seen.hostname);
             }
         }

@@ -14,6 +14,11 @@ fn configure(place: &Place, names: &str) {
     place.write("etc/settings.d/foreman_names.yml", names);
 }
 
+#[expect(clippy::disallowed_methods, reason = "no runtime here, and nothing to be woken by")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(50));
+}
+
 /// Waits until the proxy has asked Foreman for this.
 fn wait_for_request(place: &Place, wanted: &str) {
     let began = Instant::now();
@@ -23,7 +28,7 @@ fn wait_for_request(place: &Place, wanted: &str) {
         if seen.iter().any(|request| request == wanted) {
             return;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        pause();
     }
     panic!("no {wanted} in {seen:?}");
 }
@@ -141,7 +146,7 @@ fn wait_for_record(record: &dyn Fn() -> String, wanted: &str) {
     let began = Instant::now();
     while !record().contains(wanted) {
         assert!(began.elapsed() < Duration::from_secs(40), "no {wanted} in {}", record());
-        std::thread::sleep(Duration::from_millis(100));
+        pause();
     }
 }
 

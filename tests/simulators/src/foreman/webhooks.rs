@@ -66,7 +66,8 @@ fn validate(kind: &str, row: &Value) -> Result<(), Response> {
 }
 
 fn find<'s>(state: &'s mut State, resource: &str, id: &str) -> Result<&'s mut Value, Response> {
-    let found = state.webhooks.iter_mut().find(|(known, row)| known == resource && row["id"].to_string() == id);
+    let found =
+        state.webhooks.iter_mut().find(|(known, row)| known == resource && row["id"].as_u64() == id.parse().ok());
     let message = format!("Resource {resource} not found by id '{id}'");
     found.map(|(_, row)| row).ok_or_else(|| error(404, json!({"message": message})))
 }
