@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A kind of callers that has routes, shapes and errors of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub(crate) enum Door {
     /// Foreman, through the contract of a Smart Proxy.
     Foreman,
 }
@@ -20,7 +20,7 @@ impl fmt::Display for Door {
 
 /// A caller that the gate lets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
+pub(crate) struct Principal {
     /// How the gate knows the caller.
     pub who: Who,
     /// What the caller may do.
@@ -29,7 +29,7 @@ pub struct Principal {
 
 /// How the gate knows a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Who {
+pub(crate) enum Who {
     /// By a client certificate, and this name in it: the one that is trusted, where names decide; `None` when it has none.
     Certificate(Option<Arc<str>>),
     /// By the name of the address, over plain HTTP.
@@ -51,7 +51,7 @@ impl fmt::Display for Who {
 
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rights {
+pub(crate) enum Rights {
     /// Every call of Foreman's door.
     Foreman,
     /// Everything: who has these could change the proxy's files as well.
@@ -69,7 +69,7 @@ impl fmt::Display for Rights {
 
 /// A principal at a door.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// The door.
     pub door: Door,
     /// The principal.

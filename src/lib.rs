@@ -6,56 +6,64 @@
 //! # The way of a request
 //!
 //! ```text
-//! Foreman ── HTTPS ──▶ http          extractors let only valid arguments through; handlers are thin
+//! Foreman ── HTTPS ──▶ http           connections, request ids, who calls: what every door shares
 //!                       │
 //!                       ▼
-//!                     allocation     which address: holds, shared candidates, remembered look-ups
+//!                     http::foreman   a door: routes, shapes, errors of one kind of callers; extractors let only
+//!                       │             valid arguments through; handlers are thin
+//!                       ▼
+//!                     allocation      which address: holds, shared candidates, remembered look-ups
+//!                       │      ╰────▶ events: what became of which address; the log subscribes
+//!                       ▼
+//!                     routes          which of several IPAMs
 //!                       │
 //!                       ▼
-//!                     routes         which of several IPAMs
+//!                     guard           queue, time limits, retries of reads, log lines (crate ipam-provider)
 //!                       │
 //!                       ▼
-//!                     guard          queue, time limits, retries of reads, log lines (crate ipam-provider)
-//!                       │
-//!                       ▼
-//!                     a provider     facts and writes of one IPAM product            (crates in providers/)
+//!                     a provider      facts and writes of one IPAM product            (crates in providers/)
 //! ```
 //!
-//! Each knows as little as it can: only [`http`] knows status codes, only [`allocation`] chooses addresses and keeps
-//! promises, only [`routes`] knows that there may be several IPAMs, only a provider's own crate knows its vendor's words.
+//! Each knows as little as it can: only a door knows status codes and what its callers call things, only [`allocation`]
+//! chooses addresses and keeps promises, only `routes` knows that there may be several IPAMs, only a provider's own crate
+//! knows its vendor's words. No door imports another.
 //!
 //! # Around it
 //!
 //! | Module | Holds |
 //! | --- | --- |
-//! | [`app`] | the composition root: settings → provider → allocator → servers; signals, reload, shutdown |
+//! | `app` | the composition root: settings → provider → allocator → servers; signals, reload, shutdown |
+//! | `caller` | who calls, through which door, with which rights |
 //! | [`cli`] | the commands; those for the embedded IPAM work on its store themselves (crate ipam-store in `providers/internal/store`) |
-//! | [`foreman_api`] | the client of Foreman's own API |
-//! | [`registration`] | telling Foreman of this proxy, through that API |
+//! | `foreman_api` | the client of Foreman's own API |
+//! | `registration` | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
-//! | [`settings`] | reads and checks all settings, all faults in one go |
-//! | [`telemetry`] | log lines and the buffer that Foreman shows |
-//! | [`tls`] | the server's side of mutual TLS, replaceable while it runs |
-//! | [`trust`] | who may call, and as whom: a [`caller::Principal`] |
-//! | [`daemon`] | systemd and signals |
+//! | `settings` | reads and checks all settings, all faults in one go |
+//! | [`telemetry`] | log lines, the buffer that Foreman shows, and the request that is being answered |
+//! | `tls` | the server's side of mutual TLS, replaceable while it runs |
+//! | `trust` | the gate: who may call, and as whom |
+//! | `daemon` | systemd and signals |
 //!
 //! # What is kept where
 //!
 //! The truth is in the IPAM. The proxy itself keeps holds only, short promises of addresses: in memory and in a journal in
-//! the state directory, or, for several proxies, in a PostgreSQL that they share. Everything that settings decide is one value, [`http::Serving`], which a reload replaces as a
-//! whole; [`allocation::Holds`] outlives it.
+//! the state directory, or, for several proxies, in a PostgreSQL that they share. Everything that settings decide is one
+//! value, `http::Serving`, which a reload replaces as a whole. `app::Runtime` outlives it: the holds, the names of callers, and
+//! the stores and pools that providers have open.
+//!
+//! Public is what the program itself, its tests, benchmarks and packages use.
 
 pub mod allocation;
-pub mod app;
-pub mod caller;
+mod app;
+mod caller;
 pub mod cli;
-pub mod daemon;
-pub mod foreman_api;
-pub mod http;
-pub mod registration;
+mod daemon;
+mod foreman_api;
+mod http;
+mod registration;
 pub mod registry;
-pub mod routes;
-pub mod settings;
+mod routes;
+mod settings;
 pub mod telemetry;
-pub mod tls;
-pub mod trust;
+mod tls;
+mod trust;

@@ -79,7 +79,7 @@ impl Allocator {
     }
 
     /// The same, with subscribers to its events.
-    pub fn reporting_to(self, events: Events) -> Self {
+    pub(crate) fn reporting_to(self, events: Events) -> Self {
         Self { events, ..self }
     }
 

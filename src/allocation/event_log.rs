@@ -6,7 +6,7 @@ use super::events::{Event, EventKind, Subject};
 use super::lost::reserved;
 
 /// Logs an event.
-pub fn write(event: &Event<'_>) {
+pub(crate) fn write(event: &Event<'_>) {
     let Subject { provider, group, prefix, address } = event.subject;
     let subnet = titled(prefix, group);
     match &event.kind {

@@ -20,30 +20,31 @@ use crate::telemetry::request_id::{self, RequestId};
 
 /// Something that happened to an address.
 #[derive(Debug)]
-pub struct Event<'a> {
+#[allow(dead_code, reason = "what the log leaves out is for the ledger")]
+pub(crate) struct Event<'a> {
     /// When.
-    pub at: jiff::Timestamp,
+    pub(crate) at: jiff::Timestamp,
     /// The request in which it happened, or whose consequence it is; `None` when that is not known.
-    pub request: Option<RequestId>,
+    pub(crate) request: Option<RequestId>,
     /// The caller in whose call it happened, and its door; `None` for what the proxy found out by itself.
-    pub caller: Option<Caller>,
+    pub(crate) caller: Option<Caller>,
     /// The address.
-    pub subject: Subject<'a>,
+    pub(crate) subject: Subject<'a>,
     /// What happened.
-    pub kind: EventKind<'a>,
+    pub(crate) kind: EventKind<'a>,
 }
 
 /// The address that an event is about.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The provider's name.
-    pub provider: &'a str,
+    pub(crate) provider: &'a str,
     /// The subnet's group.
-    pub group: Option<&'a GroupName>,
+    pub(crate) group: Option<&'a GroupName>,
     /// The subnet.
-    pub prefix: Prefix,
+    pub(crate) prefix: Prefix,
     /// The address.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
 }
 
 impl<'a> Subject<'a> {
@@ -56,7 +57,8 @@ impl<'a> Subject<'a> {
 
 /// What happened to an address.
 #[derive(Debug)]
-pub enum EventKind<'a> {
+#[allow(dead_code, reason = "what the log leaves out is for the ledger")]
+pub(crate) enum EventKind<'a> {
     /// It is reserved for this host, as a caller wanted.
     Added {
         /// The host.
@@ -220,15 +222,15 @@ pub enum EventKind<'a> {
 }
 
 /// What is called with every event. It must not block.
-pub type Subscriber = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+pub(crate) type Subscriber = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
 /// Where events go.
 #[derive(Clone, Default)]
-pub struct Events(Vec<Subscriber>);
+pub(crate) struct Events(Vec<Subscriber>);
 
 impl Events {
     /// To all of these, in their order.
-    pub fn to(subscribers: impl IntoIterator<Item = Subscriber>) -> Self {
+    pub(crate) fn to(subscribers: impl IntoIterator<Item = Subscriber>) -> Self {
         Self(subscribers.into_iter().collect())
     }
 

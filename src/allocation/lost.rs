@@ -13,7 +13,7 @@ use crate::telemetry::request_id::RequestId;
 
 /// An addition whose caller was told of a failure, or of nothing, and which may still take effect.
 #[derive(Debug, Clone)]
-pub struct Lost {
+pub(crate) struct Lost {
     pub(super) scope: Arc<Scope>,
     pub(super) address: IpAddr,
     pub(super) by: Requester,
@@ -27,7 +27,7 @@ pub struct Lost {
 
 /// A look that did not find the reservation.
 #[derive(Debug)]
-pub enum Unsettled {
+pub(crate) enum Unsettled {
     /// The address is not reserved; the write may still be on its way.
     Absent,
     /// The look failed too.
@@ -48,7 +48,7 @@ impl From<Unsettled> for Failure {
 
 /// What became of an addition whose caller was not told of a success.
 #[derive(Debug)]
-pub enum Finding {
+pub(crate) enum Finding {
     /// Somebody has dealt with the address since: the addition was repeated, or the address deleted or released.
     DealtWith,
     /// It took effect.

@@ -38,8 +38,8 @@ use std::time::Duration;
 
 pub use allocator::{Allocator, Deleted, Rules};
 pub use clock::{Clock, Timestamp};
-pub use event_log::write as log_event;
-pub use events::{Event, EventKind, Events, Subject, Subscriber};
+pub(crate) use event_log::write as log_event;
+pub(crate) use events::{Events, Subscriber};
 pub use failure::Failure;
 pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
 pub use lookup::GroupChoice;
@@ -47,4 +47,4 @@ pub use upkeep::Look;
 pub use writes::Added;
 
 /// No hold lives longer: settings are checked against it, and what a journal says is cut to it.
-pub const HOLD_LIFE_AT_MOST: Duration = Duration::from_secs(86_400);
+pub(crate) const HOLD_LIFE_AT_MOST: Duration = Duration::from_secs(86_400);

@@ -4,35 +4,36 @@ use std::sync::Arc;
 
 use ipam_provider::{Guard, Limits, Surroundings, Trace};
 
-use super::StartError;
-use crate::allocation::{Allocator, Events, Holds, Rules, Subscriber, log_event};
+use super::{Runtime, StartError};
+use crate::allocation::{Allocator, Events, Rules, Subscriber, log_event};
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
 use crate::routes::{Conditions, Ipam, Routes};
 use crate::settings::{Route, Settings, Tls};
 use crate::tls;
-use crate::trust::{Gate, HostNames, Policy};
+use crate::trust::{Gate, Policy};
 
 /// What the parts are made for.
 #[derive(Debug)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// To serve.
     Serve,
     /// To see whether they could serve: nothing is created that stays. The exchanges with the IPAM are kept in the trace.
     Check(Option<Trace>),
 }
 
-/// Everything that handlers work with. Holds are kept when the rest is made anew.
+/// Everything that handlers work with: what the settings decide, over what outlives them.
 ///
 /// # Errors
 /// When the provider cannot be built.
-pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Purpose) -> Result<Serving, StartError> {
+pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -> Result<Serving, StartError> {
     let Settings { server, database, ipam, holds: lives, routes, .. } = settings;
     let (may_create, trace) = match purpose {
         Purpose::Serve => (true, None),
         Purpose::Check(trace) => (false, trace),
     };
-    let surroundings = Surroundings { state_directory: server.state_directory, may_create, database, trace };
+    let kept = runtime.kept.clone();
+    let surroundings = Surroundings { state_directory: server.state_directory, may_create, database, trace, kept };
     let limits = Limits { attempt: ipam.attempt, read_attempts: ipam.read_attempts };
     let routes = routes.into_iter().map(|route| build(route, &surroundings, limits)).collect::<Result<_, _>>()?;
     let rules = Rules {
@@ -56,10 +57,10 @@ pub fn serving(settings: Settings, holds: &Holds, names: &HostNames, purpose: Pu
         Listener::Control => false,
     });
     let log: Subscriber = Arc::new(log_event);
-    let allocator = Allocator::new(Routes::new(routes), holds.clone(), rules).reporting_to(Events::to([log]));
+    let allocator = Allocator::new(Routes::new(routes), runtime.holds.clone(), rules).reporting_to(Events::to([log]));
     Ok(Serving {
         allocator: Arc::new(allocator),
-        gate: Gate::new(policy, names.clone()),
+        gate: Gate::new(policy, runtime.names.clone()),
         foreman: Contract {
             ipam_on: ipam_on.collect(),
             error_style: ipam.error_style,

@@ -32,7 +32,7 @@ const CONTROL_BACKLOG: i32 = 128;
 
 /// Where the servers listen.
 #[derive(Debug, Default)]
-pub struct Bound {
+pub(crate) struct Bound {
     /// Addresses with HTTPS.
     pub https: Vec<SocketAddr>,
     /// Addresses with plain HTTP.
@@ -42,7 +42,7 @@ pub struct Bound {
 
 impl Bound {
     /// The addresses as URLs.
-    pub fn urls(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn urls(&self) -> impl Iterator<Item = String> {
         let https = self.https.iter().map(|address| format!("https://{address}"));
         https.chain(self.http.iter().map(|address| format!("http://{address}")))
     }
@@ -56,7 +56,7 @@ impl Bound {
 }
 
 /// Where the running proxy can be asked by its own user.
-pub fn control_socket(state_directory: &Path) -> PathBuf {
+pub(crate) fn control_socket(state_directory: &Path) -> PathBuf {
     state_directory.join("control.sock")
 }
 

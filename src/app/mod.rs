@@ -1,16 +1,17 @@
 //! The composition root: settings → provider → allocator → servers.
 //!
 //! [`App::build`] does everything that can fail before the first request: after it, all sockets listen.
-//! [`App::run`] serves until a signal ends it.
+//! [`App::run`] serves until a signal ends it. A reload builds from the settings what handlers work with, [`serving`], over the
+//! same [`Runtime`].
 
 mod assemble;
 mod listen;
 mod rehearsal;
 mod restart_only;
+mod runtime;
 mod sockets;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_server::{Server, ServerHandle};
@@ -18,18 +19,19 @@ use actix_web::web::Data;
 use tokio::time::Instant;
 
 use crate::allocation::holds::DatabaseError;
-use crate::allocation::{Clock, Holds, JournalError, Look};
+use crate::allocation::{Holds, JournalError, Look};
 use crate::daemon::{self, Notifier, PassedSockets, RollCall, Signal, Signals, Watchdog};
 use crate::http::{Arrivals, Shared};
 use crate::registry::PROVIDERS;
 use crate::settings::{Faults, Settings};
 use crate::telemetry::{self, Telemetry, with_causes};
 use crate::tls;
-use crate::trust::{HostNames, SystemResolver};
 
-pub use assemble::{Purpose, serving};
-pub use listen::{Bound, control_socket};
-pub use rehearsal::{check_state_directory, rehearse};
+pub(crate) use assemble::{Purpose, serving};
+pub(crate) use listen::{Bound, control_socket};
+pub(crate) use rehearsal::{check_state_directory, rehearse};
+
+pub(crate) use runtime::Runtime;
 
 use restart_only::RestartOnly;
 
@@ -53,7 +55,7 @@ const SETTINGS: &str = "settings";
 
 /// What the proxy is run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// As the settings say.
     Production,
     /// To try it out: plain HTTP from this machine is trusted.
@@ -62,7 +64,7 @@ pub enum Mode {
 
 /// Why the proxy does not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] Faults),
@@ -95,14 +97,13 @@ pub enum StartError {
 }
 
 /// A proxy whose sockets listen.
-pub struct App {
+pub(crate) struct App {
     directory: PathBuf,
     mode: Mode,
     telemetry: Telemetry,
     shared: Data<Shared>,
-    holds: Holds,
+    runtime: Runtime,
     shutdown: Duration,
-    names: HostNames,
     started: RestartOnly,
     tls: Option<tls::Server>,
     server: Server,
@@ -118,7 +119,7 @@ impl App {
     /// # Errors
     /// When the settings are wrong, a file or directory cannot be used, or a socket cannot be opened. An IPAM that
     /// cannot be reached is no error.
-    pub async fn build(directory: &Path, mode: Mode) -> Result<Self, StartError> {
+    pub(crate) async fn build(directory: &Path, mode: Mode) -> Result<Self, StartError> {
         // First, because it changes the environment, which is safe while there is one thread.
         let passed = PassedSockets::from_environment().map_err(|error| StartError::Listen(error.to_string()))?;
         let settings = Settings::load(directory, PROVIDERS)?;
@@ -130,12 +131,11 @@ impl App {
         }
         // From here on SIGHUP and SIGUSR1 end the process no more.
         let signals = Signals::listen().map_err(StartError::Signals)?;
-        let names = HostNames::new(Arc::new(SystemResolver)).within(settings.server.dns_limit());
-        let holds = holds(&settings)?;
+        let runtime = Runtime::open(&settings)?;
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
-        let serving = serving(settings, &holds, &names, Purpose::Serve)?;
+        let serving = serving(settings, &runtime, Purpose::Serve)?;
         let shared = Data::new(Shared::new(serving, telemetry.ring()));
         let workers = RollCall::default();
         let (server, bound, arrivals) =
@@ -148,9 +148,8 @@ impl App {
             mode,
             telemetry,
             shared,
-            holds,
+            runtime,
             shutdown: server_settings.shutdown,
-            names,
             started,
             tls,
             server,
@@ -162,7 +161,7 @@ impl App {
     }
 
     /// The addresses that the servers listen on.
-    pub fn bound(&self) -> &Bound {
+    pub(crate) fn bound(&self) -> &Bound {
         &self.bound
     }
 
@@ -170,15 +169,14 @@ impl App {
     ///
     /// # Errors
     /// When the servers fail.
-    pub async fn run(self) -> std::io::Result<()> {
+    pub(crate) async fn run(self) -> std::io::Result<()> {
         let Self {
             directory,
             mode,
             telemetry,
             shared,
-            holds,
+            runtime,
             shutdown,
-            names,
             started,
             tls,
             server,
@@ -189,7 +187,7 @@ impl App {
         } = self;
         let handle = server.handle();
         let mut serving = actix_web::rt::spawn(server);
-        let tidying = actix_web::rt::spawn(tidy(holds.clone()));
+        let tidying = actix_web::rt::spawn(tidy(runtime.holds.clone()));
         let seeing = actix_web::rt::spawn(see_to_holds(shared.clone()));
         let warning = tls.clone().map(|tls| actix_web::rt::spawn(warn_of_dates(tls)));
         warn_of_shared_groups(&shared);
@@ -197,8 +195,7 @@ impl App {
             directory: &directory,
             telemetry: &telemetry,
             shared: &shared,
-            holds: &holds,
-            names: &names,
+            runtime: &runtime,
             started: &started,
             tls: tls.as_ref(),
         };
@@ -300,13 +297,12 @@ async fn warn_of_dates(tls: tls::Server) {
     }
 }
 
-/// Everything that SIGHUP replaces.
+/// Everything that SIGHUP replaces, and what stays.
 struct Reload<'a> {
     directory: &'a Path,
     telemetry: &'a Telemetry,
     shared: &'a Shared,
-    holds: &'a Holds,
-    names: &'a HostNames,
+    runtime: &'a Runtime,
     started: &'a RestartOnly,
     tls: Option<&'a tls::Server>,
 }
@@ -336,7 +332,7 @@ impl Reload<'_> {
         }
         let level = settings.log.level;
         let tls = settings.tls.clone();
-        let serving = serving(settings, self.holds, self.names, Purpose::Serve)?;
+        let serving = serving(settings, self.runtime, Purpose::Serve)?;
         if let (Some(server), Some(tls)) = (self.tls, &tls) {
             assemble::reload_tls(server, tls)?;
         }
@@ -350,15 +346,6 @@ impl Reload<'_> {
 /// What has become of a file of settings, for people.
 pub(crate) fn found(file: &Path) -> &'static str {
     if file.exists() { "read" } else { "not there, defaults apply" }
-}
-
-/// Where the holds are kept. A database that cannot be reached does not stop the start.
-fn holds(settings: &Settings) -> Result<Holds, StartError> {
-    let Some(database) = &settings.database else {
-        return Ok(Holds::open(&settings.server.state_directory, Clock::system())?);
-    };
-    log::info!("Holds are kept in the database {database}");
-    Ok(Holds::shared(database.clone())?)
 }
 
 fn log_settings(settings: &Settings) {

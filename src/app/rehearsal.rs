@@ -9,7 +9,7 @@ use crate::telemetry::{Telemetry, is_writable, with_causes};
 use crate::tls::{Finding, Severity};
 
 /// The log, and the addresses to listen on.
-pub async fn rehearse(settings: &Settings) -> Vec<Finding> {
+pub(crate) async fn rehearse(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(error) = Telemetry::check(&settings.log) {
         findings.push(fault(with_causes(&error)));
@@ -35,7 +35,7 @@ pub async fn rehearse(settings: &Settings) -> Vec<Finding> {
 }
 
 /// The directory that the holds are kept in.
-pub fn check_state_directory(directory: &Path) -> Option<Finding> {
+pub(crate) fn check_state_directory(directory: &Path) -> Option<Finding> {
     let why = match fs::metadata(directory) {
         Err(error) => error.to_string(),
         Ok(found) if !found.is_dir() => "it is no directory".to_owned(),

@@ -1,7 +1,6 @@
 //! `check`: everything that can be told before Foreman calls.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use ipam_provider::{Probe, Provider, Trace};
@@ -9,14 +8,13 @@ use ipam_provider::{Probe, Provider, Trace};
 use super::output::say;
 use super::trace_file::TraceFile;
 use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
-use crate::allocation::{Clock, Holds, holds};
-use crate::app::{self, Purpose};
+use crate::allocation::holds;
+use crate::app::{self, Purpose, Runtime};
 use crate::http::Serving;
 use crate::http::foreman::{details_of, version_of};
 use crate::settings::Settings;
 use crate::telemetry::with_causes;
 use crate::tls::{self, Finding, Severity};
-use crate::trust::{HostNames, SystemResolver};
 
 /// Arguments of `check`.
 #[derive(Debug, Default, Args)]
@@ -108,9 +106,7 @@ async fn check_database(settings: &Settings) -> bool {
 
 /// Builds what handlers work with, without asking the IPAM. A running proxy is not disturbed: the holds here are others.
 async fn build(settings: Settings, trace: Option<Trace>) -> Result<Serving, Finding> {
-    let holds = Holds::in_memory(Clock::system());
-    let names = HostNames::new(Arc::new(SystemResolver));
-    let built = app::serving(settings, &holds, &names, Purpose::Check(trace));
+    let built = app::serving(settings, &Runtime::beside(), Purpose::Check(trace));
     built.map_err(|error| Finding { severity: Severity::Fault, text: with_causes(&error) })
 }
 

@@ -8,7 +8,7 @@ use std::io;
 /// # Errors
 ///
 /// When the operating system refuses; the limit stays as it was.
-pub fn raise_open_files() -> io::Result<u64> {
+pub(crate) fn raise_open_files() -> io::Result<u64> {
     rlimit::increase_nofile_limit(u64::MAX)
 }
 

@@ -8,9 +8,9 @@ mod signals;
 mod sockets;
 mod watchdog;
 
-pub use self::limits::raise_open_files;
-pub use self::notify::Notifier;
-pub use self::roll_call::RollCall;
-pub use self::signals::{Signal, Signals};
-pub use self::sockets::PassedSockets;
-pub use self::watchdog::Watchdog;
+pub(crate) use self::limits::raise_open_files;
+pub(crate) use self::notify::Notifier;
+pub(crate) use self::roll_call::RollCall;
+pub(crate) use self::signals::{Signal, Signals};
+pub(crate) use self::sockets::PassedSockets;
+pub(crate) use self::watchdog::Watchdog;

@@ -16,29 +16,30 @@ const SEND_AT_MOST: Duration = Duration::from_secs(1);
 /// Tells the service manager, if there is one. What cannot be told is logged and otherwise ignored: the service works
 /// without.
 #[derive(Debug, Clone)]
-pub struct Notifier {
+pub(crate) struct Notifier {
     /// The address in `NOTIFY_SOCKET`: a path, or `@` and an abstract name.
     socket: Option<OsString>,
 }
 
 impl Notifier {
     /// The service manager that started us, if it wants to be told.
-    pub fn from_environment() -> Self {
+    pub(crate) fn from_environment() -> Self {
         Self { socket: env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()) }
     }
 
     /// A service manager that listens at a path, or at `@` and an abstract name.
-    pub fn at(socket: impl AsRef<OsStr>) -> Self {
+    #[cfg(test)]
+    fn at(socket: impl AsRef<OsStr>) -> Self {
         Self { socket: Some(socket.as_ref().to_owned()) }
     }
 
     /// All sockets listen, after a start or a reload; `status` is one line for `systemctl status`.
-    pub fn ready(&self, status: &str) {
+    pub(crate) fn ready(&self, status: &str) {
         self.tell(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
     }
 
     /// Settings are being read again; [`ready`](Self::ready) must follow.
-    pub fn reloading(&self) {
+    pub(crate) fn reloading(&self) {
         // systemd compares the time with that of its own request (`Type=notify-reload`).
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.tell(&[NotifyState::Reloading, now]),
@@ -47,7 +48,7 @@ impl Notifier {
     }
 
     /// The service is about to end.
-    pub fn stopping(&self) {
+    pub(crate) fn stopping(&self) {
         self.tell(&[NotifyState::Stopping]);
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 /// The question is answered by a task on the worker's own runtime, among its requests: a worker that is caught in one of
 /// them, in a loop or at a lock, answers nothing. A worker that waits for an IPAM has time to answer.
 #[derive(Debug, Clone, Default)]
-pub struct RollCall {
+pub(crate) struct RollCall {
     workers: Arc<Mutex<Vec<UnboundedSender<oneshot::Sender<()>>>>>,
 }
 
@@ -20,7 +20,7 @@ impl RollCall {
     /// # Panics
     ///
     /// Outside of a runtime.
-    pub fn join(&self) {
+    pub(crate) fn join(&self) {
         let (asker, mut questions) = mpsc::unbounded_channel::<oneshot::Sender<()>>();
         tokio::spawn(async move {
             while let Some(question) = questions.recv().await {
@@ -33,7 +33,7 @@ impl RollCall {
 
     /// Waits until every worker has answered; `false` when there is none. A worker that has ended is forgotten: the
     /// server starts another, which joins by itself.
-    pub async fn is_answered(&self) -> bool {
+    pub(crate) async fn is_answered(&self) -> bool {
         let mut asked = Vec::new();
         self.workers().retain(|worker| {
             let (question, answer) = oneshot::channel();

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// SIGHUP: read settings and certificates again.
     Reload,
     /// SIGUSR1: open the log file anew; logrotate sends it.
@@ -20,7 +20,7 @@ pub enum Signal {
 /// The signals that this process gets from now on. SIGTTIN, on which the Ruby proxy lists its threads, is ignored
 /// instead of stopping the process.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     heard: Vec<(tokio::signal::unix::Signal, Option<Signal>)>,
 }
 
@@ -34,7 +34,7 @@ impl Signals {
     /// # Panics
     ///
     /// Outside of a runtime.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         let meanings = [
             // First: when several came at once, the end comes before everything else.
             (SignalKind::terminate(), Some(Signal::Stop)),
@@ -49,7 +49,7 @@ impl Signals {
     }
 
     /// The next one. Equal signals that come in a row may be heard as one.
-    pub async fn next(&mut self) -> Signal {
+    pub(crate) async fn next(&mut self) -> Signal {
         poll_fn(|context| self.poll_next(context)).await
     }
 

@@ -9,7 +9,7 @@ use listenfd::ListenFd;
 
 /// The listening sockets that the process was started with.
 #[derive(Debug, Default)]
-pub struct PassedSockets {
+pub(crate) struct PassedSockets {
     listeners: Vec<TcpListener>,
 }
 
@@ -20,7 +20,7 @@ impl PassedSockets {
     /// # Errors
     ///
     /// When one is not a TCP socket.
-    pub fn from_environment() -> io::Result<Self> {
+    pub(crate) fn from_environment() -> io::Result<Self> {
         let mut passed = ListenFd::from_env();
         let mut listeners = Vec::new();
         for index in 0..passed.len() {
@@ -33,13 +33,13 @@ impl PassedSockets {
     }
 
     /// Takes those on this port.
-    pub fn take(&mut self, port: u16) -> Vec<TcpListener> {
+    pub(crate) fn take(&mut self, port: u16) -> Vec<TcpListener> {
         let is_on = |listener: &mut TcpListener| listener.local_addr().is_ok_and(|address| address.port() == port);
         self.listeners.extract_if(.., is_on).collect()
     }
 
     /// The addresses of those that nothing has taken.
-    pub fn rest(&self) -> impl Iterator<Item = SocketAddr> {
+    pub(crate) fn rest(&self) -> impl Iterator<Item = SocketAddr> {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok())
     }
 }

@@ -14,7 +14,7 @@ use super::roll_call::RollCall;
 /// So the pings stop when one worker hangs, or that runtime, and systemd restarts the service. The thread that accepts
 /// connections is not watched, nor are threads for work that blocks, whose callers have limits of their own.
 #[derive(Debug)]
-pub struct Watchdog {
+pub(crate) struct Watchdog {
     task: JoinHandle<()>,
 }
 
@@ -25,7 +25,7 @@ impl Watchdog {
     /// # Panics
     ///
     /// Outside of a runtime.
-    pub fn from_environment(notifier: &Notifier, workers: &RollCall) -> Option<Self> {
+    pub(crate) fn from_environment(notifier: &Notifier, workers: &RollCall) -> Option<Self> {
         sd_notify::watchdog_enabled().map(|limit| Self::start(notifier.clone(), workers.clone(), limit))
     }
 
@@ -34,7 +34,7 @@ impl Watchdog {
     /// # Panics
     ///
     /// Outside of a runtime.
-    pub fn start(notifier: Notifier, workers: RollCall, limit: Duration) -> Self {
+    pub(crate) fn start(notifier: Notifier, workers: RollCall, limit: Duration) -> Self {
         let pause = between_pings(limit);
         let mut pings = interval(pause);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);

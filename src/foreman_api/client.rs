@@ -29,7 +29,7 @@ const PAGES_AT_MOST: usize = 1000;
 
 /// Who calls.
 #[derive(Debug, Clone)]
-pub enum Credentials {
+pub(crate) enum Credentials {
     /// A user of Foreman.
     Basic {
         /// The login.
@@ -59,7 +59,7 @@ impl Credentials {
 
 /// A Foreman to be called.
 #[derive(Debug)]
-pub struct Foreman {
+pub(crate) struct Foreman {
     base: Url,
     credentials: Credentials,
     client: Client,
@@ -80,7 +80,7 @@ impl Foreman {
     ///
     /// # Errors
     /// [`Error::Unusable`] for a URL that is none, or a file that has no certificates.
-    pub fn new(url: &str, authorities: &[PathBuf], credentials: Credentials) -> Result<Self, Error> {
+    pub(crate) fn new(url: &str, authorities: &[PathBuf], credentials: Credentials) -> Result<Self, Error> {
         let base = Url::parse(url).ok().filter(|base| ["http", "https"].contains(&base.scheme()) && base.has_host());
         let base = base.ok_or_else(|| {
             Error::Unusable("the address of Foreman is none; write https:// and the host, as in foreman_url".to_owned())
@@ -101,12 +101,12 @@ impl Foreman {
     }
 
     /// Foreman's address, without a slash at the end.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
     }
 
     /// The caller as Foreman knows it, for messages.
-    pub fn who(&self) -> String {
+    pub(crate) fn who(&self) -> String {
         self.credentials.who()
     }
 

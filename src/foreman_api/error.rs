@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A call of Foreman's API that did not work. Each text says what is wrong and what would be right.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A file, or a value that the caller gave, cannot be used.
     #[error("{0}")]
     Unusable(String),

@@ -7,7 +7,7 @@ impl Foreman {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses, as for all lists.
-    pub async fn smart_proxies(&self, search: &str) -> Result<Vec<SmartProxy>, Error> {
+    pub(crate) async fn smart_proxies(&self, search: &str) -> Result<Vec<SmartProxy>, Error> {
         self.list(&["smart_proxies"], &[("search", search)]).await
     }
 
@@ -15,7 +15,7 @@ impl Foreman {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses.
-    pub async fn subnets(&self) -> Result<Vec<Subnet>, Error> {
+    pub(crate) async fn subnets(&self) -> Result<Vec<Subnet>, Error> {
         self.list(&["subnets"], &[]).await
     }
 
@@ -23,7 +23,7 @@ impl Foreman {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses.
-    pub async fn hosts(&self) -> Result<Vec<Host>, Error> {
+    pub(crate) async fn hosts(&self) -> Result<Vec<Host>, Error> {
         self.list(&["hosts"], &[("thin", "1")]).await
     }
 
@@ -31,7 +31,7 @@ impl Foreman {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses.
-    pub async fn interfaces(&self, host: &Host) -> Result<Vec<Interface>, Error> {
+    pub(crate) async fn interfaces(&self, host: &Host) -> Result<Vec<Interface>, Error> {
         match self.list(&["hosts", &host.id.to_string(), "interfaces"], &[]).await {
             Err(Error::NoRecord { .. }) => Ok(Vec::new()),
             outcome => outcome,

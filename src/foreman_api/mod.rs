@@ -9,9 +9,9 @@ mod lists;
 mod oauth;
 mod wire;
 
-pub use client::{Credentials, Foreman};
-pub use error::Error;
-pub use oauth::Consumer;
-pub use wire::{Host, Interface, SmartProxy, Subnet};
+pub(crate) use client::{Credentials, Foreman};
+pub(crate) use error::Error;
+pub(crate) use oauth::Consumer;
+pub(crate) use wire::{Host, Interface, SmartProxy, Subnet};
 
 pub(crate) use client::Answer;

@@ -22,7 +22,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// Key and secret that Foreman shares with those that may use its API.
 #[derive(Clone)]
-pub struct Consumer {
+pub(crate) struct Consumer {
     /// `oauth_consumer_key` of Foreman's settings.
     pub key: String,
     /// `oauth_consumer_secret` of Foreman's settings.

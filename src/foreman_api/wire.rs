@@ -13,7 +13,7 @@ pub(super) struct Page<T> {
 
 /// A Smart Proxy as Foreman has it; of a list, of one record, and of the answer to a change.
 #[derive(Debug, Clone, Deserialize)]
-pub struct SmartProxy {
+pub(crate) struct SmartProxy {
     /// What the API calls it.
     pub id: u64,
     /// Unique.
@@ -32,14 +32,14 @@ struct Feature {
 
 impl SmartProxy {
     /// The features that Foreman has found, by the names that it shows, such as `External IPAM`.
-    pub fn features(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn features(&self) -> impl Iterator<Item = &str> {
         self.features.iter().map(|feature| feature.name.as_str())
     }
 }
 
 /// A subnet: `GET /api/v2/subnets`. The group of External IPAM is in no answer.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Subnet {
+pub(crate) struct Subnet {
     /// What the API calls it.
     pub id: u64,
     /// The name that people see.
@@ -66,7 +66,7 @@ pub struct Subnet {
 
 /// A host, in the short form of `GET /api/v2/hosts?thin=1`.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Host {
+pub(crate) struct Host {
     /// What the API calls it.
     pub id: u64,
     /// The full name.
@@ -75,7 +75,7 @@ pub struct Host {
 
 /// An interface: `GET /api/v2/hosts/:id/interfaces`.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Interface {
+pub(crate) struct Interface {
     /// Null for most secondary interfaces.
     pub name: Option<String>,
     /// The full name, where Foreman shows it.

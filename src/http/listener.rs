@@ -2,7 +2,7 @@
 
 /// What a connection came in by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listener {
+pub(crate) enum Listener {
     /// TLS.
     Https,
     /// Plain HTTP.

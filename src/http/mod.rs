@@ -17,7 +17,7 @@ mod body;
 mod connection;
 mod decode;
 mod error;
-pub mod foreman;
+pub(crate) mod foreman;
 mod listener;
 mod query;
 mod request_log;
@@ -25,9 +25,9 @@ mod route;
 mod state;
 mod trouble;
 
-pub use connection::{Arrivals, Connections};
-pub use listener::Listener;
-pub use state::{Serving, Shared};
+pub(crate) use connection::{Arrivals, Connections};
+pub(crate) use listener::Listener;
+pub(crate) use state::{Serving, Shared};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -40,7 +40,7 @@ use self::error::RequestError;
 const SERVER: &str = concat!("foreman-ipam-proxy/", env!("CARGO_PKG_VERSION"));
 
 /// The doors, and what surrounds them: of the wrappers, the last one written is the outermost.
-pub fn app(
+pub(crate) fn app(
     shared: web::Data<Shared>,
 ) -> App<
     impl ServiceFactory<

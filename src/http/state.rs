@@ -17,7 +17,7 @@ use crate::trust::Gate;
 
 /// For the life of the process.
 #[derive(Debug)]
-pub struct Shared {
+pub(crate) struct Shared {
     serving: ArcSwap<Serving>,
     ring: Arc<Ring>,
     trouble: Mutex<BTreeMap<&'static str, String>>,
@@ -26,7 +26,7 @@ pub struct Shared {
 
 /// What a reload of the settings replaces as a whole.
 #[derive(Debug)]
-pub struct Serving {
+pub(crate) struct Serving {
     /// Answers the calls.
     pub allocator: Arc<Allocator>,
     /// Who may call.
@@ -39,7 +39,7 @@ pub struct Serving {
 
 impl Shared {
     /// State that serves this, with the log that `/logs` shows.
-    pub fn new(serving: Serving, ring: Arc<Ring>) -> Self {
+    pub(crate) fn new(serving: Serving, ring: Arc<Ring>) -> Self {
         Self {
             serving: ArcSwap::from_pointee(serving),
             ring,
@@ -49,22 +49,22 @@ impl Shared {
     }
 
     /// What is served now.
-    pub fn serving(&self) -> Arc<Serving> {
+    pub(crate) fn serving(&self) -> Arc<Serving> {
         self.serving.load_full()
     }
 
     /// Serves something else from now on; requests under way go on with what they have.
-    pub fn replace(&self, serving: Serving) {
+    pub(crate) fn replace(&self, serving: Serving) {
         self.serving.store(Arc::new(serving));
     }
 
     /// The log that `/logs` shows.
-    pub fn ring(&self) -> &Ring {
+    pub(crate) fn ring(&self) -> &Ring {
         &self.ring
     }
 
     /// Notes what is wrong about a subject, or that it is well again; Foreman shows it on the proxy's page.
-    pub fn set_trouble(&self, subject: &'static str, trouble: Option<String>) {
+    pub(crate) fn set_trouble(&self, subject: &'static str, trouble: Option<String>) {
         // Well and staying well is what nearly every request says: that costs no lock.
         if trouble.is_none() && !self.has_trouble.load(Ordering::Relaxed) {
             return;
@@ -82,7 +82,7 @@ impl Shared {
     }
 
     /// All that is wrong now, as one text.
-    pub fn trouble(&self) -> Option<String> {
+    pub(crate) fn trouble(&self) -> Option<String> {
         let all = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         let texts = all.iter().map(|(subject, text)| format!("{subject}: {text}"));
         let serving = self.serving.load();

@@ -10,23 +10,23 @@ use reqwest::Url;
 /// port that is the scheme's own, nor a dot behind the host or a slash at the end (RFC 3986, section 6.2; RFC 1034, section
 /// 3.1, for the dot).
 #[derive(Debug, Clone)]
-pub struct Address(Url);
+pub(crate) struct Address(Url);
 
 impl Address {
     /// The address that the text is; `None` when it is none.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         // Scheme and host are in lower case then, and the scheme's own port is left out.
         Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host()).map(Self)
     }
 
     /// The host, without the dot that may stand behind it; IPv6 in brackets.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         let host = self.0.host_str().unwrap_or_default();
         host.strip_suffix('.').unwrap_or(host)
     }
 
     /// The port, if it is not the scheme's own.
-    pub fn port(&self) -> Option<u16> {
+    pub(crate) fn port(&self) -> Option<u16> {
         self.0.port()
     }
 

@@ -4,7 +4,7 @@ use crate::foreman_api;
 
 /// A registration, or its end, that did not work. Each text says what is wrong and what would be right.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// Foreman could not be asked, or did not answer.
     #[error(transparent)]
     Foreman(#[from] foreman_api::Error),

@@ -8,7 +8,7 @@ use crate::tls::ServerNames;
 
 /// The name for Foreman to call: one that the proxy's certificate has, because Foreman verifies it; of several the one
 /// that this machine calls itself by. Without a certificate it is the machine's own name.
-pub fn host_name(certificate: Option<&Path>) -> Option<String> {
+pub(crate) fn host_name(certificate: Option<&Path>) -> Option<String> {
     let own = dns_lookup::get_hostname().ok().map(|name| name.to_lowercase()).filter(|name| !name.is_empty());
     let names = certificate.map(names).unwrap_or_default();
     choose(&names, own.as_deref()).or(own)

@@ -13,22 +13,22 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-pub use address::Address;
-pub use error::Error;
-pub use host::host_name;
+pub(crate) use address::Address;
+pub(crate) use error::Error;
+pub(crate) use host::host_name;
 
 use crate::foreman_api::{self, Answer, Foreman, SmartProxy, Subnet};
 use error::advice;
 
 /// The features that Foreman must find, by the names that it shows.
-pub const FEATURES: [&str; 2] = ["External IPAM", "Logs"];
+pub(crate) const FEATURES: [&str; 2] = ["External IPAM", "Logs"];
 
 /// Where the records are.
 const SMART_PROXIES: &str = "smart_proxies";
 
 /// How this proxy is to be known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// The name that people see; unique in Foreman.
     pub name: String,
     /// Was the name asked for? A name that is only our default gives way to the one that Foreman has.
@@ -43,7 +43,7 @@ impl Wanted {
     ///
     /// # Errors
     /// [`Error::Unusable`] for what Foreman would not take.
-    pub fn new(name: Option<String>, url: &str) -> Result<Self, Error> {
+    pub(crate) fn new(name: Option<String>, url: &str) -> Result<Self, Error> {
         let address = Address::parse(url).ok_or_else(|| {
             Error::Unusable(format!("{url} is no address of a Smart Proxy; write https://, the host and the port"))
         })?;
@@ -73,7 +73,7 @@ impl Wanted {
 
 /// What was done to the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// It is new.
     Created,
     /// Its address was another.
@@ -92,7 +92,7 @@ pub enum Change {
 
 /// A registration that Foreman has confirmed: the record has [`FEATURES`].
 #[derive(Debug)]
-pub struct Registered {
+pub(crate) struct Registered {
     /// The record as Foreman has it now.
     pub proxy: SmartProxy,
     /// What was done.
@@ -103,14 +103,14 @@ pub struct Registered {
 
 impl Registered {
     /// Features that this proxy does not have: another one answers at the address.
-    pub fn strange_features(&self) -> Vec<&str> {
+    pub(crate) fn strange_features(&self) -> Vec<&str> {
         strange_features(&self.proxy)
     }
 }
 
 /// A record that was removed, and how that was known to be right.
 #[derive(Debug)]
-pub struct Unregistered {
+pub(crate) struct Unregistered {
     /// The record as it was.
     pub proxy: SmartProxy,
     /// How many subnets were looked at, none of which used it; `None` when that was not asked for.
@@ -119,18 +119,18 @@ pub struct Unregistered {
 
 /// Registers this proxy in one Foreman.
 #[derive(Debug)]
-pub struct Registrar {
+pub(crate) struct Registrar {
     foreman: Foreman,
 }
 
 impl Registrar {
     /// Registers in this Foreman.
-    pub fn new(foreman: Foreman) -> Self {
+    pub(crate) fn new(foreman: Foreman) -> Self {
         Self { foreman }
     }
 
     /// The caller as Foreman knows it, for messages.
-    pub fn who(&self) -> String {
+    pub(crate) fn who(&self) -> String {
         self.foreman.who()
     }
 
@@ -139,7 +139,7 @@ impl Registrar {
     /// # Errors
     /// When Foreman cannot be asked or refuses, when the name belongs to another Smart Proxy, or when Foreman does not
     /// find the features.
-    pub async fn register(&self, wanted: &Wanted) -> Result<Registered, Error> {
+    pub(crate) async fn register(&self, wanted: &Wanted) -> Result<Registered, Error> {
         let (proxy, change) = match self.find(wanted).await? {
             None => {
                 let body = json!({"smart_proxy": {"name": wanted.name, "url": wanted.url}});
@@ -168,7 +168,7 @@ impl Registrar {
     ///
     /// # Errors
     /// As [`register`](Self::register), and [`Error::Unknown`] when there is no record.
-    pub async fn refresh(&self, wanted: &Wanted) -> Result<Registered, Error> {
+    pub(crate) async fn refresh(&self, wanted: &Wanted) -> Result<Registered, Error> {
         let Some(proxy) = self.find(wanted).await? else {
             return Err(Error::Unknown { name: wanted.name.clone(), url: wanted.url.clone() });
         };
@@ -181,7 +181,7 @@ impl Registrar {
     ///
     /// # Errors
     /// When Foreman cannot be asked or refuses, and [`Error::InUse`].
-    pub async fn unregister(&self, wanted: &Wanted, force: bool) -> Result<Option<Unregistered>, Error> {
+    pub(crate) async fn unregister(&self, wanted: &Wanted, force: bool) -> Result<Option<Unregistered>, Error> {
         let Some(proxy) = self.find(wanted).await? else { return Ok(None) };
         // Somebody else's, though it has our address.
         only_ours(&proxy)?;
@@ -194,7 +194,7 @@ impl Registrar {
     ///
     /// # Errors
     /// When Foreman cannot be asked.
-    pub async fn orphaned_subnets(&self) -> Result<Vec<String>, Error> {
+    pub(crate) async fn orphaned_subnets(&self) -> Result<Vec<String>, Error> {
         let mut orphaned = self.foreman.subnets().await?;
         orphaned.retain(|subnet| subnet.externalipam_id.is_some() && subnet.externalipam_name.is_none());
         if !orphaned.is_empty() {
@@ -334,7 +334,7 @@ fn why_missing(missing: &[&str], foreman: Option<&str>) -> String {
 }
 
 /// The first two numbers of a version, as Foreman compares them.
-pub fn numbers(version: &str) -> Option<(u32, u32)> {
+pub(crate) fn numbers(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

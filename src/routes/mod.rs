@@ -24,7 +24,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use ipam::Ipam;
-pub use pattern::Pattern;
-pub use provider::Routes;
-pub use table::{Conditions, Table};
+pub(crate) use ipam::Ipam;
+pub(crate) use pattern::Pattern;
+pub(crate) use provider::Routes;
+pub(crate) use table::{Conditions, Table};

@@ -44,30 +44,30 @@ impl Conditions {
 
 /// Routes in their order, each with what it leads to.
 #[derive(Debug, Clone)]
-pub struct Table<T> {
+pub(crate) struct Table<T> {
     routes: Vec<(Conditions, T)>,
 }
 
 impl<T> Table<T> {
     /// A table of these routes.
-    pub fn new(routes: Vec<(Conditions, T)>) -> Self {
+    pub(crate) fn new(routes: Vec<(Conditions, T)>) -> Self {
         Self { routes }
     }
 
     /// What all routes lead to, in their order.
-    pub fn all(&self) -> impl ExactSizeIterator<Item = &T> {
+    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = &T> {
         self.routes.iter().map(|(_, target)| target)
     }
 
     /// What has the subnet of this prefix in this group, or outside of groups; `None` if no route does.
-    pub fn of_subnet(&self, prefix: Prefix, group: Option<&GroupName>) -> Option<&T> {
+    pub(crate) fn of_subnet(&self, prefix: Prefix, group: Option<&GroupName>) -> Option<&T> {
         let found = self.routes.iter().find(|(when, _)| when.meets_prefix(prefix) && when.meets_group(group));
         found.map(|(_, target)| target)
     }
 
     /// What may have a subnet of which the prefix, the group, or neither is known: routes after one that has it in any case
     /// are left out.
-    pub fn that_may_have(&self, prefix: Option<Prefix>, group: Option<&GroupName>) -> Vec<&T> {
+    pub(crate) fn that_may_have(&self, prefix: Option<Prefix>, group: Option<&GroupName>) -> Vec<&T> {
         let mut found = Vec::new();
         for (when, target) in &self.routes {
             let may = prefix.is_none_or(|prefix| when.meets_prefix(prefix))

@@ -20,7 +20,7 @@ const SEPARATOR: &str = "__";
 
 /// The part of the environment that concerns the settings.
 #[derive(Clone, Default)]
-pub struct Environment {
+pub(crate) struct Environment {
     overrides: Vec<Override>,
     state_directory: Option<PathBuf>,
     problems: Vec<Problem>,
@@ -41,12 +41,12 @@ pub(super) struct Override {
 
 impl Environment {
     /// The environment of this process.
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         Self::new(std::env::vars_os())
     }
 
     /// The settings in these variables; all others are passed over.
-    pub fn new<N: Into<OsString>, V: Into<OsString>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
+    pub(crate) fn new<N: Into<OsString>, V: Into<OsString>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
         let variables: BTreeMap<OsString, OsString> =
             variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let mut environment = Self::default();

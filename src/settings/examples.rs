@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::ipam::Legacy;
 use super::testing::Directory;
-use super::{BindHost, Environment, Holds, Ipam, Legacy, Settings};
+use super::{BindHost, Environment, Holds, Ipam, Settings};
 use crate::registry::PROVIDERS;
 use crate::telemetry::{Destination, Level};
 

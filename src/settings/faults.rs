@@ -6,18 +6,13 @@ use ipam_provider::settings::Problem;
 
 /// All faults of all files, sorted by file and key; never empty. `Display` writes one a line and shows no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Faults(Vec<Problem>);
+pub(crate) struct Faults(Vec<Problem>);
 
 impl Faults {
     pub(super) fn new(mut faults: Vec<Problem>) -> Self {
         faults.sort();
         faults.dedup();
         Self(faults)
-    }
-
-    /// Each fault once.
-    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.0.iter()
     }
 }
 

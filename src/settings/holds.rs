@@ -8,7 +8,7 @@ use crate::allocation::HOLD_LIFE_AT_MOST;
 
 /// Settings of holds, in `settings.d/externalipam.yml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holds {
+pub(crate) struct Holds {
     /// `hold_seconds`: how long an address is held for a MAC.
     pub with_mac: Duration,
     /// `hold_seconds_without_mac`: how long an address is held for a caller that named no MAC.

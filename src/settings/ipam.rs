@@ -9,7 +9,7 @@ use super::routes::{self, Choice};
 
 /// Settings of External IPAM, in `settings.d/externalipam.yml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ipam {
+pub(crate) struct Ipam {
     /// `enabled`: on which listeners External IPAM is offered.
     pub enabled: Enabled,
     /// `error_style`: how errors are told.
@@ -26,7 +26,7 @@ pub struct Ipam {
 
 /// On which listeners External IPAM is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Enabled {
+pub(crate) enum Enabled {
     /// `false`: Foreman is told that the feature is not there.
     Nowhere,
     /// `true`: on every listener.
@@ -39,19 +39,19 @@ pub enum Enabled {
 
 impl Enabled {
     /// Is it offered on plain HTTP, when there is any?
-    pub fn on_http(self) -> bool {
+    pub(crate) fn on_http(self) -> bool {
         matches!(self, Self::Everywhere | Self::HttpOnly)
     }
 
     /// Is it offered on HTTPS, when there is any?
-    pub fn on_https(self) -> bool {
+    pub(crate) fn on_https(self) -> bool {
         matches!(self, Self::Everywhere | Self::HttpsOnly)
     }
 }
 
 /// How errors are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorStyle {
+pub(crate) enum ErrorStyle {
     /// As Foreman shows them to calls of Foreman, with status codes to all others.
     Auto,
     /// Always as Foreman shows them: status 200 with `{"error": "…"}`.
@@ -62,7 +62,7 @@ pub enum ErrorStyle {
 
 /// A Foreman that needs other shapes of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Legacy {
+pub(crate) enum Legacy {
     /// `foreman-2.1`: Foreman 2.1 and 2.2.
     Foreman21,
 }

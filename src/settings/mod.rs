@@ -34,17 +34,17 @@ use ipam_provider::settings::{Problem, Section};
 use ipam_provider::{Plan, Registration};
 use serde_json::Value;
 
-pub use environment::Environment;
+pub(crate) use environment::Environment;
 pub(crate) use environment::variable_of;
-pub use faults::Faults;
-pub use holds::Holds;
-pub use ipam::{Enabled, ErrorStyle, Ipam, Legacy};
+pub(crate) use faults::Faults;
+pub(crate) use holds::Holds;
+pub(crate) use ipam::{Enabled, ErrorStyle, Ipam};
 pub(crate) use routes::{provider_named, stems_in};
 #[cfg(feature = "internal")]
 pub(crate) use server::STATE_DIRECTORY;
 pub(crate) use server::web_url;
-pub use server::{BindHost, Server};
-pub use tls::Tls;
+pub(crate) use server::{BindHost, Server};
+pub(crate) use tls::Tls;
 
 use crate::allocation::holds::Database;
 use crate::routes::{Conditions, Table};
@@ -53,13 +53,13 @@ use crate::telemetry::Options;
 use routes::Choice;
 
 /// Where the settings are unless another directory is named.
-pub const DIRECTORY: &str = "/etc/foreman-ipam-proxy";
+pub(crate) const DIRECTORY: &str = "/etc/foreman-ipam-proxy";
 
 /// The name of the file for External IPAM, and of the part of variables that stands for it.
 pub(crate) const EXTERNALIPAM: &str = "externalipam";
 
 /// All settings, without fault. `P` is what is made of the provider's own: the usual is how to build it.
-pub struct Settings<P = Plan> {
+pub(crate) struct Settings<P = Plan> {
     /// Where the proxy listens, and whom it trusts.
     pub server: Server,
     /// HTTPS, where it is on.
@@ -81,7 +81,7 @@ pub struct Settings<P = Plan> {
 }
 
 /// An IPAM that the settings name, and for which subnets.
-pub struct Route<P = Plan> {
+pub(crate) struct Route<P = Plan> {
     /// The provider's name, such as `netbox`.
     pub provider: &'static str,
     /// The name of its settings file without `externalipam_` and `.yml`, such as `netbox` or `netbox_lab`; no two routes
@@ -98,7 +98,7 @@ impl Settings {
     ///
     /// # Errors
     /// All faults of all files and variables.
-    pub fn load(directory: &Path, providers: &[Registration]) -> Result<Self, Faults> {
+    pub(crate) fn load(directory: &Path, providers: &[Registration]) -> Result<Self, Faults> {
         Self::load_with(directory, providers, &Environment::of_process())
     }
 
@@ -106,7 +106,11 @@ impl Settings {
     ///
     /// # Errors
     /// All faults of all files and variables.
-    pub fn load_with(directory: &Path, providers: &[Registration], environment: &Environment) -> Result<Self, Faults> {
+    pub(crate) fn load_with(
+        directory: &Path,
+        providers: &[Registration],
+        environment: &Environment,
+    ) -> Result<Self, Faults> {
         Self::load_as(directory, providers, environment, |chosen, section| (chosen.read)(section))
     }
 }
@@ -117,7 +121,7 @@ impl<P> Settings<P> {
     ///
     /// # Errors
     /// All faults of all files and variables.
-    pub fn load_as(
+    pub(crate) fn load_as(
         directory: &Path,
         providers: &[Registration],
         environment: &Environment,
@@ -160,7 +164,7 @@ impl<P> Settings<P> {
     }
 
     /// The keys of all IPAMs, to be chosen by their conditions.
-    pub fn keys(&self) -> Table<String> {
+    pub(crate) fn keys(&self) -> Table<String> {
         Table::new(self.routes.iter().map(|route| (route.conditions.clone(), route.key.clone())).collect())
     }
 }
@@ -170,7 +174,7 @@ impl<P> Settings<P> {
 ///
 /// # Errors
 /// All faults of the file, or that there is no file of settings with such a name.
-pub fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result<Vec<Problem>, Faults> {
+pub(crate) fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result<Vec<Problem>, Faults> {
     let environment = Environment::default();
     let mut reading = Reading::new(providers, &environment);
     let chosen = routes::provider_of_file(name, providers);
@@ -194,7 +198,7 @@ pub fn check_file(name: &str, file: &Path, providers: &[Registration]) -> Result
 
 /// Where a proxy with the settings in `directory` keeps its state, whatever is wrong with them now: one that runs has
 /// read them when they were right.
-pub fn state_directory(directory: &Path) -> PathBuf {
+pub(crate) fn state_directory(directory: &Path) -> PathBuf {
     let environment = Environment::of_process();
     let mut section = source::read_what_can_be(&directory.join("settings.yml"), &environment);
     Server::read_state_directory(&mut section, &environment)

@@ -27,7 +27,7 @@ const WORKERS_AT_MOST: usize = 512;
 
 /// Settings of the server, in `settings.yml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
+pub(crate) struct Server {
     /// `bind_host`: where to listen, never empty.
     pub bind: Vec<BindHost>,
     /// `http_port`: the port for plain HTTP, `None` for no plain HTTP; 0 is any free port.
@@ -59,7 +59,7 @@ pub struct Server {
 
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BindHost {
+pub(crate) enum BindHost {
     /// `*`: all IPv4 and all IPv6 addresses of this machine.
     All,
     /// One address, which may be 0.0.0.0 or ::.
@@ -73,7 +73,7 @@ const DNS_AT_MOST: Duration = Duration::from_secs(10);
 
 impl Server {
     /// How long a caller may wait until its name is found: all tries together, within reason.
-    pub fn dns_limit(&self) -> Duration {
+    pub(crate) fn dns_limit(&self) -> Duration {
         self.dns_timeouts.iter().sum::<Duration>().min(DNS_AT_MOST)
     }
 

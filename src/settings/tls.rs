@@ -11,7 +11,7 @@ const FILES: [&str; 3] = ["ssl_certificate", "ssl_private_key", "ssl_ca_file"];
 
 /// Settings of HTTPS, in `settings.yml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
+pub(crate) struct Tls {
     /// `ssl_certificate`, `ssl_private_key`, `ssl_ca_file` and `ssl_crl_file`, all PEM.
     pub files: Files,
     /// `tls_disabled_versions` and `ssl_disabled_ciphers`.

@@ -23,7 +23,7 @@ const SYSLOG_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where log lines go: `log_file` in the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
+pub(crate) enum Destination {
     /// A file, opened for appending and opened anew by [`reopen`](super::Telemetry::reopen).
     File(PathBuf),
     /// Standard output.
@@ -37,7 +37,7 @@ pub enum Destination {
 /// The text names no destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write STDOUT, SYSLOG, JOURNAL or an absolute path, such as /var/log/foreman-ipam-proxy/proxy.log")]
-pub struct DestinationError;
+pub(crate) struct DestinationError;
 
 impl Destination {
     pub(super) fn shape(&self) -> Shape {
@@ -82,7 +82,7 @@ fn only_we_write(directory: &Path) -> io::Result<bool> {
 }
 
 /// Fails if this process cannot create files in the directory.
-pub fn is_writable(directory: &Path) -> io::Result<()> {
+pub(crate) fn is_writable(directory: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 

@@ -9,7 +9,7 @@ use super::FATAL;
 
 /// A level of Ruby's logger, ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub(crate) enum Level {
     /// For whoever looks for a fault.
     Debug,
     /// What was asked and answered.
@@ -36,7 +36,7 @@ const NAMES: [(Level, &str); 6] = [
 /// The text is no level.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write one of: DEBUG, INFO, WARN, ERROR, FATAL, UNKNOWN")]
-pub struct LevelError;
+pub(crate) struct LevelError;
 
 impl Level {
     /// The level of a record; `trace` counts as debug.
@@ -51,12 +51,12 @@ impl Level {
     }
 
     /// The name as Foreman knows it, such as `WARN`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         NAMES[self.number() as usize].1
     }
 
     /// The first letter of the name, which a log line carries.
-    pub fn letter(self) -> char {
+    pub(crate) fn letter(self) -> char {
         match self {
             Self::Debug => 'D',
             Self::Info => 'I',
@@ -68,7 +68,7 @@ impl Level {
     }
 
     /// The number of Ruby's `Logger::Severity`: 0 for debug to 5 for unknown.
-    pub fn number(self) -> u8 {
+    pub(crate) fn number(self) -> u8 {
         self as u8
     }
 

@@ -10,7 +10,7 @@ use jiff::{Timestamp, Zoned};
 use super::level::Level;
 
 /// Longer messages are cut here, which bounds the memory of the log buffer and the size of a syslog datagram.
-pub const CHARACTERS_AT_MOST: usize = 4_000;
+pub(crate) const CHARACTERS_AT_MOST: usize = 4_000;
 
 /// Most messages are shorter.
 const USUAL_LENGTH: usize = 128;

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! with the local time, the first 8 characters of the [request id](request_id) (`--------` outside of requests), the
-//! first letter of the [`Level`], and the message on one line. Syslog and the journal, which have time and level
+//! first letter of the `Level`, and the message on one line. Syslog and the journal, which have time and level
 //! already, get `0a1b2c3d message`, or only the message outside of requests.
 
 mod causes;
@@ -31,18 +31,17 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use log::{LevelFilter, Log, Metadata, Record};
 
-pub use self::causes::with_causes;
-pub use self::destination::{Destination, DestinationError, is_writable};
-pub use self::level::{Level, LevelError};
-pub use self::line::CHARACTERS_AT_MOST;
-pub use self::ring::{Entry, Info, Ring};
+pub(crate) use self::causes::with_causes;
+pub(crate) use self::destination::{Destination, is_writable};
+pub(crate) use self::level::Level;
+pub(crate) use self::ring::{Entry, Ring};
 
 use self::destination::Sink;
 use self::line::{Shape, one_line};
 use self::writer::Writer;
 
 /// The target of records that end the process: `log::error!(target: telemetry::FATAL, "…")`.
-pub const FATAL: &str = "fatal";
+pub(crate) const FATAL: &str = "fatal";
 
 /// How the targets of our own crates begin: this one, the providers, and the embedded IPAM's store.
 const OUR_TARGETS: [&str; 3] = ["foreman_ipam_proxy", "ipam_provider", "ipam_store"];
@@ -55,20 +54,20 @@ const REOPEN_AT_MOST: Duration = Duration::from_secs(5);
 
 /// What the settings say about the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     /// Where lines go.
-    pub destination: Destination,
+    pub(crate) destination: Destination,
     /// The least level that is logged and buffered.
-    pub level: Level,
+    pub(crate) level: Level,
     /// How many records the buffer holds.
-    pub buffer: usize,
+    pub(crate) buffer: usize,
     /// How many older warnings and errors it holds beyond those.
-    pub error_buffer: usize,
+    pub(crate) error_buffer: usize,
 }
 
 /// The log cannot be started.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The destination cannot be opened.
     #[error("the log cannot be written to {destination}")]
     Destination {
@@ -84,7 +83,7 @@ pub enum StartError {
 
 /// The running log. Clones are handles on the same one.
 #[derive(Clone)]
-pub struct Telemetry {
+pub(crate) struct Telemetry {
     shared: Arc<Shared>,
 }
 
@@ -103,7 +102,7 @@ impl Telemetry {
     /// # Errors
     ///
     /// When the destination cannot be opened, and on a second call.
-    pub fn init(options: &Options) -> Result<Self, StartError> {
+    pub(crate) fn init(options: &Options) -> Result<Self, StartError> {
         let telemetry = Self::build(options)?;
         log::set_boxed_logger(Box::new(telemetry.clone())).map_err(|_| StartError::Twice)?;
         telemetry.shared.is_global.store(true, Ordering::Relaxed);
@@ -117,7 +116,7 @@ impl Telemetry {
     /// # Errors
     ///
     /// When the destination cannot be opened.
-    pub fn check(options: &Options) -> Result<(), StartError> {
+    pub(crate) fn check(options: &Options) -> Result<(), StartError> {
         let failed = |source| StartError::Destination { destination: options.destination.clone(), source };
         options.destination.check().map_err(failed)
     }
@@ -127,7 +126,7 @@ impl Telemetry {
     /// # Errors
     ///
     /// When the destination cannot be opened.
-    pub fn build(options: &Options) -> Result<Self, StartError> {
+    pub(crate) fn build(options: &Options) -> Result<Self, StartError> {
         let shape = options.destination.shape();
         let failed = |source| StartError::Destination { destination: options.destination.clone(), source };
         let complain = match shape {
@@ -149,12 +148,12 @@ impl Telemetry {
     }
 
     /// The last records.
-    pub fn ring(&self) -> Arc<Ring> {
+    pub(crate) fn ring(&self) -> Arc<Ring> {
         Arc::clone(&self.shared.ring)
     }
 
     /// Logs from another level on.
-    pub fn set_level(&self, level: Level) {
+    pub(crate) fn set_level(&self, level: Level) {
         let logger = filtered(level, self.shared.shape, self.shared.writer.clone());
         self.shared.filtered.store(Arc::new(logger));
         if self.shared.is_global.load(Ordering::Relaxed) {
@@ -168,7 +167,7 @@ impl Telemetry {
     /// # Errors
     ///
     /// When that fails. The old file stays in use, and an error in it says so.
-    pub fn reopen(&self) -> io::Result<()> {
+    pub(crate) fn reopen(&self) -> io::Result<()> {
         let reopened = self.shared.writer.reopen(REOPEN_AT_MOST);
         if let Err(error) = &reopened {
             let text = format_args!("The log file cannot be opened anew, so the old one stays in use: {error}");

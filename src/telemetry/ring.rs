@@ -17,7 +17,7 @@ const TAIL_FROM: Level = Level::Warn;
 
 /// One log record as Foreman reads it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Seconds since 1970, UTC, with a fraction.
     pub timestamp: f64,
     /// `DEBUG` to `UNKNOWN`.
@@ -38,7 +38,7 @@ fn short<S: Serializer>(id: &Option<RequestId>, serializer: S) -> Result<S::Ok, 
 
 /// The numbers in `info` of the logs API. `failed_modules`, which Foreman demands too, is not the log's to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Info {
+pub(crate) struct Info {
     /// How many records the main ring holds at most.
     pub size: usize,
     /// How many records the tail holds at most.
@@ -51,7 +51,7 @@ pub struct Info {
 
 /// The two rings. Any thread may push; a push is a few moves under a lock.
 #[derive(Debug)]
-pub struct Ring {
+pub(crate) struct Ring {
     size: usize,
     tail_size: usize,
     rings: Mutex<Rings>,
@@ -65,12 +65,12 @@ struct Rings {
 
 impl Ring {
     /// Rings for `size` records, and for `tail_size` older warnings and errors.
-    pub fn new(size: usize, tail_size: usize) -> Self {
+    pub(crate) fn new(size: usize, tail_size: usize) -> Self {
         Self { size, tail_size, rings: Mutex::default() }
     }
 
     /// Adds a record; the oldest one makes room.
-    pub fn push(&self, entry: Entry) {
+    pub(crate) fn push(&self, entry: Entry) {
         let mut rings = self.rings();
         rings.main.push_back(entry);
         if rings.main.len() <= self.size {
@@ -90,14 +90,14 @@ impl Ring {
 
     /// The records at and after `from` (seconds since 1970; none means all): first the tail, then the main ring, each
     /// oldest first.
-    pub fn snapshot(&self, from: Option<f64>) -> Vec<Entry> {
+    pub(crate) fn snapshot(&self, from: Option<f64>) -> Vec<Entry> {
         let rings = self.rings();
         let is_asked_for = |entry: &&Entry| from.is_none_or(|from| entry.timestamp >= from);
         rings.tail.iter().chain(&rings.main).filter(is_asked_for).cloned().collect()
     }
 
     /// The sizes.
-    pub fn info(&self) -> Info {
+    pub(crate) fn info(&self) -> Info {
         Info { size: self.size, tail_size: self.tail_size, level: None, level_tail: TAIL_FROM.number() }
     }
 

@@ -35,7 +35,7 @@ const HTTP_1_1: &[u8] = b"\x08http/1.1";
 /// No session is ever resumed: Foreman does not try, tickets cost time in each handshake, and a resumed session would
 /// carry a client certificate past authorities that have been replaced since.
 #[derive(Clone)]
-pub struct Server {
+pub(crate) struct Server {
     current: Arc<ArcSwap<Loaded>>,
 }
 
@@ -55,7 +55,7 @@ impl Server {
     /// # Errors
     ///
     /// When a file cannot be read or used, or nothing of TLS is left.
-    pub fn load(files: &Files, policy: &Policy) -> Result<Self, Error> {
+    pub(crate) fn load(files: &Files, policy: &Policy) -> Result<Self, Error> {
         Ok(Self { current: Arc::new(ArcSwap::from_pointee(Loaded::read(files, policy)?)) })
     }
 
@@ -64,14 +64,14 @@ impl Server {
     /// # Errors
     ///
     /// As [`load`](Self::load); what was loaded before stays in use.
-    pub fn reload(&self, files: &Files, policy: &Policy) -> Result<(), Error> {
+    pub(crate) fn reload(&self, files: &Files, policy: &Policy) -> Result<(), Error> {
         self.current.store(Arc::new(Loaded::read(files, policy)?));
         Ok(())
     }
 
     /// Of what is loaded: certificates and revocation lists that end soon or are over, and authorities that should have a
     /// revocation list and have none.
-    pub fn findings(&self, now: Timestamp) -> Vec<Finding> {
+    pub(crate) fn findings(&self, now: Timestamp) -> Vec<Finding> {
         let loaded = self.current.load();
         let mut findings = dates::of_all(&loaded.files, &loaded.material, now);
         findings.extend(verifier::lists_missing(&loaded.files, &loaded.material));
@@ -94,7 +94,7 @@ impl Server {
     /// # Errors
     ///
     /// When OpenSSL cannot be set up.
-    pub fn acceptor(&self) -> Result<SslAcceptorBuilder, Error> {
+    pub(crate) fn acceptor(&self) -> Result<SslAcceptorBuilder, Error> {
         let mut front = base()?;
         // These two are fixed per connection when it is made, so the front must allow what any later policy may.
         front.set_min_proto_version(Some(SslVersion::TLS1_2))?;

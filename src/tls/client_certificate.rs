@@ -5,7 +5,7 @@ use openssl::x509::{X509NameRef, X509Ref};
 
 /// The names in a client's certificate, in lower case. The TLS layer has verified the certificate before.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ClientCertificate {
+pub(crate) struct ClientCertificate {
     /// The common name of the subject. None when there is no or more than one, or when it is not plain text.
     pub common_name: Option<String>,
     /// The DNS names of the subject alternative name.
@@ -14,7 +14,7 @@ pub struct ClientCertificate {
 
 impl ClientCertificate {
     /// Reads the names. What cannot be read with certainty is no name; this never fails.
-    pub fn read(certificate: &X509Ref) -> Self {
+    pub(crate) fn read(certificate: &X509Ref) -> Self {
         let dns_names = certificate.subject_alt_names();
         let dns_names = dns_names.iter().flatten().filter_map(|name| name.dnsname().and_then(plain));
         Self { common_name: common_name(certificate.subject_name()), dns_names: dns_names.collect() }

@@ -11,7 +11,7 @@ use openssl::x509::{X509, X509Crl, X509VerifyResult};
 
 /// The files that HTTPS needs, each in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
+pub(crate) struct Files {
     /// `ssl_certificate`: our certificate first, intermediate authorities after it.
     pub certificate: PathBuf,
     /// `ssl_private_key`: the key of that certificate, not encrypted.
@@ -24,7 +24,7 @@ pub struct Files {
 
 /// HTTPS cannot be set up with these files and settings. `Display` says what would be right.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A file does not hold what it should.
     #[error(transparent)]
     File(#[from] FileError),

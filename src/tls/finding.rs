@@ -4,7 +4,7 @@ use std::fmt;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// Good to know.
     Notice,
     /// Works, or works for now.
@@ -15,7 +15,7 @@ pub enum Severity {
 
 /// One thing found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// What it is, in which file, and what would be right.

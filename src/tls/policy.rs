@@ -6,7 +6,7 @@ use super::files::Error;
 
 /// What of TLS the settings switch off. TLS 1.0 and 1.1 are always off.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// `tls_disabled_versions`, such as `1.2`.
     pub disabled_versions: Vec<String>,
     /// `ssl_disabled_ciphers`, by their OpenSSL names.
@@ -44,7 +44,7 @@ pub(super) struct Choice {
 
 impl Policy {
     /// What the settings name that OpenSSL does not know, one text each.
-    pub fn warnings(&self) -> Vec<String> {
+    pub(crate) fn warnings(&self) -> Vec<String> {
         let versions = self.disabled_versions.iter().filter(|version| !VERSIONS.contains(&version.as_str()));
         let versions =
             versions.map(|name| format!("tls_disabled_versions: '{name}' is not a TLS version; write 1.2 or 1.3"));

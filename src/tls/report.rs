@@ -19,7 +19,7 @@ use super::{Finding, Server, Severity, dates, verifier};
 use crate::telemetry::with_causes;
 
 /// Looks at the files and the settings of HTTPS as of `now`. Finds everything in one go.
-pub fn report(files: &Files, policy: &Policy, now: Timestamp) -> Vec<Finding> {
+pub(crate) fn report(files: &Files, policy: &Policy, now: Timestamp) -> Vec<Finding> {
     let mut report = Report { findings: Vec::new() };
     for warning in policy.warnings() {
         report.add(Severity::Warning, warning);

@@ -9,7 +9,7 @@ use super::client_certificate::plain;
 
 /// The names by which Foreman may call a server that shows the certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerNames {
+pub(crate) struct ServerNames {
     /// As they stand in a URL: host names in lower case, which may have a wildcard, then addresses, IPv6 in brackets.
     pub hosts: Vec<String>,
     /// Are they common names of the subject? Foreman believes these where there is nothing else; most clients do not.
@@ -19,7 +19,7 @@ pub struct ServerNames {
 impl ServerNames {
     /// Reads the names that Foreman's client looks at: the host names and addresses of the subject alternative name, and
     /// only where it has neither the common names. Source: `verify_certificate_identity` in Ruby's `openssl/ssl.rb`.
-    pub fn read(certificate: &X509Ref) -> Self {
+    pub(crate) fn read(certificate: &X509Ref) -> Self {
         let alternative = certificate.subject_alt_names();
         let alternative = || alternative.iter().flatten();
         let names = alternative().filter_map(|name| name.dnsname().and_then(plain));

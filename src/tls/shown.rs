@@ -12,7 +12,7 @@ use super::verifier::verify;
 
 /// The certificate that a client has shown on a connection, which may outlive the authority that it was accepted by.
 #[derive(Clone)]
-pub struct Shown {
+pub(crate) struct Shown {
     server: Server,
     certificate: X509,
     intermediates: Vec<X509>,
@@ -22,7 +22,7 @@ pub struct Shown {
 
 impl Shown {
     /// What the client has shown in the handshake; `None` without a certificate.
-    pub fn on(connection: &SslRef, server: &Server) -> Option<Self> {
+    pub(crate) fn on(connection: &SslRef, server: &Server) -> Option<Self> {
         let intermediates = connection.peer_cert_chain().into_iter().flatten().map(ToOwned::to_owned);
         // A context of another server would have no number, and the certificate is verified at the first request.
         let load = load_of(connection).unwrap_or_default();
@@ -36,7 +36,7 @@ impl Shown {
 
     /// Do the authorities and revocation lists that are loaded now accept it too? Costs a verification once for each
     /// reload.
-    pub fn is_still_accepted(&self) -> bool {
+    pub(crate) fn is_still_accepted(&self) -> bool {
         if self.accepted_under.load(Ordering::Relaxed) == self.server.number() {
             return true;
         }

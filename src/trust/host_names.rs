@@ -39,7 +39,7 @@ const LOOK_UPS_OF_A_NETWORK: usize = 4;
 const REFRESHES_AT_ONCE: usize = 4;
 
 /// DNS, or what stands in for it. Calls block.
-pub trait Resolver: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Resolver: fmt::Debug + Send + Sync + 'static {
     /// The name that the address has.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ pub trait Resolver: fmt::Debug + Send + Sync + 'static {
 
 /// The system's resolver: `/etc/hosts`, DNS, whatever `nsswitch.conf` says.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SystemResolver;
+pub(crate) struct SystemResolver;
 
 impl Resolver for SystemResolver {
     fn name_of(&self, address: IpAddr) -> io::Result<String> {
@@ -81,7 +81,7 @@ fn failure(error: LookupError) -> io::Error {
 
 /// Why an address has no name that can be relied on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
+pub(crate) enum NameError {
     /// There is no reverse entry, or DNS fails.
     #[error("unable to resolve hostname for ip address {0}")]
     NoName(IpAddr),
@@ -154,7 +154,7 @@ struct Failed {
 /// A name that is known is looked up again each minute, beside its use: a resolver that hangs, or that strangers keep
 /// busy, does not lock out a caller who was known. It is believed until DNS says otherwise, for an hour at most.
 #[derive(Debug, Clone)]
-pub struct HostNames {
+pub(crate) struct HostNames {
     resolver: Arc<dyn Resolver>,
     known: Cache<Question, Arc<Known>>,
     look_ups: Arc<Semaphore>,
@@ -166,7 +166,7 @@ pub struct HostNames {
 
 impl HostNames {
     /// Names from a resolver.
-    pub fn new(resolver: Arc<dyn Resolver>) -> Self {
+    pub(crate) fn new(resolver: Arc<dyn Resolver>) -> Self {
         Self {
             resolver,
             known: Cache::builder().max_capacity(ADDRESSES_AT_MOST).expire_after(Lives).build(),
@@ -180,7 +180,7 @@ impl HostNames {
 
     /// The same, with another limit on how long a caller waits for DNS.
     #[must_use]
-    pub fn within(self, limit: Duration) -> Self {
+    pub(crate) fn within(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }
 
@@ -194,7 +194,7 @@ impl HostNames {
     /// # Panics
     ///
     /// Outside of a runtime.
-    pub async fn find(&self, address: IpAddr, confirm: bool) -> Result<String, NameError> {
+    pub(crate) async fn find(&self, address: IpAddr, confirm: bool) -> Result<String, NameError> {
         // A socket for both families shows IPv4 callers as ::ffff:10.0.0.5, and those have no reverse entries.
         let question = (address.to_canonical(), confirm);
         if let Some(known) = self.known.get(&question).await {

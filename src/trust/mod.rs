@@ -13,12 +13,12 @@ use std::net::IpAddr;
 use crate::caller::Principal;
 use crate::tls::ClientCertificate;
 
-pub use self::host_names::{HostNames, NameError, Resolver, SystemResolver};
-pub use self::policy::{Caller, Policy, Refusal};
+pub(crate) use self::host_names::{HostNames, SystemResolver};
+pub(crate) use self::policy::{Caller, Policy, Refusal};
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Peer {
+pub(crate) enum Peer {
     /// Over HTTPS, with the verified certificate if one was shown.
     Tls {
         /// The names in the certificate.
@@ -35,14 +35,14 @@ pub enum Peer {
 
 /// Answers whether a peer may call, looking up its name where that is needed.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub(crate) struct Gate {
     policy: Policy,
     names: HostNames,
 }
 
 impl Gate {
     /// A gate that looks names up in `names`, which may be shared and outlive a reload of the settings.
-    pub fn new(policy: Policy, names: HostNames) -> Self {
+    pub(crate) fn new(policy: Policy, names: HostNames) -> Self {
         Self { policy, names }
     }
 
@@ -52,7 +52,7 @@ impl Gate {
     /// # Errors
     ///
     /// The refusal, to be answered with 403.
-    pub async fn admit(&self, peer: &Peer, path: &str) -> Result<Principal, Refusal> {
+    pub(crate) async fn admit(&self, peer: &Peer, path: &str) -> Result<Principal, Refusal> {
         let caller = match peer {
             Peer::Tls { certificate } => Caller::Certificate(certificate.as_ref()),
             Peer::Local => Caller::Local,
@@ -71,6 +71,7 @@ mod tests {
 
     use super::*;
     use crate::caller::{Rights, Who};
+    use crate::trust::host_names::Resolver;
 
     #[derive(Debug)]
     struct NoResolver;

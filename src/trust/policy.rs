@@ -6,7 +6,7 @@ use crate::tls::ClientCertificate;
 
 /// What the settings say about callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// `trusted_hosts`: `None` trusts every verified client certificate, an empty list nobody. Case and a dot at the
     /// end do not matter; there are no wildcards.
     pub trusted_hosts: Option<Vec<String>>,
@@ -16,7 +16,7 @@ pub struct Policy {
 
 /// What is known of a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Caller<'a> {
+pub(crate) enum Caller<'a> {
     /// Over HTTPS: the verified certificate, if there is one.
     Certificate(Option<&'a ClientCertificate>),
     /// Over plain HTTP: the name of its address.
@@ -27,7 +27,7 @@ pub enum Caller<'a> {
 
 /// Why a caller may not. `Display` is the text of the 403.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No certificate, and any would have done.
     #[error("No client SSL certificate supplied")]
     NoCertificate,
@@ -58,7 +58,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Has the caller shown a certificate or a name, which was not enough?
-    pub fn names_the_caller(&self) -> bool {
+    pub(crate) fn names_the_caller(&self) -> bool {
         match self {
             Self::NoName
             | Self::NoLongerAccepted
@@ -78,7 +78,7 @@ impl Policy {
     /// # Errors
     ///
     /// The refusal, to be answered with 403.
-    pub fn judge(&self, caller: &Caller<'_>, path: &str) -> Result<Principal, Refusal> {
+    pub(crate) fn judge(&self, caller: &Caller<'_>, path: &str) -> Result<Principal, Refusal> {
         match (caller, &self.trusted_hosts) {
             (Caller::Local, _) => Ok(Principal { who: Who::Local, rights: Rights::All }),
             (Caller::Certificate(Some(certificate)), None) => Ok(with_certificate(names(certificate).next())),

@@ -91,6 +91,22 @@ fn changed_settings_take_effect_with_a_reload_and_promises_stay() {
 }
 
 #[test]
+fn a_reload_keeps_the_store_open_and_starts_no_second_writer() {
+    let place = place();
+    let server = place.start();
+    let before = server.threads("ipam-writer");
+    assert_eq!(before.len(), 1, "{before:?}");
+    for round in 1..=3 {
+        place.ipam(&format!("hold_seconds: {}", 1800 - round));
+        server.signal("HUP");
+        server.wait_for_times(RELOADED, round);
+        assert_eq!(server.threads("ipam-writer"), before, "the writer of before, and no other");
+        offered(&server.foreman().send(next_ip(&mac(1))));
+    }
+    server.end_well("TERM");
+}
+
+#[test]
 fn a_reload_with_faults_keeps_what_was_there_and_says_so() {
     let place = place();
     let server = place.start();

@@ -114,8 +114,8 @@ pub(crate) trait AddressManager: fmt::Debug + Send + Sync {
     /// The record of an address; `None` when it is free.
     async fn address(&self, place: Place<'_>, address: IpAddr) -> Result<Option<Address>>;
 
-    /// The records of an address in this configuration or in all of them, each with the configuration's name.
-    async fn addresses(&self, address: IpAddr, configuration: Option<&str>) -> Result<Vec<(String, Address)>>;
+    /// The records of an address in all configurations, each with the configuration's name.
+    async fn addresses(&self, address: IpAddr) -> Result<Vec<(String, Address)>>;
 
     /// See [`Provider::free_addresses`](ipam_provider::Provider::free_addresses).
     async fn free(&self, place: Place<'_>, query: FreeQuery<'_>) -> Result<Vec<IpAddr>>;

@@ -168,8 +168,8 @@ impl Provider for Bluecat {
     }
 
     async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
-        let api = self.versions.api().await?;
-        let records = api.addresses(address, self.settings.configuration.as_deref()).await?;
+        // In configurations that are not served too: the one of the settings may have been renamed.
+        let records = self.versions.api().await?.addresses(address).await?;
         let own = records.into_iter().filter(|(_, record)| record::is_ours(&self.settings, record));
         Ok(own.map(|(name, _)| OwnRecord { place: format!("configuration {name}") }).collect())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::database::Database;
 use crate::settings::Section;
 use crate::trace::Trace;
-use crate::{Provider, Result};
+use crate::{Kept, Provider, Result};
 
 /// One entry in the list of providers of a build.
 #[derive(Debug, Clone, Copy)]
@@ -61,4 +61,6 @@ pub struct Surroundings {
     pub database: Option<Database>,
     /// What keeps the exchanges with the IPAM, where somebody wants to see them.
     pub trace: Option<Trace>,
+    /// What providers have open, also those of before a reload.
+    pub kept: Kept,
 }

@@ -50,6 +50,11 @@ impl Internal {
         };
         Ok(Self { store, place: place.clone() })
     }
+
+    /// Is this where the store is?
+    pub(crate) fn is_at(&self, place: &Place) -> bool {
+        self.place == *place
+    }
 }
 
 fn group(record: GroupRecord) -> Group {

@@ -88,7 +88,7 @@ impl ProviderSettings for Settings {
             );
         }
         let open = if surroundings.may_create { Internal::open } else { Internal::open_without_creating };
-        Ok(Arc::new(open(&place)?))
+        Ok(surroundings.kept.get_or_open(|known: &Internal| known.is_at(&place), || open(&place))?)
     }
 }
 

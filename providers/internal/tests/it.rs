@@ -16,7 +16,7 @@ use ipam_conformance::{Fault, Seed, SeededSubnet, Subject};
 use ipam_provider::database::Database;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSet, ErrorKind, FreeQuery, Guard, Limits, Prefix, Provider, Requester, Subnet, Surroundings,
+    AddressSet, ErrorKind, FreeQuery, Guard, Kept, Limits, Prefix, Provider, Requester, Subnet, Surroundings,
 };
 use ipam_provider_internal::{Internal, Place, REGISTRATION};
 use ipam_simulators::postgres::Server;
@@ -354,15 +354,36 @@ async fn the_edges_of_a_subnet_are_refused() {
     }
 }
 
+fn surroundings(state_directory: &Path, kept: &Kept) -> Surroundings {
+    Surroundings {
+        state_directory: state_directory.to_owned(),
+        may_create: true,
+        database: None,
+        trace: None,
+        kept: kept.clone(),
+    }
+}
+
+#[tokio::test]
+async fn one_store_is_opened_once_whatever_settings_lead_to_it() {
+    let (one, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let kept = Kept::default();
+    let provider = |directory: &Path| {
+        let mut section = Section::new("settings.d/externalipam_internal.yml", [].into());
+        (REGISTRATION.read)(&mut section)(&surroundings(directory, &kept)).expect("a provider")
+    };
+    let first = provider(one.path());
+    assert!(Arc::ptr_eq(&first, &provider(one.path())), "as a reload builds it again");
+    assert!(!Arc::ptr_eq(&first, &provider(other.path())));
+}
+
 #[tokio::test]
 async fn the_registration_builds_a_provider_whose_probes_succeed() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut section = Section::new("settings.d/externalipam_internal.yml", [].into());
     let plan = (REGISTRATION.read)(&mut section);
     assert!(section.finish().problems.is_empty());
-    let surroundings =
-        Surroundings { state_directory: directory.path().to_owned(), may_create: true, database: None, trace: None };
-    let provider = plan(&surroundings).expect("a provider");
+    let provider = plan(&surroundings(directory.path(), &Kept::default())).expect("a provider");
     assert_eq!((REGISTRATION.name, provider.name()), ("internal", "internal"));
     let probes = provider.probe().await;
     assert!(!probes.is_empty() && probes.iter().all(|probe| probe.outcome.is_ok()), "{probes:?}");

@@ -41,9 +41,27 @@ pub(crate) async fn free_addresses(
             }
         };
         add_unused(subnet, query, prefix.network(), &mut free, used).await?;
+        if !is_known.load(Ordering::Relaxed) {
+            let rows = first_used(client, id, free.last().copied()).await?;
+            is_known.store(rows > 0, Ordering::Relaxed);
+        }
     }
     // A subnet that is gone has no rows either.
     if is_known.into_inner() || is_there(client, id).await? { Ok(free) } else { Err(subnet.gone(WHAT)) }
+}
+
+/// How many of the first used addresses of a large subnet there are, asked for without a part.
+///
+/// If no part up to the last free address has a used one, but the subnet has one there, addresses are not counted from the
+/// network address, and what seemed free is not.
+async fn first_used(client: &Client, id: i64, last_free: Option<IpAddr>) -> Result<usize> {
+    let rows = client.query(USED, &json!({"subnet": id, "after": -1})).await?;
+    for row in &rows {
+        if Some(row.address("IPAddress")?) <= last_free {
+            return Err(row.unexpected("IPAddress"));
+        }
+    }
+    Ok(rows.len())
 }
 
 /// Is the subnet of this id there?

@@ -97,7 +97,7 @@ impl Target<'_> {
 
     /// Finishes a reservation and records whose it is. Unless it is `sure` that the reservation is ours, the row is looked at
     /// afterwards.
-    async fn finish(self, group: &str, node: Node, new: &Change, claim: &mut Claim, sure: bool) -> Result<Node> {
+    async fn finish(self, group: &str, node: Node, new: &Change, claim: &mut Claim, mut sure: bool) -> Result<Node> {
         if let Err(error) = self.client.finish_reservation(group, self.address).await {
             // It may have been finished by a call whose answer was lost; or it was finished by this one.
             let may_be_done = error.kind().leaves_write_unknown() || error.kind() == ErrorKind::Rejected;
@@ -105,6 +105,8 @@ impl Target<'_> {
             if !is_held {
                 return Err(self.unknown(error));
             }
+            // Or another proxy, whose start was lost, took this reservation for its own and finished it.
+            sure = false;
         }
         let changed = self.client.change(&node.uri, new).await;
         if let Err(error) = changed {

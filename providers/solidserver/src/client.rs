@@ -60,7 +60,7 @@ impl Client {
         pages(WHAT, page).await
     }
 
-    /// Free addresses of the network of this id, at most so many, from an address on.
+    /// At most `at_most` free addresses of the network of this id, from an address on.
     pub(crate) async fn find_free(
         &self,
         family: &Family,

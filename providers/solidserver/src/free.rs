@@ -25,7 +25,15 @@ pub(crate) async fn free_addresses(
     let (first, last) = subnet.prefix.offerable(subnet.pool);
     let mut found = BTreeSet::new();
     let mut from = None;
-    for _ in 0..ANSWERS_AT_MOST {
+    let mut answers = 0;
+    loop {
+        if answers == ANSWERS_AT_MOST {
+            if found.is_empty() {
+                return Err(too_many_held(subnet));
+            }
+            break;
+        }
+        answers += 1;
         let held = query.held.count_within(from.unwrap_or(first), last);
         // Two more, because network and broadcast address may be among the answers.
         let at_most = (query.at_most - found.len() + held + 2).min(PAGE);
@@ -49,6 +57,11 @@ pub(crate) async fn free_addresses(
         }
     }
     Ok(found.into_iter().take(query.at_most).collect())
+}
+
+fn too_many_held(subnet: &Subnet) -> Error {
+    let text = format!("Subnet {subnet} has too many held addresses for a search in {WHAT}; use another subnet");
+    Error::new(ErrorKind::Rejected, text)
 }
 
 /// One answer, in order.

@@ -6,9 +6,6 @@ use ipam_provider::{Error, ErrorKind};
 use crate::vendor::WHAT;
 use crate::wire::Refusal;
 
-/// So much of an answer goes into the log.
-const CAUSE_AT_MOST: usize = 500;
-
 /// The number of a refusal for want of a parameter (recorded).
 const MISSING_PARAMETER: &str = "4";
 
@@ -37,17 +34,17 @@ pub(crate) fn lacks_parameter(answer: &Answer) -> bool {
 /// What an answer means that is not the expected one; `right` is the service that was asked.
 pub(crate) fn error(answer: &Answer, right: &str) -> Error {
     match answer.status {
-        401 => invalid_credentials("does not accept the user and password, or the token").because(cause(answer)),
+        401 => invalid_credentials("does not accept the user and password, or the token").because(answer.cause()),
         // EfficientIP's Terraform provider: "Possible time drift".
         412 => {
             invalid_credentials("does not accept the time of the token's signature: set the clocks of both machines")
-                .because(cause(answer))
+                .because(answer.cause())
         }
         _ if lacks_right(answer) => {
             let text = format!(
                 "The user of {WHAT} may not use the service {right}; give the user's group the right to use it"
             );
-            Error::new(ErrorKind::Unauthenticated, text).because(cause(answer))
+            Error::new(ErrorKind::Unauthenticated, text).because(answer.cause())
         }
         400 => invalid(answer, right),
         // 5xx, whatever the body.
@@ -63,9 +60,9 @@ fn invalid_credentials(why: &str) -> Error {
 /// an address is taken looks.
 fn invalid(answer: &Answer, right: &str) -> Error {
     let Some(refusal) = Refusal::read(&answer.body) else {
-        return answer.error(WHAT).because(cause(answer));
+        return answer.error(WHAT).because(answer.cause());
     };
-    Error::new(ErrorKind::Rejected, refused_text(&refusal, right)).because(cause(answer))
+    Error::new(ErrorKind::Rejected, refused_text(&refusal, right)).because(answer.cause())
 }
 
 /// A row of an answer with a success status that is a refusal all the same.
@@ -77,12 +74,6 @@ pub(crate) fn refused_row(refusal: &Refusal, right: &str) -> Error {
 fn refused_text(refusal: &Refusal, right: &str) -> String {
     let number: String = refusal.number.chars().filter(char::is_ascii_digit).take(9).collect();
     format!("{WHAT} refuses the request (service {right}, error {number}); its own words are in the log of the proxy")
-}
-
-/// What was answered, for the log: one line, cut short.
-fn cause(answer: &Answer) -> String {
-    let text = String::from_utf8_lossy(&answer.body);
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CAUSE_AT_MOST).collect()
 }
 
 #[cfg(test)]

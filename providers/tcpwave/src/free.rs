@@ -12,7 +12,7 @@ use crate::wire::RangeRow;
 /// What the free ranges tell.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// The lowest free addresses, as far as they are told.
+    /// The lowest free addresses that the ranges show.
     Free(Vec<IpAddr>),
     /// There is no range, or the request is refused: the subnet is full, or gone.
     FullOrGone,

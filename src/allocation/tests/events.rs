@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::allocation::events::{Event, EventKind};
 use crate::caller::{Caller, Door, Principal, Rights, Who};
 use crate::telemetry::request_id::{self, RequestId};
 

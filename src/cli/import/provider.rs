@@ -1,19 +1,17 @@
 //! Addresses of Foreman's hosts into the IPAM of the settings, whichever it is, one after the other.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use ipam_provider::{Error, ErrorKind, GroupName, Provider, Requester, Reservation, Subnet};
 
 use super::inventory::{ForemanSubnet, Inventory, difference, named};
 use super::report::{Kind, Report};
-use crate::allocation::{Clock, GroupChoice, Holds};
-use crate::app::{self, Purpose};
+use crate::allocation::GroupChoice;
+use crate::app::{self, Purpose, Runtime};
 use crate::cli::CommandError;
 use crate::http::Serving;
 use crate::settings::Settings;
 use crate::telemetry::with_causes;
-use crate::trust::{HostNames, SystemResolver};
 
 /// Imports all addresses. The subnets must be in the IPAM.
 pub(super) async fn import(
@@ -22,11 +20,8 @@ pub(super) async fn import(
     is_dry_run: bool,
     settings: Settings,
 ) -> Result<Report, CommandError> {
-    // As for `check`: a running proxy is not disturbed, the holds here are others.
-    let holds = Holds::in_memory(Clock::system());
     let purpose = if is_dry_run { Purpose::Check(None) } else { Purpose::Serve };
-    let names = HostNames::new(Arc::new(SystemResolver));
-    let serving = app::serving(settings, &holds, &names, purpose);
+    let serving = app::serving(settings, &Runtime::beside(), purpose);
     let serving = serving.map_err(|error| CommandError::failed(with_causes(&error)))?;
     let mut import = Import { serving, group: GroupChoice::of(group), is_dry_run, report: Report::default() };
     for subnet in &inventory.subnets {

@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_millis(200);
 /// actix drops connections without a request when it stops. Their callers would see a connection that is reset, although
 /// they have done nothing but connect a moment before.
 #[derive(Debug, Clone, Default)]
-pub struct Arrivals(Arc<Counts>);
+pub(crate) struct Arrivals(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -43,7 +43,7 @@ impl Arrivals {
 
     /// Waits until each accepted connection has had its first request, for 3 seconds at most. To be called when no more
     /// connections are accepted.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         self.0.is_ending.store(true, Ordering::Relaxed);
         let deadline = Instant::now() + SETTLED_WITHIN;
         while Instant::now() < deadline {

@@ -19,5 +19,5 @@ mod service;
 mod unreadable;
 
 pub(super) use activity::begin_request;
-pub use arrivals::Arrivals;
-pub use service::Connections;
+pub(crate) use arrivals::Arrivals;
+pub(crate) use service::Connections;

@@ -38,7 +38,7 @@ struct Tls {
 
 /// Serves the application on listeners of all kinds.
 #[derive(Debug, Clone)]
-pub struct Connections {
+pub(crate) struct Connections {
     shared: Data<Shared>,
     arrivals: Arrivals,
     workers: RollCall,
@@ -49,7 +49,12 @@ pub struct Connections {
 impl Connections {
     /// For listeners that are added to this builder. Each worker joins the roll call. `trust_loopback` makes plain HTTP
     /// from this machine as good as a certificate; the demo has it.
-    pub fn new(builder: &ServerBuilder, shared: &Data<Shared>, workers: &RollCall, trust_loopback: bool) -> Self {
+    pub(crate) fn new(
+        builder: &ServerBuilder,
+        shared: &Data<Shared>,
+        workers: &RollCall,
+        trust_loopback: bool,
+    ) -> Self {
         Self {
             shared: shared.clone(),
             arrivals: Arrivals::default(),
@@ -60,7 +65,7 @@ impl Connections {
     }
 
     /// The connections without a request so far.
-    pub fn arrivals(&self) -> &Arrivals {
+    pub(crate) fn arrivals(&self) -> &Arrivals {
         &self.arrivals
     }
 
@@ -69,7 +74,7 @@ impl Connections {
     /// # Errors
     ///
     /// When the operating system refuses.
-    pub fn https(
+    pub(crate) fn https(
         &self,
         to: ServerBuilder,
         listener: TcpListener,
@@ -93,7 +98,7 @@ impl Connections {
     /// # Errors
     ///
     /// When the operating system refuses.
-    pub fn plain(&self, to: ServerBuilder, listener: TcpListener) -> io::Result<ServerBuilder> {
+    pub(crate) fn plain(&self, to: ServerBuilder, listener: TcpListener) -> io::Result<ServerBuilder> {
         let own = self.clone();
         to.listen("http", listener, move || {
             let connections = own.clone();
@@ -107,7 +112,7 @@ impl Connections {
     /// # Errors
     ///
     /// When the operating system refuses.
-    pub fn control(&self, to: ServerBuilder, listener: UnixListener) -> io::Result<ServerBuilder> {
+    pub(crate) fn control(&self, to: ServerBuilder, listener: UnixListener) -> io::Result<ServerBuilder> {
         let own = self.clone();
         to.listen_uds("control", listener, move || {
             let connections = own.clone();

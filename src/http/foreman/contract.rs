@@ -5,7 +5,7 @@ use crate::settings::ErrorStyle;
 
 /// What Foreman is offered, and in which shapes.
 #[derive(Debug)]
-pub struct Contract {
+pub(crate) struct Contract {
     /// The listeners that the External IPAM module is enabled on.
     pub ipam_on: Vec<Listener>,
     /// How errors are told.

@@ -23,7 +23,7 @@ pub(super) async fn details(now: Now) -> Json<Value> {
 }
 
 /// What `/v2/features` says of this state.
-pub fn details_of(now: &Serving) -> Value {
+pub(crate) fn details_of(now: &Serving) -> Value {
     let module = |on: &[Listener], settings: Value| {
         let state = if on.is_empty() { "disabled" } else { "running" };
         json!({
@@ -50,7 +50,7 @@ pub(super) async fn version(now: Now) -> Json<Value> {
 }
 
 /// What `/version` says of this state.
-pub fn version_of(now: &Serving) -> Value {
+pub(crate) fn version_of(now: &Serving) -> Value {
     json!({
         "version": format!("{}+externalipam.{VERSION}", now.foreman.version),
         "modules": {"externalipam": VERSION, "external ipam": VERSION, "logs": VERSION},

@@ -21,8 +21,8 @@ mod ipam;
 mod logs;
 mod style;
 
-pub use contract::Contract;
-pub use features::{details_of, version_of};
+pub(crate) use contract::Contract;
+pub(crate) use features::{details_of, version_of};
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::middleware::from_fn;

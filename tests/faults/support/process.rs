@@ -173,6 +173,17 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
+    /// The threads of this name, by their ids.
+    pub(crate) fn threads(&self, name: &str) -> Vec<String> {
+        let tasks = format!("/proc/{}/task", self.id());
+        let ids = fs::read_dir(&tasks).expect("a running process");
+        let ids = ids.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        // One may end in between.
+        let is_named =
+            |id: &String| fs::read_to_string(format!("{tasks}/{id}/comm")).is_ok_and(|comm| comm.trim_end() == name);
+        ids.filter(is_named).collect()
+    }
+
     /// How many files and sockets the process has open.
     pub(crate) fn open_files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.id())).expect("a running process").count()

@@ -25,7 +25,7 @@ impl Client {
                 self.complete(place, new).await;
                 Ok(id)
             }
-            Err(refusal) => Err(self.explained(place, new.address, refusal).await?),
+            Err(refusal) => Err(self.explained(place, new.address, refusal).await),
         }
     }
 
@@ -65,12 +65,13 @@ impl Client {
             ("hostInfo", ""),
             ("properties", ""),
         ];
-        let answer = self.rest.call(Method::POST, "assignIP6Address", &parameters).await?;
-        if answer.is_success() {
-            return Ok(id);
-        }
+        let error = match self.rest.call(Method::POST, "assignIP6Address", &parameters).await {
+            Ok(answer) if answer.is_success() => return Ok(id),
+            Ok(answer) => error(&answer, FULL_ADDRESSES),
+            // No connection, or no session: the first step has been done all the same.
+            Err(error) => error,
+        };
         // Half an address is nobody's: the record goes again. Where that fails too, what was written is open.
-        let error = error(&answer, FULL_ADDRESSES);
         let removed = self.rest.call(Method::DELETE, "delete", &[("objectId", &id.to_string())]).await;
         match removed {
             Ok(answer) if answer.is_success() => {
@@ -85,21 +86,25 @@ impl Client {
         }
     }
 
-    /// What a refusal in words that are not known means: the address may be there, or the network may have gone.
-    async fn explained(&self, place: Place<'_>, address: IpAddr, refusal: Refusal) -> Result<Error> {
+    /// What a refusal in words that are not known means: the address may be there, or the network may have gone. If the look
+    /// fails too, the meaning stays unknown.
+    async fn explained(&self, place: Place<'_>, address: IpAddr, refusal: Refusal) -> Error {
         if !refusal.is_open() {
-            return Ok(refusal.error);
+            return refusal.error;
         }
-        let text = format!("The record already exists in {WHAT}");
-        if self.record(place.configuration, address).await?.is_some() {
-            return Ok(Error::new(ErrorKind::AlreadyExists, text).because(refusal.error));
+        match self.record(place.configuration, address).await {
+            Ok(Some(_)) => {
+                let text = format!("The record already exists in {WHAT}");
+                return Error::new(ErrorKind::AlreadyExists, text).because(refusal.error);
+            }
+            Ok(None) => {}
+            Err(_) => return refusal.error,
         }
-        let is_there = networks::is_there(&self.rest, place.network, place.subnet.prefix).await?;
-        Ok(if is_there {
-            refused().because(chain(refusal.error))
-        } else {
-            place.subnet.gone(WHAT).because(refusal.error)
-        })
+        match networks::is_there(&self.rest, place.network, place.subnet.prefix).await {
+            Ok(true) => refused().because(chain(refusal.error)),
+            Ok(false) => place.subnet.gone(WHAT).because(refusal.error),
+            Err(_) => refusal.error,
+        }
     }
 
     /// Completes a record that lacks its name or field: a client has seen that an assignment drops them. The address is

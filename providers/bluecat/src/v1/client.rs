@@ -124,9 +124,9 @@ impl AddressManager for Client {
         self.record(place.configuration, address).await
     }
 
-    async fn addresses(&self, address: IpAddr, configuration: Option<&str>) -> Result<Vec<(String, Address)>> {
+    async fn addresses(&self, address: IpAddr) -> Result<Vec<(String, Address)>> {
         let mut found = Vec::new();
-        for configuration in self.wanted(configuration).await? {
+        for configuration in self.configurations().await? {
             let record = self.record(configuration.id, address).await?;
             found.extend(record.map(|record| (configuration.name, record)));
         }

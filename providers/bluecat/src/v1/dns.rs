@@ -56,7 +56,8 @@ pub(super) async fn hosts_of(rest: &Rest, address: u64) -> Result<Vec<Host>> {
     let entities = rest.list("getLinkedEntities", &parameters, VIEW_ZONES).await?;
     let hosts = entities.into_iter().filter_map(|entity| {
         let properties = entity.parsed();
-        let is_alone = properties.get("addresses").is_none_or(|all| !all.contains(','));
+        // A record that does not show its addresses may have others, and is kept.
+        let is_alone = properties.get("addresses").is_some_and(|all| !all.contains(','));
         let name = properties.get("absoluteName").filter(|_| is_alone)?;
         Some(Host { id: entity.id, name: name.to_lowercase() })
     });

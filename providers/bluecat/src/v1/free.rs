@@ -87,12 +87,22 @@ async fn named(rest: &Rest, place: Place<'_>, query: FreeQuery<'_>) -> Result<Ve
     let held: Vec<_> = query.held.runs_within(lowest, last).collect();
     let mut found = BTreeSet::new();
     let mut highest: Option<IpAddr> = None;
-    for _ in 0..REQUESTS_AT_MOST {
+    let mut requests = 0;
+    loop {
         let passed = highest.map(|highest| (lowest, highest));
         let seen = AddressSet::of_runs(held.iter().copied().chain(passed));
         if found.len() >= query.at_most || seen.absent_within(first, last).next().is_none() {
             break;
         }
+        if requests == REQUESTS_AT_MOST {
+            if found.is_empty() {
+                let text =
+                    format!("Subnet {subnet} has too many held addresses for a search in {WHAT}; use another subnet");
+                return Err(Error::new(ErrorKind::Rejected, text));
+            }
+            break;
+        }
+        requests += 1;
         let wanted = if subnet.prefix.is_ipv6() { (query.at_most - found.len()).min(IPV6_AT_MOST) } else { 1 };
         let named = next(rest, place, &skip(&seen, lowest, last), wanted).await?;
         let Some(now) = named.iter().copied().max() else { break };
@@ -121,7 +131,7 @@ fn skip(seen: &AddressSet, lowest: IpAddr, last: IpAddr) -> String {
     runs.join(",")
 }
 
-/// The lowest free addresses besides these, at most so many.
+/// The lowest free addresses that are not skipped, at most `wanted`.
 async fn next(rest: &Rest, place: Place<'_>, skip: &str, wanted: usize) -> Result<Vec<IpAddr>> {
     let is_ipv6 = place.subnet.prefix.is_ipv6();
     let (network, mut properties) = (place.network.to_string(), String::new());

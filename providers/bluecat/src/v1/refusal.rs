@@ -11,8 +11,12 @@ use crate::vendor::WHAT;
 /// So much of an answer goes into the log.
 const CAUSE_AT_MOST: usize = 500;
 
-/// What Address Manager says of an error, where the answer is its own and not a page of something in front of it.
+/// What Address Manager says of an error, where the answer is its own and not that of something in front of it: a gateway
+/// answers 502 to 504 in plain text too, and what became of a write is then unknown.
 pub(super) fn said(answer: &Answer) -> Option<String> {
+    if answer.status > 500 {
+        return None;
+    }
     let text = String::from_utf8_lossy(&answer.body);
     let text = match serde_json::from_str::<Value>(&text) {
         Ok(Value::String(text)) => text,

@@ -8,7 +8,7 @@ use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result};
 use serde_json::{Value, json};
 
 use super::filter::{address_is, quoted, range_is};
-use super::refusal::{cause, code, error};
+use super::refusal::{code, error};
 use super::rest::Rest;
 use super::wire::{AddressRow, ConfigurationRow, CurrentSession, NetworkRow, NewAddressRow, NewMac, address_type};
 use super::{dns, free};
@@ -145,15 +145,12 @@ impl AddressManager for Client {
         rows.first().map(|row| self.record(row)).transpose()
     }
 
-    async fn addresses(&self, address: IpAddr, configuration: Option<&str>) -> Result<Vec<(String, Address)>> {
+    async fn addresses(&self, address: IpAddr) -> Result<Vec<(String, Address)>> {
         let named = |row: &AddressRow| {
             let name = row.configuration.as_ref().and_then(|known| known.name.clone()).unwrap_or_default();
             Ok((name, self.record(row)?))
         };
-        let rows = self.rows(&["addresses"], address).await?;
-        let mut records: Vec<(String, Address)> = rows.iter().map(named).collect::<Result<_>>()?;
-        records.retain(|(name, _)| configuration.is_none_or(|configuration| name == configuration));
-        Ok(records)
+        self.rows(&["addresses"], address).await?.iter().map(named).collect()
     }
 
     async fn free(&self, place: Place<'_>, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
@@ -176,14 +173,14 @@ impl AddressManager for Client {
             // A conflict may have other names.
             let is_open = answer.status == 409 && error.kind() == ErrorKind::Rejected;
             return match is_open && self.address(place, new.address).await?.is_some() {
-                true => Err(Error::new(ErrorKind::AlreadyExists, error.to_string()).because(cause(&answer))),
+                true => Err(Error::new(ErrorKind::AlreadyExists, error.to_string()).because(answer.cause())),
                 false => Err(error),
             };
         }
         let row: AddressRow = answer.json()?;
         if row.host() != Some(new.address) {
             let text = format!("{WHAT} added another address than it was asked to add");
-            return Err(Error::new(ErrorKind::Unexpected, text).because(cause(&answer)));
+            return Err(Error::new(ErrorKind::Unexpected, text).because(answer.cause()));
         }
         if let Some((field, text)) = &new.field
             && row.field(field).as_deref() != Some(text)

@@ -1,7 +1,7 @@
 //! Free addresses in v2: the list of those that nobody has, past what is held.
 //!
 //! The vendor's table from v1 to v2 names that list (state `UNASSIGNED`) for "next available address". Whether it holds every
-//! address without a record is not said, so that an empty one is not believed: then those with a record are listed.
+//! address without a record is not documented. If it shows no address that may be offered, those with a record are listed.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -24,7 +24,8 @@ pub(super) async fn free(rest: &Rest, place: Place<'_>, query: FreeQuery<'_>) ->
     let subnet = place.subnet;
     let (first, last) = subnet.prefix.offerable(subnet.pool);
     let mut found = BTreeSet::new();
-    let (mut from, mut pages, mut is_listed) = (query.held.absent_within(first, last).next(), 0, false);
+    let lowest = query.held.absent_within(first, last).next();
+    let (mut from, mut pages) = (lowest, 0);
     while let Some(start) = from.filter(|_| found.len() < query.at_most) {
         if pages == PAGES_AT_MOST {
             break;
@@ -33,15 +34,14 @@ pub(super) async fn free(rest: &Rest, place: Place<'_>, query: FreeQuery<'_>) ->
         let held = query.held.count_within(start, last);
         let page = unassigned(rest, place, start, (query.at_most - found.len() + held + 1).min(PAGE)).await?;
         let Some(highest) = page.last().copied() else { break };
-        is_listed = true;
         let is_wanted = |address: &IpAddr| subnet.is_offerable(*address) && !query.held.contains(*address);
         found.extend(page.into_iter().filter(is_wanted));
         from = next_address(highest).and_then(|next| query.held.absent_within(next, last).next());
     }
     let mut found: Vec<IpAddr> = found.into_iter().take(query.at_most).collect();
-    if !is_listed && let Some(from) = from {
+    if let Some(lowest) = lowest.filter(|_| found.is_empty()) {
         let ranges = ranges(rest, place).await?;
-        add_unused(subnet, query, from, &mut found, |block| used(rest, place, block, &ranges)).await?;
+        add_unused(subnet, query, lowest, &mut found, |block| used(rest, place, block, &ranges)).await?;
     }
     Ok(found)
 }

@@ -6,9 +6,6 @@ use ipam_provider::{Error, ErrorKind};
 use super::wire::Refusal;
 use crate::vendor::WHAT;
 
-/// So much of an answer goes into the log.
-const CAUSE_AT_MOST: usize = 500;
-
 /// The code of an error, where the answer is one of v2.
 pub(super) fn code(answer: &Answer) -> Option<String> {
     serde_json::from_slice::<Refusal>(&answer.body).unwrap_or_default().code
@@ -19,7 +16,7 @@ pub(super) fn error(answer: &Answer, right: &str) -> Error {
     let code = code(answer);
     let (kind, text) = match (answer.status, code.as_deref()) {
         // A login would have renewed the session.
-        (401, Some(_)) => return refused_credentials("it does not know the proxy's token").because(cause(answer)),
+        (401, Some(_)) => return refused_credentials("it does not know the proxy's token").because(answer.cause()),
         (403, Some(_)) => (
             ErrorKind::Unauthenticated,
             format!("{WHAT} refuses the request: the API user lacks the access right {right}; grant it"),
@@ -40,18 +37,12 @@ pub(super) fn error(answer: &Answer, right: &str) -> Error {
         // A 5xx may show what is inside, and what has no code is not Address Manager's.
         _ => return answer.error(WHAT),
     };
-    Error::new(kind, text).because(cause(answer))
+    Error::new(kind, text).because(answer.cause())
 }
 
 /// Begins as the Ruby plugin's message does.
 pub(super) fn refused_credentials(why: &str) -> Error {
     Error::new(ErrorKind::Unauthenticated, format!("Invalid credentials for External IPAM: {WHAT} says no, {why}"))
-}
-
-/// What was answered, for the log: one line, cut short.
-pub(super) fn cause(answer: &Answer) -> String {
-    let text = String::from_utf8_lossy(&answer.body);
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CAUSE_AT_MOST).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::settings::{Section, Setting};
-use ipam_provider::{Provider, Surroundings};
+use ipam_provider::{Kept, Provider, Surroundings};
 use ipam_provider_netbox::REGISTRATION;
 use ipam_simulators::netbox::{MAC_FIELD, Netbox, TOKEN, Token, Version};
 use ipam_simulators::{Ipam, Request, Response, Server};
@@ -31,8 +31,14 @@ pub(crate) fn provider(url: &str, settings: Value) -> Arc<dyn Provider> {
     let plan = (REGISTRATION.read)(&mut section);
     let findings = section.finish();
     assert_eq!((findings.problems, findings.unknown), (vec![], vec![]));
-    plan(&Surroundings { state_directory: "/nowhere".into(), may_create: true, database: None, trace: None })
-        .expect("a provider")
+    plan(&Surroundings {
+        state_directory: "/nowhere".into(),
+        may_create: true,
+        database: None,
+        trace: None,
+        kept: Kept::default(),
+    })
+    .expect("a provider")
 }
 
 impl Running {

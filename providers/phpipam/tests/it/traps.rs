@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipam_conformance::Role;
 use ipam_provider::testing::read_settings;
-use ipam_provider::{ErrorKind, GroupName, Prefix, Provider, Released, Requester, Subnet, Surroundings};
+use ipam_provider::{ErrorKind, GroupName, Kept, Prefix, Provider, Released, Requester, Subnet, Surroundings};
 use ipam_provider_phpipam::REGISTRATION;
 use ipam_simulators::phpipam::{PASSWORD, USER};
 use serde_json::json;
@@ -438,8 +438,13 @@ fn the_registration_reads_settings_and_builds_without_a_network() {
     let settings = json!({"url": "https://192.0.2.1", "user": "ipam_user", "password": "ipam_password"});
     let (plan, findings) = read_settings(settings, REGISTRATION.read);
     assert!(findings.is_empty(), "{findings:?}");
-    let provider =
-        plan(&Surroundings { state_directory: "/nowhere".into(), may_create: true, database: None, trace: None })
-            .expect("a provider");
+    let provider = plan(&Surroundings {
+        state_directory: "/nowhere".into(),
+        may_create: true,
+        database: None,
+        trace: None,
+        kept: Kept::default(),
+    })
+    .expect("a provider");
     assert_eq!((REGISTRATION.name, provider.name()), ("phpipam", "phpipam"));
 }

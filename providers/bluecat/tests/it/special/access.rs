@@ -161,6 +161,19 @@ async fn a_configuration_that_is_not_there_is_said_by_the_check_and_has_no_group
     }
 }
 
+/// A delete whose configuration cannot be found must not count as done while the record is there.
+#[tokio::test]
+async fn own_records_are_found_when_the_configuration_of_the_settings_was_renamed() {
+    for api in APIS {
+        let fixture = Fixture::with(api, json!({"configuration": "Production"}));
+        let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+        fixture.provider.reserve(&subnet, ip("192.0.2.17"), &host("web")).await.expect("a reservation");
+        fixture.ipam.rename_configuration("Production", "Live");
+        let own = fixture.provider.own_records(ip("192.0.2.17")).await.expect("an answer");
+        assert_eq!(own.iter().map(|own| own.place.as_str()).collect::<Vec<_>>(), ["configuration Live"], "{api}");
+    }
+}
+
 #[tokio::test]
 async fn a_url_that_is_not_address_managers_is_said_to_be_wrong() {
     for api in ["auto", "v1", "v2"] {

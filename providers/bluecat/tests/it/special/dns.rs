@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use ipam_provider::Requester;
+use ipam_simulators::Response;
 use serde_json::json;
 
 use super::access::wait;
-use super::{APIS, host, ip};
+use super::{APIS, host, instead, ip};
 use crate::site::Fixture;
 
 const CONFIGURATION: &str = "Production";
@@ -80,6 +81,24 @@ async fn a_host_record_with_another_address_stays() {
         fixture.provider.release(&subnet, first).await.expect("a release");
         assert_eq!(fixture.ipam.hosts(), [("web.lab.example.com".to_owned(), vec![second], true)], "{api}");
     }
+}
+
+/// Whether v1 shows the addresses of a linked record each time is not known.
+#[tokio::test]
+async fn a_host_record_that_does_not_show_its_addresses_stays() {
+    let settings = json!({"configuration": CONFIGURATION, "view": "internal", "zone": "lab.example.com"});
+    let fixture = instead("v1", settings, |request| {
+        let row = json!([{
+            "id": 77, "name": "web", "type": "HostRecord", "properties": "absoluteName=web.lab.example.com|",
+        }]);
+        request.path.ends_with("/getLinkedEntities").then(|| Response::json(200, &row))
+    });
+    let subnet = fixture.subnet(CONFIGURATION, "192.0.2.16/28").await;
+    fixture.provider.reserve(&subnet, ip("192.0.2.17"), &host("web.example.org")).await.expect("a reservation");
+    fixture.server.take_requests();
+    fixture.provider.release(&subnet, ip("192.0.2.17")).await.expect("a release");
+    let deletes = fixture.requests().iter().filter(|request| request.starts_with("DELETE")).count();
+    assert_eq!(deletes, 1, "of the address only");
 }
 
 #[tokio::test]

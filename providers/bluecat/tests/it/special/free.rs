@@ -1,11 +1,13 @@
 //! Free addresses: large networks, DHCP ranges, networks that have gone or moved, gateways.
 
-use ipam_provider::{AddressSet, ErrorKind, FreeQuery, Requester, Subnet};
-use ipam_simulators::Response;
+use std::sync::Arc;
+
+use ipam_provider::{AddressSet, ErrorKind, FreeQuery, Requester, Subnet, addresses_between};
 use ipam_simulators::bluecat::Site;
+use ipam_simulators::{Request, Response};
 use serde_json::json;
 
-use super::{APIS, chain, host, instead, ip, name};
+use super::{APIS, Instead, chain, host, instead, ip, name};
 use crate::site::{FIELD, Fixture};
 
 async fn texts(fixture: &Fixture, subnet: &Subnet, at_most: usize, held: &[&str]) -> Vec<String> {
@@ -48,6 +50,22 @@ async fn a_million_held_addresses_are_passed() {
         assert_eq!(free, [ip("10.16.0.255"), ip("10.16.1.0")], "{api}");
         assert!(fixture.requests().len() <= 10, "{api}");
     }
+}
+
+/// "Full" would be wrong: behind the held addresses there are free ones.
+#[tokio::test]
+async fn a_search_that_ends_among_held_addresses_does_not_make_a_network_full() {
+    let fixture = Fixture::new("v1");
+    fixture.ipam.add_network("Unused", "10.0.0.0/8", "");
+    let subnet = fixture.subnet("Unused", "10.0.0.0/8").await;
+    let (mut held, mut taken) = (Vec::new(), Vec::new());
+    for (number, address) in addresses_between(ip("10.0.0.1"), ip("10.0.24.0")).enumerate() {
+        if number % 2 == 0 { held.push(address) } else { taken.push(address) }
+    }
+    taken.into_iter().for_each(|address| fixture.ipam.take("Unused", address));
+    let held: AddressSet = held.into_iter().collect();
+    let found = fixture.provider.free_addresses(&subnet, FreeQuery { at_most: 1, held: &held }).await;
+    assert_eq!(found.expect_err("it ends too early").kind(), ErrorKind::Rejected);
 }
 
 #[tokio::test]
@@ -132,6 +150,58 @@ async fn half_an_ipv6_address_is_removed_or_said_to_be_open() {
     }
 }
 
+/// Without a session for the second step, the first one has been done all the same: "nothing was written" would be wrong.
+#[tokio::test]
+async fn an_ipv6_address_whose_second_step_is_not_sent_is_said_to_be_open() {
+    let fixture = instead("v1", json!({}), |request| {
+        let has_ended = request.path.ends_with("/assignIP6Address") || request.path.ends_with("/delete");
+        has_ended.then(|| Response::json(401, &json!("Invalid token")))
+    });
+    let subnet = fixture.subnet("Production", "2001:db8:1::/64").await;
+    let address = ip("2001:db8:1::9");
+    let error = fixture.provider.reserve(&subnet, address, &Requester::default()).await.expect_err("no session");
+    assert!(fixture.ipam.record("Production", address).is_some());
+    assert!(error.kind().leaves_write_unknown(), "{}", chain(&error));
+}
+
+/// A gateway answers in plain text too. That the address has a record is then no conflict: it may be the one of this call.
+#[tokio::test]
+async fn a_text_of_a_gateway_leaves_a_write_unknown() {
+    for status in [502, 503, 504] {
+        for takes_effect in [true, false] {
+            let site = Site { field: Some(FIELD.to_owned()), ..Site::default() };
+            let fixture = Fixture::at(site, json!({"api": "v1"}), |ipam| {
+                let behind = ipam.clone();
+                let answer = move |request: &Request| {
+                    if !request.path.ends_with("/assignIP4Address") {
+                        return None;
+                    }
+                    if takes_effect {
+                        behind.answer(request);
+                    }
+                    let headers = vec![("Content-Type", "text/plain".to_owned())];
+                    Some(Response { status, headers, body: "upstream connect error or disconnect".into() })
+                };
+                Arc::new(Instead { ipam, answer })
+            });
+            let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+            let error = fixture.provider.reserve(&subnet, ip("192.0.2.17"), &host("web")).await.expect_err("no answer");
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{status}: {}", chain(&error));
+            let probes = fixture.provider.probe().await;
+            assert!(probes.iter().any(|probe| probe.outcome.is_err()), "{status}: nothing shows the right to write");
+        }
+    }
+}
+
+/// Whether every address without a record is listed is not known.
+#[tokio::test]
+async fn a_list_of_unassigned_addresses_that_is_not_whole_does_not_make_a_network_full() {
+    let fixture = Fixture::at(Site { lists_unassigned: false, ..Site::default() }, json!({"api": "v2"}), |ipam| ipam);
+    fixture.ipam.take_as("Production", ip("192.0.2.19"), "UNASSIGNED");
+    let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
+    assert_eq!(texts(&fixture, &subnet, 2, &["192.0.2.19"]).await, ["192.0.2.17", "192.0.2.18"]);
+}
+
 #[tokio::test]
 async fn an_answer_of_a_third_shape_is_quoted_by_its_shape() {
     let fixture = instead("v1", json!({"description_field": FIELD}), |request| {
@@ -151,6 +221,6 @@ impl At for Subnet {
     /// The address with this number in the subnet, where the first for a host has the number 0.
     fn offerable_at(&self, number: u32) -> std::net::IpAddr {
         let (first, last) = self.prefix.offerable(false);
-        ipam_provider::addresses_between(first, last).nth(number as usize).expect("an address")
+        addresses_between(first, last).nth(number as usize).expect("an address")
     }
 }

@@ -57,6 +57,26 @@ async fn addresses_that_are_counted_otherwise_are_not_taken_for_free() {
     assert!(cause.contains("10.9.0.1"), "{cause}");
 }
 
+/// Nothing comes of any part then: an empty answer must not make everything free.
+#[tokio::test]
+async fn parts_without_a_used_address_are_not_believed() {
+    let fixture = instead(|_, request| {
+        let is_block = request.json().is_some_and(|body| body["parameters"]["first"].is_number());
+        is_block.then(|| results(json!([])))
+    });
+    let group = fixture.ipam.add_hierarchy("Lab", "");
+    fixture.ipam.add_subnet(group, "10.0.0.0/8", "");
+    let subnet = fixture.subnet("Lab", "10.0.0.0/8").await;
+    kinds(&fixture);
+    assert_eq!(free(&fixture.provider, &subnet, 1).await.expect("an empty subnet"), [ip("10.0.0.1")]);
+    assert_eq!(kinds(&fixture).len(), 3);
+    assert!(fixture.ipam.take("Lab", ip("10.200.0.1")));
+    assert_eq!(free(&fixture.provider, &subnet, 1).await.expect("it is far away"), [ip("10.0.0.1")]);
+    assert!(fixture.ipam.take("Lab", ip("10.0.0.1")));
+    let error = free(&fixture.provider, &subnet, 1).await.expect_err("10.0.0.1 is used");
+    assert_eq!(error.kind(), ErrorKind::Unexpected, "{error}");
+}
+
 #[tokio::test]
 async fn a_list_of_pages_that_does_not_end_is_given_up() {
     let fixture = instead(|_, request| {

@@ -123,6 +123,25 @@ async fn a_status_that_another_proxy_changes_just_after_us_is_the_other_ones() {
     assert_eq!(row(&fixture, ADDRESS)["Comments"], json!("proxy-b: elsewhere"));
 }
 
+/// A proxy whose start was lost may take the reservation of this one for its own, finish it, and write last.
+#[tokio::test]
+async fn a_reservation_that_another_proxy_has_finished_is_looked_at_afterwards() {
+    let fixture = instead(|ipam, request| {
+        let answer = ipam.answer(request);
+        match kind(request).as_str() {
+            "FinishIpReservationForGroup" => {
+                return Some(Response::json(400, &json!({"Message": "The reservation was not started"})));
+            }
+            "Change" => ipam.comment("Production", ip(ADDRESS), "proxy-b: elsewhere"),
+            _ => {}
+        }
+        Some(answer)
+    });
+    let subnet = fixture.subnet("Production", PREFIX).await;
+    assert_eq!(reserve(&fixture, &subnet, &host("a")).await, Err(ErrorKind::AlreadyExists));
+    assert_eq!(row(&fixture, ADDRESS)["Comments"], json!("proxy-b: elsewhere"));
+}
+
 /// OrionSDK issue 257: servers were seen that answered 200 and changed nothing.
 #[tokio::test]
 async fn a_change_that_was_answered_and_not_made_is_unknown() {

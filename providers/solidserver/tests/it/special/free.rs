@@ -79,3 +79,19 @@ async fn rows_without_an_address_are_an_error_that_quotes_their_fields() {
         assert_eq!(error.kind(), ErrorKind::Unexpected, "{error}");
     }
 }
+
+/// "Full" would be wrong: behind the held addresses there are free ones.
+#[tokio::test]
+async fn a_search_that_ends_among_held_addresses_does_not_make_a_network_full() {
+    let fixture = Fixture::at(Site { finds_at_most: 5, ..Site::default() }, json!({}), |ipam| ipam);
+    fixture.ipam.add_network("Production", "10.0.0.0/16", true, "");
+    let subnet = fixture.subnet("Production", "10.0.0.0/16").await;
+    let (mut held, mut taken) = (Vec::new(), Vec::new());
+    for (number, address) in addresses_between(ip("10.0.0.1"), ip("10.0.12.0")).enumerate() {
+        if number % 2 == 0 { held.push(address) } else { taken.push(address) }
+    }
+    taken.into_iter().for_each(|address| fixture.ipam.take("Production", address));
+    let held: AddressSet = held.into_iter().collect();
+    let found = fixture.provider.free_addresses(&subnet, FreeQuery { at_most: 1, held: &held }).await;
+    assert_eq!(found.expect_err("it ends too early").kind(), ErrorKind::Rejected);
+}
