@@ -34,6 +34,8 @@ pub(crate) enum Who {
     Certificate(Option<Arc<str>>),
     /// By the name of the address, over plain HTTP.
     Host(Arc<str>),
+    /// By the token of webhooks.
+    Webhook,
     /// By the operating system: through the control socket, or on loopback in the demo.
     Local,
 }
@@ -44,6 +46,7 @@ impl fmt::Display for Who {
             Self::Certificate(Some(name)) => write!(f, "certificate {name}"),
             Self::Certificate(None) => f.write_str("a certificate without a name"),
             Self::Host(name) => write!(f, "host {name}"),
+            Self::Webhook => f.write_str("a webhook's token"),
             Self::Local => f.write_str("a local user"),
         }
     }
@@ -54,6 +57,8 @@ impl fmt::Display for Who {
 pub(crate) enum Rights {
     /// Every call of Foreman's door.
     Foreman,
+    /// To say that a host in Foreman may have changed.
+    Hints,
     /// Everything: who has these could change the proxy's files as well.
     All,
 }
@@ -62,6 +67,7 @@ impl fmt::Display for Rights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Foreman => "the rights of Foreman",
+            Self::Hints => "the right to give hints",
             Self::All => "all rights",
         })
     }

@@ -37,6 +37,7 @@
 //! | [`cli`] | the commands; those for the embedded IPAM work on its store themselves (crate ipam-store in `providers/internal/store`) |
 //! | `foreman_api` | the client of Foreman's own API |
 //! | [`ledger`] | a record of every write through any door: who did what with which address, and when |
+//! | `names` | names of hosts, from Foreman's API into the records of the IPAM |
 //! | `registration` | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
 //! | `settings` | reads and checks all settings, all faults in one go |
@@ -63,6 +64,7 @@ mod daemon;
 mod foreman_api;
 mod http;
 pub mod ledger;
+mod names;
 mod registration;
 pub mod registry;
 mod routes;

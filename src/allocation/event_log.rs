@@ -13,7 +13,14 @@ pub(crate) fn write(event: &Event<'_>) {
         EventKind::Added { .. }
         | EventKind::AddFailed { .. }
         | EventKind::Deleted { .. }
-        | EventKind::DeleteFailed { .. } => {}
+        | EventKind::DeleteFailed { .. }
+        | EventKind::AnnotateFailed { .. } => {}
+        EventKind::Annotated { note } => {
+            let host = note.hostname.as_deref().map(|name| format!(" the host name {name}"));
+            let mac = note.mac.map(|mac| format!(" the MAC {mac}"));
+            let parts: Vec<String> = host.into_iter().chain(mac).collect();
+            log::info!("The record of {address} in {subnet} now has{}", parts.join(" and"));
+        }
         EventKind::AddConfirmed { error } => {
             log::info!("{address} in {subnet} is reserved, although the IPAM's answer was lost ({error})");
         }

@@ -2,7 +2,8 @@
 //!
 //! Of each write there is one event that says how it ended ([`Added`](EventKind::Added), [`AddFailed`](EventKind::AddFailed),
 //! [`Deleted`](EventKind::Deleted), [`DeleteFailed`](EventKind::DeleteFailed), [`Restored`](EventKind::Restored),
-//! [`RestoreGivenUp`](EventKind::RestoreGivenUp)). All others say what was found out about an address on the way there, or
+//! [`RestoreGivenUp`](EventKind::RestoreGivenUp), [`Annotated`](EventKind::Annotated) unless nothing was to be changed,
+//! [`AnnotateFailed`](EventKind::AnnotateFailed)). All others say what was found out about an address on the way there, or
 //! afterwards.
 
 use std::fmt;
@@ -10,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{Error, GroupName, Prefix, Requester};
+use ipam_provider::{Annotation, Error, GroupName, Prefix, Requester};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -131,6 +132,18 @@ pub(crate) enum EventKind<'a> {
     /// A caller wanted it deleted and is told of the failure.
     DeleteFailed {
         /// Why.
+        failure: &'a Failure,
+    },
+    /// Its record has this host name and MAC now.
+    Annotated {
+        /// What was to be recorded.
+        note: &'a Annotation,
+    },
+    /// Its record was to have this host name and MAC, and the caller is told of the failure.
+    AnnotateFailed {
+        /// What was to be recorded.
+        note: &'a Annotation,
+        /// Why it is not, or not known to be.
         failure: &'a Failure,
     },
     /// The IPAM had no record to delete.

@@ -11,11 +11,13 @@
 //! | one provider call for many callers | `candidates` |
 //! | which record is meant by prefix and group | `lookup` |
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
+//! | host name and MAC go into a record of ours | `annotate` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
 //! | a reservation that turns up after its caller was told of a failure is named | `watch`, `lost` |
 //! | what has happened to an address, for the log and whatever else subscribes | `events`, `event_log` |
 
 mod allocator;
+mod annotate;
 mod candidates;
 mod clock;
 mod event_log;

@@ -6,8 +6,10 @@ use ipam_provider::{Guard, Limits, Surroundings, Trace};
 
 use super::{Runtime, StartError};
 use crate::allocation::{Allocator, Event, Events, Rules, Subscriber, log_event};
+use crate::foreman_api::Foreman;
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
+use crate::names::{Names, Queue};
 use crate::routes::{Conditions, Ipam, Routes};
 use crate::settings::{Route, Settings, Tls};
 use crate::tls;
@@ -27,6 +29,7 @@ pub(crate) enum Purpose {
 /// # Errors
 /// When the provider cannot be built.
 pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -> Result<Serving, StartError> {
+    let host_names = names_from_foreman(&settings, &runtime.looked_up)?;
     let Settings { server, database, ipam, holds: lives, routes, .. } = settings;
     let (may_create, trace) = match purpose {
         Purpose::Serve => (true, None),
@@ -62,7 +65,7 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
     });
     let ledger = runtime.ledger.clone();
     let recorder = ledger.clone().map(|ledger| Arc::new(move |event: &Event<'_>| ledger.see(event)) as Subscriber);
-    let events = Events::to([log].into_iter().chain(recorder));
+    let events = Events::to([Some(log), recorder, host_names.subscriber()].into_iter().flatten());
     let allocator = Allocator::new(Routes::new(routes), runtime.holds.clone(), rules).reporting_to(events);
     Ok(Serving {
         allocator: Arc::new(allocator),
@@ -75,6 +78,27 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
             version: server.foreman_version,
         },
         listeners,
+        names: host_names,
+    })
+}
+
+/// Foreman as the source of host names, where the settings want that.
+fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, StartError> {
+    let Settings { server, tls, foreman_names: wanted, .. } = settings;
+    let foreman = match (&server.foreman_url, &wanted.credentials) {
+        (Some(url), Some(credentials)) if wanted.is_on() => {
+            let of_clients = tls.as_ref().map(|tls| &tls.files.ca_file);
+            let authorities: Vec<_> = server.foreman_ssl_ca.as_ref().into_iter().chain(of_clients).cloned().collect();
+            Some(Arc::new(Foreman::new(url, &authorities, credentials.clone())?))
+        }
+        _ => None,
+    };
+    Ok(Names {
+        queue: queue.clone(),
+        foreman,
+        look_up_after_add: wanted.look_up_after_add,
+        webhooks: wanted.webhooks,
+        webhook_token: wanted.webhook_token.clone(),
     })
 }
 

@@ -21,7 +21,9 @@ use tokio::time::Instant;
 use crate::allocation::holds::DatabaseError;
 use crate::allocation::{Holds, JournalError, Look};
 use crate::daemon::{self, Notifier, PassedSockets, RollCall, Signal, Signals, Watchdog};
+use crate::foreman_api;
 use crate::http::{Arrivals, Shared};
+use crate::names;
 use crate::registry::PROVIDERS;
 use crate::settings::{Faults, Settings};
 use crate::telemetry::{self, Telemetry, with_causes};
@@ -85,6 +87,9 @@ pub(crate) enum StartError {
         /// What it says.
         source: ipam_provider::Error,
     },
+    /// Foreman cannot be asked for names of hosts with these settings.
+    #[error(transparent)]
+    Foreman(#[from] foreman_api::Error),
     /// The files for TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -188,6 +193,7 @@ impl App {
         let handle = server.handle();
         let mut serving = actix_web::rt::spawn(server);
         let tidying = actix_web::rt::spawn(tidy(runtime.holds.clone()));
+        let naming = actix_web::rt::spawn(names::run(shared.clone()));
         let seeing = actix_web::rt::spawn(see_to_holds(shared.clone()));
         let warning = tls.clone().map(|tls| actix_web::rt::spawn(warn_of_dates(tls)));
         warn_of_shared_groups(&shared);
@@ -231,6 +237,7 @@ impl App {
         runtime.finish().await;
         tidying.abort();
         seeing.abort();
+        naming.abort();
         warning.inspect(actix_web::rt::task::JoinHandle::abort);
         bound.remove_control_socket();
         serving.await.map_err(std::io::Error::other)?

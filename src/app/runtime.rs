@@ -7,6 +7,7 @@ use ipam_provider::Kept;
 use super::StartError;
 use crate::allocation::{Clock, Holds};
 use crate::ledger::{Ledger, Place};
+use crate::names::Queue;
 use crate::settings::Settings;
 use crate::trust::{HostNames, SystemResolver};
 
@@ -19,19 +20,23 @@ pub(crate) struct Runtime {
     pub(super) names: HostNames,
     /// A store that the settings of before and after a reload both lead to stays open, and has one writer.
     pub(super) kept: Kept,
+    /// The look-ups of names that wait.
+    pub(super) looked_up: Arc<Queue>,
 }
 
 impl Runtime {
     /// For the proxy. A database that cannot be reached does not stop the start.
     pub(super) fn open(settings: &Settings) -> Result<Self, StartError> {
         let names = HostNames::new(Arc::new(SystemResolver)).within(settings.server.dns_limit());
-        Ok(Self { holds: holds(settings)?, ledger: Some(ledger(settings)), names, kept: Kept::default() })
+        let kept = Kept::default();
+        Ok(Self { holds: holds(settings)?, ledger: Some(ledger(settings)), names, kept, looked_up: Arc::default() })
     }
 
     /// For a command. A running proxy is not disturbed: the holds here are others.
     pub(crate) fn beside() -> Self {
         let names = HostNames::new(Arc::new(SystemResolver));
-        Self { holds: Holds::in_memory(Clock::system()), ledger: None, names, kept: Kept::default() }
+        let holds = Holds::in_memory(Clock::system());
+        Self { holds, ledger: None, names, kept: Kept::default(), looked_up: Arc::default() }
     }
 
     /// As [`beside`](Self::beside), for a command whose writes are recorded. [`finish`](Self::finish) saves the last records.

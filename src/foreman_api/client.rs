@@ -1,10 +1,13 @@
 //! One call of Foreman's API: its credentials, its limits, and what an answer means.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ipam_provider::settings::Secret;
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE,
+};
 use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
@@ -26,6 +29,9 @@ const PER_PAGE: usize = 1000;
 
 /// No Foreman has more pages of that size than this.
 const PAGES_AT_MOST: usize = 1000;
+
+/// The cookie that Foreman knows a session by: with it a request skips the check of the password, which is slow.
+const SESSION: &str = "_session_id=";
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -63,6 +69,8 @@ pub(crate) struct Foreman {
     base: Url,
     credentials: Credentials,
     client: Client,
+    /// Name and value of the session's cookie, once there is one.
+    session: Mutex<Option<HeaderValue>>,
 }
 
 /// An answer that is a success.
@@ -97,7 +105,7 @@ impl Foreman {
         }
         let client = builder.build();
         let client = client.map_err(|error| Error::Unusable(format!("no TLS client: {}", with_causes(&error))))?;
-        Ok(Self { base, credentials, client })
+        Ok(Self { base, credentials, client, session: Mutex::default() })
     }
 
     /// Foreman's address, without a slash at the end.
@@ -113,6 +121,15 @@ impl Foreman {
     /// Calls the API at a path below `/api/v2`.
     pub(crate) async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Answer, Error> {
         self.request(method, path, &[], body).await
+    }
+
+    /// Reads one record; `None` when Foreman does not have it, or the user may not see it.
+    pub(crate) async fn find<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, Error> {
+        match self.call(Method::GET, path, None).await {
+            Ok(answer) => self.understood(answer.body).map(Some),
+            Err(Error::NoRecord { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads a list of all records that a search finds, page by page.
@@ -163,8 +180,30 @@ impl Foreman {
         if let Some(body) = body {
             request = request.json(body);
         }
+        // Foreman demands a CSRF token of a change within a session.
+        if method == Method::GET
+            && let Some(session) = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        {
+            request = request.header(COOKIE, session);
+        }
         let response = request.send().await.map_err(|error| self.no_answer(error))?;
+        self.keep_session(&response);
         self.read(response, path.first().copied().unwrap_or_default()).await
+    }
+
+    /// Keeps the session that Foreman names in a success; a refusal ends the one that there was.
+    fn keep_session(&self, response: &Response) {
+        let cookies = response.headers().get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
+        let mut named =
+            cookies.filter(|cookie| cookie.starts_with(SESSION)).filter_map(|cookie| cookie.split(';').next());
+        let named = named.next_back().and_then(|cookie| HeaderValue::from_str(cookie).ok());
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if response.status() == StatusCode::UNAUTHORIZED {
+            *session = None;
+        } else if let Some(mut named) = named {
+            named.set_sensitive(true);
+            *session = Some(named);
+        }
     }
 
     fn headers(&self, method: &Method, url: &Url) -> Result<HeaderMap, Error> {
@@ -234,6 +273,7 @@ impl Foreman {
             StatusCode::UNAUTHORIZED => self.unauthorized(message),
             StatusCode::FORBIDDEN => Error::Forbidden { who: self.who(), message, needed: permissions_for(resource) },
             StatusCode::UNPROCESSABLE_ENTITY if !messages.is_empty() => Error::Refused { messages, attributes },
+            StatusCode::BAD_REQUEST if !messages.is_empty() => Error::Refused { messages, attributes },
             StatusCode::NOT_FOUND if !messages.is_empty() => Error::NoRecord { message },
             _ => Error::Unexpected(self.unexpected(status, &message)),
         }
@@ -274,6 +314,11 @@ fn permissions_for(resource: &str) -> &'static str {
     match resource {
         "smart_proxies" => "view_smart_proxies, create_smart_proxies, edit_smart_proxies and destroy_smart_proxies",
         "subnets" => "view_subnets",
+        "organizations" | "locations" => "view_organizations and view_locations",
+        "webhooks" | "webhook_templates" => {
+            "view_, create_, edit_ and destroy_ of webhooks and of webhook_templates, assign_organizations and \
+             assign_locations"
+        }
         _ => "view_hosts and view_subnets",
     }
 }

@@ -81,7 +81,7 @@ pub(crate) enum Error {
         /// What Foreman says.
         message: String,
     },
-    /// 422: Foreman understood, and will not.
+    /// 422, or 400 with a reason: Foreman understood, and will not.
     #[error("Foreman refuses: {}", .messages.join(" "))]
     Refused {
         /// What Foreman says, at least one sentence.

@@ -1,6 +1,8 @@
 //! The lists that Foreman's API has of its records, each read to its end.
 
-use super::{Error, Foreman, Host, Interface, SmartProxy, Subnet};
+use std::net::IpAddr;
+
+use super::{Error, Foreman, Host, HostDetails, Interface, SmartProxy, Subnet};
 
 impl Foreman {
     /// The Smart Proxies that a search finds; an empty search finds all.
@@ -36,5 +38,27 @@ impl Foreman {
             Err(Error::NoRecord { .. }) => Ok(Vec::new()),
             outcome => outcome,
         }
+    }
+
+    /// The hosts that have one of these addresses of one family on any interface. Which one, their interfaces say. More than
+    /// 300 addresses make the URL too long.
+    ///
+    /// # Errors
+    /// When Foreman cannot be asked or refuses; [`Error::Refused`] for IPv6 before Foreman 3.5.
+    pub(crate) async fn hosts_with(&self, addresses: &[IpAddr]) -> Result<Vec<Host>, Error> {
+        let Some(first) = addresses.first() else { return Ok(Vec::new()) };
+        let field = if first.is_ipv6() { "has_ip6" } else { "has_ip" };
+        // The comparison is of texts: IPv6 as Rust writes it, short and in lower case.
+        let list: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+        let search = format!("{field} ^ ({})", list.join(","));
+        self.list(&["hosts"], &[("search", &search), ("thin", "1")]).await
+    }
+
+    /// A host with all its interfaces.
+    ///
+    /// # Errors
+    /// When Foreman cannot be asked or refuses.
+    pub(crate) async fn host(&self, id: u64) -> Result<Option<HostDetails>, Error> {
+        self.find(&["hosts", &id.to_string()]).await
     }
 }

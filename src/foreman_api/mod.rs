@@ -12,6 +12,6 @@ mod wire;
 pub(crate) use client::{Credentials, Foreman};
 pub(crate) use error::Error;
 pub(crate) use oauth::Consumer;
-pub(crate) use wire::{Host, Interface, SmartProxy, Subnet};
+pub(crate) use wire::{Host, HostDetails, Interface, SmartProxy, Subnet};
 
 pub(crate) use client::Answer;

@@ -73,6 +73,18 @@ pub(crate) struct Host {
     pub name: String,
 }
 
+/// A host: `GET /api/v2/hosts/:id`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct HostDetails {
+    /// What the API calls it.
+    pub id: u64,
+    /// The full name.
+    pub name: String,
+    /// All interfaces.
+    #[serde(default)]
+    pub interfaces: Vec<Interface>,
+}
+
 /// An interface: `GET /api/v2/hosts/:id/interfaces`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Interface {

@@ -13,6 +13,7 @@ use super::foreman::contract::Contract;
 use super::listener::Listener;
 use crate::allocation::Allocator;
 use crate::ledger::Ledger;
+use crate::names::Names;
 use crate::telemetry::Ring;
 use crate::trust::Gate;
 
@@ -38,6 +39,8 @@ pub(crate) struct Serving {
     pub listeners: Vec<Listener>,
     /// What Foreman is offered on them.
     pub foreman: Contract,
+    /// Where the names of hosts come from.
+    pub names: Names,
 }
 
 impl Shared {

@@ -1,6 +1,6 @@
 //! Which events are recorded, and how.
 
-use ipam_provider::{Mac, Requester};
+use ipam_provider::{Annotation, Mac, Requester};
 
 use super::{Operation, Outcome, Record};
 use crate::allocation::holds::Removed;
@@ -32,7 +32,7 @@ pub(super) fn record(event: &Event<'_>) -> Option<Record> {
 }
 
 fn of_kind<'a>(kind: &'a EventKind<'_>) -> Option<(Operation, Outcome, Host<'a>, Option<String>)> {
-    use Operation::{Add, Delete, Restore};
+    use Operation::{Add, Change, Delete, Restore};
     const NO_HOST: Host<'_> = (None, None);
     Some(match kind {
         EventKind::Added { by } => (Add, Outcome::Done, host(by), None),
@@ -61,6 +61,10 @@ fn of_kind<'a>(kind: &'a EventKind<'_>) -> Option<(Operation, Outcome, Host<'a>,
         EventKind::RestoreGivenUp { record, why, .. } => {
             (Restore, Outcome::Failed, recorded(record), Some((*why).to_owned()))
         }
+        EventKind::Annotated { note } => (Change, Outcome::Done, learned(note), None),
+        EventKind::AnnotateFailed { note, failure } => {
+            (Change, outcome_of(failure), learned(note), Some(failure.to_string()))
+        }
         EventKind::AddConfirmed { .. }
         | EventKind::AddUnknown { .. }
         | EventKind::ReservedBySomebody { .. }
@@ -86,6 +90,11 @@ fn of_kind<'a>(kind: &'a EventKind<'_>) -> Option<(Operation, Outcome, Host<'a>,
 
 fn host(by: &Requester) -> Host<'_> {
     (by.mac, by.hostname.as_deref().filter(|name| !name.is_empty()))
+}
+
+/// The host that a record is changed to.
+fn learned(note: &Annotation) -> Host<'_> {
+    (note.mac, note.hostname.as_deref())
 }
 
 /// The host of a record that was in the IPAM.

@@ -90,6 +90,8 @@ words! {
         Delete = "delete",
         /// Reserve it again as it was, because the request that deleted it was refused later.
         Restore = "restore",
+        /// Record the host's name or MAC, which the proxy has learned.
+        Change = "change",
     }
 }
 
@@ -142,6 +144,9 @@ impl Record {
             (Operation::Restore, Outcome::Done | Outcome::Unanswered) => "added again",
             (Operation::Restore, Outcome::Nothing | Outcome::Failed) => "not added again",
             (Operation::Restore, Outcome::Unknown) => "perhaps added again",
+            (Operation::Change, Outcome::Done | Outcome::Unanswered) => "changed",
+            (Operation::Change, Outcome::Nothing | Outcome::Failed) => "not changed",
+            (Operation::Change, Outcome::Unknown) => "perhaps changed",
         }
     }
 }
@@ -193,7 +198,7 @@ mod tests {
 
     #[test]
     fn words_are_read_back() {
-        for operation in [Operation::Add, Operation::Delete, Operation::Restore] {
+        for operation in [Operation::Add, Operation::Delete, Operation::Restore, Operation::Change] {
             assert_eq!(operation.word().parse(), Ok(operation));
         }
         for outcome in [Outcome::Done, Outcome::Unanswered, Outcome::Nothing, Outcome::Failed, Outcome::Unknown] {

@@ -7,6 +7,7 @@
 mod address;
 mod error;
 mod host;
+pub(crate) mod webhooks;
 
 use std::collections::BTreeSet;
 

@@ -12,8 +12,8 @@ use futures_util::StreamExt;
 use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::FuturesOrdered;
 use ipam_provider::{
-    Capabilities, Error, FreeQuery, Group, GroupName, Guard, OwnRecord, Prefix, Probe, Provider, Released, Requester,
-    Reservation, Result, Subnet,
+    Annotate, Annotated, Annotation, Capabilities, Error, FreeQuery, Group, GroupName, Guard, OwnRecord, Prefix, Probe,
+    Provider, Released, Requester, Reservation, Result, Subnet,
 };
 
 use super::{Conditions, Ipam, Table};
@@ -266,5 +266,19 @@ impl Provider for Routes {
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
         let (ipam, subnet) = self.origin(subnet)?;
         ipam.guard().release(&subnet, address).await
+    }
+
+    /// An IPAM that does not change its records says so when one of its subnets is annotated.
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        let some = self.ipams().find_map(|ipam| Provider::annotate(ipam.guard()));
+        some.map(|_| self as &dyn Annotate)
+    }
+}
+
+#[async_trait]
+impl Annotate for Routes {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let (ipam, subnet) = self.origin(subnet)?;
+        Annotate::annotate(ipam.guard(), &subnet, address, note).await
     }
 }

@@ -14,6 +14,7 @@ mod environment;
 mod examples;
 mod faults;
 mod foreman;
+mod foreman_names;
 mod holds;
 mod ipam;
 mod log;
@@ -37,6 +38,7 @@ use serde_json::Value;
 pub(crate) use environment::Environment;
 pub(crate) use environment::variable_of;
 pub(crate) use faults::Faults;
+pub(crate) use foreman_names::ForemanNames;
 pub(crate) use holds::Holds;
 pub(crate) use ipam::{Enabled, ErrorStyle, Ipam};
 pub(crate) use routes::{provider_named, stems_in};
@@ -50,6 +52,7 @@ use crate::allocation::holds::Database;
 use crate::routes::{Conditions, Table};
 use crate::telemetry::Options;
 
+use foreman_names::FOREMAN_NAMES;
 use routes::Choice;
 
 /// Where the settings are unless another directory is named.
@@ -72,6 +75,8 @@ pub(crate) struct Settings<P = Plan> {
     pub ipam: Ipam,
     /// For how long addresses are promised.
     pub holds: Holds,
+    /// Where the names of hosts come from.
+    pub foreman_names: ForemanNames,
     /// The IPAMs, in the order in which they are tried; at least one.
     pub routes: Vec<Route<P>>,
     /// The files that were looked for, whether they exist or not.
@@ -135,6 +140,7 @@ impl<P> Settings<P> {
         let own = global.as_ref().and_then(|global| global.settings_directory.as_deref());
         let settings_directory = own.inspect(|own| reading.expect_directory(own)).unwrap_or(&usual);
         let external = reading.external(external_file(settings_directory));
+        let foreman_names = reading.foreman_names(settings_directory.join(format!("{FOREMAN_NAMES}.yml")));
         let choices = external.as_ref().map(|external| external.choices.clone()).unwrap_or_default();
         reading.expect_known_variables(&choices);
         let routes = choices.into_iter();
@@ -144,8 +150,11 @@ impl<P> Settings<P> {
             reading.expect_listener(&global.server, external, settings_directory);
             reading.expect_time_for_database(global, &external.ipam, directory);
         }
-        match (global, external) {
-            (Some(global), Some(external)) if reading.faults.is_empty() => {
+        if let (Some(global), Some(names)) = (&global, &foreman_names) {
+            reading.expect_foreman(global, names, directory);
+        }
+        match (global, external, foreman_names) {
+            (Some(global), Some(external), Some(foreman_names)) if reading.faults.is_empty() => {
                 reading.warnings.sort();
                 Ok(Self {
                     server: global.server,
@@ -154,6 +163,7 @@ impl<P> Settings<P> {
                     log: global.log,
                     ipam: external.ipam,
                     holds: external.holds,
+                    foreman_names,
                     routes,
                     files: reading.files,
                     warnings: reading.warnings,
@@ -183,6 +193,7 @@ pub(crate) fn check_file(name: &str, file: &Path, providers: &[Registration]) ->
         _ if !file.exists() => reading.expect_file(file),
         ("settings.yml", _) => drop(reading.global(path)),
         ("externalipam.yml", _) => drop(reading.external(path)),
+        ("foreman_names.yml", _) => drop(reading.foreman_names(path)),
         (_, Some(chosen)) => {
             drop(reading.provider(path, chosen.name, chosen, &|chosen, section| (chosen.read)(section)));
         }
@@ -214,6 +225,7 @@ impl<P> fmt::Debug for Settings<P> {
             .field("log", &self.log)
             .field("ipam", &self.ipam)
             .field("holds", &self.holds)
+            .field("foreman_names", &self.foreman_names)
             .field("routes", &self.routes.iter().map(|route| &route.key).collect::<Vec<_>>())
             .field("files", &self.files)
             .field("warnings", &self.warnings)
@@ -257,7 +269,7 @@ impl<'a> Reading<'a> {
         let of_providers = self.providers.iter().map(|provider| provider.name);
         let keys: BTreeSet<&str> = of_providers.chain(choices.iter().map(|choice| choice.key.as_str())).collect();
         let files: Vec<String> =
-            std::iter::once(EXTERNALIPAM.to_owned()).chain(keys.into_iter().map(stem_of)).collect();
+            [EXTERNALIPAM, FOREMAN_NAMES].map(str::to_owned).into_iter().chain(keys.into_iter().map(stem_of)).collect();
         self.faults.extend(self.environment.problems(&files));
     }
 
@@ -286,8 +298,11 @@ impl<'a> Reading<'a> {
     /// A mistyped name would have nothing checked.
     fn expect_name(&mut self, name: &str) {
         let of_providers = self.providers.iter().map(|provider| file_of(provider.name));
-        let known: Vec<String> =
-            ["settings.yml", "externalipam.yml"].map(str::to_owned).into_iter().chain(of_providers).collect();
+        let known: Vec<String> = ["settings.yml", "externalipam.yml", "foreman_names.yml"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(of_providers)
+            .collect();
         self.faults.push(Problem {
             file: name.to_owned(),
             key: None,
@@ -343,6 +358,30 @@ impl<'a> Reading<'a> {
                 key: Some("database_timeout_seconds".to_owned()),
                 what: "is half of request_budget_seconds or more".to_owned(),
                 right: format!("set it to {below_half} or less, or raise request_budget_seconds above twice of it"),
+            });
+        }
+    }
+
+    fn foreman_names(&mut self, file: PathBuf) -> Option<ForemanNames> {
+        // A site that wants no names has no such file.
+        let is_there = file.exists();
+        let mut section = self.section(file, Some(FOREMAN_NAMES))?;
+        if !is_there {
+            self.files.pop();
+        }
+        let names = ForemanNames::read(&mut section);
+        self.take_all(section);
+        Some(names)
+    }
+
+    /// Names come from the Foreman that settings.yml names.
+    fn expect_foreman(&mut self, global: &Global, names: &ForemanNames, directory: &Path) {
+        if names.is_on() && global.server.foreman_url.is_none() {
+            self.faults.push(Problem {
+                file: directory.join("settings.yml").display().to_string(),
+                key: Some("foreman_url".to_owned()),
+                what: "is missing, and foreman_names.yml wants names of hosts from Foreman".to_owned(),
+                right: "set the address of Foreman".to_owned(),
             });
         }
     }

@@ -55,14 +55,14 @@ pub(super) fn keys(name: &str, text: &str) -> Result<BTreeMap<String, Json>, Vec
     Ok(parse(name, text)?.into_iter().map(|(key, value)| (key, json(value))).collect())
 }
 
-/// Settings files of providers in `directory` that everybody on the machine may read, although they hold passwords.
+/// Settings files in `directory` that everybody on the machine may read, although they hold passwords.
 pub(super) fn readable_by_others(directory: &Path) -> Vec<Problem> {
     // A directory that cannot be listed has no file that could be read, and reading says so.
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let provider_files = entries.filter(|entry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        name.starts_with("externalipam_") && name.ends_with(".yml")
+        name == "foreman_names.yml" || name.starts_with("externalipam_") && name.ends_with(".yml")
     });
     let exposed = provider_files.filter(|entry| {
         // Through symbolic links, unlike the entry's own metadata.

@@ -15,8 +15,8 @@ use foreman_ipam_proxy::allocation::holds::Database;
 use foreman_ipam_proxy::allocation::{Allocator, Clock, GroupChoice, Holds, Rules};
 use futures_util::future::join_all;
 use ipam_provider::{
-    AddressSpace, Capabilities, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe, Provider,
-    RecordId, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Annotate, Capabilities, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe,
+    Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 use ipam_simulators::postgres::Server;
 
@@ -85,6 +85,10 @@ impl Provider for Arithmetic {
 
     async fn release(&self, _: &Subnet, _: IpAddr) -> Result<Released> {
         Ok(Released::Removed(Reservation::default()))
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        None
     }
 }
 

@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use foreman_ipam_proxy::allocation::{Allocator, Clock, GroupChoice, Holds, Rules};
 use ipam_provider::{
-    AddressSpace, Capabilities, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe, Provider,
-    RecordId, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Annotate, Capabilities, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe,
+    Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 use tokio::runtime::Runtime;
 
@@ -156,6 +156,10 @@ impl Provider for Arithmetic {
 
     async fn release(&self, _: &Subnet, _: IpAddr) -> Result<Released> {
         Ok(Released::Removed(Reservation::default()))
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        None
     }
 }
 

@@ -48,7 +48,11 @@ fn what_is_odd_is_told_and_lets_the_file_pass() {
 fn a_name_or_a_file_that_does_not_exist_is_a_fault() {
     let ran = check("externalipam_nosuch.yml", "");
     assert_eq!(ran.code, 78, "{}", ran.out);
-    assert!(ran.err.contains("name one of: settings.yml, externalipam.yml, externalipam_"), "{}", ran.err);
+    assert!(
+        ran.err.contains("name one of: settings.yml, externalipam.yml, foreman_names.yml, externalipam_"),
+        "{}",
+        ran.err
+    );
     let ran = Site::new().run(&["check-file", "--as", "settings.yml", "/nonexistent/settings.yml"]);
     assert_eq!(ran.code, 78, "{}", ran.out);
     assert!(ran.err.contains("/nonexistent/settings.yml: does not exist"), "{}", ran.err);

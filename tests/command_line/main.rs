@@ -12,6 +12,7 @@
 //! | `check_running` | whether the proxy that runs serves, and its trouble |
 //! | `holds` | who holds what, and freeing it |
 //! | `ledger` | who added and deleted which address |
+//! | `names` | names of hosts from Foreman |
 //! | `shared` | two proxies that share a database |
 //! | `upkeep` | where the store is, verify, backup and copy |
 //! | `killed` | import, copy and backup that are killed in the middle |
@@ -39,6 +40,7 @@ mod holds;
 mod http;
 mod killed;
 mod ledger;
+mod names;
 mod process;
 mod registration;
 mod run;

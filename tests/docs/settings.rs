@@ -21,10 +21,10 @@ fn every_yaml_block_is_settings_that_the_program_takes() {
                 // Hiera's.
                 continue;
             }
-            let name = first
-                .strip_prefix("# ")
-                .and_then(|path| path.rsplit('/').next())
-                .filter(|name| *name == "settings.yml" || (name.starts_with("externalipam") && name.ends_with(".yml")));
+            let name = first.strip_prefix("# ").and_then(|path| path.rsplit('/').next()).filter(|name| {
+                ["settings.yml", "foreman_names.yml"].contains(name)
+                    || (name.starts_with("externalipam") && name.ends_with(".yml"))
+            });
             let name = name.unwrap_or_else(|| panic!("{page}: the first line names no file of settings: {first}"));
             let place = Place::new();
             place.settings(name, &format!("{}\n", block.lines.join("\n")));

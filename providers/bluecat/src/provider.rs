@@ -9,8 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, ProviderSettings,
-    RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    Annotate, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
+    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 
 use crate::address_manager::{AddressManager, Configuration, Place, Target};
@@ -219,5 +219,9 @@ impl Provider for Bluecat {
         }
         self.deploy(place);
         Ok(Released::Removed(record::reservation(&self.settings, &record)))
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        None
     }
 }

@@ -46,6 +46,13 @@ impl CustomFields {
     /// The fields of the record of an address.
     pub fn fill(&self, address: IpAddr, mac: Option<Mac>) -> Map<String, Value> {
         let mut fields = self.fixed.clone();
+        fields.extend(self.mac(address, mac));
+        fields
+    }
+
+    /// The field for the MAC alone; empty without such a field, or without a MAC that it has room for.
+    pub fn mac(&self, address: IpAddr, mac: Option<Mac>) -> Map<String, Value> {
+        let mut fields = Map::new();
         if let (Some(name), Some(mac)) = (&self.mac, mac) {
             if mac.is_infiniband() {
                 // A rule on the field's values is made for 6 bytes, and would fail the host.

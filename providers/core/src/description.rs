@@ -1,7 +1,9 @@
 //! Descriptions by which a provider knows its own records again.
 
+use std::net::IpAddr;
+
 use crate::settings::Section;
-use crate::{Filling, Template};
+use crate::{Annotation, Filling, Reservation, Subnet, Template};
 
 /// What the description of our own records begins with, unless the settings say otherwise.
 const MARK: &str = "foreman-ipam-proxy";
@@ -48,9 +50,34 @@ impl Description {
         if let Some(whole) = &filling.by.description {
             return whole.chars().take(at_most).collect();
         }
-        let room = at_most.saturating_sub(self.mark.chars().count() + SEPARATOR.len());
+        self.marked(&self.text.fill(filling, self.room(at_most)))
+    }
+
+    /// The description of a record of ours after an annotation; `None` if it stays: it has all of that already, or it is
+    /// not as the settings say, so that its text is of people.
+    pub fn annotated(
+        &self,
+        record: &Reservation,
+        note: &Annotation,
+        (subnet, address): (&Subnet, IpAddr),
+        at_most: usize,
+    ) -> Option<String> {
+        let current = record.description.as_deref()?;
+        let rest = current.strip_prefix(&self.mark)?;
+        let text = if rest.is_empty() { rest } else { rest.strip_prefix(SEPARATOR)? };
+        let new = self.text.annotated(text, record, note, (subnet, address), self.room(at_most))?;
+        Some(self.marked(&new)).filter(|new| new != current)
+    }
+
+    /// How many characters the text may have.
+    fn room(&self, at_most: usize) -> usize {
+        at_most.saturating_sub(self.mark.chars().count() + SEPARATOR.len())
+    }
+
+    /// The text after the mark.
+    fn marked(&self, text: &str) -> String {
         // IPAMs refuse control characters, NUL above all.
-        let text = self.text.fill(filling, room).replace(char::is_control, "");
+        let text = text.replace(char::is_control, "");
         if text.is_empty() { self.mark.clone() } else { format!("{}{SEPARATOR}{text}", self.mark) }
     }
 
@@ -71,7 +98,7 @@ mod tests {
 
     use super::*;
     use crate::testing::read_settings;
-    use crate::{AddressSpace, RecordId, Requester, Subnet};
+    use crate::{AddressSpace, RecordId, Requester};
 
     fn read(settings: Value) -> (Description, Vec<String>) {
         read_settings(settings, Description::read)
@@ -119,6 +146,41 @@ mod tests {
                 whole
             );
         }
+    }
+
+    #[test]
+    fn an_annotation_changes_what_the_settings_say_and_no_text_of_people() {
+        let (description, _) = read(json!({"mark": "proxy"}));
+        let subnet = Subnet {
+            id: RecordId::new(1),
+            prefix: "10.1.2.0/24".parse().expect("a prefix"),
+            group: None,
+            space: AddressSpace::new(1),
+            description: String::new(),
+            pool: false,
+        };
+        let mac = "02:00:5e:00:53:aa";
+        let annotated = |current: &str, note: &Annotation, at_most| {
+            let record = Reservation { description: Some(current.to_owned()), ..Reservation::default() };
+            description.annotated(&record, note, (&subnet, [10, 1, 2, 5].into()), at_most)
+        };
+        let name = Annotation { hostname: Some("web".to_owned()), mac: None };
+        let whole = Annotation { mac: mac.parse().ok(), ..name.clone() };
+        let of = |text: &str| Some(format!("proxy: {text}"));
+        assert_eq!(annotated("proxy", &name, 200), of("web"));
+        assert_eq!(annotated(&format!("proxy: {mac}"), &name, 200), of(&format!("web {mac}")));
+        assert_eq!(annotated(&format!("proxy: old {mac}"), &name, 200), of(&format!("web {mac}")));
+        assert_eq!(annotated("proxy: old", &whole, 200), of(&format!("web {mac}")));
+        for stays in ["proxy: web", "proxy: WEB", "proxy: the printer of Anna", "proxy:x", "other", ""] {
+            assert_eq!(annotated(stays, &name, 200), None, "{stays:?}");
+        }
+        let record = Reservation {
+            hostname: Some("a-long-name".to_owned()),
+            description: Some("proxy: a-long".to_owned()),
+            ..Reservation::default()
+        };
+        let annotated = description.annotated(&record, &whole, (&subnet, [10, 1, 2, 5].into()), 13);
+        assert_eq!(annotated, of("web 02"), "a text that was cut is known by what is recorded");
     }
 
     #[test]

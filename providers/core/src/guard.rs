@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::http::TELL_IF_IT_LASTS;
 use crate::{
-    Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, Released,
-    Requester, Reservation, Result, Subnet,
+    Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix,
+    Probe, Provider, Released, Requester, Reservation, Result, Subnet,
 };
 
 /// The pause before the second attempt at a read; it doubles with each further one.
@@ -178,6 +178,20 @@ impl Turn<'_> {
         self.write("release", subject, self.guard.inner.release(subnet, address)).await
     }
 
+    /// [`Annotate::annotate`] in this turn.
+    ///
+    /// # Errors
+    /// As the provider, [`TimedOut`](ErrorKind::TimedOut), and [`Unsupported`](ErrorKind::Unsupported) for one that does
+    /// not hand out [`Annotate`].
+    pub async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let Some(inner) = self.guard.inner.annotate() else {
+            let text = format!("The IPAM ({}) does not change host name and MAC of a record", self.guard.known_as);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        };
+        let subject = || format!("{address} in {subnet}");
+        self.write("annotate", subject, inner.annotate(subnet, address, note)).await
+    }
+
     async fn read<T, F: Future<Output = Result<T>>>(
         &self,
         operation: &str,
@@ -306,5 +320,16 @@ impl Provider for Guard {
 
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
         self.turn().await.release(subnet, address).await
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        self.inner.annotate().map(|_| self as &dyn Annotate)
+    }
+}
+
+#[async_trait]
+impl Annotate for Guard {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        self.turn().await.annotate(subnet, address, note).await
     }
 }

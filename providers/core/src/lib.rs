@@ -5,6 +5,7 @@
 //! other vendor. What it must and should do is written in `providers/README.md`.
 
 mod address;
+mod annotate;
 mod custom_fields;
 pub mod database;
 mod description;
@@ -29,6 +30,7 @@ pub mod testing;
 mod trace;
 
 pub use address::{AddressSet, addresses_between, next_address};
+pub use annotate::{Annotate, Annotated, Annotation};
 pub use custom_fields::CustomFields;
 pub use description::Description;
 pub use error::{Error, ErrorKind, Result};

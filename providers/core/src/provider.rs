@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use crate::{AddressSet, Group, GroupName, Prefix, Requester, Reservation, Result, Subnet};
+use crate::{AddressSet, Annotate, Group, GroupName, Prefix, Requester, Reservation, Result, Subnet};
 
 /// An IPAM that records which addresses of which subnets are taken.
 ///
@@ -83,6 +83,10 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet is seen to be gone; an address that is not recorded is
     /// [`Released::WasAbsent`], no error. [`Rejected`](crate::ErrorKind::Rejected) when the IPAM or the settings forbid it.
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released>;
+
+    /// Changes of host name and MAC in records of ours; `None` if the IPAM has no place for them or no request for it.
+    /// Constant for the life of the provider.
+    fn annotate(&self) -> Option<&dyn Annotate>;
 }
 
 /// What to look for in [`Provider::free_addresses`].
@@ -140,6 +144,15 @@ impl Probes {
         let is_well = outcome.is_ok();
         self.0.push(Probe { what: what.into(), outcome });
         is_well
+    }
+
+    /// Notes a right that only host names and MACs of existing records need. Without it a hint is noted, and no fault.
+    pub fn note_right_to_change(&mut self, what: &str, outcome: Result<()>) {
+        let what = match outcome {
+            Ok(()) => what.to_owned(),
+            Err(error) => format!("{what}: no, so host names that Foreman sends later are not recorded ({error})"),
+        };
+        self.note(what, Ok(()));
     }
 
     /// All that was noted.

@@ -301,6 +301,10 @@ mod special {
         async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released, Error> {
             self.0.release(subnet, address).await
         }
+
+        fn annotate(&self) -> Option<&dyn ipam_provider::Annotate> {
+            Provider::annotate(&self.0)
+        }
     }
 
     fn one_at_a_time() -> Guard {

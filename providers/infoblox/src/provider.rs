@@ -10,8 +10,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
+    OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
+    Surroundings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -248,5 +249,37 @@ impl Provider for Infoblox {
             self.restarts.plan(&self.client);
         }
         Ok(removed)
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Some(self)
+    }
+}
+
+/// Of several records of one address, each of ours is changed.
+#[async_trait]
+impl Annotate for Infoblox {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let place: Note = subnet.note(WHAT)?;
+        let mut records = self.records(&place, address).await.map_err(|error| subnet.gone_as(WHAT, error))?;
+        if records.is_empty() {
+            self.check_view(subnet, &place).await?;
+            return Ok(Annotated::Absent);
+        }
+        records.retain(|record| record.is_ours(&self.settings));
+        let mut outcome = if records.is_empty() { Annotated::NotOurs } else { Annotated::AsItWas };
+        for record in &records {
+            for (kind, reference, changes) in record.changes(&self.settings, note, (subnet, address)) {
+                match self.client.update(kind, reference, &changes).await? {
+                    true => outcome = Annotated::Changed,
+                    false if outcome == Annotated::AsItWas => outcome = Annotated::Absent,
+                    false => {}
+                }
+            }
+        }
+        if outcome == Annotated::Changed {
+            self.restarts.plan(&self.client);
+        }
+        Ok(outcome)
     }
 }

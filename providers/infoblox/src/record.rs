@@ -4,12 +4,12 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{Filling, Mac, Requester, Reservation, Subnet};
+use ipam_provider::{Annotation, Filling, Mac, Requester, Reservation, Subnet};
 
 use crate::Settings;
 use crate::settings::RecordType;
 use crate::vendor::{HOSTS, Kind, WHAT, fixed};
-use crate::wire::{FixedRow, HostAddress, HostRow, NewFixed, NewHost, client, mac};
+use crate::wire::{Changes, FixedRow, HostAddress, HostRow, NewFixed, NewHost, client, mac};
 
 /// A longer comment is refused.
 const COMMENT_AT_MOST: usize = 256;
@@ -67,6 +67,38 @@ impl Record {
             description: Some(self.comment().to_owned()),
             ours: self.is_ours(settings),
         }
+    }
+}
+
+impl Record {
+    /// What the record does not have yet of what is known of its host: an object each, by its reference.
+    pub(crate) fn changes(
+        &self,
+        settings: &Settings,
+        note: &Annotation,
+        (subnet, address): (&Subnet, IpAddr),
+    ) -> Vec<(Kind, &str, Changes)> {
+        let recorded = self.reservation(settings, address);
+        let new = note.besides(&recorded);
+        let comment = settings.description.annotated(&recorded, note, (subnet, address), COMMENT_AT_MOST);
+        let name = new.hostname_for(WHAT, address, is_name).map(str::to_ascii_lowercase);
+        let has_place = |mac: &Mac| settings.record_type != RecordType::Reservation && !mac.is_infiniband();
+        let client = new.mac.filter(has_place).map(|mac| client(address, Some(mac)));
+        let (mac, duid) = if address.is_ipv6() { (None, client) } else { (client, None) };
+        let all = match self {
+            Self::Fixed(row) => vec![(fixed(address), row._ref.as_str(), Changes { name, comment, mac, duid })],
+            Self::Host(row) => {
+                let name = name.map(|name| with_zone(settings, name)).filter(|name| *name != row.name);
+                let host = (HOSTS, row._ref.as_str(), Changes { name, comment, ..Changes::default() });
+                // Each address of a host is an object of its own, so that what else the host has stays.
+                let at = row.addresses().find(|at| at.address() == Some(address));
+                let reference = at.and_then(|at| at.reference.as_deref());
+                let at = reference.map(|reference| (HOSTS, reference, Changes { mac, duid, ..Changes::default() }));
+                // The address first: the name is in its reference, too.
+                at.into_iter().chain([host]).collect()
+            }
+        };
+        all.into_iter().filter(|(_, _, changes)| *changes != Changes::default()).collect()
     }
 }
 

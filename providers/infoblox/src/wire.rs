@@ -151,6 +151,9 @@ impl HostRow {
 /// An address of a host record, as it is read and as it is written.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct HostAddress {
+    /// Its own.
+    #[serde(rename = "_ref", skip_serializing)]
+    pub(crate) reference: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ipv4addr: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,6 +223,21 @@ pub(crate) struct NewHost {
     pub(crate) comment: String,
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub(crate) extattrs: Map<String, Value>,
+}
+
+/// The body of `PUT` for a fixed address, a host record, or an address of a host record; what is missing stays.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Changes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) comment: Option<String>,
+    /// Of an IPv4 address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mac: Option<String>,
+    /// Of an IPv6 address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) duid: Option<String>,
 }
 
 /// A row of `grid`.

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use ipam_provider::database::Database;
 use ipam_provider::{
-    Capabilities, Error, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Probes, Provider, RecordId, Released,
-    Requester, Reservation, Result, Subnet,
+    Annotate, Annotated, Annotation, Capabilities, Error, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe,
+    Probes, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
 use ipam_store::{
-    AddressDetails, AddressRecord, Attributes, GroupRecord, OWNER, Scope, SharedStore, StoreError, SubnetRecord,
+    AddressDetails, AddressEdit, AddressRecord, Attributes, GroupRecord, OWNER, Scope, SharedStore, StoreError,
+    SubnetRecord,
 };
 
 use crate::Place;
@@ -176,5 +177,41 @@ impl Provider for Internal {
         let released = self.store.write(move |writing| writing.delete_address(row, address)).await;
         let removed = released.map_err(named(subnet))?;
         Ok(removed.map_or(Released::WasAbsent, |record| Released::Removed(reservation(record))))
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Annotate for Internal {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let row = row_of(subnet)?;
+        let changed_by = |record: AddressRecord, note: &Annotation| {
+            let record = reservation(record);
+            record.ours.then(|| note.besides(&record))
+        };
+        // A look first: what is as it should be costs no write.
+        let found = self.store.read_few(move |reading| reading.find_address(row, address)).await;
+        match found.map_err(named(subnet))?.map(|record| changed_by(record, note)) {
+            None => return Ok(Annotated::Absent),
+            Some(None) => return Ok(Annotated::NotOurs),
+            Some(Some(new)) if new == Requester::default() => return Ok(Annotated::AsItWas),
+            Some(Some(_)) => {}
+        }
+        let note = note.clone();
+        let annotated = self.store.write(move |writing| {
+            let Some(record) = writing.find_address(row, address)? else { return Ok(Annotated::Absent) };
+            let Some(new) = changed_by(record, &note) else { return Ok(Annotated::NotOurs) };
+            if new == Requester::default() {
+                return Ok(Annotated::AsItWas);
+            }
+            let edit =
+                AddressEdit { mac: new.mac.map(Some), hostname: new.hostname.map(Some), ..AddressEdit::default() };
+            writing.edit_address(row, address, edit)?;
+            Ok(Annotated::Changed)
+        });
+        Ok(annotated.await.map_err(named(subnet))?)
     }
 }

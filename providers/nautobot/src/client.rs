@@ -13,10 +13,10 @@ use serde_json::{Map, Value};
 use crate::Settings;
 use crate::refusal::{error, is_lost_race, is_other_parent, lacks_right};
 use crate::vendor::{
-    ADD_ADDRESSES, ADDRESSES, DELETE_ADDRESSES, NAMESPACES, Objects, VIEW_ADDRESSES, VIEW_NAMESPACES, VIEW_PREFIXES,
-    WHAT,
+    ADD_ADDRESSES, ADDRESSES, CHANGE_ADDRESSES, DELETE_ADDRESSES, NAMESPACES, Objects, VIEW_ADDRESSES, VIEW_NAMESPACES,
+    VIEW_PREFIXES, WHAT,
 };
-use crate::wire::{self, AddressRow, AvailableList, AvailableRow, NewAddress, PAGE, PrefixRow};
+use crate::wire::{self, AddressChanges, AddressRow, AvailableList, AvailableRow, NewAddress, PAGE, PrefixRow};
 
 /// What became of an address that was to be added.
 #[derive(Debug)]
@@ -155,6 +155,17 @@ impl Client {
             400 => Ok(()),
             _ => Err(self.0.collection_error(&answer, ADD_ADDRESSES)),
         }
+    }
+
+    /// Changes an address; `false` when it is gone.
+    pub(crate) async fn change(&self, id: &str, changes: &AddressChanges) -> Result<bool> {
+        let path = ["api", "ipam", "ip-addresses", id, ""];
+        Ok(self.0.patch::<AddressRow>(&path, changes, CHANGE_ADDRESSES).await?.is_some())
+    }
+
+    /// May the user change addresses? As [`may_delete`](Self::may_delete).
+    pub(crate) async fn may_change(&self) -> Result<()> {
+        self.change("00000000-0000-0000-0000-000000000000", &AddressChanges::default()).await.map(drop)
     }
 
     /// May the user delete addresses? The right is checked before the address is looked for, and nothing has this id.

@@ -5,7 +5,8 @@ use ipam_provider::{Error, ErrorKind, Probe, Probes, Result};
 use crate::Settings;
 use crate::client::Client;
 use crate::vendor::{
-    ADD_ADDRESSES, ADDRESSES, DELETE_ADDRESSES, NAMESPACES, Objects, PREFIXES, STATUSES, TAGS, TENANTS,
+    ADD_ADDRESSES, ADDRESSES, CHANGE_ADDRESSES, DELETE_ADDRESSES, NAMESPACES, Objects, PREFIXES, STATUSES, TAGS,
+    TENANTS,
 };
 use crate::wire::{AddressRow, NamedRow};
 
@@ -33,6 +34,7 @@ pub(crate) async fn probe(client: &Client, settings: &Settings) -> Vec<Probe> {
     probes.note(may(ADDRESSES.right), outcome);
     probes.note(may(ADD_ADDRESSES), client.may_add().await);
     probes.note(may(DELETE_ADDRESSES), client.may_delete().await);
+    probes.note_right_to_change(&may(CHANGE_ADDRESSES), client.may_change().await);
     let mut named = vec![("status", STATUSES, &settings.status)];
     named.extend(settings.tags.iter().map(|tag| ("tag", TAGS, tag)));
     named.extend(settings.tenant.iter().map(|tenant| ("tenant", TENANTS, tenant)));

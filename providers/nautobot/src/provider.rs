@@ -9,14 +9,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
+    OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
+    Surroundings,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::client::{Added, Client};
-use crate::vendor::{ADDRESSES, DELETE_ADDRESSES, NAME, NAMESPACES, PREFIXES, WHAT};
-use crate::wire::{AddressRow, NamespaceRow, PrefixRow};
+use crate::vendor::{ADDRESSES, CHANGE_ADDRESSES, DELETE_ADDRESSES, NAME, NAMESPACES, PREFIXES, WHAT};
+use crate::wire::{AddressChanges, AddressRow, NamespaceRow, PrefixRow};
 use crate::{Settings, free, probe, record};
 
 /// One Nautobot.
@@ -260,5 +261,39 @@ impl Provider for Nautobot {
             }
         }
         Ok(removed)
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Annotate for Nautobot {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let place: Note = subnet.note(WHAT)?;
+        // A namespace has each address once.
+        let Some(record) = self.records(subnet, &place, address).await?.into_iter().next() else {
+            return Ok(Annotated::Absent);
+        };
+        if !record::is_ours(&self.settings, &record) {
+            return Ok(Annotated::NotOurs);
+        }
+        let changes = record::changes(&self.settings, &record, note, (subnet, address));
+        if changes == AddressChanges::default() {
+            return Ok(Annotated::AsItWas);
+        }
+        if self.client.change(&record.id, &changes).await? {
+            return Ok(Annotated::Changed);
+        }
+        // A permission that is bound to conditions hides what may not be changed.
+        if self.records(subnet, &place, address).await?.iter().any(|left| left.id == record.id) {
+            let message = format!(
+                "The user of the Nautobot token may not change IP address {address}: the permission {CHANGE_ADDRESSES} \
+                 does not reach it"
+            );
+            return Err(Error::new(ErrorKind::Unauthenticated, message));
+        }
+        Ok(Annotated::Absent)
     }
 }

@@ -4,11 +4,11 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{Filling, Requester, Reservation, Subnet};
+use ipam_provider::{Annotation, Filling, Requester, Reservation, Subnet};
 
 use crate::Settings;
 use crate::vendor::WHAT;
-use crate::wire::{AddressRow, Named, NewAddress};
+use crate::wire::{AddressChanges, AddressRow, Named, NewAddress};
 
 /// A longer description is refused: `Ensure this field has no more than 255 characters.`
 const DESCRIPTION_AT_MOST: usize = 255;
@@ -44,6 +44,25 @@ pub(crate) fn reservation(settings: &Settings, row: &AddressRow) -> Reservation 
         hostname: Some(row.dns_name.clone()).filter(|name| !name.is_empty()),
         description: Some(row.description.clone()),
         ours: is_ours(settings, row),
+    }
+}
+
+/// What a record of ours does not have yet of what is known of its host.
+pub(crate) fn changes(
+    settings: &Settings,
+    row: &AddressRow,
+    note: &Annotation,
+    (subnet, address): (&Subnet, IpAddr),
+) -> AddressChanges {
+    let recorded = reservation(settings, row);
+    let new = note.besides(&recorded);
+    let mut custom_fields = settings.custom_fields.mac(address, new.mac);
+    // Nautobot drops a field that it does not know, so that it would be written again each time.
+    custom_fields.retain(|key, _| row.custom_fields.contains_key(key));
+    AddressChanges {
+        description: settings.description.annotated(&recorded, note, (subnet, address), DESCRIPTION_AT_MOST),
+        dns_name: new.hostname_for(WHAT, address, is_dns_name).map(str::to_ascii_lowercase),
+        custom_fields,
     }
 }
 

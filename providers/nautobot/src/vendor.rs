@@ -11,6 +11,7 @@ pub(crate) const VIEW_NAMESPACES: &str = "view on ipam.namespace";
 pub(crate) const VIEW_PREFIXES: &str = "view on ipam.prefix";
 pub(crate) const VIEW_ADDRESSES: &str = "view on ipam.ipaddress";
 pub(crate) const ADD_ADDRESSES: &str = "add on ipam.ipaddress";
+pub(crate) const CHANGE_ADDRESSES: &str = "change on ipam.ipaddress";
 pub(crate) const DELETE_ADDRESSES: &str = "delete on ipam.ipaddress";
 pub(crate) const VIEW_STATUSES: &str = "view on extras.status";
 

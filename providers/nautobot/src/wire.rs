@@ -161,6 +161,17 @@ pub(crate) struct NewAddress {
     pub(crate) custom_fields: Map<String, Value>,
 }
 
+/// The body of `PATCH /api/ipam/ip-addresses/<id>/` (3.2.7): what is missing stays, also each custom field.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub(crate) struct AddressChanges {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dns_name: Option<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub(crate) custom_fields: Map<String, Value>,
+}
+
 /// An object in a request, by its name rather than by its id (3.2.7).
 #[derive(Debug, Serialize)]
 pub(crate) struct Named {

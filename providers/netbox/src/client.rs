@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
 use crate::refusal::error;
-use crate::vendor::{ADD_ADDRESS, ADDRESSES, DELETE_ADDRESS, WHAT};
+use crate::vendor::{ADD_ADDRESS, ADDRESSES, CHANGE_ADDRESS, DELETE_ADDRESS, WHAT};
 use crate::wire;
 
 /// Asks one NetBox. There is no session: each request carries the token. Paths end with an empty segment: without the
@@ -105,6 +105,13 @@ impl Client {
             Ok(Value::Object(body)) if answer.status == 400 && body.contains_key("address") => Ok(body),
             _ => Err(self.0.collection_error(&answer, ADD_ADDRESS)),
         }
+    }
+
+    /// Changes an address; `false` when it is gone.
+    pub(crate) async fn change(&self, id: u64, changes: &wire::AddressChanges) -> Result<bool> {
+        let path = ["api", "ipam", "ip-addresses", &id.to_string(), ""];
+        let changed = self.0.patch::<wire::Address>(&path, changes, CHANGE_ADDRESS).await?;
+        Ok(changed.is_some())
     }
 
     /// Deletes an address; `false` when it is gone already.

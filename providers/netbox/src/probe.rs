@@ -6,6 +6,7 @@ use crate::Netbox;
 use crate::client::Client;
 use crate::record::Records;
 use crate::vendor::{ADDRESSES, PREFIXES, STATUS, VIEW_ADDRESS, VIEW_PREFIX, WHAT};
+use crate::wire::AddressChanges;
 
 /// An id that no record has: the database counts from 1.
 const NO_ID: u64 = 0;
@@ -26,6 +27,8 @@ pub(crate) async fn probe(netbox: &Netbox) -> Vec<Probe> {
     let what = "the token may add IP addresses as the settings describe them, unless constraints forbid it";
     probes.note(what, add(client, &settings.records).await);
     probes.note("the token may delete IP addresses", client.delete(NO_ID).await.map(drop));
+    let change = client.change(NO_ID, &AddressChanges::default()).await;
+    probes.note_right_to_change("the token may change IP addresses", change.map(drop));
     probes.finish()
 }
 

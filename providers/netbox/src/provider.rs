@@ -10,8 +10,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    AddressSpace, Annotate, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe,
+    Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 
 use crate::group_by::GroupBy;
@@ -317,6 +317,10 @@ impl Provider for Netbox {
         }
         let record = self.settings.records.reservation(&rows).filter(|_| is_removed);
         Ok(record.map_or(Released::WasAbsent, Released::Removed))
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Some(self)
     }
 }
 

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use ipam_provider::settings::Section;
-use ipam_provider::{CustomFields, Description, Filling, Requester, Reservation, Subnet};
+use ipam_provider::{Annotation, CustomFields, Description, Filling, Requester, Reservation, Subnet};
 
 use crate::vendor::WHAT;
-use crate::wire::{Address, NewAddress, Related};
+use crate::wire::{Address, AddressChanges, NewAddress, Related};
 
 /// NetBox refuses a longer description (400).
 const DESCRIPTION_AT_MOST: usize = 200;
@@ -67,6 +67,22 @@ impl Records {
         }
     }
 
+    /// What a record of ours does not have yet of what is known of its host.
+    pub(crate) fn changes(
+        &self,
+        record: &Address,
+        note: &Annotation,
+        (subnet, address): (&Subnet, IpAddr),
+    ) -> AddressChanges {
+        let recorded = self.reservation_of(record);
+        let new = note.besides(&recorded);
+        AddressChanges {
+            dns_name: new.hostname_for(WHAT, address, is_dns_name).map(str::to_ascii_lowercase),
+            description: self.description.annotated(&recorded, note, (subnet, address), DESCRIPTION_AT_MOST),
+            custom_fields: self.custom_fields.mac(address, new.mac),
+        }
+    }
+
     /// A record without an address, which NetBox refuses whatever else is in it: shows which of the settings it knows.
     pub(crate) fn blank(&self) -> NewAddress<'_> {
         NewAddress {
@@ -89,11 +105,18 @@ impl Records {
     /// What the records of one address say; `None` without records. There can be several where a VRF does not enforce
     /// unique addresses: then it is ours only if all are.
     pub(crate) fn reservation(&self, records: &[Address]) -> Option<Reservation> {
-        let first = records.first()?;
-        let mac = self.custom_fields.mac_of(&first.custom_fields);
-        let hostname = Some(first.dns_name.clone()).filter(|name| !name.is_empty());
-        let description = Some(first.description.clone());
-        Some(Reservation { mac, hostname, description, ours: records.iter().all(|record| self.is_ours(record)) })
+        let first = self.reservation_of(records.first()?);
+        Some(Reservation { ours: records.iter().all(|record| self.is_ours(record)), ..first })
+    }
+
+    /// What one record says.
+    fn reservation_of(&self, record: &Address) -> Reservation {
+        Reservation {
+            mac: self.custom_fields.mac_of(&record.custom_fields),
+            hostname: Some(record.dns_name.clone()).filter(|name| !name.is_empty()),
+            description: Some(record.description.clone()),
+            ours: self.is_ours(record),
+        }
     }
 }
 

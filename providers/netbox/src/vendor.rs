@@ -15,6 +15,7 @@ pub(crate) const RANGES: [&str; 4] = ["api", "ipam", "ip-ranges", ""];
 pub(crate) const VIEW_PREFIX: &str = "ipam.view_prefix";
 pub(crate) const VIEW_ADDRESS: &str = "ipam.view_ipaddress";
 pub(crate) const ADD_ADDRESS: &str = "ipam.add_ipaddress";
+pub(crate) const CHANGE_ADDRESS: &str = "ipam.change_ipaddress";
 pub(crate) const DELETE_ADDRESS: &str = "ipam.delete_ipaddress";
 pub(crate) const VIEW_VRF: &str = "ipam.view_vrf";
 pub(crate) const VIEW_RANGE: &str = "ipam.view_iprange";

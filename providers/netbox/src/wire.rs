@@ -255,6 +255,20 @@ pub(crate) struct NewAddress<'a> {
     pub(crate) custom_fields: Map<String, Value>,
 }
 
+/// The body of `PATCH /api/ipam/ip-addresses/{id}/`: what is missing stays, also each custom field.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub(crate) struct AddressChanges {
+    /// As in [`NewAddress`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dns_name: Option<String>,
+    /// As in [`NewAddress`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    /// As in [`NewAddress`].
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub(crate) custom_fields: Map<String, Value>,
+}
+
 /// How a related record is named in a body.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]

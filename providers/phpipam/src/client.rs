@@ -88,6 +88,11 @@ impl Client {
         self.ask::<IgnoredAny>(self.request(Method::POST, path).json(body)).await.map(drop)
     }
 
+    /// Changes these fields.
+    pub(crate) async fn patch(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
+        self.ask::<IgnoredAny>(self.request(Method::PATCH, path).json(body)).await.map(drop)
+    }
+
     /// Deletes.
     pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
         self.ask::<IgnoredAny>(self.request(Method::DELETE, path)).await.map(drop)

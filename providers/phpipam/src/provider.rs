@@ -7,14 +7,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Filling, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Filling, FreeQuery, Group, GroupName, OwnRecord,
+    Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
+    Surroundings,
 };
 
 use crate::failure::Failure;
 use crate::phpipam::{Note, list};
 use crate::vendor::{NAME, WHAT};
-use crate::wire::{AddressRow, DESCRIPTION_AT_MOST, HOSTNAME_AT_MOST, NewAddress, Number, SectionRow, SubnetRow};
+use crate::wire::{
+    AddressChanges, AddressRow, DESCRIPTION_AT_MOST, HOSTNAME_AT_MOST, NewAddress, Number, SectionRow, SubnetRow,
+};
 use crate::{Phpipam, Settings};
 
 impl Phpipam {
@@ -53,8 +56,41 @@ impl Phpipam {
         Reservation { mac, hostname, description: Some(row.description.unwrap_or_default()), ours }
     }
 
+    /// The description of a record of ours after an annotation. The owner is the mark, so that all of it is the template's.
+    fn annotated(&self, record: &Reservation, note: &Annotation, place: (&Subnet, IpAddr)) -> Option<String> {
+        let current = record.description.as_deref()?;
+        self.description.annotated(current, record, note, place, DESCRIPTION_AT_MOST)
+    }
+
     fn is_ours(&self, row: &AddressRow) -> bool {
         row.owner.as_deref() == Some(self.owner.as_str())
+    }
+}
+
+#[async_trait]
+impl Annotate for Phpipam {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let Some(row) = self.known_row(subnet, address).await? else { return Ok(Annotated::Absent) };
+        if !self.is_ours(&row) {
+            return Ok(Annotated::NotOurs);
+        }
+        let (id, tag) = (row.id, row.tag);
+        let record = self.reservation_of(row);
+        let new = note.besides(&record);
+        let changes = AddressChanges {
+            hostname: new.hostname_for(WHAT, address, |name| name.chars().count() <= HOSTNAME_AT_MOST),
+            mac: new.mac.filter(|mac| !mac.is_infiniband()),
+            description: self.annotated(&record, note, (subnet, address)),
+            tag: None,
+        };
+        if changes == AddressChanges::default() {
+            return Ok(Annotated::AsItWas);
+        }
+        match self.client.patch(&["addresses", &id.to_string()], &AddressChanges { tag, ..changes }).await {
+            Ok(()) => Ok(Annotated::Changed),
+            Err(Failure::Absent) => Ok(Annotated::Absent),
+            Err(failure) => Err(failure.into()),
+        }
     }
 }
 
@@ -218,5 +254,9 @@ impl Provider for Phpipam {
             Err(Failure::Absent) => Ok(Released::WasAbsent),
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Some(self)
     }
 }

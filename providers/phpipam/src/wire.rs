@@ -119,6 +119,9 @@ pub(crate) struct AddressRow {
     pub(crate) hostname: Option<String>,
     pub(crate) mac: Option<String>,
     pub(crate) owner: Option<String>,
+    /// Such as 2 for "Used".
+    #[serde(default)]
+    pub(crate) tag: Option<Number>,
 }
 
 impl AddressRow {
@@ -153,6 +156,19 @@ pub(crate) struct NewAddress<'a> {
     pub(crate) mac: Option<Mac>,
 }
 
+/// `PATCH addresses/{id}/`. What is missing stays, but for the tag, which would become "Used".
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub(crate) struct AddressChanges<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hostname: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mac: Option<Mac>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tag: Option<Number>,
+}
+
 /// An address. It is written as a decimal number where version 1.8.2 forgets to make text of it.
 fn address(text: &str, is_ipv6: bool) -> Option<IpAddr> {
     text.parse().ok().or_else(|| decimal(text, is_ipv6))
@@ -168,7 +184,7 @@ fn decimal(text: &str, is_ipv6: bool) -> Option<IpAddr> {
 }
 
 /// A whole number, as a number or as text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Number(pub(crate) u64);
 
 impl fmt::Display for Number {
@@ -246,6 +262,7 @@ mod tests {
             hostname: None,
             mac: None,
             owner: None,
+            tag: None,
         };
         let text = |row: AddressRow, is_ipv6| row.address(is_ipv6).map(|address| address.to_string());
         assert_eq!(text(row("171704325"), false).as_deref(), Some("10.60.0.5"));

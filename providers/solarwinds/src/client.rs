@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::Settings;
 use crate::refusal::error;
 use crate::vendor::{BASE, CHANGE_ADDRESSES, IP_NODE, PAGE, Query, READ, RESERVE, SUBNET_MANAGEMENT, WHAT};
-use crate::wire::{Change, Results, Row, quoted};
+use crate::wire::{Change, Details, Results, Row, quoted};
 
 /// How long a reservation lasts that is not finished, in minutes.
 pub(crate) const RESERVED_FOR_MINUTES: u64 = 2;
@@ -121,6 +121,11 @@ impl Client {
     /// Changes the row of this uri.
     pub(crate) async fn change(&self, uri: &[String], change: &Change) -> Result<()> {
         self.change_at(uri, &[], &json!(change)).await
+    }
+
+    /// Changes MAC, host name and comment of the row of this uri; the status stays.
+    pub(crate) async fn change_details(&self, uri: &[String], details: &Details) -> Result<()> {
+        self.change_at(uri, &[], &json!(details)).await
     }
 
     /// Sets custom properties of the row of this uri.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider, ProviderSettings,
-    RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe,
+    Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::reserve::Target;
 use crate::settings::{ReserveWith, Settings};
 use crate::tree::Tree;
 use crate::vendor::{NAME, NODES, START_ARGUMENTS, START_AT, SUBNETS, SUBNETS_IPV6, SUBNETS_OF, WHAT};
-use crate::wire::{Change, Node, Row, Status, found, spellings};
+use crate::wire::{Change, Details, Node, Row, Status, found, spellings};
 use crate::{free, probe, record};
 
 /// One SolarWinds server.
@@ -233,6 +233,36 @@ impl Provider for Solarwinds {
             Ok(()) => Ok(Released::Removed(reservation)),
             // The row itself was removed meanwhile.
             Err(error) if error.kind() == ipam_provider::ErrorKind::NotFound => Ok(Released::WasAbsent),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Annotate for Solarwinds {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let target = self.target(subnet, &subnet.note(WHAT)?, address);
+        let claim = self.claims.lock(subnet.id.as_str(), address).await;
+        let node = target.node().await?;
+        let ends_by_itself = |node: &Node| node.is_held() && claim.is_begun();
+        let Some(node) = node.filter(|node| !node.is_available() && !ends_by_itself(node)) else {
+            return Ok(Annotated::Absent);
+        };
+        if !record::is_ours(&self.settings, node.comments.as_deref()) {
+            return Ok(Annotated::NotOurs);
+        }
+        let changes = record::annotated(&self.settings, subnet, address, &node, note);
+        if changes == Details::default() {
+            return Ok(Annotated::AsItWas);
+        }
+        match self.client.change_details(&node.uri, &changes).await {
+            Ok(()) => Ok(Annotated::Changed),
+            // The row itself was removed meanwhile.
+            Err(error) if error.kind() == ipam_provider::ErrorKind::NotFound => Ok(Annotated::Absent),
             Err(error) => Err(error),
         }
     }

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{Filling, Requester, Reservation, Subnet, is_hostname};
+use ipam_provider::{Annotation, Filling, Requester, Reservation, Subnet, is_hostname};
 
 use crate::Settings;
 use crate::vendor::WHAT;
-use crate::wire::{Change, Node};
+use crate::wire::{Change, Details, Node};
 
 /// A longer comment is cut. How long one may be is not known.
 const COMMENTS_AT_MOST: usize = 255;
@@ -26,6 +26,23 @@ pub(crate) fn reserved(settings: &Settings, subnet: &Subnet, address: IpAddr, by
         mac: mac.map(|mac| mac.to_string()),
         dns_backward: by.hostname_for(WHAT, address, is_hostname).map(str::to_owned),
         comments: Some(comments).filter(|text| !text.is_empty()),
+    }
+}
+
+/// What a row of ours does not have yet of what is known of its host.
+pub(crate) fn annotated(
+    settings: &Settings,
+    subnet: &Subnet,
+    address: IpAddr,
+    node: &Node,
+    note: &Annotation,
+) -> Details {
+    let recorded = reservation(settings, node);
+    let new = note.besides(&recorded);
+    Details {
+        mac: new.mac.filter(|mac| !mac.is_infiniband()).map(|mac| mac.to_string()),
+        dns_backward: new.hostname_for(WHAT, address, is_hostname).map(str::to_owned),
+        comments: settings.description.annotated(&recorded, note, (subnet, address), COMMENTS_AT_MOST),
     }
 }
 

@@ -173,6 +173,18 @@ pub(crate) struct Change {
     pub(crate) comments: Option<String>,
 }
 
+/// The columns of an address that a later change of its host may write; what is missing stays.
+#[derive(Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Details {
+    #[serde(rename = "MAC", skip_serializing_if = "Option::is_none")]
+    pub(crate) mac: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dns_backward: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) comments: Option<String>,
+}
+
 impl Change {
     /// What makes an address available: it has no metadata then.
     pub(crate) const AVAILABLE: Self = Self { status: "Available", mac: None, dns_backward: None, comments: None };

@@ -90,6 +90,21 @@ impl Client {
         }
     }
 
+    /// Changes the address of this id; parameters that are not sent stay.
+    pub(crate) async fn edit(&self, family: &Family, id: &str, changes: &[(&'static str, String)]) -> Result<()> {
+        let mut parameters = vec![(family.address_id, id), ("add_flag", "edit_only")];
+        parameters.extend(changes.iter().map(|(name, value)| (*name, value.as_str())));
+        let answer = self.ask(Method::PUT, Part::Rest, family.add, &parameters).await?;
+        let rows = self.rows(answer, family.add).await?;
+        match rows.first().and_then(|row| row.get("ret_oid")) {
+            Some(_) => Ok(()),
+            None => {
+                let text = format!("{WHAT} does not say whether it has changed the address");
+                Err(Error::new(ErrorKind::Unexpected, text))
+            }
+        }
+    }
+
     /// Deletes the address of this id.
     pub(crate) async fn delete(&self, family: &Family, id: &str) -> Result<()> {
         let answer = self.ask(Method::DELETE, Part::Rest, family.delete, &[(family.address_id, id)]).await?;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
+    OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
+    Surroundings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -242,6 +243,34 @@ impl Provider for Solidserver {
             Err(refused) if refused.kind() == ErrorKind::Rejected => {
                 let left = self.record(&note, address).await?;
                 if left.is_some_and(|left| left.id == record.id) { Err(refused) } else { Ok(Released::WasAbsent) }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Annotate for Solidserver {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let place: Note = subnet.note(WHAT)?;
+        let Some(record) = self.record(&place, address).await? else { return Ok(Annotated::Absent) };
+        if !record::is_ours(&self.settings, &record) {
+            return Ok(Annotated::NotOurs);
+        }
+        let changes = record::changes(&self.settings, &record, note, (subnet, address));
+        if changes.is_empty() {
+            return Ok(Annotated::AsItWas);
+        }
+        match self.client.edit(Family::of(address.is_ipv6()), &record.id, &changes).await {
+            Ok(()) => Ok(Annotated::Changed),
+            // The number of the refusal is not known: whether the address is still there is looked up.
+            Err(refused) if refused.kind() == ErrorKind::Rejected => {
+                let left = self.record(&place, address).await?;
+                if left.is_some_and(|left| left.id == record.id) { Err(refused) } else { Ok(Annotated::Absent) }
             }
             Err(error) => Err(error),
         }

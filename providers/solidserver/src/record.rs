@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use form_urlencoded::{Serializer, parse};
-use ipam_provider::{Filling, Requester, Reservation, Subnet};
+use ipam_provider::{Annotation, Filling, Requester, Reservation, Subnet};
 
 use crate::Settings;
 use crate::vendor::{Family, WHAT};
@@ -37,6 +37,35 @@ pub(crate) fn new(
     parameters.extend_pairs(&settings.class_parameters).append_pair(&settings.description_parameter, &description);
     record.push((family.class_parameters, parameters.finish()));
     record
+}
+
+/// The parameters that a record of ours does not have yet of what is known of its host. Of the class parameters the
+/// description alone is changed; all are sent, because they may be replaced as a whole.
+pub(crate) fn changes(
+    settings: &Settings,
+    row: &AddressRow,
+    note: &Annotation,
+    (subnet, address): (&Subnet, IpAddr),
+) -> Vec<(&'static str, String)> {
+    let family = Family::of(address.is_ipv6());
+    let recorded = reservation(settings, row);
+    let new = note.besides(&recorded);
+    let mut changes = Vec::new();
+    if let Some(name) = new.hostname_for(WHAT, address, is_dns_name) {
+        changes.push((family.address_name, name.to_owned()));
+    }
+    if let Some(mac) = new.mac.filter(|mac| !mac.is_infiniband()) {
+        changes.extend(family.macs.iter().map(|field| (*field, mac.to_string())));
+    }
+    if let Some(text) = settings.description.annotated(&recorded, note, (subnet, address), DESCRIPTION_AT_MOST) {
+        let mut parameters = Serializer::new(String::new());
+        for (key, value) in parse(row.class_parameters.as_bytes()) {
+            let is_description = *key == settings.description_parameter;
+            parameters.append_pair(&key, if is_description { &text } else { &value });
+        }
+        changes.push((family.class_parameters, parameters.finish()));
+    }
+    changes
 }
 
 /// What a record says.

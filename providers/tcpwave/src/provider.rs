@@ -10,8 +10,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    AddressSpace, Annotate, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe,
+    Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 
 use crate::client::{Client, Place};
@@ -317,5 +317,9 @@ impl Provider for Tcpwave {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        None
     }
 }

@@ -1,5 +1,6 @@
 //! The rules of allocation, over the reference IPAM of the conformance suite.
 
+mod annotations;
 mod events;
 mod lookups;
 mod lost_writes;
@@ -17,8 +18,8 @@ use async_trait::async_trait;
 use ipam_conformance::reference::ReferenceSubject;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix,
-    Probe, Provider, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Guard,
+    Limits, Mac, OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation, Result, Subnet,
 };
 
 use tokio::sync::Semaphore;
@@ -137,6 +138,10 @@ impl Provider for Counted {
 
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
         self.one_more().release(subnet, address).await
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Provider::annotate(&*self.inner)
     }
 }
 

@@ -132,7 +132,7 @@ pub(super) fn unregister(arguments: &Unregister, directory: &Path) -> Outcome {
     Ok(())
 }
 
-fn wait_for<T>(call: impl Future<Output = Result<T, registration::Error>>) -> Result<T, CommandError> {
+pub(super) fn wait_for<T>(call: impl Future<Output = Result<T, registration::Error>>) -> Result<T, CommandError> {
     Ok(actix_web::rt::System::new().block_on(call)?)
 }
 

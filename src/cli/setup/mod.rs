@@ -11,6 +11,7 @@ mod questions;
 mod ruby;
 mod ruby_dhcp;
 mod sheet;
+mod webhooks;
 mod yaml;
 
 use std::collections::BTreeSet;
@@ -88,6 +89,13 @@ pub(super) struct Arguments {
     /// The file that holds the password for the database.
     #[arg(long, value_name = "FILE", help_heading = "Several proxies")]
     database_password_file: Option<String>,
+    /// Create the webhooks in Foreman that report changed hosts to this proxy, and do nothing else. The proxy takes them where
+    /// webhooks is true in settings.d/foreman_names.yml.
+    #[arg(long, help_heading = "Names of hosts")]
+    webhooks: bool,
+    /// With --webhooks: remove them from Foreman.
+    #[arg(long, help_heading = "Names of hosts", requires = "webhooks")]
+    remove: bool,
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -117,6 +125,9 @@ const OTHER_PORT: u16 = 8009;
 
 pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     let prompt = if arguments.non_interactive { Prompt::Never } else { Prompt::Ask };
+    if arguments.webhooks {
+        return webhooks::run(arguments, directory, prompt);
+    }
     let mut global = Sheet::load(directory.join("settings.yml"))?;
     let mut ruby = arguments.from_ruby.as_deref().map(Ruby::read).transpose()?.unwrap_or_default();
     ruby.mind_port(global.get("https_port"));

@@ -38,7 +38,7 @@ pub(super) async fn demand_ipam(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-async fn trust(request: &HttpRequest) -> Result<(), Refusal> {
+pub(super) async fn trust(request: &HttpRequest) -> Result<(), Refusal> {
     admit(request, Door::Foreman, below_mount(request.path())).await
 }
 

@@ -14,7 +14,7 @@ use ipam_provider::{HOSTNAME_AT_MOST, Mac, Prefix, Requester, is_hostname};
 use super::error::ForemanError;
 use super::group_names::group_readings;
 use crate::allocation::GroupChoice;
-use crate::http::body::read_to_end;
+use crate::http::body::{read_to_end, read_whole};
 use crate::http::decode::percent_decoded;
 use crate::http::query::{parameter, text_parameter};
 use crate::http::route::segments;
@@ -196,6 +196,19 @@ impl FromRequest for WholeBody {
     fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let read = read_to_end(payload.take());
         Box::pin(async { Ok(read.await.map(|()| Self)?) })
+    }
+}
+
+/// A body that has been read to its end.
+pub(super) struct TextBody(pub(super) Vec<u8>);
+
+impl FromRequest for TextBody {
+    type Error = ForemanError;
+    type Future = LocalBoxFuture<'static, Result<Self, ForemanError>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let read = read_whole(payload.take());
+        Box::pin(async { Ok(Self(read.await?)) })
     }
 }
 

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `ipam` | the `/ipam` routes that Foreman calls |
 //! | `holds` | `/ipam/holds` and `/ipam/candidates`, our additions |
+//! | `hooks` | webhooks, as hints that a host has changed |
 //! | `features`, `logs` | what makes the process a Smart Proxy |
 //! | `extract`, `group_names` | from path, query and headers to the types of the handlers |
 //! | `access` | what routes demand of a caller |
@@ -17,6 +18,7 @@ mod extract;
 mod features;
 mod group_names;
 mod holds;
+mod hooks;
 mod ipam;
 mod logs;
 mod style;
@@ -70,6 +72,9 @@ pub(super) fn routes() -> impl HttpServiceFactory {
         .service(external_ipam(at("/ipam/candidates", &["DELETE"]).route(web::delete().to(holds::drop_candidates))))
         .service(external_ipam(at("/ipam/holds", &["GET"]).route(get().to(holds::list))))
         .service(external_ipam(at("/ipam/holds/{address}", &["DELETE"]).route(web::delete().to(holds::release))))
+        .service(
+            at(hooks::PATH, &["POST"]).route(web::post().to(hooks::hint)).wrap(from_fn(hooks::demand_trust_or_token)),
+        )
         .default_service(web::route().to(unknown_route::<ForemanError>))
         .wrap(from_fn(style::answer))
 }

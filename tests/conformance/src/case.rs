@@ -174,6 +174,16 @@ macro_rules! every_case {
                 infiniband_macs_never_fail_a_reserve
                 only_our_own_records_carry_our_mark
                 own_records_are_found_by_address_in_every_group;
+            annotations:
+                a_host_name_is_added_to_a_record_of_ours
+                a_host_name_is_changed_and_the_mac_stays
+                a_mac_is_set_and_the_host_name_stays
+                what_is_recorded_already_is_not_written_again
+                a_record_of_another_writer_is_not_annotated
+                a_free_address_is_not_annotated
+                a_text_of_people_stays_in_an_annotated_record
+                an_address_is_only_annotated_in_the_subnet_asked_for
+                an_annotation_that_failed_can_be_repeated;
             faults:
                 a_slow_ipam_ends_as_timed_out
                 a_reset_before_a_write_is_unavailable
@@ -221,6 +231,7 @@ mod tests {
             include_str!("subnets.rs"),
             include_str!("free_addresses.rs"),
             include_str!("reservations.rs"),
+            include_str!("annotations.rs"),
             include_str!("faults.rs"),
             include_str!("concurrency.rs"),
         ];

@@ -36,6 +36,7 @@ mod seed;
 mod stage;
 mod subject;
 
+pub mod annotations;
 pub mod concurrency;
 pub mod contract;
 pub mod faults;

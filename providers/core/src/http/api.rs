@@ -117,6 +117,26 @@ impl Api {
         if answer.status == 201 { answer.json() } else { Err(self.collection_error(answer, right)) }
     }
 
+    /// Changes these fields of a record; `None` when it is gone.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send), and the vendor's for any status but 200.
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        changes: &impl Serialize,
+        right: &str,
+    ) -> Result<Option<T>> {
+        let answer = self.send(self.request(Method::PATCH, path).json(changes)).await?;
+        if answer.status == 200 {
+            return answer.json().map(Some);
+        }
+        match self.error(&answer, right) {
+            error if error.kind() == ErrorKind::NotFound => Ok(None),
+            error => Err(error),
+        }
+    }
+
     /// Deletes a record; `false` when it is gone already.
     ///
     /// # Errors

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ipam_provider::{
-    AddressSet, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    RecordId, Released, Requester, Reservation, Result, Subnet,
+    AddressSet, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
+    OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::RAW_BODY;
@@ -120,6 +120,20 @@ defects! {
     MarksAll,
     /// No record carries the mark.
     MarksNone,
+    /// An annotation is claimed and not done.
+    ClaimsAnnotations,
+    /// An annotation forgets what it does not name.
+    AnnotatesAll,
+    /// An annotation writes also when there is nothing to change.
+    AnnotatesAgain,
+    /// Records of other writers are annotated.
+    AnnotatesOthers,
+    /// An annotation of a free address reserves it.
+    AnnotatesFree,
+    /// An annotation puts another text in the place of the description.
+    AnnotatesOverTexts,
+    /// The address is annotated in every subnet of the prefix.
+    AnnotatesEverywhere,
     /// Every failure is of the same kind.
     KnowsOneKind,
     /// A failed read is an empty answer.
@@ -452,6 +466,60 @@ impl Provider for Defective {
                 Err(Error::new(ErrorKind::NotFound, format!("{address} is not recorded")))
             }
             outcome => outcome,
+        }
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Provider::annotate(&*self.inner).map(|_| self as &dyn Annotate)
+    }
+}
+
+impl Defective {
+    /// Writes a record in the place of the one that is there.
+    async fn replace(&self, subnet: &Subnet, address: IpAddr, by: &Requester) -> Result<Annotated> {
+        self.inner.release(subnet, address).await?;
+        self.inner.reserve(subnet, address, by).await?;
+        Ok(Annotated::Changed)
+    }
+}
+
+#[async_trait]
+impl Annotate for Defective {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let inner = Provider::annotate(&*self.inner).expect("it is handed out only then");
+        let record = self.inner.reservation(subnet, address).await.ok().flatten();
+        let is_ours = record.as_ref().is_some_and(|record| record.ours);
+        let whole = Requester::from(record.unwrap_or_default());
+        match self.defect {
+            Defect::ClaimsAnnotations if is_ours => return Ok(Annotated::Changed),
+            Defect::AnnotatesAll if is_ours => {
+                let by = Requester { mac: note.mac, hostname: note.hostname.clone(), ..whole };
+                return self.replace(subnet, address, &by).await;
+            }
+            Defect::AnnotatesOverTexts if is_ours => {
+                let by = Requester { hostname: note.hostname.clone(), description: None, ..whole };
+                return self.replace(subnet, address, &by).await;
+            }
+            Defect::AnnotatesEverywhere => {
+                for twin in self.twins(subnet).await? {
+                    inner.annotate(&twin, address, note).await?;
+                }
+            }
+            _ => {}
+        }
+        match (self.defect, inner.annotate(subnet, address, note).await) {
+            (Defect::AnnotatesAgain, Ok(Annotated::AsItWas)) => self.replace(subnet, address, &whole).await,
+            (Defect::AnnotatesOthers, Ok(Annotated::NotOurs)) => {
+                let by = Requester { hostname: note.hostname.clone(), ..whole };
+                self.replace(subnet, address, &by).await
+            }
+            (Defect::AnnotatesFree, Ok(Annotated::Absent)) => {
+                let by = Requester { mac: note.mac, hostname: note.hostname.clone(), description: None };
+                self.inner.reserve(subnet, address, &by).await?;
+                Ok(Annotated::Changed)
+            }
+            (Defect::ClaimsWrites, Err(error)) if error.kind().leaves_write_unknown() => Ok(Annotated::Changed),
+            (_, outcome) => self.end(outcome),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ipam_provider::{
-    AddressSpace, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    RecordId, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
+    OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::seed::hosts;
@@ -263,5 +263,32 @@ impl Provider for ReferenceIpam {
             None => Ok(Released::WasAbsent),
         };
         self.request(Request::Write, release).await
+    }
+
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        let has_place = self.capabilities.records_mac || self.capabilities.records_hostname;
+        has_place.then_some(self as &dyn Annotate)
+    }
+}
+
+#[async_trait]
+impl Annotate for ReferenceIpam {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let find = |state: &mut State| Ok(state.record(subnet)?.taken.get(&address).cloned());
+        let Some(record) = self.request(Request::Read, find).await? else { return Ok(Annotated::Absent) };
+        if !record.ours {
+            return Ok(Annotated::NotOurs);
+        }
+        let new = recorded(&note.besides(&record), self.capabilities);
+        if (new.mac, &new.hostname) == (None, &None) {
+            return Ok(Annotated::AsItWas);
+        }
+        let change = |state: &mut State| {
+            let Some(record) = state.record(subnet)?.taken.get_mut(&address) else { return Ok(Annotated::Absent) };
+            record.mac = new.mac.or(record.mac);
+            record.hostname = new.hostname.or_else(|| record.hostname.take());
+            Ok(Annotated::Changed)
+        };
+        self.request(Request::Write, change).await
     }
 }

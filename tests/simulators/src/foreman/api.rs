@@ -3,8 +3,9 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::inventory::Host;
 use super::state::{Record, State, User};
-use super::{Shared, oauth};
+use super::{Shared, oauth, webhooks};
 use crate::{Request, Response};
 
 /// How many records a page of a list has, unless it is asked for otherwise: Foreman's setting `entries_per_page`.
@@ -20,10 +21,12 @@ fn try_answer(request: &Request, shared: &Shared) -> Result<Response, Response> 
     let segments = request.segments();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let no_page = || Response::html(404, "<html><body>Page not found</body></html>");
-    let Some([resource @ ("smart_proxies" | "subnets" | "hosts"), rest @ ..]) = segments.strip_prefix(&["api", "v2"])
-    else {
+    let Some([resource, rest @ ..]) = segments.strip_prefix(&["api", "v2"]) else { return Err(no_page()) };
+    let is_of_webhooks = ["webhooks", "webhook_templates"].contains(resource);
+    let is_known = ["smart_proxies", "subnets", "hosts", "organizations", "locations"].contains(resource);
+    if !(is_known || is_of_webhooks && shared.state().has_webhooks) {
         return Err(no_page());
-    };
+    }
     let is_json = request.header("content-type").is_some_and(|kind| kind.split(';').next() == Some("application/json"));
     if ["POST", "PUT"].contains(&request.method.as_str()) && !is_json {
         return Err(error(415, json!({"message": "Please use 'Content-Type: application/json'"})));
@@ -37,6 +40,10 @@ fn try_answer(request: &Request, shared: &Shared) -> Result<Response, Response> 
         let body = json!({"message": "Access denied", "details": details, "missing_permissions": [permission]});
         Err(error(403, body))
     };
+    if is_of_webhooks {
+        allow("webhooks")?;
+        return webhooks::answer(request, resource, rest, &mut shared.state());
+    }
     match (*resource, request.method.as_str(), rest) {
         ("subnets", "GET", []) => {
             allow("view_subnets")?;
@@ -48,11 +55,23 @@ fn try_answer(request: &Request, shared: &Shared) -> Result<Response, Response> 
             allow("view_hosts")?;
             let is_thin = request.parameter("thin").as_deref() == Some("1");
             let state = shared.state();
-            page(request, state.hosts.iter().zip(1..).map(|(host, id)| host.to_json(id, is_thin)).collect())
+            let search = request.parameter("search").unwrap_or_default();
+            let found = hosts(&search, &state)?;
+            page(request, found.into_iter().map(|(host, id)| host.to_json(id, is_thin)).collect())
+        }
+        ("hosts", "GET", [id]) => {
+            allow("view_hosts")?;
+            let state = shared.state();
+            let (host, id) = host(id, &state)?;
+            Ok(Response::json(200, &host.to_full_json(id)))
         }
         ("hosts", "GET", [id, "interfaces"]) => {
             allow("view_hosts")?;
             interfaces(request, id, &shared.state())
+        }
+        ("organizations" | "locations", "GET", []) => {
+            allow("view_taxonomies")?;
+            page(request, (1..=3).map(|id| json!({"id": id, "name": format!("{resource} {id}")})).collect())
         }
         ("smart_proxies", "GET", []) => {
             allow("view_smart_proxies")?;
@@ -83,7 +102,7 @@ fn try_answer(request: &Request, shared: &Shared) -> Result<Response, Response> 
 }
 
 /// The layout of errors: everything is below `error`.
-fn error(status: u16, body: Value) -> Response {
+pub(super) fn error(status: u16, body: Value) -> Response {
     Response::json(status, &json!({"error": body}))
 }
 
@@ -120,7 +139,7 @@ fn list(request: &Request, state: &State) -> Result<Response, Response> {
 }
 
 /// The page of a list that is asked for, in the layout of all lists (`app/views/api/v2/layouts/index_layout`).
-fn page(request: &Request, found: Vec<Value>) -> Result<Response, Response> {
+pub(super) fn page(request: &Request, found: Vec<Value>) -> Result<Response, Response> {
     let subtotal = found.len();
     let number = |name: &str| request.parameter(name).map(|text| text.parse::<i64>().unwrap_or(-1));
     let is_whole = request.parameter("per_page").as_deref() == Some("all");
@@ -137,12 +156,33 @@ fn page(request: &Request, found: Vec<Value>) -> Result<Response, Response> {
     ))
 }
 
+/// A host, by its id or name.
+fn host<'s>(id: &str, state: &'s State) -> Result<(&'s Host, u64), Response> {
+    let found = state.hosts.iter().zip(1..).find(|(host, number)| host.name == id || id == number.to_string());
+    let found = found.filter(|(host, _)| !state.deleted.contains(&host.name));
+    found.ok_or_else(|| error(404, json!({"message": format!("Resource host not found by id '{id}'")})))
+}
+
+/// The hosts that a search finds, each with its id: all, or those of `has_ip ^ (192.0.2.5,192.0.2.6)`.
+fn hosts<'s>(search: &str, state: &'s State) -> Result<Vec<(&'s Host, u64)>, Response> {
+    let all = state.hosts.iter().zip(1..);
+    if search.is_empty() {
+        return Ok(all.collect());
+    }
+    let unknown = || error(400, json!({"message": format!("Field not recognized for searching: {search}")}));
+    let (field, list) = search.split_once(" ^ (").ok_or_else(unknown)?;
+    let texts: Vec<&str> = list.strip_suffix(')').ok_or_else(unknown)?.split(',').collect();
+    let is_six = field == "has_ip6";
+    if !(field == "has_ip" || (is_six && state.is_at_least(3, 5))) || texts.len() > 300 {
+        return Err(unknown());
+    }
+    let is_visible = |host: &Host| !state.deleted.contains(&host.name);
+    Ok(all.filter(|(host, _)| is_visible(host) && host.has_address(is_six, &texts)).collect())
+}
+
 /// The interfaces of a host, by its id or name.
 fn interfaces(request: &Request, id: &str, state: &State) -> Result<Response, Response> {
-    let host = state.hosts.iter().zip(1..).find(|(host, number)| host.name == id || id == number.to_string());
-    let Some((host, number)) = host.filter(|(host, _)| !state.deleted.contains(&host.name)) else {
-        return Err(error(404, json!({"message": format!("Resource host not found by id '{id}'")})));
-    };
+    let (host, number) = host(id, state)?;
     let rows = host.interfaces.iter().enumerate();
     page(request, rows.map(|(row, interface)| interface.to_json(number * 100 + row as u64, row == 0)).collect())
 }
@@ -244,7 +284,7 @@ fn validate(state: &State, id: Option<u64>, name: &str, url: &str) -> Result<(),
     Ok(())
 }
 
-fn unprocessable(id: Option<u64>, attribute: &str, message: &str, full: &[String]) -> Response {
+pub(super) fn unprocessable(id: Option<u64>, attribute: &str, message: &str, full: &[String]) -> Response {
     error(422, json!({"id": id, "errors": {attribute: [message]}, "full_messages": full}))
 }
 

@@ -93,6 +93,24 @@ impl Host {
     }
 }
 
+impl Host {
+    /// `GET /hosts/:id`, with all interfaces.
+    pub(super) fn to_full_json(&self, id: u64) -> Value {
+        let rows = self.interfaces.iter().enumerate();
+        let rows: Vec<Value> =
+            rows.map(|(row, interface)| interface.to_json(id * 100 + row as u64, row == 0)).collect();
+        let mut whole = self.to_json(id, false);
+        whole["interfaces"] = json!(rows);
+        whole
+    }
+
+    /// Does any interface have one of these addresses? `has_ip` and `has_ip6` compare texts.
+    pub(super) fn has_address(&self, is_six: bool, texts: &[&str]) -> bool {
+        let address = |interface: &Interface| if is_six { interface.ip6.clone() } else { interface.ip.clone() };
+        self.interfaces.iter().filter_map(address).any(|address| texts.contains(&address.as_str()))
+    }
+}
+
 impl Interface {
     /// A row of `GET /hosts/:id/interfaces`.
     pub(super) fn to_json(&self, id: u64, is_primary: bool) -> Value {

@@ -10,6 +10,7 @@ mod callback;
 mod inventory;
 mod oauth;
 mod state;
+mod webhooks;
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -22,6 +23,7 @@ use std::time::Duration;
 use openssl::pkey::PKey;
 use openssl::ssl::{SslAcceptor, SslMethod};
 use openssl::x509::X509;
+use serde_json::Value;
 
 use crate::server::{encode, parse};
 use crate::{Request, Response};
@@ -35,14 +37,17 @@ use state::State;
 /// Nobody waits longer for the other side of a connection.
 const AT_MOST: Duration = Duration::from_secs(60);
 
-/// The permissions that the API asks for.
-pub const PERMISSIONS: [&str; 6] = [
+/// The permissions that the API asks for. `webhooks` and `view_taxonomies` stand for all those of webhooks and their
+/// templates, and of organizations and locations.
+pub const PERMISSIONS: [&str; 8] = [
     "view_smart_proxies",
     "create_smart_proxies",
     "edit_smart_proxies",
     "destroy_smart_proxies",
     "view_subnets",
     "view_hosts",
+    "webhooks",
+    "view_taxonomies",
 ];
 
 /// The key of the consumer that is in the settings.
@@ -165,6 +170,40 @@ impl Foreman {
         }
     }
 
+    /// Deletes a host. Ids of others stay.
+    pub fn delete_host(&self, name: &str) {
+        self.shared.state().deleted.insert(name.to_owned());
+    }
+
+    /// Gives a host another name.
+    pub fn rename_host(&self, name: &str, new: &str) {
+        let mut state = self.shared.state();
+        for host in state.hosts.iter_mut().filter(|host| host.name == name) {
+            new.clone_into(&mut host.name);
+        }
+    }
+
+    /// Calls a proxy with the client certificate. Answers the status.
+    pub fn call_proxy(&self, proxy_url: &str, method: &str, path: &str) -> u16 {
+        self.shared.caller.call(proxy_url, method, path).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Sends a webhook to a proxy, with the client certificate or, with a token, without it. Answers the status.
+    pub fn send_webhook(&self, proxy_url: &str, body: &str, token: Option<&str>) -> u16 {
+        self.shared.caller.webhook(proxy_url, body, token).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Is the plugin `foreman_webhooks` installed? It is, unless this is called.
+    pub fn uninstall_webhooks(&self) {
+        self.shared.state().has_webhooks = false;
+    }
+
+    /// The webhooks, or webhook templates, that were created.
+    pub fn webhooks(&self, kind: &str) -> Vec<Value> {
+        let state = self.shared.state();
+        state.webhooks.iter().filter(|(known, _)| known == kind).map(|(_, row)| row.clone()).collect()
+    }
+
     /// A host that is deleted while the list is read: the list has it, and then it is gone.
     pub fn delete_host_after_list(&self, name: &str) {
         self.shared.state().deleted.insert(name.to_owned());
@@ -178,6 +217,11 @@ impl Foreman {
     /// All Smart Proxies, in the order in which they were registered.
     pub fn records(&self) -> Vec<Record> {
         self.shared.state().records.clone()
+    }
+
+    /// How many requests there were within a session.
+    pub fn sessions(&self) -> u64 {
+        self.shared.state().sessions
     }
 
     /// Method and path of all requests since the last time this was asked.
@@ -243,8 +287,13 @@ fn answer(request: &Request, shared: &Shared) -> Response {
     let (fixed, version) = {
         let mut state = shared.state();
         state.requests.push(request.clone());
+        state.sessions += u64::from(request.header("cookie") == Some("_session_id=abc"));
         (state.fixed.clone(), state.version.clone())
     };
     let response = fixed.unwrap_or_else(|| api::answer(request, shared));
+    // A session is only told of a request without one.
+    let is_new = request.header("cookie").is_none() && response.status == 200;
+    let response =
+        if is_new { response.with_header("Set-Cookie", "_session_id=abc; path=/; secure") } else { response };
     response.with_header("Foreman_version", version).with_header("Foreman_api_version", "2")
 }

@@ -47,6 +47,10 @@ pub(super) struct State {
     /// Names of hosts that the list still has, and nothing else.
     pub(super) deleted: BTreeSet<String>,
     pub(super) requests: Vec<Request>,
+    pub(super) sessions: u64,
+    pub(super) has_webhooks: bool,
+    /// Each with its resource.
+    pub(super) webhooks: Vec<(String, Value)>,
     pub(super) fixed: Option<Response>,
     next_id: u64,
 }
@@ -67,6 +71,9 @@ impl State {
             hosts: Vec::new(),
             deleted: BTreeSet::new(),
             requests: Vec::new(),
+            sessions: 0,
+            has_webhooks: true,
+            webhooks: Vec::new(),
             fixed: None,
             next_id: 1,
         }
@@ -88,10 +95,15 @@ impl State {
         self.records.iter().find(|record| record.id == id && !self.hidden.contains(&id))
     }
 
+    /// Is the version this one or a newer one?
+    pub(super) fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        let numbers: Vec<u32> = self.version.split('.').take(2).map(|part| part.parse().unwrap_or(0)).collect();
+        numbers >= vec![major, minor]
+    }
+
     /// The features that this version knows, by the names that proxies give them.
     pub(super) fn feature(&self, name: &str) -> Option<&'static str> {
-        let numbers: Vec<u32> = self.version.split('.').take(2).map(|part| part.parse().unwrap_or(0)).collect();
-        let knows_ipam = numbers >= vec![2, 1];
+        let knows_ipam = self.is_at_least(2, 1);
         let known = [("externalipam", "External IPAM"), ("logs", "Logs"), ("dns", "DNS"), ("tftp", "TFTP")];
         let known = known.into_iter().filter(|(name, _)| *name != "externalipam" || knows_ipam);
         known.into_iter().find(|(known, _)| *known == name).map(|(_, shown)| shown)

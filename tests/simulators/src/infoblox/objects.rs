@@ -81,7 +81,7 @@ impl State {
     }
 }
 
-fn host_address_json(host: &Host, at: &HostAddress) -> Value {
+pub(super) fn host_address_json(host: &Host, at: &HostAddress) -> Value {
     let is_v6 = at.address.is_ipv6();
     let kind = if is_v6 { "record:host_ipv6addr" } else { "record:host_ipv4addr" };
     let opaque = openssl::base64::encode_block(format!("dns.host_address${}.{}", host.id, at.address).as_bytes());

@@ -157,12 +157,61 @@ impl Infoblox {
         }
     }
 
-    /// Only host records, and of them the comment and the list of addresses.
+    /// Name, comment and client of a fixed address.
+    fn update_fixed(
+        &self,
+        state: &mut State,
+        body: &Map<String, Value>,
+        reference: &str,
+    ) -> Result<Response, Response> {
+        let at = state.fixed.iter().position(|fixed| identity(&fixed.reference(state)) == identity(reference));
+        let at = at.ok_or_else(|| not_found(&format!("Reference {reference} not found")))?;
+        let old = state.fixed.remove(at);
+        let changed = changed_fixed(state, &old, body);
+        state.fixed.insert(at, changed.as_ref().map_or(old, Clone::clone));
+        changed.map(|fixed| Response::json(200, &Value::String(fixed.reference(state))))
+    }
+
+    /// The client of an address of a host record, which is an object of its own.
+    fn update_host_address(
+        &self,
+        state: &mut State,
+        body: &Map<String, Value>,
+        reference: &str,
+    ) -> Result<Response, Response> {
+        self.allowed(state, "write", "record:host")?;
+        let missing = || not_found(&format!("Reference {reference} not found"));
+        let is_it = |host: &Host, at: &HostAddress| {
+            let own = super::objects::host_address_json(host, at);
+            own["_ref"].as_str().is_some_and(|own| identity(own) == identity(reference))
+        };
+        let found = state.hosts.iter().enumerate().find_map(|(index, host)| {
+            host.addresses.iter().position(|at| is_it(host, at)).map(|inside| (index, inside))
+        });
+        let (index, inside) = found.ok_or_else(missing)?;
+        let key = if state.hosts[index].addresses[inside].address.is_ipv6() { "duid" } else { "mac" };
+        if let Some(unknown) = body.keys().find(|name| *name != key) {
+            return Err(unknown_field(unknown));
+        }
+        let old = state.hosts[index].addresses.remove(inside);
+        let new = HostAddress { client: text(body, key).to_owned(), ..old.clone() };
+        let checked = check(state, state.hosts[index].view, new.address, &new.client, new.is_for_dhcp);
+        state.hosts[index].addresses.insert(inside, if checked.is_ok() { new } else { old });
+        checked.map(|()| Response::json(200, &Value::String(reference.to_owned())))
+    }
+
+    /// Of host records the name, the comment and the list of addresses.
     pub(super) fn update(&self, state: &mut State, request: &Request, reference: &str) -> Result<Response, Response> {
         let body = request.json().ok_or_else(|| malformed("Invalid JSON"))?;
         let body = body.as_object().ok_or_else(|| malformed("An object is expected"))?;
+        if reference.starts_with("record:host_ipv") {
+            return self.update_host_address(state, body, reference);
+        }
         let kind = state.find(reference)?.0;
         self.allowed(state, "write", kind)?;
+        if kind != "record:host" {
+            return self.update_fixed(state, body, reference);
+        }
         let wanted = identity(reference);
         let missing = || not_found(&format!("Reference {reference} not found"));
         for (list, key, client_key) in [("ipv4addrs+", "ipv4addr", "mac"), ("ipv6addrs+", "ipv6addr", "duid")] {
@@ -179,6 +228,7 @@ impl Infoblox {
         for (key, value) in body {
             match key.as_str() {
                 "comment" => changed.comment = comment(body)?,
+                "name" => changed.name = text(body, "name").to_lowercase(),
                 "ipv4addrs-" | "ipv6addrs-" => {
                     for item in value.as_array().into_iter().flatten() {
                         let gone: Option<IpAddr> =
@@ -216,6 +266,21 @@ impl Infoblox {
         }
         Ok(Response::json(200, &object["_ref"]))
     }
+}
+
+fn changed_fixed(state: &State, old: &Fixed, body: &Map<String, Value>) -> Result<Fixed, Response> {
+    let mut new = old.clone();
+    for key in body.keys() {
+        match key.as_str() {
+            "name" => new.name = text(body, "name").to_owned(),
+            "comment" => new.comment = comment(body)?,
+            "mac" if !old.address.is_ipv6() => new.client = text(body, "mac").to_owned(),
+            "duid" if old.address.is_ipv6() => new.client = text(body, "duid").to_owned(),
+            unknown => return Err(unknown_field(unknown)),
+        }
+    }
+    check(state, new.view, new.address, &new.client, true)?;
+    Ok(new)
 }
 
 /// May an object have the address, and its client? What is not for DHCP keeps nobody off, and is kept off by nobody.

@@ -111,6 +111,7 @@ impl Nautobot {
                 "view ipam.prefix",
                 "view ipam.ipaddress",
                 "add ipam.ipaddress",
+                "change ipam.ipaddress",
                 "delete ipam.ipaddress",
                 "view extras.status",
             ]

@@ -21,6 +21,8 @@ pub enum Right {
     ViewAddresses,
     /// New IP addresses.
     AddAddresses,
+    /// Changing IP addresses.
+    ChangeAddresses,
     /// Deleting IP addresses.
     DeleteAddresses,
     /// Everything else.

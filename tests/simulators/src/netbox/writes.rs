@@ -44,21 +44,47 @@ impl Writing<'_> {
                 self.state.addresses.retain(|address| !ids.contains(&address.id));
                 Ok(Response::empty(204))
             }
+            ("PATCH", [id]) => {
+                self.token.may(Right::ChangeAddresses, true)?;
+                let id = self.netbox.id_of("IPAddress", id)?;
+                let seen = |address: &Address| address.id == id && self.token.sees(&address.description);
+                let index = self.state.addresses.iter().position(seen).ok_or_else(|| self.netbox.gone("IPAddress"))?;
+                self.if_match(request)?;
+                let body = patched(&self.state.addresses[index], body(request)?);
+                // A record is no duplicate of itself.
+                let old = self.state.addresses.remove(index);
+                let new = validate(self.state, &body, None, self.netbox.version, self.token);
+                let (new, refusal) = match new {
+                    Ok(new) => (Address { id, ..new }, None),
+                    Err(refusal) => (old, Some(single(refusal))),
+                };
+                self.state.addresses.insert(index, new);
+                if let Some(refusal) = refusal {
+                    return Err(refusal);
+                }
+                let renderer = self.netbox.renderer(self.state, self.query);
+                Ok(Response::json(200, &renderer.address(&self.state.addresses[index])).with_header("ETag", ETAG))
+            }
             ("DELETE", [id]) => {
                 self.token.may(Right::DeleteAddresses, true)?;
                 let id = self.netbox.id_of("IPAddress", id)?;
                 let seen = |address: &&Address| address.id == id && self.token.deletes(&address.description);
                 self.state.addresses.iter().find(seen).ok_or_else(|| self.netbox.gone("IPAddress"))?;
-                let expected = request.header("if-match").filter(|_| self.netbox.version.selects_fields());
-                if expected.is_some_and(|expected| expected != ETAG) {
-                    let response = Response::json(412, &json!({"detail": "Precondition failed."}));
-                    return Err(response.with_header("ETag", ETAG));
-                }
+                self.if_match(request)?;
                 self.state.addresses.retain(|address| address.id != id);
                 Ok(Response::empty(204))
             }
             _ => Err(Response::json(405, &json!({"detail": format!("Method \"{method}\" not allowed.")}))),
         }
+    }
+
+    fn if_match(&self, request: &Request) -> Result<(), Response> {
+        let expected = request.header("if-match").filter(|_| self.netbox.version.selects_fields());
+        if expected.is_some_and(|expected| expected != ETAG) {
+            let response = Response::json(412, &json!({"detail": "Precondition failed."}));
+            return Err(response.with_header("ETag", ETAG));
+        }
+        Ok(())
     }
 
     /// `POST /api/ipam/prefixes/{id}/available-ips/`: the next free addresses at once.
@@ -125,6 +151,32 @@ fn all_lengths(items: &[Value], net: &Net) -> Result<Vec<u8>, String> {
         Some(length) => Ok(u8::try_from(length).unwrap_or(net.length)),
     };
     items.iter().map(length).collect()
+}
+
+/// The whole body of a record that a `PATCH` changes. Of custom fields, those that it does not name stay
+/// (`CustomFieldsDataField.to_internal_value`).
+fn patched(old: &Address, changes: Value) -> Value {
+    let Value::Object(changes) = changes else { return changes };
+    let mut body = json!({
+        "address": old.net.to_string(), "vrf": old.vrf, "tenant": old.tenant, "status": old.status, "role": old.role,
+        "dns_name": old.dns_name, "description": old.description, "comments": old.comments, "tags": old.tags,
+        "custom_fields": old.custom_fields,
+    });
+    if old.is_assigned {
+        body["assigned_object_type"] = json!("dcim.interface");
+    }
+    if old.role.is_none() {
+        body.as_object_mut().expect("an object").remove("role");
+    }
+    for (key, value) in changes {
+        match (key.as_str(), value) {
+            ("custom_fields", Value::Object(fields)) => {
+                body["custom_fields"].as_object_mut().expect("an object").extend(fields);
+            }
+            (_, value) => body[key] = value,
+        }
+    }
+    body
 }
 
 /// The JSON of a body; an empty one is an object without keys.

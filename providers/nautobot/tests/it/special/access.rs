@@ -64,6 +64,15 @@ async fn probes_name_every_permission_that_is_missing() {
 }
 
 #[tokio::test]
+async fn without_the_permission_to_change_a_probe_gives_a_hint() {
+    let fixture = Fixture::new();
+    fixture.ipam.revoke(Simulated::TOKEN, "change ipam.ipaddress");
+    let probes = fixture.provider.probe().await;
+    assert!(probes.iter().all(|probe| probe.outcome.is_ok()), "{probes:?}");
+    assert!(probes.iter().any(|probe| probe.what.contains("change on ipam.ipaddress: no, so")), "{probes:?}");
+}
+
+#[tokio::test]
 async fn a_probe_with_a_token_that_may_only_read_says_so() {
     let fixture = Fixture::new();
     fixture.ipam.set_writes(Simulated::TOKEN, false);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Requester};
+use ipam_provider::{AddressSet, Annotated, Annotation, Error, ErrorKind, FreeQuery, Requester};
 use ipam_simulators::netbox::{Netbox, Right, Token, TokenFault, Trouble, Version};
 use serde_json::json;
 
@@ -87,6 +87,27 @@ async fn the_least_rights_suffice() {
     let address = free(&running, &found, 1, &AddressSet::default()).await[0];
     running.provider.reserve(&found, address, &Requester::default()).await.expect("a reservation");
     assert!(running.provider.release(&found, address).await.expect("a release").is_removed());
+}
+
+#[tokio::test]
+async fn host_names_that_come_later_need_the_right_to_change_and_a_probe_hints_at_it() {
+    let rights =
+        [Right::ViewGroups, Right::ViewPrefixes, Right::ViewAddresses, Right::AddAddresses, Right::DeleteAddresses];
+    let all = [&rights[..], &[Right::ChangeAddresses]].concat();
+    let note = Annotation { hostname: Some("web.example.com".to_owned()), mac: None };
+    for (rights, is_allowed) in [(&rights[..], false), (&all[..], true)] {
+        let netbox = netbox().with_token(Token::new("gateway").with_rights(rights));
+        let (running, found) = one_subnet(netbox, json!({"token": "gateway"})).await;
+        running.provider.reserve(&found, ip("10.1.2.5"), &Requester::default()).await.expect("a reservation");
+        assert_eq!(faults(&running).await, [""; 0]);
+        let hints = running.provider.probe().await.into_iter().filter(|probe| probe.what.contains("change_ipaddress"));
+        assert_eq!(hints.count(), usize::from(!is_allowed));
+        let annotate = running.provider.annotate().expect("NetBox has a place for names");
+        match annotate.annotate(&found, ip("10.1.2.5"), &note).await {
+            Ok(annotated) => assert_eq!((annotated, is_allowed), (Annotated::Changed, true)),
+            Err(refused) => assert_eq!((refused.kind(), is_allowed), (ErrorKind::Unauthenticated, false)),
+        }
+    }
 }
 
 #[tokio::test]

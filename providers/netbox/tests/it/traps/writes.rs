@@ -1,7 +1,7 @@
 //! What is recorded and deleted.
 
 use ipam_conformance::Seed;
-use ipam_provider::{AddressSet, ErrorKind, Released, Requester};
+use ipam_provider::{AddressSet, Annotated, Annotation, ErrorKind, Released, Requester};
 use ipam_simulators::netbox::{MAC_FIELD, Netbox, Token, Version};
 use serde_json::{Value, json};
 
@@ -54,6 +54,29 @@ async fn a_required_custom_field_can_be_set_and_without_it_nothing_is_recorded()
     let refused = without.reserve(&found, ip("10.1.2.6"), &Requester::default()).await.expect_err("a refusal");
     assert_eq!(refused.kind(), ErrorKind::Rejected);
     assert!(refused.to_string().contains("custom field"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_annotation_leaves_tags_status_and_other_custom_fields_as_they_are() {
+    let filled = netbox();
+    filled.require_custom_field("owner_team");
+    filled.add_tag("foreman");
+    let more = json!({"custom_fields": {"owner_team": "linux"}, "tags": ["foreman"], "status": "dhcp"});
+    let (running, found) = one_subnet(filled, more).await;
+    running.provider.reserve(&found, ip("10.1.2.5"), &Requester::default()).await.expect("a reservation");
+    // What the settings say now is for new records.
+    let other = provider(&running.server.url(), with_mac());
+    let mac = Some("02:00:5e:00:53:01".parse().expect("a MAC"));
+    let note = Annotation { hostname: Some("Web.example.com".to_owned()), mac };
+    let annotate = other.annotate().expect("NetBox has a place for names");
+    assert_eq!(annotate.annotate(&found, ip("10.1.2.5"), &note).await.expect("changed"), Annotated::Changed);
+    let record = &running.netbox.records_of("10.1.2.5")[0];
+    assert_eq!(record["dns_name"], "web.example.com");
+    assert_eq!(record["description"], "foreman-ipam-proxy: Web.example.com 02:00:5e:00:53:01");
+    assert_eq!(record["custom_fields"]["owner_team"], "linux");
+    assert_eq!(record["custom_fields"][MAC_FIELD], "02:00:5e:00:53:01");
+    assert_eq!((&record["tags"][0]["slug"], &record["status"]["value"]), (&json!("foreman"), &json!("dhcp")));
+    assert_eq!(annotate.annotate(&found, ip("10.1.2.5"), &note).await.expect("an answer"), Annotated::AsItWas);
 }
 
 #[tokio::test]
