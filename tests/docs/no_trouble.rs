@@ -16,6 +16,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
         "What a command or an answer says when all is well.",
         &[
             "--- # …: every key is described in ….example.",
+            "the host name …",
             "Address … in subnet … is added",
             "Address … in subnet … is changed",
             "Address … in subnet … is deleted",
