@@ -148,7 +148,7 @@ impl Queue {
         self.state().groups.get(&prefix).cloned()
     }
 
-    /// Takes what is due. It is gone then, unless it is [put back](Self::again).
+    /// What is due. The next look at it is planned at once.
     pub(super) fn take_due(&self) -> Due {
         let now = Instant::now();
         let mut state = self.state();

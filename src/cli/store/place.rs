@@ -268,6 +268,7 @@ mod tests {
         write("settings.yml", "http_port: 0\nstate_directory: /srv/state\n");
         write("settings.d/externalipam.yml", external);
         write("settings.d/externalipam_internal.yml", internal);
+        write("settings.d/externalipam_internal_lab.yml", "");
         from_settings(directory.path(), &[REGISTRATION, OTHER])
     }
 
