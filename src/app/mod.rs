@@ -165,7 +165,8 @@ impl App {
         })
     }
 
-    /// The addresses that the servers listen on.
+    /// The addresses that the servers listen on, which the demo shows.
+    #[cfg(feature = "internal")]
     pub(crate) fn bound(&self) -> &Bound {
         &self.bound
     }

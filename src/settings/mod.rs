@@ -87,7 +87,8 @@ pub(crate) struct Settings<P = Plan> {
 
 /// An IPAM that the settings name, and for which subnets.
 pub(crate) struct Route<P = Plan> {
-    /// The provider's name, such as `netbox`.
+    /// The provider's name, such as `netbox`. The commands for the embedded IPAM look for theirs.
+    #[cfg_attr(not(feature = "internal"), expect(dead_code, reason = "there is no embedded IPAM in the build"))]
     pub provider: &'static str,
     /// The name of its settings file without `externalipam_` and `.yml`, such as `netbox` or `netbox_lab`; no two routes
     /// have the same.
