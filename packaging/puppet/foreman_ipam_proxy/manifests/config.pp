@@ -103,6 +103,11 @@ class foreman_ipam_proxy::config {
     $files + { $file => $real_settings }
   }
 
+  $names_from_foreman = $foreman_ipam_proxy::foreman_names ? {
+    undef   => {},
+    default => $foreman_ipam_proxy::foreman_names,
+  }
+
   # What a reload leaves as it was. Whether HTTPS is on is one of these things; with which files it is not.
   $restart_only = $server.filter |$key, $value| {
     $key in [
@@ -150,6 +155,13 @@ class foreman_ipam_proxy::config {
     ensure    => $is_there,
     directory => $directory,
     settings  => $server,
+  }
+  # After settings.yml, which has the address of Foreman.
+  -> foreman_ipam_proxy::settings_file { 'foreman_names.yml':
+    ensure    => $is_there and $foreman_ipam_proxy::foreman_names =~ NotUndef,
+    directory => $settings_directory,
+    settings  => $names_from_foreman,
+    is_secret => true,
   }
   -> foreman_ipam_proxy::settings_file { $unchosen:
     ensure    => false,

@@ -146,6 +146,8 @@
 # @param internal
 #   Settings of the embedded IPAM. The store `database` is the PostgreSQL of database_url, for several proxies.
 #
+# @param foreman_names
+#   Settings of names from Foreman: which sources are on, and the user of Foreman's API. Without them the file is removed.
 # @param register_in_foreman
 #   Is the proxy registered in Foreman? Needs the module theforeman/foreman.
 # @param registered_name
@@ -222,6 +224,8 @@ class foreman_ipam_proxy (
   Variant[Undef, Foreman_ipam_proxy::Tcpwave, Sensitive[Hash]] $tcpwave = undef,
   Foreman_ipam_proxy::Internal $internal = {},
 
+  Variant[Undef, Foreman_ipam_proxy::Foremannames, Sensitive[Hash]] $foreman_names = undef,
+
   Boolean $register_in_foreman = false,
   String[1] $registered_name = "${facts['networking']['fqdn']}-ipam",
   Optional[Foreman_ipam_proxy::Httpurl] $registered_url = undef,
@@ -238,6 +242,7 @@ class foreman_ipam_proxy (
   assert_type(Optional[Foreman_ipam_proxy::Solarwinds], $solarwinds.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Solidserver], $solidserver.unwrap)
   assert_type(Optional[Foreman_ipam_proxy::Tcpwave], $tcpwave.unwrap)
+  assert_type(Optional[Foreman_ipam_proxy::Foremannames], $foreman_names.unwrap)
 
   contain foreman_ipam_proxy::install
   contain foreman_ipam_proxy::config

@@ -152,6 +152,23 @@ describe 'foreman_ipam_proxy' do
     end
   end
 
+  context 'with names from Foreman' do
+    let(:names) { { 'look_up_after_add' => true, 'user' => 'ipam-proxy', 'password' => sensitive('geheim') } }
+    let(:params) { https.merge('use_provider' => 'internal', 'foreman_names' => names) }
+    let(:file) { "#{etc}/settings.d/foreman_names.yml" }
+
+    it 'writes their settings, which nobody sees' do
+      expect(settings_in(catalogue, file)).to eq('look_up_after_add' => true, 'user' => 'ipam-proxy', 'password' => 'geheim')
+      is_expected.to contain_file(file).with(mode: '0640', show_diff: false, backup: false)
+    end
+
+    context 'with a key that there is not' do
+      let(:names) { { 'lookup' => true } }
+
+      it { is_expected.to compile.and_raise_error(/lookup/) }
+    end
+  end
+
   context 'with Infoblox' do
     let(:params) do
       https.merge(
