@@ -11,7 +11,6 @@ use ipam_provider_bluecat::{Bluecat, Settings};
 use ipam_simulators::bluecat::{Bluecat as Simulated, Site};
 use ipam_simulators::{Ipam, Request, Server};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
 /// The field that sites have for the description.
 pub(crate) const FIELD: &str = "comments";
@@ -82,16 +81,6 @@ impl Fixture {
     pub(crate) fn requests(&self) -> Vec<String> {
         self.server.take_requests().iter().map(|Request { method, path, .. }| format!("{method} {path}")).collect()
     }
-
-    /// Returns when the fault is there: the server closes and opens its port a little later than it is told to.
-    pub(crate) async fn set_fault(&self, fault: Option<Fault>) {
-        self.server.set_fault(fault);
-        let url = self.server.url();
-        let address = url.strip_prefix("http://").expect("it speaks HTTP");
-        while TcpStream::connect(address).await.is_ok() == (fault == Some(Fault::Gone)) {
-            tokio::task::yield_now().await;
-        }
-    }
 }
 
 /// The group of a seeded subnet.
@@ -120,12 +109,12 @@ macro_rules! subject {
             }
 
             async fn fault(&self, fault: Fault) -> bool {
-                self.0.set_fault(Some(fault)).await;
+                self.0.server.set_fault(Some(fault));
                 true
             }
 
             async fn heal(&self) {
-                self.0.set_fault(None).await;
+                self.0.server.set_fault(None);
             }
 
             async fn take(&self, subnet: &SeededSubnet, address: IpAddr) {

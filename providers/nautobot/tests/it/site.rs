@@ -11,7 +11,6 @@ use ipam_provider_nautobot::{Nautobot, Settings};
 use ipam_simulators::nautobot::{Nautobot as Simulated, Site};
 use ipam_simulators::{Ipam, Server};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
 /// The key of the custom field for MACs, where a site has one.
 const MAC: &str = "mac_address";
@@ -74,16 +73,6 @@ impl Fixture {
         found.remove(0)
     }
 
-    /// Returns when the fault is there: the server closes and opens its port a little later than it is told to.
-    async fn set_fault(&self, fault: Option<Fault>) {
-        self.server.set_fault(fault);
-        let url = self.server.url();
-        let address = url.strip_prefix("http://").expect("it speaks HTTP");
-        while TcpStream::connect(address).await.is_ok() == (fault == Some(Fault::Gone)) {
-            tokio::task::yield_now().await;
-        }
-    }
-
     async fn start(site: Site) -> Self {
         Self::at(site, json!({}), |ipam| ipam)
     }
@@ -115,12 +104,12 @@ macro_rules! subject {
             }
 
             async fn fault(&self, fault: Fault) -> bool {
-                self.0.set_fault(Some(fault)).await;
+                self.0.server.set_fault(Some(fault));
                 true
             }
 
             async fn heal(&self) {
-                self.0.set_fault(None).await;
+                self.0.server.set_fault(None);
             }
 
             async fn take(&self, subnet: &SeededSubnet, address: IpAddr) {

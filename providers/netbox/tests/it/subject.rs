@@ -12,7 +12,6 @@ use ipam_provider_netbox::REGISTRATION;
 use ipam_simulators::netbox::{MAC_FIELD, Netbox, TOKEN, Token, Version};
 use ipam_simulators::{Ipam, Request, Response, Server};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
 /// A simulator that is running, and a provider for it.
 pub(crate) struct Running {
@@ -59,14 +58,6 @@ impl Running {
         let server = Server::start(Arc::new(FrontEnd { netbox: netbox.clone(), answer }));
         let provider = provider(&server.url(), settings);
         Self { netbox, server, provider }
-    }
-
-    /// The server's thread needs a moment to stop listening, and to begin again.
-    async fn until_listening(&self, listens: bool) {
-        let address = self.server.url().replace("http://", "");
-        while TcpStream::connect(&address).await.is_ok() != listens {
-            tokio::task::yield_now().await;
-        }
     }
 
     /// A simulator with the suite's seed, and a provider with the settings of the Ruby plugin and a field for MACs.
@@ -122,15 +113,11 @@ macro_rules! subject {
 
             async fn fault(&self, fault: Fault) -> bool {
                 self.0.server.set_fault(Some(fault));
-                if fault == Fault::Gone {
-                    self.0.until_listening(false).await;
-                }
                 true
             }
 
             async fn heal(&self) {
                 self.0.server.set_fault(None);
-                self.0.until_listening(true).await;
             }
 
             async fn take(&self, subnet: &SeededSubnet, address: IpAddr) {

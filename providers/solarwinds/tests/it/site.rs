@@ -11,7 +11,6 @@ use ipam_provider_solarwinds::{Settings, Solarwinds};
 use ipam_simulators::solarwinds::{Site, Solarwinds as Simulated};
 use ipam_simulators::{Ipam, Server};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
 /// The standard seed without what SolarWinds has no word for: a table outside of groups, and subnets whose first and last
 /// address are for hosts.
@@ -73,16 +72,6 @@ impl Fixture {
         assert_eq!(found.len(), 1, "{found:?}");
         found.remove(0)
     }
-
-    /// Returns when the fault is there: the server closes and opens its port a little later than it is told to.
-    async fn set_fault(&self, fault: Option<Fault>) {
-        self.server.set_fault(fault);
-        let url = self.server.url();
-        let address = url.strip_prefix("http://").expect("it speaks HTTP");
-        while TcpStream::connect(address).await.is_ok() == (fault == Some(Fault::Gone)) {
-            tokio::task::yield_now().await;
-        }
-    }
 }
 
 fn merged(server: &Server, settings: Value) -> Value {
@@ -118,12 +107,12 @@ macro_rules! subject {
             }
 
             async fn fault(&self, fault: Fault) -> bool {
-                self.0.set_fault(Some(fault)).await;
+                self.0.server.set_fault(Some(fault));
                 true
             }
 
             async fn heal(&self) {
-                self.0.set_fault(None).await;
+                self.0.server.set_fault(None);
             }
 
             async fn take(&self, subnet: &SeededSubnet, address: IpAddr) {

@@ -42,11 +42,11 @@ async fn the_newest_api_that_answers_is_asked_and_is_looked_for_once() {
 async fn a_gateway_that_knows_neither_api_for_a_while_chooses_none() {
     let fixture = Fixture::at(Site::default(), json!({"api": "auto"}), |ipam| ipam);
     for fault in [ipam_conformance::Fault::NoApi, ipam_conformance::Fault::HtmlError] {
-        fixture.set_fault(Some(fault)).await;
+        fixture.server.set_fault(Some(fault));
         let error = fixture.provider.groups().await.expect_err("no API");
         assert_eq!(error.kind(), fault.expected_kind(), "{error}");
     }
-    fixture.set_fault(None).await;
+    fixture.server.set_fault(None);
     fixture.requests();
     fixture.provider.groups().await.expect("groups");
     let requests = fixture.requests();
