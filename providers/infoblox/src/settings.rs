@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ipam_provider::http::HttpSettings;
+use ipam_provider::http::{HttpSettings, is_basic_user};
 use ipam_provider::settings::{Secret, Section};
 use ipam_provider::{Description, Filling, GroupName, Template, is_hostname};
 use serde_json::{Map, Value, json};
@@ -85,7 +85,8 @@ impl Settings {
     pub fn read(section: &mut Section) -> Option<Self> {
         let http = HttpSettings::read(section, URL);
         let right = "write the name of an Infoblox user whose admin group may use the API";
-        let user = section.read("user", right, |value| value.as_str().filter(|text| is_user(text)).map(str::to_owned));
+        let user =
+            section.read("user", right, |value| value.as_str().filter(|text| is_basic_user(text)).map(str::to_owned));
         let user = section.required("user", user, right);
         let right = "write the password of the Infoblox user, in quotes";
         let password = section.secret("password");
@@ -161,11 +162,6 @@ impl Dns {
         }
         Self { view, is_configured, zone }
     }
-}
-
-/// In Basic authentication a colon ends the user's name.
-fn is_user(text: &str) -> bool {
-    !text.contains(':') && !text.contains(char::is_control)
 }
 
 /// `2.7` and `v2.10.5`, which goes into paths.

@@ -1,6 +1,6 @@
 //! What an answer of NetBox that is no success means.
 
-use ipam_provider::http::{Answer, no_api};
+use ipam_provider::http::{Answer, no_api, one_line};
 use ipam_provider::{Error, ErrorKind};
 use serde_json::Value;
 
@@ -139,9 +139,7 @@ fn not_found(answer: &Answer) -> Error {
 
 /// What NetBox said, for the log: one line, cut short.
 fn cause(answer: &Answer) -> String {
-    let text = String::from_utf8_lossy(&answer.body);
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CAUSE_AT_MOST).collect();
-    format!("status {}: {line}", answer.status)
+    format!("status {}: {}", answer.status, one_line(&String::from_utf8_lossy(&answer.body), CAUSE_AT_MOST))
 }
 
 fn contains(body: &[u8], words: &str) -> bool {

@@ -1,6 +1,6 @@
 //! What SWIS means by an answer that is not the expected one: mostly status 400, and a text for programmers.
 
-use ipam_provider::http::{Answer, no_api};
+use ipam_provider::http::{Answer, no_api, one_line};
 use ipam_provider::{Error, ErrorKind};
 use serde_json::{Map, Value};
 
@@ -19,8 +19,7 @@ fn message(answer: &Answer) -> Option<String> {
 /// What an answer means that is not the expected one; `right` is what the request needed.
 pub(crate) fn error(answer: &Answer, right: &str) -> Error {
     let said = message(answer);
-    let cause = said.as_deref().unwrap_or_default();
-    let cause: String = cause.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CAUSE_AT_MOST).collect();
+    let cause = one_line(said.as_deref().unwrap_or_default(), CAUSE_AT_MOST);
     match (answer.status, said) {
         // The body is empty, or a page of the web server.
         (401, _) => {

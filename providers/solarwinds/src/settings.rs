@@ -1,7 +1,7 @@
 //! The settings of `settings.d/externalipam_solarwinds.yml`.
 
 use ipam_provider::Description;
-use ipam_provider::http::HttpSettings;
+use ipam_provider::http::{HttpSettings, is_basic_user};
 use ipam_provider::settings::{Secret, Section};
 use serde_json::{Map, Value};
 
@@ -71,7 +71,8 @@ impl Settings {
     pub fn read(section: &mut Section) -> Option<Self> {
         let http = HttpSettings::read(section, URL);
         let right = "write the name of an Orion account, or DOMAIN\\user in single quotes";
-        let user = section.read("user", right, |value| value.as_str().filter(|text| is_user(text)).map(str::to_owned));
+        let user =
+            section.read("user", right, |value| value.as_str().filter(|text| is_basic_user(text)).map(str::to_owned));
         let user = section.required("user", user, right);
         let password = section.secret("password");
         let password = section.required("password", password, "set the password of user");
@@ -101,11 +102,6 @@ impl Settings {
             custom_properties_in,
         })
     }
-}
-
-/// HTTP ends the name at a colon.
-fn is_user(text: &str) -> bool {
-    !text.contains(':') && !text.contains(char::is_control)
 }
 
 fn is_name(text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! The settings of `settings.d/externalipam_solidserver.yml`.
 
-use ipam_provider::http::HttpSettings;
+use ipam_provider::http::{HttpSettings, is_basic_user};
 use ipam_provider::settings::{Secret, Section};
 use ipam_provider::{Description, GroupName};
 use serde_json::Value;
@@ -64,7 +64,8 @@ impl Access {
             section.read("token_id", right, |value| value.as_str().filter(|id| is_token_id(id)).map(str::to_owned));
         let secret = section.secret("token_secret");
         let right = "write a user of SOLIDserver, in quotes, without a colon";
-        let user = section.read("user", right, |value| value.as_str().filter(|user| is_user(user)).map(str::to_owned));
+        let user =
+            section.read("user", right, |value| value.as_str().filter(|user| is_basic_user(user)).map(str::to_owned));
         let password = section.secret("password");
         let is_basic = section.choice("login", &[("native", false), ("basic", true)]);
         if section.has("token_id") || section.has("token_secret") {
@@ -136,11 +137,6 @@ fn is_parameter(name: &str) -> bool {
 /// Visible ASCII without the colon that ends it.
 fn is_token_id(id: &str) -> bool {
     id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':')
-}
-
-/// A colon would end the name in HTTP Basic.
-fn is_user(user: &str) -> bool {
-    !user.contains(|next: char| next == ':' || next.is_control())
 }
 
 #[cfg(test)]

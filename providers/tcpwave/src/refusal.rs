@@ -5,7 +5,7 @@
 //! [`Rejected`](ErrorKind::Rejected), and who asked looks for the reason. A 500 of another kind is trouble, as
 //! everywhere.
 
-use ipam_provider::http::Answer;
+use ipam_provider::http::{Answer, one_line};
 use ipam_provider::{Error, ErrorKind};
 use serde_json::Value;
 
@@ -90,8 +90,7 @@ fn cause(answer: &Answer) -> String {
 
 /// One line, cut short.
 fn said(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CAUSE_AT_MOST).collect();
-    format!("{WHAT} answered: {line}")
+    format!("{WHAT} answered: {}", one_line(text, CAUSE_AT_MOST))
 }
 
 #[cfg(test)]

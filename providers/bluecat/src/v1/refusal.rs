@@ -2,7 +2,7 @@
 //!
 //! Errors are 500 with a text or a JSON string. Two texts are known from clients; that of a missing right is a guess.
 
-use ipam_provider::http::{Answer, no_api};
+use ipam_provider::http::{Answer, no_api, one_line};
 use ipam_provider::{Error, ErrorKind};
 use serde_json::Value;
 
@@ -23,8 +23,7 @@ pub(super) fn said(answer: &Answer) -> Option<String> {
         Ok(_) => return None,
         Err(_) => text.into_owned(),
     };
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    (!text.is_empty() && !text.contains('<')).then(|| text.chars().take(CAUSE_AT_MOST).collect())
+    (!text.trim().is_empty() && !text.contains('<')).then(|| one_line(&text, CAUSE_AT_MOST))
 }
 
 /// What an answer means that is not the expected one; `right` is what the request needed.

@@ -75,8 +75,7 @@ impl Answer {
     /// What was answered, for the log: one line, cut short. Not for an answer that shows what is inside of the IPAM, as
     /// those of status 5xx do.
     pub fn cause(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
-        text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CAUSE_AT_MOST).collect()
+        one_line(&String::from_utf8_lossy(&self.body), CAUSE_AT_MOST)
     }
 
     /// For an answer that is none of what the vendor's API answers.
@@ -118,6 +117,11 @@ impl Answer {
 }
 
 const CHECK_URL: &str = "Check that the url in the proxy's settings leads to its API";
+
+/// What somebody said, for the log: one line of at most so many characters.
+pub fn one_line(text: &str, at_most: usize) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(at_most).collect()
+}
 
 #[cfg(test)]
 mod tests {

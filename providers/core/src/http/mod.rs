@@ -13,13 +13,13 @@ mod login;
 mod rows;
 mod settings;
 
-pub use answer::Answer;
+pub use answer::{Answer, one_line};
 pub use api::{Api, Refusal, no_api};
 pub use client::{HeaderValue, HttpClient, Method, Request, secret_header};
 pub use files::authorities;
 pub use login::{LogIn, Login, LoginError};
 pub use rows::{Page, ROWS_AT_MOST, Rows, pages};
-pub use settings::HttpSettings;
+pub use settings::{HttpSettings, is_basic_user};
 
 /// What to do about trouble that may pass.
 pub(crate) const TELL_IF_IT_LASTS: &str = "Try again, and tell the administrators of the IPAM if it lasts";

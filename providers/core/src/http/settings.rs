@@ -80,6 +80,11 @@ fn base(text: &str) -> Option<Url> {
     is_plain.then_some(url)
 }
 
+/// May it be the name of a user in HTTP Basic, which a colon ends?
+pub fn is_basic_user(text: &str) -> bool {
+    !text.contains(':') && !text.contains(char::is_control)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
