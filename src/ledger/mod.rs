@@ -21,6 +21,7 @@ mod retention;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod write;
 mod writer;
 
 pub use error::LedgerError;
