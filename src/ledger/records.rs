@@ -10,6 +10,7 @@ use ipam_provider::{GroupName, Prefix};
 use ipam_store::{Key, Row, SharedTables, StoreError, Value};
 use jiff::Timestamp;
 
+use super::feed::{self, Feed, Filter};
 use super::query::{Cursor, LAST_BEFORE, Query};
 use super::schema::LEDGER;
 use super::write::Tables;
@@ -142,6 +143,19 @@ impl Records {
         last.await.map_err(|source| self.failed(source))
     }
 
+    /// Up to so many of the records after this sequence, in the order of their sequence. What has the sequence 0 or less is
+    /// before all of them.
+    ///
+    /// No record appears later below a sequence that was returned.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn after(&self, sequence: i64, at_most: usize, filter: &Filter) -> Result<Feed, LedgerError> {
+        let filter = filter.clone();
+        let read = self.tables.read(move |reading| feed::read(reading.connection(), sequence, at_most, &filter));
+        read.await.map_err(|source| self.failed(source))
+    }
+
     /// Removes some of the records from before a time, the oldest first, and returns how many. What another proxy is removing
     /// is left to it.
     pub(super) async fn remove_slice(&self, before: Timestamp, at_most: u32) -> Result<u64, LedgerError> {
@@ -156,7 +170,7 @@ fn unusable(place: &Place, source: StoreError) -> LedgerError {
 }
 
 /// The record in a row of its sequence and [`columns`](super::query::columns).
-fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
+pub(super) fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
     let strange = || StoreError::Invalid("a record has a value that this version does not know".to_owned());
     let record = Record {
         at: Timestamp::from_microsecond(row.get(1)?).map_err(|_| strange())?,

@@ -27,6 +27,10 @@ const INDEX: [&str; 2] = [
     "DELETE FROM recent",
 ];
 
+/// Waits until no other proxy appends. Sequences are given out before the commit: without this a record could become visible
+/// after one with a higher sequence.
+pub(super) const TURN: &str = "SELECT id FROM turn FOR UPDATE";
+
 /// Removes the oldest of what is too old.
 const REMOVE_FROM_FILE: &str =
     "DELETE FROM indexed WHERE sequence IN (SELECT sequence FROM indexed WHERE at < ?1 ORDER BY at LIMIT ?2)";
@@ -92,7 +96,10 @@ impl Tables {
                 TO_FILE.add(connection, records)?;
                 if recent(connection)? < RECENT_AT_MOST { Ok(()) } else { index(connection) }
             }
-            Self::Database => TO_DATABASE.add(connection, records),
+            Self::Database => {
+                connection.is_any(TURN, &[])?;
+                TO_DATABASE.add(connection, records)
+            }
         }
     }
 

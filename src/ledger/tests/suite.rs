@@ -7,10 +7,11 @@ use std::time::Duration;
 use ipam_provider::GroupName;
 
 use super::{Engine, Stage, record, time};
+use crate::ledger::feed::{AFTER, LOOKED_AT};
 use crate::ledger::query::LAST_BEFORE;
 use crate::ledger::retention::SLICE;
-use crate::ledger::write::RECENT_AT_MOST;
-use crate::ledger::{Cursor, Operation, Outcome, Query, Record, Records, Subject};
+use crate::ledger::write::{RECENT_AT_MOST, TURN};
+use crate::ledger::{Cursor, Entry, Filter, Operation, Outcome, Query, Record, Records, Subject};
 
 /// Makes one test of each case and engine.
 macro_rules! on_both {
@@ -43,6 +44,10 @@ on_both! {
     retention_removes_what_is_too_old_and_does_not_pause_writes,
     two_that_remove_at_once_remove_everything_once,
     another_process_sees_what_is_written,
+    sequences_grow_when_all_is_removed,
+    the_feed_has_every_record_once_in_the_order_of_sequences,
+    the_feed_has_those_that_are_asked_for,
+    the_feed_skips_nothing_that_another_writer_commits_late,
 }
 
 async fn add(records: &Records, added: Vec<Record>) {
@@ -158,7 +163,7 @@ async fn every_question_is_answered_from_an_index(stage: &Stage, records: &Recor
     let with_group =
         |subject: Subject| [None, wanted.group.clone()].map(|group| Query { group, ..about(subject.clone()) });
     let questions = subjects.into_iter().flat_map(with_group).map(|query| query.statement());
-    for question in questions.chain([LAST_BEFORE]) {
+    for question in questions.chain([LAST_BEFORE, AFTER]) {
         // The values play no part in the plan; those of the right type do in its being made.
         let bytes = if is_file { "x'00'" } else { "'\\x00'::bytea" };
         let is_of_bytes = question.contains("address = ?") || question.contains("mac = ?");
@@ -176,7 +181,7 @@ async fn every_question_is_answered_from_an_index(stage: &Stage, records: &Recor
         // What a file has without an index is little.
         let (plan, recent) = plan.split_once("RIGHT").unwrap_or((&plan, "recent"));
         assert!(recent.contains("recent"), "{recent}");
-        assert!(plan.contains("record_"), "{question}\n{plan}");
+        assert!(plan.contains("record_") || plan.contains("USING INTEGER PRIMARY KEY"), "{question}\n{plan}");
         for slow in ["SCAN", "TEMP B-TREE", "Seq Scan", "Sort"] {
             assert!(!plan.contains(slow), "{question}\n{plan}");
         }
@@ -241,6 +246,113 @@ async fn two_that_remove_at_once_remove_everything_once(stage: &Stage, records: 
 
 fn in_schema(statements: &str) -> String {
     format!("SET search_path = ipam_ledger; {statements}")
+}
+
+async fn sequences_grow_when_all_is_removed(_: &Stage, records: &Records) {
+    add(records, (1..10).map(record).collect()).await;
+    let last = feed(records, 0).await.last().expect("a record").sequence;
+    assert_eq!(records.remove_before(time(10)).await.expect("removed"), 9);
+    assert_eq!(feed(records, 0).await, []);
+    add(records, vec![record(10)]).await;
+    let found = feed(records, last).await;
+    assert!(found.len() == 1 && found[0].sequence > last, "{found:?}");
+}
+
+/// All that comes after a sequence, from several calls.
+async fn feed(records: &Records, mut after: i64) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    loop {
+        let part = records.after(after, 7, &Filter::default()).await.expect("a part");
+        after = part.after;
+        entries.extend(part.entries);
+        if part.is_end {
+            return entries;
+        }
+    }
+}
+
+async fn the_feed_has_every_record_once_in_the_order_of_sequences(_: &Stage, records: &Records) {
+    let number = u32::try_from(RECENT_AT_MOST).expect("few") + 20;
+    // Not in the order of time.
+    let added: Vec<Record> =
+        (0..number).map(|number| Record { at: time((-i64::from(number)).into()), ..record(number) }).collect();
+    for some in added.chunks(50) {
+        add(records, some.to_vec()).await;
+    }
+    let found = feed(records, 0).await;
+    assert!(found.is_sorted_by(|one, next| one.sequence < next.sequence));
+    assert_eq!(feed(records, found[99].sequence).await, found[100..]);
+    assert_eq!(found.into_iter().map(|entry| entry.record).collect::<Vec<_>>(), added);
+}
+
+async fn the_feed_has_those_that_are_asked_for(_: &Stage, records: &Records) {
+    let mut added: Vec<Record> = (0..100).map(record).collect();
+    added[50].operation = Operation::Delete;
+    added[60].operation = Operation::Delete;
+    added.extend(std::iter::repeat_n(record(100), LOOKED_AT));
+    add(records, added.clone()).await;
+    let ask = async |after, at_most, operation, group: &Option<GroupName>| {
+        let filter = Filter { operation, group: group.clone() };
+        let part = records.after(after, at_most, &filter).await.expect("a part");
+        let found: Vec<Record> = part.entries.into_iter().map(|entry| entry.record).collect();
+        (found, part.after, part.is_end)
+    };
+    let (found, after, is_end) = ask(0, 1, Some(Operation::Delete), &None).await;
+    assert_eq!((found, is_end), (added[50..=50].to_vec(), false));
+    let (found, ..) = ask(after, 10, Some(Operation::Delete), &added[60].group).await;
+    assert_eq!(found, added[60..=60]);
+    // One call does not look at everything, and the next goes on where it has ended.
+    let (found, after, is_end) = ask(0, 10, None, &added[7].group).await;
+    assert_eq!((found, is_end), (added[7..=7].to_vec(), false));
+    let (found, last, is_end) = ask(after, 10, None, &added[7].group).await;
+    assert_eq!((found, last - after, is_end), (vec![], 100, true));
+}
+
+async fn the_feed_skips_nothing_that_another_writer_commits_late(stage: &Stage, records: &Records) {
+    const EACH: u32 = 100;
+    let is_done = AtomicBool::new(false);
+    let writing = async {
+        let write = async |first: u32| {
+            let records = stage.records();
+            for number in first..first + EACH {
+                add(&records, (0..number % 5).map(|_| record(number)).collect()).await;
+            }
+        };
+        tokio::join!(write(0), write(EACH));
+        is_done.store(true, Ordering::Relaxed);
+    };
+    let reading = async {
+        let mut found: Vec<Entry> = Vec::new();
+        loop {
+            let is_last = is_done.load(Ordering::Relaxed);
+            found.extend(feed(records, found.last().map_or(0, |entry| entry.sequence)).await);
+            if is_last {
+                return found;
+            }
+        }
+    };
+    let ((), found) = tokio::join!(writing, reading);
+    assert_eq!(found, feed(records, 0).await);
+    assert_eq!(found.len(), 2 * 2 * EACH as usize);
+    if stage.is_file() {
+        return;
+    }
+    // A writer that has its sequence, and commits after others came.
+    let late = "INSERT INTO record (at, operation, outcome, provider, network, length, address) \
+        SELECT at, 'delete', outcome, provider, network, length, address FROM record LIMIT 1; SELECT pg_sleep(2); COMMIT";
+    let last = found[found.len() - 1].sequence;
+    let later = std::thread::scope(|scope| {
+        scope.spawn(|| stage.sql(&in_schema(&format!("BEGIN; {TURN}; {late}"))));
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                add(records, vec![record(1)]).await;
+                feed(records, last).await
+            })
+        })
+    });
+    let operations: Vec<Operation> = later.iter().map(|entry| entry.record.operation).collect();
+    assert_eq!(operations, [Operation::Delete, Operation::Add]);
 }
 
 async fn another_process_sees_what_is_written(stage: &Stage, records: &Records) {
