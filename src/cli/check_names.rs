@@ -42,7 +42,7 @@ async fn look(foreman: &Foreman, names: &Names) -> Result<(), Error> {
             }
             match sight {
                 Sight::Everything { why } | Sight::Member { why } => {
-                    say(format!("names         ok: all is visible: {why}"))
+                    say(format!("names         ok: all is visible: {why}"));
                 }
                 Sight::Unproven { why } => say(format!("names         warning: perhaps not all is visible: {why}")),
             }
