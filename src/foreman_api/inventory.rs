@@ -22,7 +22,7 @@ use ipam_provider::{Mac, Prefix};
 use super::wire::{Interface, ReportRow, SubnetDetails};
 use super::{Error, Foreman, Host, Subnet};
 
-pub(crate) use report::{TEMPLATE, TEXT};
+pub(crate) use report::{REPORT_TEMPLATE, TEXT};
 pub(crate) use survey::{Sight, Survey, Way};
 
 /// How many hosts are asked for at once: Foreman's other users have some of its threads left.

@@ -15,8 +15,7 @@ mod wire;
 pub(crate) use client::{Credentials, Foreman};
 pub(crate) use error::Error;
 pub(crate) use inventory::{
-    HostAddress, Inventory, Scope, Sight, SubnetOfForeman, Survey, TEMPLATE as REPORT_TEMPLATE, TEXT as REPORT_TEXT,
-    Way,
+    HostAddress, Inventory, REPORT_TEMPLATE, Scope, Sight, SubnetOfForeman, Survey, TEXT as REPORT_TEXT, Way,
 };
 pub(crate) use oauth::Consumer;
 pub(crate) use wire::{Host, HostDetails, Interface, SmartProxy, Subnet};

@@ -8,7 +8,7 @@ use super::super::wire::{ReportRow, ReportTemplate};
 use super::super::{Error, Foreman};
 
 /// The template's name in Foreman, where it is unique.
-pub(crate) const TEMPLATE: &str = "foreman-ipam-proxy - addresses";
+pub(crate) const REPORT_TEMPLATE: &str = "foreman-ipam-proxy - addresses";
 
 /// What the template is.
 pub(crate) const TEXT: &str = include_str!("../../../packaging/foreman-reports/addresses.erb");
@@ -21,7 +21,7 @@ struct Id {
 impl Foreman {
     /// The template, with its text; `None` when Foreman does not have it, or the user may not see it.
     pub(super) async fn report_template(&self) -> Result<Option<ReportTemplate>, Error> {
-        let search = format!("name = \"{TEMPLATE}\"");
+        let search = format!("name = \"{REPORT_TEMPLATE}\"");
         let found: Vec<Id> = self.list(&["report_templates"], &[("search", &search)]).await?;
         match found.first() {
             Some(template) => self.find(&["report_templates", &template.id.to_string()]).await,

@@ -11,7 +11,7 @@ use reqwest::Method;
 
 use super::super::wire::{CurrentUser, ReportTemplate, Taxonomy};
 use super::super::{Error, Foreman};
-use super::report::{TEMPLATE, is_ours};
+use super::report::{REPORT_TEMPLATE, is_ours};
 use super::{SubnetOfForeman, known_subnets};
 
 /// What is known before the hosts are read.
@@ -85,7 +85,7 @@ impl Foreman {
         let template = match self.report_template().await {
             Ok(Some(template)) => Ok(template),
             Ok(None) => Err(format!(
-                "Foreman shows no report template {TEMPLATE} to {}; create it as an administrator with: \
+                "Foreman shows no report template {REPORT_TEMPLATE} to {}; create it as an administrator with: \
                  foreman-ipam-proxy setup --sweep",
                 self.who()
             )),
@@ -101,7 +101,7 @@ fn way(template: Result<ReportTemplate, String>) -> Way {
         Ok(template) if is_ours(&template.template) => Way::Report { template: template.id },
         Ok(_) => Way::HostByHost {
             why: format!(
-                "the report template {TEMPLATE} in Foreman has another text than this version brings with it; renew it with: \
+                "the report template {REPORT_TEMPLATE} in Foreman has another text than this version brings with it; renew it with: \
                  foreman-ipam-proxy setup --sweep"
             ),
         },
@@ -126,7 +126,7 @@ fn sight(user: &CurrentUser, template: Result<&ReportTemplate, &String>) -> Sigh
     };
     if !template.default {
         let why = format!(
-            "the report template {TEMPLATE} is no default any more, so that new organizations do not get it; renew it with: \
+            "the report template {REPORT_TEMPLATE} is no default any more, so that new organizations do not get it; renew it with: \
              foreman-ipam-proxy setup --sweep"
         );
         return Sight::Unproven { why };

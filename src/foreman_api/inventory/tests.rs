@@ -164,7 +164,7 @@ async fn hosts_that_a_user_may_not_see_are_not_taken_for_deleted_ones() {
 async fn a_template_that_somebody_has_changed_is_not_used() {
     let site = site();
     report::create(&site.admin()).await.expect("created");
-    let edit = |key, value| site.simulated.edit_report_template(TEMPLATE, key, value);
+    let edit = |key, value| site.simulated.edit_report_template(REPORT_TEMPLATE, key, value);
     edit("template", json!(TEXT.replace("load_hosts(", "load_hosts(search: 'build = true', ")));
     site.simulated.take_requests();
     let inventory = read(&site.admin()).await;
