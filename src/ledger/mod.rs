@@ -27,4 +27,5 @@ pub use error::LedgerError;
 pub use query::{Cursor, Query, Subject};
 pub use record::{Entry, Operation, Outcome, Record};
 pub use records::{Place, Records};
+pub(crate) use writer::Health;
 pub use writer::Ledger;

@@ -78,6 +78,11 @@ impl Server {
         findings
     }
 
+    /// When what is loaded ends, in seconds since 1970, by the key that names the file in the settings.
+    pub(crate) fn ends(&self, now: Timestamp) -> Vec<(&'static str, i64)> {
+        dates::ends(&self.current.load().material, now)
+    }
+
     /// The number of the load that new connections get.
     pub(super) fn number(&self) -> u64 {
         self.current.load().number
