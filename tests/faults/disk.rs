@@ -215,6 +215,10 @@ fn on_a_full_disk_the_proxy_goes_on_and_says_so_and_recovers_with_room() {
     assert_eq!(offered(&ask(&server, promised.0)), promised.1, "a promise stands in memory");
     let reported = server.output().lines().iter().filter(|line| line.contains("Holds will not survive")).count();
     assert_eq!(reported, 1, "said once, not with every promise");
+    let not_ready = json!({"ready": false, "holds": false, "ipam": false, "ledger": true});
+    assert_eq!(server.curl().get("/readyz").answer(), (503, not_ready));
+    assert_eq!(server.curl().get("/healthz").status, 200);
+    assert!(server.curl().get("/metrics").text().contains("\nforeman_ipam_proxy_holds_writable 0\n"));
 
     // The ledger has what failed too, until it is full as well; that keeps no caller waiting.
     until("the ledger is full", || {
