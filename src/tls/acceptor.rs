@@ -185,8 +185,8 @@ fn base() -> Result<SslAcceptorBuilder, ErrorStack> {
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     context.set_num_tickets(0)?;
     context.set_session_id_context(SESSIONS)?;
-    // A certificate is verified when there is one; routes that need one ask for it, because `/features` and `/version`
-    // work without.
+    // A certificate is verified when there is one; routes that need one ask for it, because some routes,
+    // such as `/version`, work without.
     context.set_verify_callback(SslVerifyMode::PEER, |is_good, chain| {
         if !is_good {
             refusal::log(chain);
