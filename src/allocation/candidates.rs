@@ -124,7 +124,8 @@ impl Candidates {
             // It is not asked for again; a burst would leave many in memory before their time is over.
             self.batches.invalidate(&(key.0.clone(), before)).await;
         }
-        let fetched = self.batches.try_get_with(key, self.fetch(subnet, place, events, generation)).await;
+        let fetching = fetch(subnet, place, events, &self.counts, generation);
+        let fetched = self.batches.try_get_with(key, fetching).await;
         fetched.map_err(|failure: Arc<Failure>| (*failure).clone())
     }
 
@@ -151,46 +152,46 @@ impl Candidates {
         let key = key(scope);
         self.generations.get(&key).unwrap_or_else(|| self.generations.get_with(key, Arc::default))
     }
-
-    async fn fetch(
-        &self,
-        subnet: &Found,
-        place: &dyn Place,
-        events: &Events,
-        generation: u64,
-    ) -> Result<Arc<Batch>, Failure> {
-        let asked = place.moment().await?;
-        let mut held = place.held(&subnet.scope).await?;
-        let mut addresses = free_addresses(subnet, &held).await?;
-        // Before others lose theirs, or the subnet counts as full, what has ended is looked for.
-        if addresses.is_empty() && place.remove_ended_in(&subnet.scope).await? {
-            held = place.held(&subnet.scope).await?;
-            addresses = free_addresses(subnet, &held).await?;
-        }
-        let HeldIn { addresses: held, promised } = held;
-        // What a provider says is checked before it is offered.
-        addresses.retain(|address| {
-            let is_sound = subnet.is_offerable(*address) && !held.contains(*address);
-            if !is_sound {
-                events.emit(Subject::of(&subnet.scope, *address), EventKind::UnsoundCandidate);
-            }
-            is_sound
-        });
-        self.counts.fetch(addresses.len());
-        Ok(Arc::new(Batch {
-            is_all: addresses.is_empty(),
-            addresses: addresses.into_iter().collect(),
-            from: Mutex::new(Some(LOWEST)),
-            generation,
-            asked,
-            promised,
-            counts: self.counts.clone(),
-        }))
-    }
 }
 
 fn key(scope: &Scope) -> Key {
     (scope.space.clone(), scope.prefix)
+}
+
+async fn fetch(
+    subnet: &Found,
+    place: &dyn Place,
+    events: &Events,
+    counts: &Arc<OfferCounts>,
+    generation: u64,
+) -> Result<Arc<Batch>, Failure> {
+    let asked = place.moment().await?;
+    let mut held = place.held(&subnet.scope).await?;
+    let mut addresses = free_addresses(subnet, &held).await?;
+    // Before others lose theirs, or the subnet counts as full, what has ended is looked for.
+    if addresses.is_empty() && place.remove_ended_in(&subnet.scope).await? {
+        held = place.held(&subnet.scope).await?;
+        addresses = free_addresses(subnet, &held).await?;
+    }
+    let HeldIn { addresses: held, promised } = held;
+    // What a provider says is checked before it is offered.
+    addresses.retain(|address| {
+        let is_sound = subnet.is_offerable(*address) && !held.contains(*address);
+        if !is_sound {
+            events.emit(Subject::of(&subnet.scope, *address), EventKind::UnsoundCandidate);
+        }
+        is_sound
+    });
+    counts.fetch(addresses.len());
+    Ok(Arc::new(Batch {
+        is_all: addresses.is_empty(),
+        addresses: addresses.into_iter().collect(),
+        from: Mutex::new(Some(LOWEST)),
+        generation,
+        asked,
+        promised,
+        counts: counts.clone(),
+    }))
 }
 
 async fn free_addresses(subnet: &Found, held: &HeldIn) -> Result<Vec<IpAddr>, Failure> {

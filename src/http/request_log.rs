@@ -17,7 +17,7 @@ use crate::telemetry::request_id::{self, RequestId};
 /// Paths are cut to this many characters in the log.
 const PATH_AT_MOST: usize = 512;
 
-/// What an answer is worth whose status says something else; a response may have it as an extension.
+/// The status of an error that is answered with a 200; an extension of the response, for the metrics.
 pub(super) struct Outcome(pub(super) StatusCode);
 
 /// Logs `Started GET /path` and `Finished GET /path with 200 (2.61 ms)`: looks over the control socket and the routes of

@@ -9,7 +9,8 @@ use super::error::{DoorError, RequestError};
 use crate::caller::Door;
 use crate::metrics;
 
-/// The door and the pattern of the route that a request took. actix knows the pattern too, but matches the path again for each question.
+/// The door and the pattern of the route that a request took. actix knows the pattern too, but matches the path again for each
+/// question.
 struct RoutePattern {
     door: Door,
     path: &'static str,
