@@ -141,7 +141,7 @@ impl App {
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
         let serving = serving(settings, &runtime, Purpose::Serve)?;
-        let shared = Data::new(Shared::new(serving, telemetry.ring()));
+        let shared = Data::new(Shared::new(serving, telemetry.ring(), runtime.metrics.clone(), tls.clone()));
         let workers = RollCall::default();
         let (server, bound, arrivals) =
             listen::listen(&server_settings, mode, &shared, tls.as_ref(), &workers, passed).await?;

@@ -7,6 +7,12 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("src/ledger/query.rs", "what the database is sent"),
     ("src/ledger/observe.rs", "why a write ended so, in the ledger; docs/ledger.md explains its records"),
     ("src/ledger/record.rs", "how a write ended, in the ledger"),
+    ("src/metrics/mod.rs", "what a scrape says of a metric; docs/monitoring.md lists them all"),
+    ("src/metrics/operations.rs", "what a scrape says of a metric; docs/monitoring.md lists them all"),
+    ("src/metrics/outcomes.rs", "what a scrape says of a metric; docs/monitoring.md lists them all"),
+    ("src/metrics/requests.rs", "what a scrape says of a metric; docs/monitoring.md lists them all"),
+    ("src/metrics/scrape.rs", "what a scrape says of a metric; docs/monitoring.md lists them all"),
+    ("src/metrics/text.rs", "media types"),
     ("src/cli/demo.rs", "what the demo tells people to try, which tests/command_line runs"),
 ];
 
