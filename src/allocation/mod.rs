@@ -9,6 +9,7 @@
 //! | one address, one hold; same MAC, same answer; recycling; quarantine | `holds::rules` |
 //! | where holds are kept: memory with a journal | `holds::memory`, `holds::journal` |
 //! | one provider call for many callers | `candidates` |
+//! | what is recorded and held, for people who look | `inspect` |
 //! | which record is meant by prefix and group | `lookup` |
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | host name and MAC go into a record of ours | `annotate` |
@@ -24,6 +25,7 @@ mod event_log;
 mod events;
 mod failure;
 pub mod holds;
+mod inspect;
 mod lookup;
 mod lost;
 mod restore;
@@ -42,6 +44,7 @@ pub(crate) use event_log::write as log_event;
 pub(crate) use events::{Event, EventKind, Events, Pending, Subject, Subscriber};
 pub use failure::Failure;
 pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
+pub use inspect::Inspected;
 pub use lookup::GroupChoice;
 pub(crate) use lost::Finding;
 pub use upkeep::Look;

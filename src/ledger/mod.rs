@@ -24,6 +24,7 @@ mod tests;
 mod writer;
 
 pub use error::LedgerError;
+pub(crate) use error::told;
 pub use query::{Cursor, Query, Subject};
 pub use record::{Entry, Operation, Outcome, Record};
 pub use records::{Place, Records};

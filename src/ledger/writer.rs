@@ -73,7 +73,7 @@ impl Ledger {
     }
 
     /// For how many days records are kept; 0 when there are to be none.
-    pub(super) fn days(&self) -> u32 {
+    pub(crate) fn days(&self) -> u32 {
         self.inner.days.load(Ordering::Relaxed)
     }
 
@@ -111,7 +111,7 @@ impl Ledger {
     }
 
     /// The open records, if they can be used now.
-    pub(super) fn records(&self) -> Option<Arc<Records>> {
+    pub(crate) fn records(&self) -> Option<Arc<Records>> {
         lock(&self.inner.records).clone()
     }
 
