@@ -10,7 +10,7 @@
 //! | `problem` | failures as RFC 9457 has them |
 //! | `params`, `body`, `id`, `page`, `answer` | the parts of a request, as valid values, and of answers |
 //! | `openapi`, `docs` | the document that describes all of this, made from the code, and a page that shows it |
-//! | `status`, `groups`, `subnets`, `addresses`, `holds`, `ledger` | one resource each: its paths, its handlers, its shapes |
+//! | `status`, `groups`, `subnets`, `addresses`, `holds`, `ledger`, `events` | one resource each: its paths, its handlers, its shapes |
 //!
 //! A new resource is a file with a function `paths`, a line in [`all_paths`], and its handlers and shapes in `openapi`. A test
 //! compares the paths with the document.
@@ -23,6 +23,7 @@ mod answer;
 #[allow(dead_code, reason = "JSON bodies are for the resources that are written to")]
 mod body;
 mod docs;
+mod events;
 mod groups;
 mod holds;
 mod id;
@@ -72,6 +73,7 @@ fn all_paths() -> Vec<Path> {
         addresses::paths(),
         holds::paths(),
         ledger::paths(),
+        events::paths(),
         openapi::paths(),
         docs::paths(),
     ]

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::answer::tagged;
 use super::paths::Path;
-use super::{PREFIX, addresses, groups, holds, ledger, status, subnets};
+use super::{PREFIX, addresses, events, groups, holds, ledger, status, subnets};
 
 pub(super) fn paths() -> Vec<Path> {
     vec![Path::new("/openapi.json").get_open(show)]
@@ -41,10 +41,12 @@ pub(super) fn paths() -> Vec<Path> {
         groups::list,
         subnets::list,
         subnets::show,
+        addresses::list,
         addresses::show,
         holds::list,
         holds::release,
         ledger::list,
+        events::list,
     ),
     modifiers(&Credentials),
 )]
@@ -144,11 +146,13 @@ mod tests {
     /// The shapes with examples. A schema that is not here fails the test.
     const EXAMPLES: &[(&str, Read)] = &[
         ("Address", reads::<addresses::Address>),
+        ("Events", reads::<events::Events>),
         ("Group", reads::<groups::Group>),
         ("Hold", reads::<holds::Hold>),
         ("Ipam", reads::<status::Ipam>),
         ("LedgerEntry", reads::<ledger::LedgerEntry>),
         ("ProblemBody", reads::<super::super::problem::ProblemBody>),
+        ("Record", reads::<addresses::Record>),
         ("Status", reads::<status::Status>),
         ("Subnet", reads::<subnets::Subnet>),
     ];
