@@ -5,8 +5,7 @@ use std::future::{Ready, ready};
 use std::str::FromStr;
 
 use actix_web::dev::Payload;
-use actix_web::error::QueryPayloadError;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 use ipam_provider::GroupName;
 use serde::de::DeserializeOwned;
 
@@ -26,14 +25,14 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
 }
 
 fn of_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
-    web::Query::<T>::from_query(query).map(web::Query::into_inner).map_err(|error| {
-        let text = match &error {
-            QueryPayloadError::Deserialize(why) => why.to_string(),
-            other => other.to_string(),
-        };
-        // The library names the parameter between the first two '`'.
-        let field = text.split('`').nth(1).unwrap_or("query").to_owned();
-        Problem::invalid(field, format!("The query cannot be read: {text}"))
+    let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(reader).map_err(|error| {
+        let (path, text) = (error.path().to_string(), error.inner().to_string());
+        // A value is wrong, or a parameter is unknown or given twice; then its name is between the first two '`'.
+        let is_named = !path.is_empty() && path.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let name = if is_named { path } else { text.split('`').nth(1).unwrap_or("query").to_owned() };
+        let detail = format!("Parameter {name} cannot be read: {text}");
+        Problem::invalid(name, detail)
     })
 }
 
@@ -76,10 +75,14 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_query_names_the_parameter() {
         assert_eq!(of_query::<Query>("limit=5&group=a+b").expect("right").limit, Some(5));
-        for (query, field) in [("grup=x", "grup"), ("limit=1&limit=2", "limit")] {
+        for (query, field) in
+            [("grup=x", "grup"), ("limit=1&limit=2", "limit"), ("limit=x", "limit"), ("limit=", "limit")]
+        {
             let problem = of_query::<Query>(query).expect_err("wrong");
-            assert!(problem.to_string().contains(&format!("`{field}`")), "{query}: {problem}");
+            assert!(
+                problem.to_string().starts_with(&format!("Parameter {field} cannot be read: ")),
+                "{query}: {problem}"
+            );
         }
-        assert!(of_query::<Query>("limit=x").is_err());
     }
 }

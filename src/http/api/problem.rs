@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use ipam_provider::ErrorKind;
 use serde::{Deserialize, Serialize};
@@ -295,6 +295,7 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
         let mut response = HttpResponse::build(status);
+        response.insert_header((CACHE_CONTROL, "no-store"));
         if let Some(known) = &self.0.allow {
             response.insert_header((ALLOW, known.as_str()));
         }

@@ -188,6 +188,12 @@ fn what_opens_the_one_opens_nothing_of_the_other() {
 #[test]
 fn the_list_of_certificates_is_read_again_and_tokens_outlive_a_restart() {
     let site = Site::start();
+    let status = |server: &Server, identity| server.api_as(Some(identity)).get("/api/v1/status").status;
+    assert_eq!((status(&site.server, &identities().foreman), status(&site.server, &identities().other)), (403, 200));
+    let listed =
+        "enabled: true\nbind_host: 127.0.0.1\nport: 0\ncertificates: [{ name: foreman.example.com, role: reader }]\n";
+    site.server.reload("settings.d/api.yml", listed);
+    assert_eq!((status(&site.server, &identities().foreman), status(&site.server, &identities().other)), (200, 403));
     let token = site.server.token("admin", &["--role", "admin"]);
     let server = site.server.restart();
     assert_eq!(server.api(&token).get("/api/v1/status").status, 200);

@@ -36,7 +36,7 @@ fn what_is_wrong_with_a_request_is_named() {
         ("/api/v1/ledger?since=yesterday", 400, "invalid", Some("since")),
         ("/api/v1/ledger?address=10.0.0.1&host=a", 400, "invalid", Some("address")),
         ("/api/v1/ledger?mac=nonsense", 400, "invalid", Some("mac")),
-        ("/api/v1/events?after=x", 400, "invalid", None),
+        ("/api/v1/events?after=x", 400, "invalid", Some("after")),
     ] {
         let response = client.get(&target.replace("SUBNET", &subnet));
         assert_eq!((response.status, code(&response).as_str()), (status, expected), "{target}: {}", response.text());

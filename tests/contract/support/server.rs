@@ -198,6 +198,14 @@ impl Server {
         self.run(&arguments).trim().to_owned()
     }
 
+    /// Changes a file of settings, and has the server read all of them again.
+    pub(crate) fn reload(&self, name: &str, text: &str) {
+        fs::write(self.directory.path().join("etc").join(name), text).expect("written");
+        let kill = format!("kill -HUP {}", self.process.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
+        assert!(self.log().line_with("Settings and certificates are reloaded").is_some());
+    }
+
     /// A file of the server's state.
     pub(crate) fn state(&self, name: &str) -> PathBuf {
         self.directory.path().join("state").join(name)
