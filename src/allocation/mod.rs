@@ -10,6 +10,7 @@
 //! | where holds are kept: memory with a journal | `holds::memory`, `holds::journal` |
 //! | one provider call for many callers | `candidates` |
 //! | how many candidates were fetched, and how many for nothing | `offer_counts` |
+//! | what is recorded and held, for people who look | `inspect` |
 //! | which record is meant by prefix and group | `lookup` |
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | host name and MAC go into a record of ours | `annotate` |
@@ -26,6 +27,7 @@ mod event_log;
 mod events;
 mod failure;
 pub mod holds;
+mod inspect;
 mod list;
 mod lookup;
 mod lost;
@@ -46,6 +48,7 @@ pub(crate) use event_log::write as log_event;
 pub(crate) use events::{Event, EventKind, Events, Pending, Subject, Subscriber};
 pub use failure::Failure;
 pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
+pub use inspect::Inspected;
 pub use lookup::GroupChoice;
 pub(crate) use lost::Finding;
 pub use offer_counts::OfferCounts;

@@ -9,6 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use arc_swap::ArcSwap;
 
+use super::api::Callers;
 use super::foreman::contract::Contract;
 use super::listener::Listener;
 use crate::allocation::Allocator;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     tls: Option<tls::Server>,
     trouble: Mutex<BTreeMap<&'static str, String>>,
     has_trouble: AtomicBool,
+    is_stopping: AtomicBool,
 }
 
 /// What a reload of the settings replaces as a whole.
@@ -45,6 +47,8 @@ pub(crate) struct Serving {
     pub foreman: Contract,
     /// Where the names of hosts come from.
     pub names: Names,
+    /// Who may use the management API.
+    pub api: Callers,
 }
 
 impl Shared {
@@ -57,6 +61,7 @@ impl Shared {
             tls,
             trouble: Mutex::default(),
             has_trouble: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
         }
     }
 
@@ -83,6 +88,16 @@ impl Shared {
     /// HTTPS, if it is served.
     pub(super) fn tls(&self) -> Option<&tls::Server> {
         self.tls.as_ref()
+    }
+
+    /// The process is about to end: answers that go on without an end are ended.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Is the process about to end?
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Notes what is wrong about a subject, or that it is well again; Foreman shows it on the proxy's page.

@@ -28,6 +28,7 @@ mod write;
 mod writer;
 
 pub use error::LedgerError;
+pub(crate) use error::told;
 pub use feed::{Feed, Filter};
 pub use query::{Cursor, Query, Subject};
 pub use record::{Entry, Operation, Outcome, Record};
