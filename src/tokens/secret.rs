@@ -7,7 +7,7 @@ use openssl::sha::sha256;
 use secrecy::SecretString;
 
 /// What each token begins with, so that people and programs that search for leaked secrets recognise one.
-const PREFIX: &str = "fip_";
+const TOKEN_PREFIX: &str = "fip_";
 
 /// How many random bytes there are.
 const BYTES: usize = 32;
@@ -19,7 +19,7 @@ pub(super) type Hash = [u8; 32];
 pub(super) fn new() -> SecretString {
     let mut bytes = [0; BYTES];
     rand_bytes(&mut bytes).expect("OpenSSL has random numbers, or no TLS either");
-    format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)).into()
+    format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)).into()
 }
 
 /// The hash of a token.
@@ -29,7 +29,7 @@ pub(super) fn hash(text: &str) -> Hash {
 
 /// Could the text be a token? Any other is not looked up.
 pub(super) fn looks_like_one(text: &str) -> bool {
-    let random = text.strip_prefix(PREFIX).and_then(|random| URL_SAFE_NO_PAD.decode(random).ok());
+    let random = text.strip_prefix(TOKEN_PREFIX).and_then(|random| URL_SAFE_NO_PAD.decode(random).ok());
     random.is_some_and(|random| random.len() == BYTES)
 }
 
@@ -45,8 +45,8 @@ mod tests {
         assert!(looks_like_one(one.expose_secret()) && looks_like_one(other.expose_secret()));
         assert_ne!(one.expose_secret(), other.expose_secret());
         assert_ne!(hash(one.expose_secret()), hash(other.expose_secret()));
-        assert_eq!(one.expose_secret().len(), PREFIX.len() + 43);
-        assert!(!format!("{one:?}").contains(PREFIX));
+        assert_eq!(one.expose_secret().len(), TOKEN_PREFIX.len() + 43);
+        assert!(!format!("{one:?}").contains(TOKEN_PREFIX));
     }
 
     #[test]

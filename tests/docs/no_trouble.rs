@@ -49,7 +49,6 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "Subnet … is changed",
             "Subnet … is deleted",
             "API ok: its tokens are in …; there are …",
-            ": follows the ledger",
             "The host will be read from Foreman",
             "The token … is revoked",
             "foreman-ipam-proxy - host hint",
@@ -186,6 +185,7 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
         "What would be right, which a fault in the settings says behind its semicolon.",
         &[
             "between externalipam_ and __ write one of: …",
+            "choose another port",
             "choose another port, or remove http_port",
             "give each name one role, with all its groups",
             "list names of groups, such as ['Production'], or remove groups: the role counts everywhere then",

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use openssl::sha::sha256;
 use serde_json::{Map, Value};
 
-use super::PREFIX;
+use super::API_PATH;
 use super::openapi::DOCUMENT;
 use super::paths::Path;
 use super::problem::Code;
@@ -91,7 +91,7 @@ fn page(document: &Value) -> String {
         html,
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}: management API</title>\
          <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body>\
-         <h1>{title}: management API</h1>{}<p>Version {}. For programs: <a href=\"{PREFIX}/openapi.json\">openapi.json</a>.</p>",
+         <h1>{title}: management API</h1>{}<p>Version {}. For programs: <a href=\"{API_PATH}/openapi.json\">openapi.json</a>.</p>",
         prose(text(&document["info"], "description")),
         escaped(text(&document["info"], "version")),
     );
@@ -123,7 +123,7 @@ fn page(document: &Value) -> String {
 fn write_operation(html: &mut String, method: &str, path: &str, operation: &Value) {
     let _ = write!(
         html,
-        "<h3><code>{} {PREFIX}{}</code></h3><p>{}</p>{}",
+        "<h3><code>{} {API_PATH}{}</code></h3><p>{}</p>{}",
         method.to_uppercase(),
         escaped(path),
         escaped(text(operation, "summary")),
@@ -208,7 +208,7 @@ mod tests {
     fn the_page_has_every_operation_and_every_shape_that_it_links_to() {
         for (path, methods) in members(&DOCUMENT["paths"]) {
             for (method, _) in members(methods) {
-                let heading = format!("<h3><code>{} {PREFIX}{path}</code></h3>", method.to_uppercase());
+                let heading = format!("<h3><code>{} {API_PATH}{path}</code></h3>", method.to_uppercase());
                 assert!(PAGE.contains(&heading), "{heading}");
             }
         }

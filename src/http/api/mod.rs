@@ -54,7 +54,7 @@ pub(super) use self::access::demand_reader;
 pub(super) use self::problem::unreadable;
 
 /// What all paths begin with. Another major version would have another.
-const PREFIX: &str = "/api/v1";
+const API_PATH: &str = "/api/v1";
 
 /// What the settings decide of the management API.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ fn all_paths() -> Vec<Path> {
 
 /// All routes.
 pub(super) fn routes() -> impl HttpServiceFactory {
-    let scope = all_paths().into_iter().fold(web::scope(PREFIX), |scope, path| scope.service(path.resource()));
+    let scope = all_paths().into_iter().fold(web::scope(API_PATH), |scope, path| scope.service(path.resource()));
     scope.default_service(web::route().to(unknown_route::<Problem>)).wrap(from_fn(answer))
 }
 

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::answer::tagged;
 use super::paths::Path;
-use super::{PREFIX, addresses, events, groups, holds, ledger, status, subnets};
+use super::{API_PATH, addresses, events, groups, holds, ledger, status, subnets};
 
 pub(super) fn paths() -> Vec<Path> {
     vec![Path::new("/openapi.json").get_open(show)]
@@ -26,7 +26,7 @@ pub(super) fn paths() -> Vec<Path> {
             those of RFC 9457, with a `code` that programs can act on.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    servers((url = PREFIX)),
+    servers((url = API_PATH)),
     security(("token" = []), ("certificate" = [])),
     tags(
         (name = "Status", description = "How the proxy is, and what it is over."),

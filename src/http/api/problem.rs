@@ -9,7 +9,7 @@ use ipam_provider::ErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::PREFIX;
+use super::API_PATH;
 use crate::allocation::Failure;
 use crate::caller::Door;
 use crate::http::error::{DoorError, RequestError};
@@ -184,7 +184,7 @@ impl Problem {
     fn body(&self) -> ProblemBody {
         let Content { code, detail, field, .. } = &*self.0;
         ProblemBody {
-            kind: format!("{PREFIX}/docs#{}", code.word()),
+            kind: format!("{API_PATH}/docs#{}", code.word()),
             title: code.title().to_owned(),
             status: code.status().as_u16(),
             code: *code,
@@ -235,7 +235,7 @@ impl From<RequestError> for Problem {
             RequestError::UnknownMethod(_) => Code::MethodNotAllowed,
         };
         let detail = match &error {
-            RequestError::UnknownRoute => format!("There is no such path; {PREFIX}/docs shows all"),
+            RequestError::UnknownRoute => format!("There is no such path; {API_PATH}/docs shows all"),
             other => other.to_string(),
         };
         Self::because(Cause::Request(error), code, detail)
