@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use ipam_provider::{
     AddressSet, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
+    ListReservations, OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::RAW_BODY;
@@ -471,6 +471,10 @@ impl Provider for Defective {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Provider::annotate(&*self.inner).map(|_| self as &dyn Annotate)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ipam_provider::{
     AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
+    ListReservations, OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::seed::hosts;
@@ -268,6 +268,10 @@ impl Provider for ReferenceIpam {
     fn annotate(&self) -> Option<&dyn Annotate> {
         let has_place = self.capabilities.records_mac || self.capabilities.records_hostname;
         has_place.then_some(self as &dyn Annotate)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 
