@@ -20,6 +20,7 @@ mod record;
 mod records;
 mod retention;
 mod schema;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -30,4 +31,5 @@ pub use feed::{Feed, Filter};
 pub use query::{Cursor, Query, Subject};
 pub use record::{Entry, Operation, Outcome, Record};
 pub use records::{Place, Records};
+pub use standing::Standing;
 pub use writer::Ledger;
