@@ -10,6 +10,7 @@ use crate::foreman_api::Foreman;
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
 use crate::names::{Names, Queue};
+use crate::registration::{Address, own_url};
 use crate::routes::{Conditions, Ipam, Routes};
 use crate::settings::{Route, Settings, Tls};
 use crate::tls;
@@ -85,13 +86,16 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
 /// Foreman as the source of host names, where the settings want that.
 fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, StartError> {
     let Settings { server, tls, foreman_names: wanted, .. } = settings;
-    let foreman = match (&server.foreman_url, &wanted.credentials) {
+    let (foreman, own) = match (&server.foreman_url, &wanted.credentials) {
         (Some(url), Some(credentials)) if wanted.is_on() => {
             let of_clients = tls.as_ref().map(|tls| &tls.files.ca_file);
             let authorities: Vec<_> = server.foreman_ssl_ca.as_ref().into_iter().chain(of_clients).cloned().collect();
-            Some(Arc::new(Foreman::new(url, &authorities, credentials.clone())?))
+            let foreman = Foreman::new(url, &authorities, credentials.clone())?;
+            let certificate = tls.as_ref().map(|tls| tls.files.certificate.as_path());
+            let own = own_url(server.proxy_url.as_deref(), certificate, server.https_port, server.http_port);
+            (Some(Arc::new(foreman)), own.ok().and_then(|url| Address::parse(&url)))
         }
-        _ => None,
+        _ => (None, None),
     };
     Ok(Names {
         queue: queue.clone(),
@@ -99,6 +103,8 @@ fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, 
         look_up_after_add: wanted.look_up_after_add,
         webhooks: wanted.webhooks,
         webhook_token: wanted.webhook_token.clone(),
+        sweep_every: wanted.sweep_every,
+        own,
     })
 }
 
