@@ -38,6 +38,8 @@
 //! | `foreman_api` | the client of Foreman's own API |
 //! | [`ledger`] | a record of every write through any door: who did what with which address, and when |
 //! | `names` | names of hosts, from Foreman's API into the records of the IPAM |
+//! | `orphans` | addresses that were added for hosts which Foreman does not have |
+//! | `reconcile` | the differences between Foreman, ledger and IPAM |
 //! | `registration` | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
 //! | `settings` | reads and checks all settings, all faults in one go |
@@ -65,6 +67,8 @@ mod foreman_api;
 mod http;
 pub mod ledger;
 mod names;
+mod orphans;
+mod reconcile;
 mod registration;
 pub mod registry;
 mod routes;

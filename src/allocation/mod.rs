@@ -13,6 +13,7 @@
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | host name and MAC go into a record of ours | `annotate` |
 //! | the records of a subnet, page by page | `list` |
+//! | an address whose host is gone is released, if its record is still ours | `orphan` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
 //! | a reservation that turns up after its caller was told of a failure is named | `watch`, `lost` |
 //! | what has happened to an address, for the log and whatever else subscribes | `events`, `event_log` |
@@ -28,6 +29,7 @@ pub mod holds;
 mod list;
 mod lookup;
 mod lost;
+mod orphan;
 mod restore;
 mod upkeep;
 mod watch;
@@ -46,6 +48,7 @@ pub use failure::Failure;
 pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
 pub use lookup::GroupChoice;
 pub(crate) use lost::Finding;
+pub(crate) use orphan::Cleared;
 pub use upkeep::Look;
 pub use writes::Added;
 

@@ -14,6 +14,7 @@ use super::listener::Listener;
 use crate::allocation::Allocator;
 use crate::ledger::Ledger;
 use crate::names::Names;
+use crate::orphans::Watch;
 use crate::telemetry::Ring;
 use crate::trust::Gate;
 
@@ -22,6 +23,7 @@ use crate::trust::Gate;
 pub(crate) struct Shared {
     serving: ArcSwap<Serving>,
     ring: Arc<Ring>,
+    orphans: Watch,
     trouble: Mutex<BTreeMap<&'static str, String>>,
     has_trouble: AtomicBool,
 }
@@ -49,6 +51,7 @@ impl Shared {
         Self {
             serving: ArcSwap::from_pointee(serving),
             ring,
+            orphans: Watch::default(),
             trouble: Mutex::default(),
             has_trouble: AtomicBool::new(false),
         }
@@ -67,6 +70,11 @@ impl Shared {
     /// The log that `/logs` shows.
     pub(crate) fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// What is known of orphans.
+    pub(crate) fn orphans(&self) -> &Watch {
+        &self.orphans
     }
 
     /// Notes what is wrong about a subject, or that it is well again; Foreman shows it on the proxy's page.
@@ -95,7 +103,9 @@ impl Shared {
         let of_ipams = serving.allocator.provider().trouble();
         let of_holds = serving.allocator.holds().trouble().map(|text| format!("holds: {text}"));
         let of_ledger = serving.ledger.as_ref().and_then(Ledger::trouble);
-        let texts: Vec<String> = of_ipams.into_iter().chain(texts).chain(of_holds).chain(of_ledger).collect();
+        let orphans = self.orphans.trouble().map(|text| format!("orphans: {text}"));
+        let texts: Vec<String> =
+            of_ipams.into_iter().chain(texts).chain(of_holds).chain(of_ledger).chain(orphans).collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 }

@@ -114,7 +114,7 @@ impl Ledger {
     }
 
     /// The open records, if they can be used now.
-    pub(super) fn records(&self) -> Option<Arc<Records>> {
+    pub(crate) fn records(&self) -> Option<Arc<Records>> {
         lock(&self.inner.records).clone()
     }
 

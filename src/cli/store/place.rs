@@ -19,7 +19,7 @@ use crate::app::control_socket;
 use crate::cli::CommandError;
 use crate::cli::holds::read_holds;
 use crate::cli::output::warn;
-use crate::cli::running::{Running, listens};
+use crate::cli::running::{Running, end_batches, listens};
 use crate::registry::PROVIDERS;
 use crate::settings::{Environment, Settings};
 
@@ -160,18 +160,7 @@ impl Located {
 
     /// Has a running proxy forget which addresses were free before a change. It would offer them for a few seconds more.
     pub(super) fn end_batches(&self) {
-        let socket = control_socket(&self.state_directory);
-        if !listens(&socket) {
-            return;
-        }
-        let ended = actix_web::rt::System::new().block_on(async {
-            Running::at(socket, ANSWER_WITHIN)?.read::<Value>(Method::DELETE, "/ipam/candidates", &[]).await
-        });
-        if let Err(error) = ended {
-            warn(&format!(
-                "{error}; for as long as candidate_seconds it may offer an address that was free before this change"
-            ));
-        }
+        actix_web::rt::System::new().block_on(end_batches(&self.state_directory));
     }
 
     /// What a change would come to, without changing anything.
