@@ -37,7 +37,9 @@ async fn look(foreman: &Foreman, names: &Names) -> Result<(), Error> {
         }
         // To read them takes long.
         Way::HostByHost { why } => {
-            say(format!("names         warning: a sweep asks for each host, which takes a minute for 1000: {why}"));
+            if names.sweep_every.is_some() {
+                say(format!("names         warning: a sweep asks for each host, which takes a minute for 1000: {why}"));
+            }
             match sight {
                 Sight::Everything { why } | Sight::Member { why } => {
                     say(format!("names         ok: all is visible: {why}"))

@@ -57,12 +57,12 @@ pub(super) struct Swept {
 pub(crate) async fn run(shared: Data<Shared>) {
     let mut began: Option<Instant> = None;
     let mut due = None;
-    let mut told = None;
+    let mut is_told = false;
     loop {
         sleep(TICK).await;
         let serving = shared.serving();
         let (Some(every), Some(foreman)) = (serving.names.sweep_every, &serving.names.foreman) else {
-            (began, due, told) = (None, None, None);
+            (began, due, is_told) = (None, None, false);
             shared.set_trouble(SWEEP, None);
             continue;
         };
@@ -85,13 +85,18 @@ pub(crate) async fn run(shared: Data<Shared>) {
             Err(error) => Some(with_causes(&error)),
         };
         due = Some(Instant::now() + if why.is_none() { every } else { RETRY.min(every) });
-        // One line for as long as it stays so.
-        if let Some(why) = why.as_ref().filter(|why| told.as_ref() != Some(*why)) {
-            log::warn!("The sweep of names from Foreman is not complete; it is repeated: {why}");
+        if let Some(line) = line(why.as_deref(), &mut is_told) {
+            log::warn!("{line}");
         }
-        shared.set_trouble(SWEEP, why.clone());
-        told = why;
+        shared.set_trouble(SWEEP, why);
     }
+}
+
+/// The line for the log: one for as long as sweeps fail, whatever with. The proxy's page in Foreman has the latest reason.
+fn line(why: Option<&str>, is_told: &mut bool) -> Option<String> {
+    let line = why.filter(|_| !*is_told);
+    *is_told = why.is_some();
+    line.map(|why| format!("The sweep of names from Foreman is not complete; it is repeated: {why}"))
 }
 
 /// One sweep, and what it has read.
@@ -209,4 +214,17 @@ fn clear(addresses: Vec<HostAddress>) -> (Vec<(SubnetOfForeman, HostAddress)>, u
         .collect();
     let unclear = all - clear.len();
     (clear, unclear)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreman_that_is_away_is_one_line_however_long_and_for_whatever_reason() {
+        let mut is_told = false;
+        let mut lines = |whys: &[Option<&str>]| whys.iter().filter(|why| line(**why, &mut is_told).is_some()).count();
+        assert_eq!(lines(&[Some("no route"), Some("no route"), Some("status 503")]), 1);
+        assert_eq!(lines(&[None, None, Some("no route"), Some("no route")]), 1);
+    }
 }
