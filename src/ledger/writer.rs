@@ -19,9 +19,6 @@ use crate::telemetry::with_causes;
 /// How many records are saved at a time, so that the first does not wait long.
 const RECORDS_AT_MOST: usize = 256;
 
-/// How long records gather after others were saved: a commit costs more than a record. The first after a silence is saved at once.
-const GATHER: Duration = Duration::from_millis(1);
-
 /// How many records wait in memory while the ledger cannot be written.
 const BACKLOG_AT_MOST: usize = 10_000;
 
@@ -98,7 +95,17 @@ impl Ledger {
         let record = observe::record(event)?.tidied();
         let (saved, pending) = oneshot::channel();
         // Without a queue the process ends, and has no caller.
-        lock(&self.inner.queue).as_ref()?.send(Waiting { record, saved }).ok()?;
+        let queue = lock(&self.inner.queue).clone()?;
+        match self.records() {
+            // To the thread that writes the file, which takes many at once. What it cannot save takes the longer way.
+            Some(records) if matches!(self.inner.place, Place::File(_)) && self.trouble().is_none() => {
+                records.send(record, move |outcome| match outcome {
+                    Ok(()) => drop(saved.send(())),
+                    Err(record) => drop(queue.send(Waiting { record, saved })),
+                });
+            }
+            _ => queue.send(Waiting { record, saved }).ok()?,
+        }
         Some(pending)
     }
 
@@ -146,7 +153,6 @@ impl Writer {
             self.note(opened);
         }
         let mut again = Instant::now() + AGAIN_AFTER;
-        let mut saved_at: Option<Instant> = None;
         loop {
             let is_in_trouble = self.is_in_trouble();
             let first = tokio::select! {
@@ -157,11 +163,6 @@ impl Writer {
                     None => break,
                 },
             };
-            if let Some(gathered) = saved_at.map(|saved_at| saved_at + GATHER)
-                && gathered > Instant::now()
-            {
-                sleep_until(gathered).await;
-            }
             let mut waiting = Vec::from_iter(first);
             while waiting.len() < RECORDS_AT_MOST
                 && let Ok(next) = queue.try_recv()
@@ -172,7 +173,6 @@ impl Writer {
             let (records, saved): (Vec<_>, Vec<_>) =
                 waiting.into_iter().map(|waiting| (waiting.record, waiting.saved)).unzip();
             self.save(records, is_due).await;
-            saved_at = Some(Instant::now());
             if is_due {
                 again = Instant::now() + AGAIN_AFTER;
             }
