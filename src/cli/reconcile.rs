@@ -156,7 +156,7 @@ fn table(differences: &[&Difference]) {
     };
     let rows: Vec<_> = differences.iter().map(row).collect();
     say_table(
-        ["ADDRESS", "WHAT", "HOST IN FOREMAN", "MAC", "RECORDED HOST", "RECORDED MAC", "SUBNET", "GROUP", "WHY"],
+        ["ADDRESS", "WHAT", "IN FOREMAN", "MAC", "RECORDED HOST", "RECORDED MAC", "SUBNET", "GROUP", "WHY"],
         &rows,
     );
 }

@@ -19,6 +19,6 @@ mod tests;
 mod watch;
 
 pub(crate) use in_foreman::InForeman;
-pub(crate) use release::{Kept, release};
+pub(crate) use release::release;
 pub(crate) use search::{Found, NotSearched, Search, is_older};
 pub(crate) use watch::Watch;

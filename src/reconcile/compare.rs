@@ -53,6 +53,9 @@ impl Kind {
     }
 }
 
+/// Host and MAC, as far as they are known.
+type Recorded = (Option<String>, Option<Mac>);
+
 /// A difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Difference {
@@ -69,7 +72,7 @@ pub(crate) struct Difference {
     /// The MAC of its interface in Foreman.
     pub mac: Option<Mac>,
     /// Host and MAC as the IPAM has them, or else the ledger.
-    pub recorded: (Option<String>, Option<Mac>),
+    pub recorded: Recorded,
     /// When it was added, if the ledger has that.
     pub added: Option<Timestamp>,
     /// Of a missing address the one that its host had before, and of a leaked one that which its host has now: Foreman changes
@@ -200,14 +203,14 @@ fn is_of_another(record: &Reservation, with: &[&HostAddress]) -> bool {
 
 /// Finds the two halves of changes that Foreman has made without a call.
 fn pair(found: &mut [Difference]) {
-    let leaked: Vec<(IpAddr, (Option<String>, Option<Mac>))> = found
+    let leaked: Vec<(IpAddr, Recorded)> = found
         .iter()
         .filter(|found| found.kind == Kind::Leaked)
         .map(|found| (found.address, found.recorded.clone()))
         .collect();
     let mut halves = BTreeMap::new();
     for missing in found.iter().filter(|found| found.kind == Kind::Missing) {
-        let is_of_host = |(_, (name, mac)): &&(IpAddr, (Option<String>, Option<Mac>))| {
+        let is_of_host = |(_, (name, mac)): &&(IpAddr, Recorded)| {
             let is_name = name.as_ref().is_some_and(|name| {
                 missing.hosts.iter().any(|host| !host.is_empty() && host.eq_ignore_ascii_case(name))
             });

@@ -151,7 +151,10 @@ impl Sources<'_> {
                 Err(failure) => return Err(failure),
             }
         }
-        let look = async |address| Ok((address, self.allocator.reservation(prefix, &group, address).await?));
+        let group = &group;
+        let look = |address| async move {
+            Ok::<_, Failure>((address, self.allocator.reservation(prefix, group, address).await?))
+        };
         let looks = stream::iter(wanted).map(look).buffered(AT_ONCE);
         let looked: Vec<(IpAddr, Option<Reservation>)> = looks.try_collect().await?;
         Ok(looked.into_iter().filter_map(|(address, record)| Some((address, record?))).collect())

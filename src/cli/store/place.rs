@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use ipam_provider::Registration;
@@ -10,21 +9,15 @@ use ipam_provider::settings::Section;
 use ipam_provider::state_files::directory_of;
 use ipam_provider_internal::{Place as StorePlace, REGISTRATION, Settings as InternalSettings};
 use ipam_store::{Store, StoreError, Writing};
-use reqwest::Method;
-use serde_json::Value;
 
 use crate::allocation::HeldAddress;
 use crate::allocation::holds::Database;
-use crate::app::control_socket;
 use crate::cli::CommandError;
 use crate::cli::holds::read_holds;
 use crate::cli::output::warn;
-use crate::cli::running::{Running, end_batches, listens};
+use crate::cli::running::end_batches;
 use crate::registry::PROVIDERS;
 use crate::settings::{Environment, Settings};
-
-/// How long the running proxy may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where people say that the store is.
 #[derive(Debug, Args)]
