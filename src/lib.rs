@@ -40,6 +40,8 @@
 //! | [`ledger`] | a record of every write through any door: who did what with which address, and when |
 //! | `metrics` | numbers for Prometheus: what happens is counted, what can be read is read for each scrape |
 //! | `names` | names of hosts, from Foreman's API into the records of the IPAM |
+//! | `orphans` | addresses that were added for hosts which Foreman does not have |
+//! | `reconcile` | the differences between Foreman, ledger and IPAM |
 //! | `registration` | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
 //! | `settings` | reads and checks all settings, all faults in one go |
@@ -69,6 +71,8 @@ mod http;
 pub mod ledger;
 mod metrics;
 mod names;
+mod orphans;
+mod reconcile;
 mod registration;
 pub mod registry;
 mod routes;

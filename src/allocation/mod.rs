@@ -15,6 +15,7 @@
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | host name and MAC go into a record of ours | `annotate` |
 //! | the records of a subnet, page by page | `list` |
+//! | an address whose host is gone is released, if its record is still ours | `orphan` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
 //! | a reservation that turns up after its caller was told of a failure is named | `watch`, `lost` |
 //! | what has happened to an address, for the log and whatever else subscribes | `events`, `event_log` |
@@ -32,6 +33,7 @@ mod list;
 mod lookup;
 mod lost;
 mod offer_counts;
+mod orphan;
 mod restore;
 mod upkeep;
 mod watch;
@@ -52,6 +54,7 @@ pub use inspect::Inspected;
 pub use lookup::GroupChoice;
 pub(crate) use lost::Finding;
 pub use offer_counts::OfferCounts;
+pub(crate) use orphan::Cleared;
 pub use upkeep::Look;
 pub use writes::Added;
 

@@ -97,11 +97,11 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
     })
 }
 
-/// Foreman as the source of host names, where the settings want that.
+/// Foreman as the source of host names, where the settings say as whom it is asked. The search for orphans asks it too.
 fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, StartError> {
     let Settings { server, tls, foreman_names: wanted, .. } = settings;
     let (foreman, own) = match (&server.foreman_url, &wanted.credentials) {
-        (Some(url), Some(credentials)) if wanted.is_on() => {
+        (Some(url), Some(credentials)) => {
             let of_clients = tls.as_ref().map(|tls| &tls.files.ca_file);
             let authorities: Vec<_> = server.foreman_ssl_ca.as_ref().into_iter().chain(of_clients).cloned().collect();
             let foreman = Foreman::new(url, &authorities, credentials.clone())?;
@@ -118,6 +118,8 @@ fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, 
         webhooks: wanted.webhooks,
         webhook_token: wanted.webhook_token.clone(),
         sweep_every: wanted.sweep_every,
+        orphan_after: wanted.orphan_after,
+        release_orphans: wanted.release_orphans,
         own,
     })
 }

@@ -16,6 +16,7 @@ use crate::allocation::Allocator;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::names::Names;
+use crate::orphans::Watch;
 use crate::telemetry::Ring;
 use crate::tls;
 use crate::trust::Gate;
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     ring: Arc<Ring>,
     metrics: Arc<Metrics>,
     tls: Option<tls::Server>,
+    orphans: Watch,
     trouble: Mutex<BTreeMap<&'static str, String>>,
     has_trouble: AtomicBool,
     is_stopping: AtomicBool,
@@ -59,6 +61,7 @@ impl Shared {
             ring,
             metrics,
             tls,
+            orphans: Watch::default(),
             trouble: Mutex::default(),
             has_trouble: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
@@ -100,6 +103,11 @@ impl Shared {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
+    /// What is known of orphans.
+    pub(crate) fn orphans(&self) -> &Watch {
+        &self.orphans
+    }
+
     /// Notes what is wrong about a subject, or that it is well again; Foreman shows it on the proxy's page.
     pub(crate) fn set_trouble(&self, subject: &'static str, trouble: Option<String>) {
         // Well and staying well is what nearly every request says: that costs no lock.
@@ -126,7 +134,9 @@ impl Shared {
         let of_ipams = serving.allocator.provider().trouble();
         let of_holds = serving.allocator.holds().trouble().map(|text| format!("holds: {text}"));
         let of_ledger = serving.ledger.as_ref().and_then(Ledger::trouble);
-        let texts: Vec<String> = of_ipams.into_iter().chain(texts).chain(of_holds).chain(of_ledger).collect();
+        let orphans = self.orphans.trouble().map(|text| format!("orphans: {text}"));
+        let texts: Vec<String> =
+            of_ipams.into_iter().chain(texts).chain(of_holds).chain(of_ledger).chain(orphans).collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 }

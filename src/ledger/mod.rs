@@ -22,6 +22,7 @@ mod record;
 mod records;
 mod retention;
 mod schema;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -34,4 +35,5 @@ pub use query::{Cursor, Query, Subject};
 pub use record::{Entry, Operation, Outcome, Record};
 pub use records::{Place, Records};
 pub(crate) use writer::Health;
+pub use standing::Standing;
 pub use writer::Ledger;

@@ -43,6 +43,7 @@ mod http;
 mod killed;
 mod ledger;
 mod names;
+mod orphans;
 mod process;
 mod registration;
 mod run;
