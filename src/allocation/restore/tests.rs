@@ -47,6 +47,7 @@ impl Stage {
             mac: Some(mac(1)),
             hostname: Some("web.example.com".to_owned()),
             description: Some("Rack 7".to_owned()),
+            remark: None,
         };
         ipam.provider().reserve(&subnet, address, &by).await.expect("reserved");
         let recorded = ipam.provider().reservation(&subnet, address).await.expect("an answer").expect("a record");

@@ -170,6 +170,7 @@ macro_rules! every_case {
                 mac_and_hostname_of_another_writer_are_read
                 a_reserve_needs_neither_mac_nor_hostname
                 a_removed_record_can_be_recorded_again_as_it_was
+                a_remark_is_in_the_description_of_a_record_of_ours
                 one_mac_may_have_several_addresses
                 infiniband_macs_never_fail_a_reserve
                 only_our_own_records_carry_our_mark
@@ -184,6 +185,13 @@ macro_rules! every_case {
                 a_text_of_people_stays_in_an_annotated_record
                 an_address_is_only_annotated_in_the_subnet_asked_for
                 an_annotation_that_failed_can_be_repeated;
+            subnet_management:
+                a_created_subnet_is_found_and_all_of_it_is_free
+                a_prefix_is_created_once_in_a_group
+                a_subnet_that_overlaps_another_is_not_created
+                a_subnet_of_an_unknown_group_is_not_created
+                a_deleted_subnet_is_gone
+                a_subnet_with_addresses_is_not_deleted;
             faults:
                 a_slow_ipam_ends_as_timed_out
                 a_reset_before_a_write_is_unavailable
@@ -232,6 +240,7 @@ mod tests {
             include_str!("free_addresses.rs"),
             include_str!("reservations.rs"),
             include_str!("annotations.rs"),
+            include_str!("subnet_management.rs"),
             include_str!("faults.rs"),
             include_str!("concurrency.rs"),
         ];

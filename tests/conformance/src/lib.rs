@@ -43,6 +43,7 @@ pub mod faults;
 pub mod free_addresses;
 pub mod groups;
 pub mod reservations;
+pub mod subnet_management;
 pub mod subnets;
 
 pub use case::{Case, CaseResult, Ended, Skip, Wrap, bare, case, cases, run, run_silently};
