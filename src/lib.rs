@@ -10,7 +10,8 @@
 //!                       │
 //!                       ▼
 //!                     http::foreman   a door: routes, shapes, errors of one kind of callers; extractors let only
-//!                       │             valid arguments through; handlers are thin
+//!                       │             valid arguments through; handlers are thin. Another door is http::api, the
+//!                       │             management API
 //!                       ▼
 //!                     allocation      which address: holds, shared candidates, remembered look-ups
 //!                       │      ╰────▶ events: what became of which address; the log subscribes
@@ -42,6 +43,7 @@
 //! | [`registry`] | the providers of this build |
 //! | `settings` | reads and checks all settings, all faults in one go |
 //! | [`telemetry`] | log lines, the buffer that Foreman shows, and the request that is being answered |
+//! | `tokens` | tokens of the management API: who may use it without a client certificate |
 //! | `tls` | the server's side of mutual TLS, replaceable while it runs |
 //! | `trust` | the gate: who may call, and as whom |
 //! | `daemon` | systemd and signals |
@@ -71,4 +73,5 @@ mod routes;
 mod settings;
 pub mod telemetry;
 mod tls;
+mod tokens;
 mod trust;

@@ -7,6 +7,7 @@ use ipam_provider::{Guard, Limits, Surroundings, Trace};
 use super::{Runtime, StartError};
 use crate::allocation::{Allocator, Event, Events, Rules, Subscriber, log_event};
 use crate::foreman_api::Foreman;
+use crate::http::api::Callers;
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
 use crate::names::{Names, Queue};
@@ -30,7 +31,7 @@ pub(crate) enum Purpose {
 /// When the provider cannot be built.
 pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -> Result<Serving, StartError> {
     let host_names = names_from_foreman(&settings, &runtime.looked_up)?;
-    let Settings { server, database, ipam, holds: lives, routes, .. } = settings;
+    let Settings { server, database, ipam, holds: lives, routes, api, .. } = settings;
     let (may_create, trace) = match purpose {
         Purpose::Serve => (true, None),
         Purpose::Check(trace) => (false, trace),
@@ -57,7 +58,7 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
     let ipam_on = listeners.iter().copied().filter(|listener| match listener {
         Listener::Https => ipam.enabled.on_https(),
         Listener::Http => ipam.enabled.on_http(),
-        Listener::Control => false,
+        Listener::Api | Listener::Control => false,
     });
     let log: Subscriber = Arc::new(|event| {
         log_event(event);
@@ -79,6 +80,7 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
         },
         listeners,
         names: host_names,
+        api: Callers { certificates: api.certificates, tokens: runtime.tokens.clone() },
     })
 }
 

@@ -17,6 +17,8 @@ mod serve;
 mod setup;
 #[cfg(feature = "internal")]
 mod store;
+mod time;
+mod token;
 mod trace_file;
 
 use std::path::{Path, PathBuf};
@@ -77,6 +79,11 @@ enum Command {
     /// Every write through the proxy is recorded, also one that failed. It works while the proxy runs.
     #[command(after_long_help = ledger::EXAMPLES)]
     Ledger(ledger::Arguments),
+    /// Make, list or revoke tokens for the management API.
+    ///
+    /// It works while the proxy runs, at once.
+    #[command(subcommand, after_long_help = token::EXAMPLES)]
+    Token(token::Command),
     /// Add all that a CSV file has to the embedded IPAM, or what Foreman has to any IPAM.
     ///
     /// Of a CSV file nothing is added when anything in it is wrong.
@@ -126,6 +133,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::CheckFile(check) => check_file::run(&check),
         Command::Holds(holds) => holds::run(holds, directory),
         Command::Ledger(ledger) => ledger::run(ledger, directory),
+        Command::Token(token) => token::run(token, directory),
         Command::Import(import) => import::run(&import, directory),
         #[cfg(feature = "internal")]
         Command::Store(store) => store::run(store, directory),

@@ -9,6 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use arc_swap::ArcSwap;
 
+use super::api::Callers;
 use super::foreman::contract::Contract;
 use super::listener::Listener;
 use crate::allocation::Allocator;
@@ -41,6 +42,8 @@ pub(crate) struct Serving {
     pub foreman: Contract,
     /// Where the names of hosts come from.
     pub names: Names,
+    /// Who may use the management API.
+    pub api: Callers,
 }
 
 impl Shared {

@@ -13,6 +13,7 @@
 //! answered. A ledger that cannot be written is trouble that is logged and shown, and keeps no caller waiting.
 
 mod error;
+mod feed;
 mod observe;
 mod query;
 mod record;
@@ -21,9 +22,12 @@ mod retention;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod write;
 mod writer;
 
 pub use error::LedgerError;
+pub(crate) use error::told;
+pub use feed::{Feed, Filter};
 pub use query::{Cursor, Query, Subject};
 pub use record::{Entry, Operation, Outcome, Record};
 pub use records::{Place, Records};

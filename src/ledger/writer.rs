@@ -19,6 +19,9 @@ use crate::telemetry::with_causes;
 /// How many records are saved at a time, so that the first does not wait long.
 const RECORDS_AT_MOST: usize = 256;
 
+/// How long records gather after others were saved: a commit costs more than a record. The first after a silence is saved at once.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// How many records wait in memory while the ledger cannot be written.
 const BACKLOG_AT_MOST: usize = 10_000;
 
@@ -73,7 +76,7 @@ impl Ledger {
     }
 
     /// For how many days records are kept; 0 when there are to be none.
-    pub(super) fn days(&self) -> u32 {
+    pub(crate) fn days(&self) -> u32 {
         self.inner.days.load(Ordering::Relaxed)
     }
 
@@ -111,7 +114,7 @@ impl Ledger {
     }
 
     /// The open records, if they can be used now.
-    pub(super) fn records(&self) -> Option<Arc<Records>> {
+    pub(crate) fn records(&self) -> Option<Arc<Records>> {
         lock(&self.inner.records).clone()
     }
 
@@ -143,6 +146,7 @@ impl Writer {
             self.note(opened);
         }
         let mut again = Instant::now() + AGAIN_AFTER;
+        let mut saved_at: Option<Instant> = None;
         loop {
             let is_in_trouble = self.is_in_trouble();
             let first = tokio::select! {
@@ -153,6 +157,11 @@ impl Writer {
                     None => break,
                 },
             };
+            if let Some(gathered) = saved_at.map(|saved_at| saved_at + GATHER)
+                && gathered > Instant::now()
+            {
+                sleep_until(gathered).await;
+            }
             let mut waiting = Vec::from_iter(first);
             while waiting.len() < RECORDS_AT_MOST
                 && let Ok(next) = queue.try_recv()
@@ -163,6 +172,7 @@ impl Writer {
             let (records, saved): (Vec<_>, Vec<_>) =
                 waiting.into_iter().map(|waiting| (waiting.record, waiting.saved)).unzip();
             self.save(records, is_due).await;
+            saved_at = Some(Instant::now());
             if is_due {
                 again = Instant::now() + AGAIN_AFTER;
             }

@@ -13,8 +13,8 @@ use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::FuturesOrdered;
 use ipam_provider::{
     Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery, Group, GroupName,
-    Guard, InDeleted, ManageSubnets, OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation, Result,
-    Subnet, titled,
+    Guard, InDeleted, ListReservations, ManageSubnets, OwnRecord, Prefix, Probe, Provider, Released, Requester,
+    Reservation, ReservationPage, Result, Subnet, titled,
 };
 
 use super::{Conditions, Ipam, Table};
@@ -280,6 +280,12 @@ impl Provider for Routes {
         let some = self.ipams().find_map(|ipam| Provider::annotate(ipam.guard()));
         some.map(|_| self as &dyn Annotate)
     }
+
+    /// An IPAM that does not list its records says so when one of its subnets is listed.
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        let some = self.ipams().find_map(|ipam| ipam.guard().list_reservations());
+        some.map(|_| self as &dyn ListReservations)
+    }
 }
 
 #[async_trait]
@@ -307,5 +313,13 @@ impl Annotate for Routes {
     async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
         let (ipam, subnet) = self.origin(subnet)?;
         Annotate::annotate(ipam.guard(), &subnet, address, note).await
+    }
+}
+
+#[async_trait]
+impl ListReservations for Routes {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let (ipam, subnet) = self.origin(subnet)?;
+        ipam.guard().list(&subnet, from, at_most).await
     }
 }

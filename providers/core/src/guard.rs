@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout};
 use crate::http::TELL_IF_IT_LASTS;
 use crate::{
     Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery, Group, GroupName,
-    InDeleted, ManageSubnets, OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation, Result, Subnet,
-    titled,
+    InDeleted, ListReservations, ManageSubnets, OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation,
+    ReservationPage, Result, Subnet, titled,
 };
 
 /// The pause before the second attempt at a read; it doubles with each further one.
@@ -337,6 +337,10 @@ impl Provider for Guard {
     fn annotate(&self) -> Option<&dyn Annotate> {
         self.inner.annotate().map(|_| self as &dyn Annotate)
     }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        self.inner.list_reservations().map(|_| self as &dyn ListReservations)
+    }
 }
 
 #[async_trait]
@@ -356,5 +360,17 @@ impl ManageSubnets for Guard {
 impl Annotate for Guard {
     async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
         self.turn().await.annotate(subnet, address, note).await
+    }
+}
+
+#[async_trait]
+impl ListReservations for Guard {
+    /// Fails with [`Unsupported`](ErrorKind::Unsupported) for a provider that does not hand out [`ListReservations`].
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let Some(inner) = self.inner.list_reservations() else {
+            let text = format!("The IPAM ({}) does not list the addresses of a subnet", self.known_as);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        };
+        self.turn().await.read("list", || subnet.to_string(), || inner.list(subnet, from, at_most)).await
     }
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use ipam_provider::database::Database;
 use ipam_provider::{
     Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery, Group, GroupName,
-    InDeleted, ManageSubnets, OwnRecord, Prefix, Probe, Probes, Provider, RecordId, Released, Requester, Reservation,
-    Result, Subnet,
+    InDeleted, ListReservations, ManageSubnets, OwnRecord, Prefix, Probe, Probes, Provider, RecordId, Released,
+    Requester, Reservation, Result, Subnet,
 };
 
 use ipam_store::{
@@ -186,6 +186,10 @@ impl Provider for Internal {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 

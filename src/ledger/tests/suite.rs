@@ -7,9 +7,11 @@ use std::time::Duration;
 use ipam_provider::GroupName;
 
 use super::{Engine, Stage, record, time};
+use crate::ledger::feed::{AFTER, LOOKED_AT};
 use crate::ledger::query::LAST_BEFORE;
-use crate::ledger::retention::{self, SLICE};
-use crate::ledger::{Cursor, Operation, Outcome, Place, Query, Record, Records, Subject};
+use crate::ledger::retention::SLICE;
+use crate::ledger::write::{RECENT_AT_MOST, TURN};
+use crate::ledger::{Cursor, Entry, Filter, Operation, Outcome, Query, Record, Records, Subject};
 
 /// Makes one test of each case and engine.
 macro_rules! on_both {
@@ -40,7 +42,12 @@ on_both! {
     the_last_record_before_a_time_says_who_had_the_address,
     every_question_is_answered_from_an_index,
     retention_removes_what_is_too_old_and_does_not_pause_writes,
+    two_that_remove_at_once_remove_everything_once,
     another_process_sees_what_is_written,
+    sequences_grow_when_all_is_removed,
+    the_feed_has_every_record_once_in_the_order_of_sequences,
+    the_feed_has_those_that_are_asked_for,
+    the_feed_skips_nothing_that_another_writer_commits_late,
 }
 
 async fn add(records: &Records, added: Vec<Record>) {
@@ -72,11 +79,14 @@ async fn records_come_back_as_they_were(_: &Stage, records: &Records) {
         host_name: None,
         ..record(2)
     };
-    // As many as one statement adds, and some more.
-    let expected: Vec<Record> = [full, bare].into_iter().chain((3..40).map(record)).collect();
+    // As many as one statement adds, and some more; more than are without an index.
+    let more = u32::try_from(RECENT_AT_MOST).expect("few") + 40;
+    let mut expected: Vec<Record> = [full, bare].into_iter().chain((3..more).map(record)).collect();
     add(records, expected.clone()).await;
+    expected.push(record(more));
+    add(records, vec![record(more)]).await;
     assert_eq!(all(records, &Query::default()).await, expected);
-    let (page, _) = records.page(&Query::default(), None, 100).await.expect("a page");
+    let (page, _) = records.page(&Query::default(), None, 1000).await.expect("a page");
     assert!(page.is_sorted_by(|one, next| one.sequence < next.sequence));
 }
 
@@ -142,7 +152,7 @@ async fn the_last_record_before_a_time_says_who_had_the_address(_: &Stage, recor
 /// With ten million records a question that reads the whole table takes seconds.
 async fn every_question_is_answered_from_an_index(stage: &Stage, records: &Records) {
     add(records, (1..100).map(record).collect()).await;
-    let is_file = matches!(stage.place, Place::File(_));
+    let is_file = stage.is_file();
     let wanted = record(1);
     let subjects = [
         Subject::Any,
@@ -153,7 +163,7 @@ async fn every_question_is_answered_from_an_index(stage: &Stage, records: &Recor
     let with_group =
         |subject: Subject| [None, wanted.group.clone()].map(|group| Query { group, ..about(subject.clone()) });
     let questions = subjects.into_iter().flat_map(with_group).map(|query| query.statement());
-    for question in questions.chain([LAST_BEFORE]) {
+    for question in questions.chain([LAST_BEFORE, AFTER]) {
         // The values play no part in the plan; those of the right type do in its being made.
         let bytes = if is_file { "x'00'" } else { "'\\x00'::bytea" };
         let is_of_bytes = question.contains("address = ?") || question.contains("mac = ?");
@@ -168,8 +178,11 @@ async fn every_question_is_answered_from_an_index(stage: &Stage, records: &Recor
             true => stage.sql(&format!("EXPLAIN QUERY PLAN {question}")),
             false => stage.sql(&format!("SET search_path = ipam_ledger; SET enable_seqscan = off; SET enable_bitmapscan = off; EXPLAIN {question}")),
         };
-        assert!(plan.contains("record_"), "{question}\n{plan}");
-        for slow in ["SCAN record", "TEMP B-TREE", "Seq Scan", "Sort"] {
+        // What a file has without an index is little.
+        let (plan, recent) = plan.split_once("RIGHT").unwrap_or((&plan, "recent"));
+        assert!(recent.contains("recent"), "{recent}");
+        assert!(plan.contains("record_") || plan.contains("USING INTEGER PRIMARY KEY"), "{question}\n{plan}");
+        for slow in ["SCAN", "TEMP B-TREE", "Seq Scan", "Sort"] {
             assert!(!plan.contains(slow), "{question}\n{plan}");
         }
     }
@@ -184,7 +197,7 @@ async fn retention_removes_what_is_too_old_and_does_not_pause_writes(_: &Stage, 
     let boundary = slices * SLICE - 50;
     let is_done = AtomicBool::new(false);
     let trimming = async {
-        let removed = retention::trim(records, time(boundary.into())).await.expect("trimmed");
+        let removed = records.remove_before(time(boundary.into())).await.expect("removed");
         is_done.store(true, Ordering::Relaxed);
         removed
     };
@@ -203,6 +216,143 @@ async fn retention_removes_what_is_too_old_and_does_not_pause_writes(_: &Stage, 
     let left = all(records, &Query::default()).await;
     assert_eq!(left.len(), 50 + written as usize);
     assert!(left.iter().all(|record| record.at >= time(boundary.into())));
+}
+
+async fn two_that_remove_at_once_remove_everything_once(stage: &Stage, records: &Records) {
+    let number = 10 * SLICE;
+    add(records, (0..number).map(record).collect()).await;
+    let other = stage.records();
+    let before = time(i64::from(number) - 10);
+    let (one, two) = tokio::join!(records.remove_before(before), other.remove_before(before));
+    assert_eq!(one.expect("removed") + two.expect("removed"), u64::from(number) - 10);
+    assert_eq!(all(records, &Query::default()).await.len(), 10);
+    if stage.is_file() {
+        return;
+    }
+    // Those of a slice that another one has not yet committed are left to it.
+    let is_held = "BEGIN; SELECT count(*) FROM (SELECT 1 FROM record ORDER BY at LIMIT 5 FOR UPDATE) AS held";
+    std::thread::scope(|scope| {
+        let holding = scope.spawn(|| stage.sql(&in_schema(&format!("{is_held}; SELECT pg_sleep(4); ROLLBACK"))));
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                assert_eq!(records.remove_before(time(number.into())).await.expect("removed"), 5);
+            });
+        });
+        assert!(!holding.is_finished(), "it waited");
+    });
+    assert_eq!(all(records, &Query::default()).await.len(), 5);
+}
+
+fn in_schema(statements: &str) -> String {
+    format!("SET search_path = ipam_ledger; {statements}")
+}
+
+async fn sequences_grow_when_all_is_removed(_: &Stage, records: &Records) {
+    add(records, (1..10).map(record).collect()).await;
+    let last = feed(records, 0).await.last().expect("a record").sequence;
+    assert_eq!(records.remove_before(time(10)).await.expect("removed"), 9);
+    assert_eq!(feed(records, 0).await, []);
+    add(records, vec![record(10)]).await;
+    let found = feed(records, last).await;
+    assert!(found.len() == 1 && found[0].sequence > last, "{found:?}");
+}
+
+/// All that comes after a sequence, from several calls.
+async fn feed(records: &Records, mut after: i64) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    loop {
+        let part = records.after(after, 7, &Filter::default()).await.expect("a part");
+        after = part.after;
+        entries.extend(part.entries);
+        if part.is_end {
+            return entries;
+        }
+    }
+}
+
+async fn the_feed_has_every_record_once_in_the_order_of_sequences(_: &Stage, records: &Records) {
+    let number = u32::try_from(RECENT_AT_MOST).expect("few") + 20;
+    // Not in the order of time.
+    let added: Vec<Record> =
+        (0..number).map(|number| Record { at: time((-i64::from(number)).into()), ..record(number) }).collect();
+    for some in added.chunks(50) {
+        add(records, some.to_vec()).await;
+    }
+    let found = feed(records, 0).await;
+    assert!(found.is_sorted_by(|one, next| one.sequence < next.sequence));
+    assert_eq!(feed(records, found[99].sequence).await, found[100..]);
+    assert_eq!(found.into_iter().map(|entry| entry.record).collect::<Vec<_>>(), added);
+}
+
+async fn the_feed_has_those_that_are_asked_for(_: &Stage, records: &Records) {
+    let mut added: Vec<Record> = (0..100).map(record).collect();
+    added[50].operation = Operation::Delete;
+    added[60].operation = Operation::Delete;
+    added.extend(std::iter::repeat_n(record(100), LOOKED_AT));
+    add(records, added.clone()).await;
+    let ask = async |after, at_most, operation, group: &Option<GroupName>| {
+        let filter = Filter { operation, group: group.clone() };
+        let part = records.after(after, at_most, &filter).await.expect("a part");
+        let found: Vec<Record> = part.entries.into_iter().map(|entry| entry.record).collect();
+        (found, part.after, part.is_end)
+    };
+    let (found, after, is_end) = ask(0, 1, Some(Operation::Delete), &None).await;
+    assert_eq!((found, is_end), (added[50..=50].to_vec(), false));
+    let (found, ..) = ask(after, 10, Some(Operation::Delete), &added[60].group).await;
+    assert_eq!(found, added[60..=60]);
+    // One call does not look at everything, and the next goes on where it has ended.
+    let (found, after, is_end) = ask(0, 10, None, &added[7].group).await;
+    assert_eq!((found, is_end), (added[7..=7].to_vec(), false));
+    let (found, last, is_end) = ask(after, 10, None, &added[7].group).await;
+    assert_eq!((found, last - after, is_end), (vec![], 100, true));
+}
+
+async fn the_feed_skips_nothing_that_another_writer_commits_late(stage: &Stage, records: &Records) {
+    const EACH: u32 = 100;
+    let is_done = AtomicBool::new(false);
+    let writing = async {
+        let write = async |first: u32| {
+            let records = stage.records();
+            for number in first..first + EACH {
+                add(&records, (0..number % 5).map(|_| record(number)).collect()).await;
+            }
+        };
+        tokio::join!(write(0), write(EACH));
+        is_done.store(true, Ordering::Relaxed);
+    };
+    let reading = async {
+        let mut found: Vec<Entry> = Vec::new();
+        loop {
+            let is_last = is_done.load(Ordering::Relaxed);
+            found.extend(feed(records, found.last().map_or(0, |entry| entry.sequence)).await);
+            if is_last {
+                return found;
+            }
+        }
+    };
+    let ((), found) = tokio::join!(writing, reading);
+    assert_eq!(found, feed(records, 0).await);
+    assert_eq!(found.len(), 2 * 2 * EACH as usize);
+    if stage.is_file() {
+        return;
+    }
+    // A writer that has its sequence, and commits after others came.
+    let late = "INSERT INTO record (at, operation, outcome, provider, network, length, address) \
+        SELECT at, 'delete', outcome, provider, network, length, address FROM record LIMIT 1; SELECT pg_sleep(2); COMMIT";
+    let last = found[found.len() - 1].sequence;
+    let later = std::thread::scope(|scope| {
+        scope.spawn(|| stage.sql(&in_schema(&format!("BEGIN; {TURN}; {late}"))));
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                add(records, vec![record(1)]).await;
+                feed(records, last).await
+            })
+        })
+    });
+    let operations: Vec<Operation> = later.iter().map(|entry| entry.record.operation).collect();
+    assert_eq!(operations, [Operation::Delete, Operation::Add]);
 }
 
 async fn another_process_sees_what_is_written(stage: &Stage, records: &Records) {

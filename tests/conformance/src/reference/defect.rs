@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use ipam_provider::{
     AddressSet, Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery, Group,
-    GroupName, InDeleted, ManageSubnets, OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester,
-    Reservation, Result, Subnet,
+    GroupName, InDeleted, ListReservations, ManageSubnets, OwnRecord, Prefix, Probe, Provider, RecordId, Released,
+    Requester, Reservation, Result, Subnet,
 };
 
 use crate::RAW_BODY;
@@ -494,6 +494,10 @@ impl Provider for Defective {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Provider::annotate(&*self.inner).map(|_| self as &dyn Annotate)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ipam_provider::{
     AddressSpace, Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery,
-    Group, GroupName, InDeleted, ManageSubnets, OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester,
-    Reservation, Result, Subnet,
+    Group, GroupName, InDeleted, ListReservations, ManageSubnets, OwnRecord, Prefix, Probe, Provider, RecordId,
+    Released, Requester, Reservation, Result, Subnet,
 };
 
 use crate::seed::hosts;
@@ -280,6 +280,10 @@ impl Provider for ReferenceIpam {
     fn annotate(&self) -> Option<&dyn Annotate> {
         let has_place = self.capabilities.records_mac || self.capabilities.records_hostname;
         has_place.then_some(self as &dyn Annotate)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 

@@ -1,0 +1,85 @@
+//! The query, as valid values.
+
+use std::fmt::Display;
+use std::future::{Ready, ready};
+use std::str::FromStr;
+
+use actix_web::dev::Payload;
+use actix_web::error::QueryPayloadError;
+use actix_web::{FromRequest, HttpRequest, web};
+use ipam_provider::GroupName;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use crate::http::decode::percent_decoded;
+
+/// The query as this type. One that denies unknown fields refuses a parameter that would have no effect.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest for Params<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(of_query(request.query_string()).map(Self))
+    }
+}
+
+fn of_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    web::Query::<T>::from_query(query).map(web::Query::into_inner).map_err(|error| {
+        let text = match &error {
+            QueryPayloadError::Deserialize(why) => why.to_string(),
+            other => other.to_string(),
+        };
+        // The library names the parameter between the first two '`'.
+        let field = text.split('`').nth(1).unwrap_or("query").to_owned();
+        Problem::invalid(field, format!("The query cannot be read: {text}"))
+    })
+}
+
+/// The parameter as this type.
+pub(super) fn parsed<T: FromStr<Err: Display>>(name: &str, text: Option<&str>) -> Result<Option<T>, Problem> {
+    let value = text.map(str::parse).transpose();
+    value.map_err(|error| Problem::invalid(name, format!("Parameter {name} cannot be used: {error}")))
+}
+
+/// The parameter as the name of a group; an empty one is refused, because it could mean every group or none.
+pub(super) fn group(text: Option<&str>) -> Result<Option<GroupName>, Problem> {
+    let named = |text| {
+        GroupName::new(text)
+            .ok_or_else(|| Problem::invalid("group", "Parameter group is empty; name a group, or leave it out"))
+    };
+    text.map(named).transpose()
+}
+
+/// A segment of the path, decoded.
+pub(super) fn segment(request: &HttpRequest, name: &str) -> Result<String, Problem> {
+    let raw = request.match_info().query(name);
+    let text = percent_decoded(raw).map_err(|error| Problem::invalid(name, format!("The path's {name} {error}")))?;
+    Ok(text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Query {
+        limit: Option<usize>,
+        #[expect(dead_code, reason = "it is only read")]
+        group: Option<String>,
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_query_names_the_parameter() {
+        assert_eq!(of_query::<Query>("limit=5&group=a+b").expect("right").limit, Some(5));
+        for (query, field) in [("grup=x", "grup"), ("limit=1&limit=2", "limit")] {
+            let problem = of_query::<Query>(query).expect_err("wrong");
+            assert!(problem.to_string().contains(&format!("`{field}`")), "{query}: {problem}");
+        }
+        assert!(of_query::<Query>("limit=x").is_err());
+    }
+}
