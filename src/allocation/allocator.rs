@@ -91,6 +91,11 @@ impl Allocator {
         &self.provider
     }
 
+    /// How long a whole request may take.
+    pub(crate) fn request_budget(&self) -> Duration {
+        self.rules.request_budget
+    }
+
     /// All holds.
     pub fn holds(&self) -> &Holds {
         &self.holds

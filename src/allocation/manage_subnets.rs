@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ipam_provider::{Creation, Deletion, InDeleted, ManageSubnets, Prefix, Subnet};
+use ipam_provider::{Creation, Deletion, GroupName, InDeleted, ManageSubnets, Prefix, Subnet};
 
 use super::Failure;
 use super::allocator::{Allocator, Deleted};
@@ -37,7 +37,7 @@ impl Allocator {
         self.to_its_end(work).await
     }
 
-    /// Deletes a subnet; one that is not there is deleted.
+    /// Deletes the subnet of exactly this group, or outside of groups; one that is not there is deleted.
     ///
     /// # Errors
     /// [`Failure::SubnetInUse`] when it has addresses that must not be deleted with it, [`Failure::Ambiguous`], or what the
@@ -45,15 +45,19 @@ impl Allocator {
     pub async fn delete_subnet(
         self: &Arc<Self>,
         prefix: Prefix,
-        group: GroupChoice,
+        group: Option<GroupName>,
         addresses: InDeleted,
     ) -> Result<Deleted, Failure> {
         let this = self.clone();
         let work = async move {
-            let found = match this.lookup.subnet(this.provider(), prefix, &group).await {
+            let found = match this.lookup.subnet(this.provider(), prefix, &GroupChoice::of(group.clone())).await {
                 Err(Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. }) => return Ok(Deleted::WasAbsent),
                 found => found?,
             };
+            // Without a group, the only record of the prefix is found, whatever its group.
+            if found.group != group {
+                return Ok(Deleted::WasAbsent);
+            }
             let subnet = found.of_routes();
             let deleted = ManageSubnets::delete(this.provider(), &subnet, addresses).await?;
             if let Deletion::HasAddresses(what) = deleted {

@@ -8,9 +8,10 @@
 //! | `paths` | what a resource's file says of its paths: methods, handlers, and the role that each demands |
 //! | `access` | who calls, and which groups are theirs |
 //! | `problem` | failures as RFC 9457 has them |
+//! | `idempotency` | requests that can be sent again |
 //! | `params`, `body`, `id`, `page`, `answer` | the parts of a request, as valid values, and of answers |
 //! | `openapi`, `docs` | the document that describes all of this, made from the code, and a page that shows it |
-//! | `status`, `groups`, `subnets`, `addresses`, `holds`, `ledger` | one resource each: its paths, its handlers, its shapes |
+//! | `status`, `groups`, `subnets`, `addresses`, `allocations`, `holds`, `ledger` | one resource each: its paths, its handlers, its shapes |
 //!
 //! A new resource is a file with a function `paths`, a line in [`all_paths`], and its handlers and shapes in `openapi`. A test
 //! compares the paths with the document.
@@ -19,6 +20,7 @@
 
 mod access;
 mod addresses;
+mod allocations;
 mod answer;
 #[allow(dead_code, reason = "JSON bodies are for the resources that are written to")]
 mod body;
@@ -26,6 +28,7 @@ mod docs;
 mod groups;
 mod holds;
 mod id;
+mod idempotency;
 mod ledger;
 mod openapi;
 mod page;
@@ -70,6 +73,7 @@ fn all_paths() -> Vec<Path> {
         groups::paths(),
         subnets::paths(),
         addresses::paths(),
+        allocations::paths(),
         holds::paths(),
         ledger::paths(),
         openapi::paths(),

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::answer::tagged;
 use super::paths::Path;
-use super::{PREFIX, addresses, groups, holds, ledger, status, subnets};
+use super::{PREFIX, addresses, allocations, groups, holds, ledger, status, subnets};
 
 pub(super) fn paths() -> Vec<Path> {
     vec![Path::new("/openapi.json").get_open(show)]
@@ -33,6 +33,7 @@ pub(super) fn paths() -> Vec<Path> {
         (name = "Groups", description = "What one IPAM calls a section, another a VRF, a namespace or a network view."),
         (name = "Subnets", description = "The IPAM's records of prefixes."),
         (name = "Addresses", description = "What is recorded and held in a subnet."),
+        (name = "Allocations", description = "Addresses that are chosen and reserved in one call."),
         (name = "Holds", description = "The proxy's short promises of addresses."),
         (name = "Ledger", description = "Who did what with which address, and when."),
     ),
@@ -41,7 +42,13 @@ pub(super) fn paths() -> Vec<Path> {
         groups::list,
         subnets::list,
         subnets::show,
+        subnets::create,
+        subnets::delete,
         addresses::show,
+        addresses::annotate,
+        allocations::allocate,
+        allocations::show,
+        allocations::release,
         holds::list,
         holds::release,
         ledger::list,
@@ -144,6 +151,11 @@ mod tests {
     /// The shapes with examples. A schema that is not here fails the test.
     const EXAMPLES: &[(&str, Read)] = &[
         ("Address", reads::<addresses::Address>),
+        ("Allocated", reads::<allocations::Allocated>),
+        ("Allocation", reads::<allocations::Allocation>),
+        ("AllocationRequest", reads::<allocations::Wanted>),
+        ("NewSubnet", reads::<subnets::NewSubnet>),
+        ("Note", reads::<addresses::Note>),
         ("Group", reads::<groups::Group>),
         ("Hold", reads::<holds::Hold>),
         ("Ipam", reads::<status::Ipam>),
