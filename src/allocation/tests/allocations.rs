@@ -254,3 +254,99 @@ async fn a_rehearsal_has_no_effect() {
         assert_eq!(stage.record(&place, *address).await, None, "{address}");
     }
 }
+
+/// What an attempt was about to reserve.
+#[derive(Debug, Default)]
+struct Noted(std::sync::Mutex<Vec<Intended>>);
+
+#[async_trait]
+impl Intentions for Noted {
+    async fn keep(&self, intended: &[Intended]) -> Result<(), Failure> {
+        *self.0.lock().expect("whole") = intended.to_vec();
+        Ok(())
+    }
+}
+
+impl Stage {
+    async fn attempt(&self, request: &AllocationRequest, noted: &Arc<Noted>) -> Result<Vec<IpAddr>, Failure> {
+        let intended = noted.0.lock().expect("whole").clone();
+        let attempt = Attempt { intended, keeper: Some(noted.clone()) };
+        let mut addresses = Vec::new();
+        for added in self.allocator.allocate_again(request.clone(), attempt).await? {
+            addresses.push(added.address());
+            added.answered().await;
+        }
+        Ok(addresses)
+    }
+
+    async fn records(&self, place: &SeededSubnet) -> usize {
+        let mut count = 0;
+        for address in place.free(1000) {
+            count += usize::from(self.record(place, address).await.is_some());
+        }
+        count
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_attempt_takes_up_what_an_earlier_one_has_reserved() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Empty);
+    let by = Requester { mac: mac(1), ..Requester::default() };
+    let wanted = AllocationRequest { count: 3, by, ..request(&[&place], Strategy::Random) };
+    let noted = Arc::new(Noted::default());
+    // The process ends before the answer is kept.
+    let first = stage.attempt(&wanted, &noted).await.expect("allocated");
+    assert_eq!(stage.attempt(&wanted, &noted).await.expect("the same"), first);
+    assert_eq!(stage.records(&place).await, 3);
+    // It ends in the middle: one has not been sent.
+    stage.delete(&place, first[2]).await.expect("deleted");
+    let again = stage.attempt(&wanted, &noted).await.expect("the missing one");
+    assert_eq!(again[..2], first[..2]);
+    assert_eq!((again.len(), stage.records(&place).await), (3, 3));
+}
+
+#[tokio::test]
+async fn a_repeated_attempt_asks_again_for_an_address_whose_fate_is_unknown() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Empty);
+    let by = Requester { mac: mac(1), ..Requester::default() };
+    let wanted = AllocationRequest { by, ..request(&[&place], Strategy::Lowest) };
+    for lands_late in [false, true] {
+        let noted = Arc::new(Noted::default());
+        stage.ipam.fault(Fault::ResetBeforeWrite).await;
+        let lost = stage.attempt(&wanted, &noted).await.expect_err("no answer");
+        stage.ipam.heal().await;
+        assert!(leaves_unknown(&lost), "{lost}");
+        let intended = noted.0.lock().expect("whole").clone();
+        let [Intended { address, .. }] = intended[..] else { panic!("one address: {intended:?}") };
+        let before = stage.records(&place).await;
+        if lands_late {
+            let provider = stage.ipam.provider();
+            let found = provider.find_subnets(place.prefix, place.group.as_ref()).await.expect("an answer");
+            provider.reserve(&found[0], address, &wanted.by).await.expect("reserved");
+        }
+        assert_eq!(stage.attempt(&wanted, &noted).await.expect("allocated"), [address], "late: {lands_late}");
+        assert_eq!(stage.records(&place).await, before + 1);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_reserved_that_cannot_be_kept_for_a_later_attempt() {
+    #[derive(Debug)]
+    struct Full;
+
+    #[async_trait]
+    impl Intentions for Full {
+        async fn keep(&self, _: &[Intended]) -> Result<(), Failure> {
+            Err(Failure::NotKept)
+        }
+    }
+
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Empty);
+    let attempt = Attempt { intended: Vec::new(), keeper: Some(Arc::new(Full)) };
+    let failure = stage.allocator.allocate_again(request(&[&place], Strategy::Lowest), attempt).await;
+    assert!(matches!(failure, Err(Failure::NotKept)), "{failure:?}");
+    assert_eq!((stage.records(&place).await, held(stage.allocator.holds()).await.len()), (0, 0));
+}
