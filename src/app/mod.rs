@@ -258,6 +258,7 @@ fn reopen(telemetry: &Telemetry) {
 
 async fn stop(handle: &ServerHandle, arrivals: &Arrivals, shared: &Shared, shutdown: Duration) {
     log::info!("Stopping when the requests under way are answered");
+    shared.stop();
     let deadline = Instant::now() + shutdown;
     // No more connections are accepted; those that were are served before the server forgets them.
     handle.pause().await;

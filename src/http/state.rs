@@ -25,6 +25,7 @@ pub(crate) struct Shared {
     ring: Arc<Ring>,
     trouble: Mutex<BTreeMap<&'static str, String>>,
     has_trouble: AtomicBool,
+    is_stopping: AtomicBool,
 }
 
 /// What a reload of the settings replaces as a whole.
@@ -54,6 +55,7 @@ impl Shared {
             ring,
             trouble: Mutex::default(),
             has_trouble: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
         }
     }
 
@@ -70,6 +72,16 @@ impl Shared {
     /// The log that `/logs` shows.
     pub(crate) fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// The process is about to end: answers that go on without an end are ended.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Is the process about to end?
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Notes what is wrong about a subject, or that it is well again; Foreman shows it on the proxy's page.

@@ -198,6 +198,14 @@ mod tests {
         );
         assert_eq!(api.certificates.len(), 1);
         assert_eq!(api.certificates[0].grant, Grant::everywhere(Role::Reader));
-        insta::assert_snapshot!(faults, @"");
+        insta::assert_snapshot!(faults, @r"
+        test.yml: certificates has an entry that is not a mapping, entry 1; write { name: netops.example.com, role: operator } for each entry
+        test.yml: entry 2 of certificates: name is missing; write a name in the certificate, such as netops.example.com
+        test.yml: entry 3 of certificates: role has a value that cannot be used; write one of: reader, operator, admin
+        test.yml: entry 4 of certificates: groups has a value that cannot be used; list names of groups, such as ['Production'], or remove groups: the role counts everywhere then
+        test.yml: entry 5 of certificates: groups is empty, which could mean every group or none; list names of groups, such as ['Production'], or remove groups: the role counts everywhere then
+        test.yml: entry 6 of certificates: group is not a setting; did you mean groups?
+        test.yml: certificates has a name twice, in entry 8; give each name one role, with all its groups
+        ");
     }
 }

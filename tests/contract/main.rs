@@ -10,6 +10,7 @@
 //! | `allocation`, `concurrency`, `restart` | no address is promised twice |
 //! | `addresses` | add, exists and delete |
 //! | `sequences` | what Foreman calls for hosts and interfaces, one call after the other, and what is left when it is refused |
+//! | `api` | the management API: who may do what, what is read, problems, events |
 //! | `transport`, `tls` | HTTP and TLS themselves, with bytes that no library sends |
 //! | `recorded` | what the Ruby plugin answered, and how we differ from it |
 //! | `support` | the server process, the clients and the store's contents |
@@ -21,6 +22,7 @@
 mod access;
 mod addresses;
 mod allocation;
+mod api;
 mod concurrency;
 mod encodings;
 mod errors;

@@ -84,6 +84,17 @@ pub(super) async fn demand(
     next.call(request).await
 }
 
+/// Is the caller of an answer that goes on still known, with this role, and with the same groups?
+pub(super) async fn still_has(request: &HttpRequest, role: Role) -> bool {
+    let begun = request.extensions().get::<Access>().cloned();
+    let Ok(principal) = identify(request).await else { return false };
+    match principal.rights {
+        Rights::All => true,
+        Rights::Api(grant) => grant.role >= role && begun.is_some_and(|begun| begun.0.groups == grant.groups),
+        Rights::Foreman | Rights::Hints => false,
+    }
+}
+
 /// Why nobody is let in.
 enum Unknown {
     Problem(Problem),

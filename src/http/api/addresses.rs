@@ -1,30 +1,35 @@
 //! `/subnets/{subnet}/addresses`: what is recorded and held in a subnet.
 
 use actix_web::http::Method;
+use actix_web::web::Json;
 use actix_web::{HttpRequest, HttpResponse};
-use ipam_provider::{Annotated, Annotation};
+use ipam_provider::{ErrorKind, ListedReservation};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::access::Access;
-use super::allocations::{hostname, mac};
+use super::annotate::annotate;
 use super::answer::tagged;
-use super::body::Body;
 use super::holds::Hold;
-use super::id::{AddressId, AddressInSubnet};
+use super::id::{AddressId, AddressInSubnet, SubnetId};
+use super::page::{Page, cursor, from_cursor, limit, wrong_cursor};
+use super::params::Params;
 use super::paths::Path;
-use super::problem::{Code, Problem, ProblemBody};
-use super::subnets::expect_same;
+use super::problem::{Problem, ProblemBody};
+use super::subnets::{expect_same, find};
 use crate::allocation::Failure;
 use crate::caller::Role;
 use crate::http::state::Now;
 
 pub(super) fn paths() -> Vec<Path> {
-    vec![Path::new("/subnets/{subnet}/addresses/{address}").asking_ipam().get(Role::Reader, show).on(
-        Method::PATCH,
-        Role::Operator,
-        annotate,
-    )]
+    vec![
+        Path::new("/subnets/{subnet}/addresses").asking_ipam().get(Role::Reader, list),
+        Path::new("/subnets/{subnet}/addresses/{address}").asking_ipam().get(Role::Reader, show).on(
+            Method::PATCH,
+            Role::Operator,
+            annotate,
+        ),
+    ]
 }
 
 /// An address of a subnet, as it is recorded and held now.
@@ -88,51 +93,82 @@ impl Address {
     }
 }
 
-/// What becomes known of the host of an address.
+/// A record that the IPAM has of an address.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"hostname": "web7.example.com"}))]
-pub(super) struct Note {
-    /// The MAC; what is recorded stays if there is none here.
-    #[serde(default)]
+#[schema(example = json!({
+    "id": "MTkyLjAuMi43IDE5Mi4wLjIuMC8yNCBQcm9kdWN0aW9u", "address": "192.0.2.7", "mac": "00:00:5e:00:53:07",
+    "hostname": "web7.example.com", "description": "by foreman-ipam-proxy", "ours": true,
+}))]
+pub(super) struct Record {
+    /// Opaque, and the same as long as address, prefix and group are.
+    id: String,
+    /// The address.
+    address: String,
+    /// The MAC in the record.
     mac: Option<String>,
-    /// The host name; what is recorded stays if there is none here.
-    #[serde(default)]
+    /// The host name in the record.
     hostname: Option<String>,
+    /// The description in the record.
+    description: Option<String>,
+    /// Does the record carry the mark that only this proxy sets?
+    ours: bool,
 }
 
-/// Change MAC and host name of a record
+impl Record {
+    fn of(subnet: &SubnetId, listed: ListedReservation) -> Self {
+        let ListedReservation { address, reservation, is_ours } = listed;
+        Self {
+            id: AddressId { subnet: subnet.clone(), address }.text(),
+            address: address.to_string(),
+            mac: reservation.mac.map(|mac| mac.to_string()),
+            hostname: reservation.hostname,
+            description: reservation.description,
+            ours: is_ours,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Query {
+    /// How many records at most, from 1 to 1000; 100 unless given.
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+const LIST: &str = "addresses";
+
+/// List what is recorded in a subnet
 ///
-/// Only of a record that the proxy has made; another one is a `conflict`. The call can be repeated.
+/// By address where the IPAM can order. A record that stays while one pages is on exactly one page. An IPAM that cannot list
+/// its records is a problem, `not_supported`.
 #[utoipa::path(
-    patch, path = "/subnets/{subnet}/addresses/{address}", tag = "Addresses", request_body = Note,
-    params(
-        ("subnet" = String, Path, description = "The subnet's id"),
-        ("address" = String, Path, description = "The address, such as 192.0.2.7 or 2001:db8::7"),
-    ),
+    get, path = "/subnets/{subnet}/addresses", tag = "Addresses",
+    params(("subnet" = String, Path, description = "The subnet's id"), Query),
     responses(
-        (status = 204, description = "The record has them"),
+        (status = 200, description = "A page of records", body = Page<Record>),
         (status = "default", description = "A problem", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn annotate(
-    Body(note): Body<Note>,
-    AddressInSubnet(id): AddressInSubnet,
+pub(super) async fn list(
+    id: SubnetId,
+    Params(query): Params<Query>,
     access: Access,
     now: Now,
-) -> Result<HttpResponse, Problem> {
-    access.expect(id.subnet.group.as_ref())?;
-    let note = Annotation { mac: mac(note.mac.as_deref())?, hostname: hostname(note.hostname.as_deref())? };
-    let (prefix, address) = (id.subnet.prefix, id.address);
-    expect_same(&now.allocator.subnet(prefix, &id.subnet.choice()).await?, &id.subnet)?;
-    match now.allocator.annotate(prefix, id.subnet.choice(), address, note).await? {
-        Annotated::Changed | Annotated::AsItWas => Ok(HttpResponse::NoContent().finish()),
-        Annotated::Absent => Err(Problem::new(Code::NotFound, format!("Address {address} is not reserved"))),
-        Annotated::NotOurs => {
-            let text = format!("The record of {address} is not one that the proxy has made; change it in the IPAM");
-            Err(Problem::new(Code::Conflict, text))
-        }
-    }
+) -> Result<Json<Page<Record>>, Problem> {
+    let limit = limit(query.limit)?;
+    let from = from_cursor(LIST, query.cursor.as_deref())?;
+    find(&now.allocator, &access, &id).await?;
+    let page = now.allocator.reservations(id.prefix, &id.choice(), from.as_deref(), limit).await;
+    let page = page.map_err(|failure| match &failure {
+        Failure::Provider(error) if error.kind() == ErrorKind::Rejected && from.is_some() => wrong_cursor(),
+        _ => failure.into(),
+    })?;
+    let next_cursor = page.next.as_deref().map(|next| cursor(LIST, next));
+    Ok(Json(Page { items: page.records.into_iter().map(|record| Record::of(&id, record)).collect(), next_cursor }))
 }
 
 /// Show one address

@@ -1,5 +1,7 @@
 //! `/ledger`: who did what with which address, and when.
 
+use std::sync::Arc;
+
 use actix_web::web::Json;
 use ipam_provider::Mac;
 use jiff::Timestamp;
@@ -60,6 +62,11 @@ pub(super) struct LedgerEntry {
 }
 
 impl LedgerEntry {
+    /// Its number.
+    pub(super) fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
     pub(super) fn of(entry: Entry) -> Self {
         let Entry { sequence, record } = entry;
         Self {
@@ -162,7 +169,7 @@ fn question(query: &Query, access: &Access) -> Result<Question, Problem> {
 }
 
 /// The open ledger.
-pub(super) fn records(now: &Serving) -> Result<std::sync::Arc<Records>, Problem> {
+pub(super) fn records(now: &Serving) -> Result<Arc<Records>, Problem> {
     let is_kept = now.ledger.as_ref().filter(|ledger| ledger.days() > 0);
     let ledger = is_kept.ok_or_else(|| {
         Problem::new(Code::NotSupported, "This proxy keeps no ledger: ledger_days is 0 in externalipam.yml")

@@ -11,7 +11,7 @@
 //! | `idempotency` | requests that can be sent again |
 //! | `params`, `body`, `id`, `page`, `answer` | the parts of a request, as valid values, and of answers |
 //! | `openapi`, `docs` | the document that describes all of this, made from the code, and a page that shows it |
-//! | `status`, `groups`, `subnets`, `addresses`, `allocations`, `holds`, `ledger` | one resource each: its paths, its handlers, its shapes |
+//! | `status`, `groups`, `subnets`, `addresses`, `annotate`, `allocations`, `holds`, `ledger`, `events` | one resource each: its paths, its handlers, its shapes |
 //!
 //! A new resource is a file with a function `paths`, a line in [`all_paths`], and its handlers and shapes in `openapi`. A test
 //! compares the paths with the document.
@@ -21,10 +21,12 @@
 mod access;
 mod addresses;
 mod allocations;
+mod annotate;
 mod answer;
 #[allow(dead_code, reason = "JSON bodies are for the resources that are written to")]
 mod body;
 mod docs;
+mod events;
 mod groups;
 mod holds;
 mod id;
@@ -76,6 +78,7 @@ fn all_paths() -> Vec<Path> {
         allocations::paths(),
         holds::paths(),
         ledger::paths(),
+        events::paths(),
         openapi::paths(),
         docs::paths(),
     ]

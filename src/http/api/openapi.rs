@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::answer::tagged;
 use super::paths::Path;
-use super::{PREFIX, addresses, allocations, groups, holds, ledger, status, subnets};
+use super::{PREFIX, addresses, allocations, annotate, events, groups, holds, ledger, status, subnets};
 
 pub(super) fn paths() -> Vec<Path> {
     vec![Path::new("/openapi.json").get_open(show)]
@@ -44,14 +44,16 @@ pub(super) fn paths() -> Vec<Path> {
         subnets::show,
         subnets::create,
         subnets::delete,
+        addresses::list,
         addresses::show,
-        addresses::annotate,
+        annotate::annotate,
         allocations::allocate,
         allocations::show,
         allocations::release,
         holds::list,
         holds::release,
         ledger::list,
+        events::list,
     ),
     modifiers(&Credentials),
 )]
@@ -155,12 +157,14 @@ mod tests {
         ("Allocation", reads::<allocations::Allocation>),
         ("AllocationRequest", reads::<allocations::Wanted>),
         ("NewSubnet", reads::<subnets::NewSubnet>),
-        ("Note", reads::<addresses::Note>),
+        ("Note", reads::<annotate::Note>),
+        ("Events", reads::<events::Events>),
         ("Group", reads::<groups::Group>),
         ("Hold", reads::<holds::Hold>),
         ("Ipam", reads::<status::Ipam>),
         ("LedgerEntry", reads::<ledger::LedgerEntry>),
         ("ProblemBody", reads::<super::super::problem::ProblemBody>),
+        ("Record", reads::<addresses::Record>),
         ("Status", reads::<status::Status>),
         ("Subnet", reads::<subnets::Subnet>),
     ];

@@ -83,7 +83,7 @@ pub(super) async fn show(access: Access, now: Now, request: HttpRequest) -> Resu
             provider: ipam.guard().name().to_owned(),
             groups: capabilities.groups,
             ipv6: capabilities.ipv6,
-            lists_addresses: false,
+            lists_addresses: ipam.guard().list_reservations().is_some(),
         }
     });
     Ok(Json(Status {
