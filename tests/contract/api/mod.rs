@@ -1,6 +1,7 @@
 //! The management API, black box: over TLS, with tokens and certificates.
 
 mod access;
+mod allocations;
 mod events;
 mod problems;
 mod reading;
