@@ -52,6 +52,11 @@ impl Internal {
         Ok(Self { store, place: place.clone() })
     }
 
+    /// Its store, for whoever manages records that other IPAMs have not. It has one writer.
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
     /// Is this where the store is?
     pub(crate) fn is_at(&self, place: &Place) -> bool {
         self.place == *place

@@ -13,7 +13,7 @@ use super::{AGAIN, SILENCE};
 use crate::allocation::holds::{Becomes, Hold, HoldState, Moment, Removed, Scope, Step, Trace};
 use crate::allocation::tests::RULES;
 use crate::allocation::{AllocationRequest, Allocator, Clock, Failure, GroupChoice, Holds, Look, Strategy, Timestamp};
-use crate::caller::{Caller, Door, Grant, Principal, Rights, Role, Who};
+use crate::caller::{self, Caller, Door, Grant, Principal, Rights, Who};
 use crate::telemetry::request_id::{self, RequestId};
 
 const LIMITS: Limits = Limits { attempt: RULES.attempt, read_attempts: 1 };
@@ -376,7 +376,7 @@ fn only_an_address_that_no_other_host_has_to_do_with_is_begun() {
 async fn what_another_door_deletes_is_not_reserved_again() {
     let stage = Stage::start().await;
     let principal =
-        Principal { who: Who::Token("neutron".into()), rights: Rights::Api(Grant::everywhere(Role::Operator)) };
+        Principal { who: Who::Token("neutron".into()), rights: Rights::Api(Grant::everywhere(caller::Role::Operator)) };
     let request = RequestId::random();
     request_id::scope(request.clone(), async {
         request_id::set_caller(Caller { door: Door::Api, principal });

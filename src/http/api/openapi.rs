@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::answer::tagged;
 use super::paths::Path;
-use super::{PREFIX, addresses, allocations, annotate, events, groups, holds, ledger, status, subnets};
+use super::{PREFIX, addresses, allocations, annotate, embedded, events, groups, holds, ledger, status, subnets};
 
 pub(super) fn paths() -> Vec<Path> {
     vec![Path::new("/openapi.json").get_open(show)]
@@ -34,6 +34,7 @@ pub(super) fn paths() -> Vec<Path> {
         (name = "Subnets", description = "The IPAM's records of prefixes."),
         (name = "Addresses", description = "What is recorded and held in a subnet."),
         (name = "Allocations", description = "Addresses that are chosen and reserved in one call."),
+        (name = "Embedded IPAM", description = "What only the embedded IPAM has."),
         (name = "Holds", description = "The proxy's short promises of addresses."),
         (name = "Ledger", description = "Who did what with which address, and when."),
     ),
@@ -48,6 +49,17 @@ pub(super) fn paths() -> Vec<Path> {
         addresses::show,
         annotate::annotate,
         allocations::allocate,
+        embedded::groups::show,
+        embedded::groups::create,
+        embedded::groups::edit,
+        embedded::groups::delete,
+        embedded::subnets::show,
+        embedded::subnets::edit,
+        embedded::ranges::list,
+        embedded::ranges::exclude,
+        embedded::ranges::include,
+        embedded::addresses::show,
+        embedded::addresses::edit,
         allocations::show,
         allocations::release,
         holds::list,
@@ -153,6 +165,16 @@ mod tests {
     /// The shapes with examples. A schema that is not here fails the test.
     const EXAMPLES: &[(&str, Read)] = &[
         ("Address", reads::<addresses::Address>),
+        ("AddressChange", reads::<embedded::addresses::AddressChange>),
+        ("AddressDetails", reads::<embedded::addresses::AddressDetails>),
+        ("Extras", reads::<embedded::records::Extras>),
+        ("GroupChange", reads::<embedded::groups::GroupChange>),
+        ("GroupDetails", reads::<embedded::groups::GroupDetails>),
+        ("NewRange", reads::<embedded::ranges::NewRange>),
+        ("Range", reads::<embedded::ranges::Range>),
+        ("Ranges", reads::<embedded::ranges::Ranges>),
+        ("SubnetChange", reads::<embedded::subnets::SubnetChange>),
+        ("SubnetDetails", reads::<embedded::subnets::SubnetDetails>),
         ("Allocated", reads::<allocations::Allocated>),
         ("Allocation", reads::<allocations::Allocation>),
         ("AllocationRequest", reads::<allocations::Wanted>),

@@ -10,7 +10,7 @@ use crate::support::{Builder, Client, Request, Response, Seed, Server, at_once, 
 const SUBNET: &str = "10.0.0.0/24";
 const SMALL: &str = "10.0.1.0/29";
 
-fn start() -> (Server, Client) {
+pub(super) fn start() -> (Server, Client) {
     let seed = Seed::new().subnet(SUBNET).subnet(SMALL).group("blue").subnet_in("blue", "10.1.0.0/24");
     let server = Builder::new(seed).with_api(&[]).start();
     let client = server.api(&server.token("deploy", &["--role", "admin"]));
@@ -18,13 +18,13 @@ fn start() -> (Server, Client) {
 }
 
 /// A request with a body of JSON.
-fn with_json(method: &str, target: &str, body: &Value) -> Request {
+pub(super) fn with_json(method: &str, target: &str, body: &Value) -> Request {
     let body = body.to_string();
     let request = Request::new(method, target).header("Content-Type", "application/json");
     request.header("Content-Length", &body.len().to_string()).body(&body)
 }
 
-fn post(client: &Client, target: &str, body: &Value) -> Response {
+pub(super) fn post(client: &Client, target: &str, body: &Value) -> Response {
     client.send(with_json("POST", target, body))
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod allocations;
+mod embedded;
 mod events;
 mod problems;
 mod reading;
