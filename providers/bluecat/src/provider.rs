@@ -221,6 +221,10 @@ impl Provider for Bluecat {
         Ok(Released::Removed(record::reservation(&self.settings, &record)))
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+        None
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         None
     }

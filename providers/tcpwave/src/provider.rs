@@ -320,6 +320,10 @@ impl Provider for Tcpwave {
         }
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+        None
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         None
     }

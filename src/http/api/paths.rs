@@ -80,7 +80,6 @@ impl Path {
     }
 
     /// Another method, for callers with this role.
-    #[allow(dead_code, reason = "for the resources that are written to")]
     pub(super) fn on<F, Args>(self, method: Method, role: Role, handler: F) -> Self
     where
         F: Handler<Args>,

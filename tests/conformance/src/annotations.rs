@@ -23,7 +23,7 @@ fn with_mac(mac: &str) -> Annotation {
 }
 
 fn requester(note: &Annotation) -> Requester {
-    Requester { mac: note.mac, hostname: note.hostname.clone(), description: None }
+    Requester { mac: note.mac, hostname: note.hostname.clone(), ..Requester::default() }
 }
 
 fn needs_annotate(stage: &Stage) -> Result<(), Skip> {
