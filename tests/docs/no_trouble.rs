@@ -42,6 +42,8 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "The host will be read from Foreman",
             "foreman-ipam-proxy - host hint",
             "names from Foreman",
+            "sweep of names from Foreman",
+            "name = \"foreman-ipam-proxy - addresses\"",
             "there are too many groups to ask",
             "The address store is copied to …",
             "The address store … is in order",
