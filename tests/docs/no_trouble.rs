@@ -54,6 +54,8 @@ pub(crate) const NO_TROUBLE: &[(&str, &[&str])] = &[
             "The token … is revoked",
             "foreman-ipam-proxy - host hint",
             "names from Foreman",
+            "sweep of names from Foreman",
+            "name = \"foreman-ipam-proxy - addresses\"",
             "there are too many groups to ask",
             "The address store is copied to …",
             "The address store … is in order",
