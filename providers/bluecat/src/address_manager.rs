@@ -60,6 +60,21 @@ pub(crate) struct NewAddress {
     pub(crate) field: Option<(String, String)>,
 }
 
+/// What changes in the record of an address; all else stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    pub(crate) name: Option<String>,
+    pub(crate) mac: Option<Mac>,
+    /// The name of a field, and what goes into it.
+    pub(crate) field: Option<(String, String)>,
+}
+
+impl Changes {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What a record is wanted of: the network, which is in this configuration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -122,6 +137,9 @@ pub(crate) trait AddressManager: fmt::Debug + Send + Sync {
 
     /// Records an address; `AlreadyExists` when it is taken, `NotFound` when the network has gone. Gives the id of the record.
     async fn add(&self, place: Place<'_>, new: &NewAddress) -> Result<u64>;
+
+    /// Changes the record of an address; `false` when it was gone already.
+    async fn change(&self, place: Place<'_>, address: IpAddr, record: &Address, changes: &Changes) -> Result<bool>;
 
     /// Deletes the record of an address; `false` when it was gone already.
     async fn delete(&self, place: Place<'_>, address: IpAddr, record: &Address) -> Result<bool>;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    Annotate, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix,
+    Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 
 use crate::address_manager::{AddressManager, Configuration, Place, Target};
@@ -222,6 +222,34 @@ impl Provider for Bluecat {
     }
 
     fn annotate(&self) -> Option<&dyn Annotate> {
-        None
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Annotate for Bluecat {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let ids: Note = subnet.note(WHAT)?;
+        let place = Place::of(subnet, &ids);
+        let api = self.versions.api().await?;
+        let record = api.address(place, address).await.map_err(|error| subnet.gone_as(WHAT, error))?;
+        let Some(record) = record else { return Ok(Annotated::Absent) };
+        if !record::is_ours(&self.settings, &record) {
+            return Ok(Annotated::NotOurs);
+        }
+        let mut changes = record::changes(&self.settings, &record, note, (subnet, address));
+        while !changes.is_empty() {
+            match api.change(place, address, &record, &changes).await {
+                Ok(true) => return Ok(Annotated::Changed),
+                Ok(false) => return Ok(Annotated::Absent),
+                // Whether the MAC of a record can be changed is not known: it must not cost the host its name.
+                Err(refused) if refused.kind() == ErrorKind::Rejected && changes.mac.is_some() => {
+                    log::warn!("bluecat: {address} keeps the MAC that is recorded: {refused}");
+                    changes.mac = None;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Annotated::AsItWas)
     }
 }

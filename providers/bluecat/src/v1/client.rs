@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use ipam_provider::http::{HttpClient, Method};
 use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result};
 
-use super::refusal::{error, said};
+use super::refusal::{chain, error, refused, said};
 use super::rest::Rest;
 use super::wire::{Entity, family};
 use super::{dns, free, networks};
 use crate::address_manager::{
-    Address, AddressManager, Configuration, Host, Network, NewAddress, Place, Target, is_free,
+    Address, AddressManager, Changes, Configuration, Host, Network, NewAddress, Place, Target, is_free,
 };
 use crate::settings::{Dns, Settings};
 use crate::vendor::{FULL_ADDRESSES, FULL_HOSTS, VIEW_ADDRESSES, WHAT};
@@ -139,6 +139,33 @@ impl AddressManager for Client {
 
     async fn add(&self, place: Place<'_>, new: &NewAddress) -> Result<u64> {
         self.record_new(place, new).await
+    }
+
+    /// The entity is written back as it was read, but for what changes. A client is known that changes name and MAC so.
+    async fn change(&self, place: Place<'_>, address: IpAddr, record: &Address, changes: &Changes) -> Result<bool> {
+        let Some(mut entity) = self.entity(place.configuration, address).await? else { return Ok(false) };
+        if entity.id != record.id {
+            return Ok(false);
+        }
+        if let Some(name) = &changes.name {
+            entity.name = Some(name.clone());
+        }
+        if let Some(mac) = changes.mac {
+            entity.set("macAddress", &mac.to_string());
+        }
+        if let Some((field, text)) = &changes.field {
+            entity.set(field, text);
+        }
+        let Err(refusal) = self.rest.update(&entity, FULL_ADDRESSES).await else { return Ok(true) };
+        if !refusal.is_open() {
+            return Err(refusal.error);
+        }
+        // What is said of a record that has gone is not known.
+        match self.record(place.configuration, address).await {
+            Ok(Some(left)) if left.id == record.id => Err(refused().because(chain(refusal.error))),
+            Ok(_) => Ok(false),
+            Err(_) => Err(refusal.error),
+        }
     }
 
     async fn delete(&self, place: Place<'_>, address: IpAddr, record: &Address) -> Result<bool> {

@@ -57,6 +57,11 @@ pub(super) fn refused() -> Error {
     Error::new(ErrorKind::Rejected, text)
 }
 
+/// The cause of an error in place of the error itself.
+pub(super) fn chain(error: Error) -> String {
+    std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 fn lacks(right: &str) -> Error {
     let text = format!("{WHAT} refuses the request: the API user lacks the access right {right}; grant it");
     Error::new(ErrorKind::Unauthenticated, text)

@@ -33,6 +33,11 @@ impl Entity {
         self.properties.as_deref().map(properties::parse).unwrap_or_default()
     }
 
+    /// Sets a property; the others stay as they are written.
+    pub(super) fn set(&mut self, key: &str, value: &str) {
+        self.properties = Some(properties::set(self.properties.as_deref().unwrap_or_default(), key, value));
+    }
+
     /// The prefix of a network or block; a block may be a range that is no prefix.
     pub(super) fn prefix(&self) -> Option<Prefix> {
         let properties = self.parsed();

@@ -99,6 +99,18 @@ impl Rest {
         Ok(self.api.post(&path(at), new).await?)
     }
 
+    /// Replaces a resource; `false` when it is gone.
+    pub(super) async fn put(&self, at: Path<'_>, whole: &impl Serialize, right: &str) -> Result<bool> {
+        let answer = self.api.send(self.api.request(Method::PUT, &path(at)).json(whole)).await?;
+        if answer.status == 200 {
+            return Ok(true);
+        }
+        match error(&answer, right) {
+            error if error.kind() == ErrorKind::NotFound => Ok(false),
+            error => Err(error),
+        }
+    }
+
     /// Deletes; `false` when it is gone already.
     pub(super) async fn delete(&self, at: Path<'_>, right: &str) -> Result<bool> {
         self.api.delete(&path(at), right).await
