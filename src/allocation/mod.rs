@@ -12,6 +12,7 @@
 //! | which record is meant by prefix and group | `lookup` |
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | host name and MAC go into a record of ours | `annotate` |
+//! | the records of a subnet, page by page | `list` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
 //! | a reservation that turns up after its caller was told of a failure is named | `watch`, `lost` |
 //! | what has happened to an address, for the log and whatever else subscribes | `events`, `event_log` |
@@ -24,6 +25,7 @@ mod event_log;
 mod events;
 mod failure;
 pub mod holds;
+mod list;
 mod lookup;
 mod lost;
 mod restore;

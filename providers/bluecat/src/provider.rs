@@ -9,11 +9,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix,
-    Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, ListReservations,
+    ListedReservation, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester,
+    Reservation, ReservationPage, Result, Subnet, Surroundings,
 };
 
-use crate::address_manager::{AddressManager, Configuration, Place, Target};
+use crate::address_manager::{Address, AddressManager, Configuration, Place, Target};
 use crate::deploy::Deployments;
 use crate::note::{Note, subnet};
 use crate::settings::{Deploy, Settings};
@@ -223,6 +224,28 @@ impl Provider for Bluecat {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ListReservations for Bluecat {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let note: Note = subnet.note(WHAT)?;
+        let api = self.versions.api().await?;
+        let page = api.list(Place::of(subnet, &note), from, at_most).await;
+        let page = page.map_err(|error| subnet.gone_as(WHAT, error))?;
+        if page.records.keys().any(|address| !subnet.prefix.contains(*address)) {
+            // It has been made smaller or moved.
+            return Err(subnet.gone(WHAT));
+        }
+        let listed = |(address, record): (IpAddr, Address)| {
+            ListedReservation::new(address, record::reservation(&self.settings, &record))
+        };
+        Ok(ReservationPage { records: page.records.into_iter().map(listed).collect(), next: page.next })
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::http::TELL_IF_IT_LASTS;
 use crate::{
-    Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix,
-    Probe, Provider, Released, Requester, Reservation, Result, Subnet,
+    Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, ListReservations,
+    OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation, ReservationPage, Result, Subnet,
 };
 
 /// The pause before the second attempt at a read; it doubles with each further one.
@@ -325,11 +325,27 @@ impl Provider for Guard {
     fn annotate(&self) -> Option<&dyn Annotate> {
         self.inner.annotate().map(|_| self as &dyn Annotate)
     }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        self.inner.list_reservations().map(|_| self as &dyn ListReservations)
+    }
 }
 
 #[async_trait]
 impl Annotate for Guard {
     async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
         self.turn().await.annotate(subnet, address, note).await
+    }
+}
+
+#[async_trait]
+impl ListReservations for Guard {
+    /// Fails with [`Unsupported`](ErrorKind::Unsupported) for a provider that does not hand out [`ListReservations`].
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let Some(inner) = self.inner.list_reservations() else {
+            let text = format!("The IPAM ({}) does not list the addresses of a subnet", self.known_as);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        };
+        self.turn().await.read("list", || subnet.to_string(), || inner.list(subnet, from, at_most)).await
     }
 }

@@ -305,6 +305,10 @@ mod special {
         fn annotate(&self) -> Option<&dyn ipam_provider::Annotate> {
             Provider::annotate(&self.0)
         }
+
+        fn list_reservations(&self) -> Option<&dyn ipam_provider::ListReservations> {
+            self.0.list_reservations()
+        }
     }
 
     fn one_at_a_time() -> Guard {

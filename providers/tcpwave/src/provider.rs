@@ -3,7 +3,7 @@
 //! Requests name organization and subnet by what they are called, so that a [`Subnet`] needs no note. Which text means
 //! "not there" or "taken" is not known: after a refusal the provider looks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
-    Surroundings,
+    ListReservations, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation,
+    ReservationPage, Result, Subnet, Surroundings, first_listed,
 };
 
 use crate::client::{Client, Place};
@@ -321,6 +321,38 @@ impl Provider for Tcpwave {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        Some(self)
+    }
+}
+
+/// How objects are ordered in pages is not known, so that all of them are read and cut into pages here.
+#[async_trait]
+impl ListReservations for Tcpwave {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let first = first_listed(subnet, from)?;
+        let place = Place::of(subnet)?;
+        let (rows, refusal) = match self.client.objects::<ObjectRow>(place, None).await {
+            Err(error) if error.kind() == ErrorKind::Rejected => (Vec::new(), Some(error)),
+            rows => (rows?, None),
+        };
+        if rows.is_empty() && self.subnet_in(place.organization, subnet.prefix).await?.is_none() {
+            return Err(subnet.gone(WHAT));
+        }
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
+        let mut records = BTreeMap::new();
+        for (address, row) in rows {
+            if !subnet.prefix.contains(address.into()) {
+                // It has been made smaller or moved.
+                return Err(subnet.gone(WHAT));
+            }
+            records.insert(address.into(), record::reservation(&self.settings, address, &row));
+        }
+        Ok(ReservationPage::lowest(records.split_off(&first), at_most))
     }
 }
 

@@ -9,9 +9,9 @@ use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result};
 use super::refusal::{chain, error, refused, said};
 use super::rest::Rest;
 use super::wire::{Entity, family};
-use super::{dns, free, networks};
+use super::{dns, free, list, networks};
 use crate::address_manager::{
-    Address, AddressManager, Changes, Configuration, Host, Network, NewAddress, Place, Target, is_free,
+    Address, AddressManager, AddressPage, Changes, Configuration, Host, Network, NewAddress, Place, Target, is_free,
 };
 use crate::settings::{Dns, Settings};
 use crate::vendor::{FULL_ADDRESSES, FULL_HOSTS, VIEW_ADDRESSES, WHAT};
@@ -55,8 +55,12 @@ impl Client {
     /// and is taken.
     pub(super) async fn record(&self, container: u64, address: IpAddr) -> Result<Option<Address>> {
         let Some(entity) = self.entity(container, address).await? else { return Ok(None) };
-        let record = self.read(&entity);
-        Ok(Some(record).filter(|record| address.is_ipv6() || !is_free(&record.state)))
+        Ok(self.taken(address, &entity))
+    }
+
+    /// The record of an entity; `None` when its address is free.
+    pub(super) fn taken(&self, address: IpAddr, entity: &Entity) -> Option<Address> {
+        Some(self.read(entity)).filter(|record| address.is_ipv6() || !is_free(&record.state))
     }
 
     pub(super) fn read(&self, entity: &Entity) -> Address {
@@ -135,6 +139,10 @@ impl AddressManager for Client {
 
     async fn free(&self, place: Place<'_>, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
         free::free(&self.rest, place, query).await
+    }
+
+    async fn list(&self, place: Place<'_>, from: Option<&str>, at_most: usize) -> Result<AddressPage> {
+        list::list(self, place, from, at_most).await
     }
 
     async fn add(&self, place: Place<'_>, new: &NewAddress) -> Result<u64> {

@@ -50,12 +50,13 @@ impl Entity {
 pub(super) struct Family {
     pub(super) block: &'static str,
     pub(super) network: &'static str,
+    pub(super) address: &'static str,
     pub(super) get_address: &'static str,
 }
 
 pub(super) const FAMILIES: [Family; 2] = [
-    Family { block: "IP4Block", network: "IP4Network", get_address: "getIP4Address" },
-    Family { block: "IP6Block", network: "IP6Network", get_address: "getIP6Address" },
+    Family { block: "IP4Block", network: "IP4Network", address: "IP4Address", get_address: "getIP4Address" },
+    Family { block: "IP6Block", network: "IP6Network", address: "IP6Address", get_address: "getIP6Address" },
 ];
 
 /// The family of an address.

@@ -4,16 +4,17 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use ipam_provider::http::HttpClient;
-use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result};
+use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result, bad_place};
 use serde_json::{Map, Value, json};
 
 use super::filter::{address_is, quoted, range_is};
 use super::refusal::{code, error};
-use super::rest::Rest;
+use super::rest::{PAGE, Rest};
 use super::wire::{AddressRow, ConfigurationRow, CurrentSession, NetworkRow, NewAddressRow, NewMac, address_type};
 use super::{dns, free};
 use crate::address_manager::{
-    Address, AddressManager, Changes, Configuration, Host, Network, NewAddress, Place, Target, absent_if_gone, is_free,
+    Address, AddressManager, AddressPage, Changes, Configuration, Host, Network, NewAddress, Place, Target,
+    absent_if_gone, is_free,
 };
 use crate::settings::{Dns, Settings};
 use crate::vendor::{FULL_ADDRESSES, VIEW_ADDRESSES, VIEW_CONFIGURATIONS, VIEW_NETWORKS, WHAT};
@@ -174,6 +175,31 @@ impl AddressManager for Client {
 
     async fn free(&self, place: Place<'_>, query: FreeQuery<'_>) -> Result<Vec<IpAddr>> {
         free::free(&self.rest, place, query).await
+    }
+
+    /// By id: that lists can be ordered by it is documented.
+    async fn list(&self, place: Place<'_>, from: Option<&str>, at_most: usize) -> Result<AddressPage> {
+        let after: u64 = from.map_or(Ok(0), str::parse).map_err(|_| bad_place(place.subnet))?;
+        let id = place.network.to_string();
+        let (filter, limit) = (format!("id:gt({after})"), at_most.min(PAGE).to_string());
+        let query = [("filter", filter.as_str()), ("orderBy", "asc(id)"), ("limit", &limit), ("total", "true")];
+        let at = ["networks", id.as_str(), "addresses"];
+        let rows: super::wire::Page<AddressRow> = self.rest.page(&at, &query, VIEW_ADDRESSES).await?;
+        let has_more = rows.total_count.map_or(!rows.data.0.is_empty(), |total| total > rows.data.0.len() as u64);
+        let mut page = AddressPage::default();
+        let mut last = after;
+        for row in rows.data.0 {
+            let (Some(address), Some(id)) = (row.host(), row.id.filter(|id| *id > last)) else {
+                let text = format!("{WHAT} lists addresses that were not asked for; set api: v1, and report it");
+                return Err(Error::new(ErrorKind::Unexpected, text).because(format!("{row:?}")));
+            };
+            last = id;
+            if !row.state.as_deref().is_some_and(is_free) {
+                page.records.insert(address, self.record(&row)?);
+            }
+        }
+        page.next = (has_more && last > after).then(|| last.to_string());
+        Ok(page)
     }
 
     async fn add(&self, place: Place<'_>, new: &NewAddress) -> Result<u64> {

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::vendor::{COMMENT, WHAT};
 
 /// Rows of a page; what Address Manager gives unless more or fewer are asked for.
-const PAGE: usize = 1000;
+pub(super) const PAGE: usize = 1000;
 
 /// Asks v2 in the name of the API user.
 #[derive(Debug, Clone)]
