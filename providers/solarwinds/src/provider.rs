@@ -116,6 +116,13 @@ impl Solarwinds {
     }
 }
 
+/// Is it the first or last address of an IPv4 subnet, which SolarWinds reserves by itself, and of which nobody has recorded
+/// anything?
+fn is_edge(subnet: &Subnet, node: &Node) -> bool {
+    let is_bare = node.mac.is_none() && node.hostname.is_none() && node.comments.is_none();
+    node.address.is_ipv4() && !subnet.is_offerable(node.address) && is_bare
+}
+
 /// The prefix of a row of a subnet.
 fn prefix(row: &Row) -> Result<Prefix> {
     let length = u8::try_from(row.number("CIDR")?).map_err(|_| row.unexpected("CIDR"))?;
@@ -272,7 +279,7 @@ impl ListReservations for Solarwinds {
             }
             last = node.id;
             // Of two rows of one address the older one counts.
-            if !self.ends_by_itself(subnet, &node) && seen.insert(node.address) {
+            if !is_edge(subnet, &node) && !self.ends_by_itself(subnet, &node) && seen.insert(node.address) {
                 page.records.push(ListedReservation::new(node.address, record::reservation(&self.settings, &node)));
             }
         }
