@@ -10,7 +10,8 @@
 //!                       │
 //!                       ▼
 //!                     http::foreman   a door: routes, shapes, errors of one kind of callers; extractors let only
-//!                       │             valid arguments through; handlers are thin
+//!                       │             valid arguments through; handlers are thin. Another door is http::api, the
+//!                       │             management API
 //!                       ▼
 //!                     allocation      which address: holds, shared candidates, remembered look-ups
 //!                       │      ╰────▶ events: what became of which address; the log subscribes
@@ -37,11 +38,15 @@
 //! | [`cli`] | the commands; those for the embedded IPAM work on its store themselves (crate ipam-store in `providers/internal/store`) |
 //! | `foreman_api` | the client of Foreman's own API |
 //! | [`ledger`] | a record of every write through any door: who did what with which address, and when |
+//! | `metrics` | numbers for Prometheus: what happens is counted, what can be read is read for each scrape |
 //! | `names` | names of hosts, from Foreman's API into the records of the IPAM |
+//! | `orphans` | addresses that were added for hosts which Foreman does not have |
+//! | `reconcile` | the differences between Foreman, ledger and IPAM |
 //! | `registration` | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
 //! | `settings` | reads and checks all settings, all faults in one go |
 //! | [`telemetry`] | log lines, the buffer that Foreman shows, and the request that is being answered |
+//! | `tokens` | tokens of the management API: who may use it without a client certificate |
 //! | `tls` | the server's side of mutual TLS, replaceable while it runs |
 //! | `trust` | the gate: who may call, and as whom |
 //! | `daemon` | systemd and signals |
@@ -51,8 +56,8 @@
 //! The truth is in the IPAM. The proxy itself keeps holds only, short promises of addresses: in memory and in a journal in
 //! the state directory, or, for several proxies, in a PostgreSQL that they share. The ledger is in the same places.
 //! Everything that settings decide is one value, `http::Serving`, which a reload replaces as a whole. `app::Runtime` outlives
-//! it: the holds, the ledger, the names of callers,
-//! and the stores and pools that providers have open.
+//! it: the holds, the ledger, the metrics, the names of
+//! callers, and the stores and pools that providers have open.
 //!
 //! Public is what the program itself, its tests, benchmarks and packages use.
 
@@ -64,11 +69,15 @@ mod daemon;
 mod foreman_api;
 mod http;
 pub mod ledger;
+mod metrics;
 mod names;
+mod orphans;
+mod reconcile;
 mod registration;
 pub mod registry;
 mod routes;
 mod settings;
 pub mod telemetry;
 mod tls;
+mod tokens;
 mod trust;

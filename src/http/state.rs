@@ -9,12 +9,16 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use arc_swap::ArcSwap;
 
+use super::api::Callers;
 use super::foreman::contract::Contract;
 use super::listener::Listener;
 use crate::allocation::Allocator;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::names::Names;
+use crate::orphans::Watch;
 use crate::telemetry::Ring;
+use crate::tls;
 use crate::trust::Gate;
 
 /// For the life of the process.
@@ -22,8 +26,12 @@ use crate::trust::Gate;
 pub(crate) struct Shared {
     serving: ArcSwap<Serving>,
     ring: Arc<Ring>,
+    metrics: Arc<Metrics>,
+    tls: Option<tls::Server>,
+    orphans: Watch,
     trouble: Mutex<BTreeMap<&'static str, String>>,
     has_trouble: AtomicBool,
+    is_stopping: AtomicBool,
 }
 
 /// What a reload of the settings replaces as a whole.
@@ -41,16 +49,22 @@ pub(crate) struct Serving {
     pub foreman: Contract,
     /// Where the names of hosts come from.
     pub names: Names,
+    /// Who may use the management API.
+    pub api: Callers,
 }
 
 impl Shared {
-    /// State that serves this, with the log that `/logs` shows.
-    pub(crate) fn new(serving: Serving, ring: Arc<Ring>) -> Self {
+    /// State that serves this, with the log that `/logs` shows, what requests are counted in, and HTTPS, if it is served.
+    pub(crate) fn new(serving: Serving, ring: Arc<Ring>, metrics: Arc<Metrics>, tls: Option<tls::Server>) -> Self {
         Self {
             serving: ArcSwap::from_pointee(serving),
             ring,
+            metrics,
+            tls,
+            orphans: Watch::default(),
             trouble: Mutex::default(),
             has_trouble: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
         }
     }
 
@@ -67,6 +81,31 @@ impl Shared {
     /// The log that `/logs` shows.
     pub(crate) fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// What the process counts.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// HTTPS, if it is served.
+    pub(super) fn tls(&self) -> Option<&tls::Server> {
+        self.tls.as_ref()
+    }
+
+    /// The process is about to end: answers that go on without an end are ended.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Is the process about to end?
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// What is known of orphans.
+    pub(crate) fn orphans(&self) -> &Watch {
+        &self.orphans
     }
 
     /// Notes what is wrong about a subject, or that it is well again; Foreman shows it on the proxy's page.
@@ -95,7 +134,9 @@ impl Shared {
         let of_ipams = serving.allocator.provider().trouble();
         let of_holds = serving.allocator.holds().trouble().map(|text| format!("holds: {text}"));
         let of_ledger = serving.ledger.as_ref().and_then(Ledger::trouble);
-        let texts: Vec<String> = of_ipams.into_iter().chain(texts).chain(of_holds).chain(of_ledger).collect();
+        let orphans = self.orphans.trouble().map(|text| format!("orphans: {text}"));
+        let texts: Vec<String> =
+            of_ipams.into_iter().chain(texts).chain(of_holds).chain(of_ledger).chain(orphans).collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 }

@@ -3,39 +3,18 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use ipam_provider::database::Database;
 use ipam_provider::{GroupName, Prefix};
-use ipam_store::{Connection, Key, Row, SharedTables, StoreError, Value};
+use ipam_store::{Connection, Key, Row, SharedTables, StoreError, Value, Writing};
 use jiff::Timestamp;
 
-use super::query::{Cursor, LAST_BEFORE, Query, columns};
+use super::feed::{self, Feed, Filter};
+use super::query::{Cursor, LAST_BEFORE, Query};
 use super::schema::LEDGER;
+use super::write::Tables;
 use super::{Entry, LedgerError, Record};
-
-/// How many columns a record has.
-const COLUMNS: usize = 14;
-
-/// How many records one statement adds where there are many.
-const ROWS: usize = 16;
-
-static INSERT_ONE: LazyLock<&'static str> = LazyLock::new(|| insert(1));
-static INSERT_ROWS: LazyLock<&'static str> = LazyLock::new(|| insert(ROWS));
-
-/// Removes the oldest of what is too old.
-const TRIM: &str =
-    "DELETE FROM record WHERE sequence IN (SELECT sequence FROM record WHERE at < ?1 ORDER BY at LIMIT ?2)";
-
-/// The statement that adds so many records. It lives as long as the process, as prepared statements need it to.
-fn insert(rows: usize) -> &'static str {
-    let row = |row: usize| {
-        let numbers: Vec<String> = (1..=COLUMNS).map(|column| format!("?{}", row * COLUMNS + column)).collect();
-        format!("({})", numbers.join(", "))
-    };
-    let rows: Vec<String> = (0..rows).map(row).collect();
-    String::leak(format!("INSERT INTO record ({}) VALUES {}", columns!(), rows.join(", ")))
-}
 
 /// Where a ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,8 +93,19 @@ impl Records {
     /// # Errors
     /// Those of the database.
     pub async fn append(&self, records: Arc<Vec<Record>>) -> Result<(), LedgerError> {
-        let added = self.tables.write(move |writing| append(writing.connection(), &records)).await;
+        let tables = Tables::of(&self.place);
+        let added = self.tables.write(move |writing| tables.append(writing.connection(), &records)).await;
         added.map_err(|source| self.failed(source))
+    }
+
+    /// As [`append`](Self::append) for one record, without waiting; only in a file. `done` is called in any case, with the
+    /// record when it is not saved.
+    pub(super) fn send(&self, record: Record, done: impl FnOnce(Result<(), Record>) + Send + 'static) {
+        let tables = Tables::of(&self.place);
+        let record = Arc::new(record);
+        let sent = record.clone();
+        let work = move |writing: &Writing<'_>| tables.append(writing.connection(), std::slice::from_ref(&*sent));
+        self.tables.send(work, |saved| done(saved.map_err(|_| Arc::unwrap_or_clone(record))));
     }
 
     /// A page of the records that are asked for, in the order of their time, and where the next page begins if there is one.
@@ -163,16 +153,34 @@ impl Records {
         last.await.map_err(|source| self.failed(source))
     }
 
-    /// Removes some of the records from before a time, the oldest first, and returns how many.
+    /// Up to so many of the records after this sequence, in the order of their sequence. What has the sequence 0 or less is
+    /// before all of them.
+    ///
+    /// No record appears later below a sequence that was returned.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn trim(&self, before: Timestamp, at_most: u32) -> Result<u64, LedgerError> {
-        let trimmed = self.tables.write(move |writing| {
-            let values = [Value::from(before.as_microsecond()), Value::from(i64::from(at_most))];
-            writing.connection().execute(TRIM, &values)
-        });
-        trimmed.await.map_err(|source| self.failed(source))
+    pub async fn after(&self, sequence: i64, at_most: usize, filter: &Filter) -> Result<Feed, LedgerError> {
+        let filter = filter.clone();
+        let read = self.tables.read(move |reading| feed::read(reading.connection(), sequence, at_most, &filter));
+        read.await.map_err(|source| self.failed(source))
+    }
+
+    /// Reads in one transaction.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let read = self.tables.read(move |reading| work(reading.connection()));
+        read.await.map_err(|source| self.failed(source))
+    }
+
+    /// Removes some of the records from before a time, the oldest first, and returns how many. What another proxy is removing
+    /// is left to it.
+    pub(super) async fn remove_slice(&self, before: Timestamp, at_most: u32) -> Result<u64, LedgerError> {
+        let tables = Tables::of(&self.place);
+        let removed = self.tables.write(move |writing| tables.remove(writing.connection(), before, at_most));
+        removed.await.map_err(|source| self.failed(source))
     }
 }
 
@@ -180,39 +188,8 @@ fn unusable(place: &Place, source: StoreError) -> LedgerError {
     LedgerError::Unusable { place: place.to_string(), source: Box::new(source) }
 }
 
-fn append(connection: &dyn Connection, records: &[Record]) -> Result<(), StoreError> {
-    let (whole, rest) = records.split_at(records.len() - records.len() % ROWS);
-    for rows in whole.chunks(ROWS) {
-        let values: Vec<Value<'_>> = rows.iter().flat_map(values).collect();
-        connection.execute(&INSERT_ROWS, &values)?;
-    }
-    for row in rest {
-        connection.execute(&INSERT_ONE, &values(row))?;
-    }
-    Ok(())
-}
-
-/// The columns of a record, as [`columns`] has them.
-fn values(record: &Record) -> [Value<'_>; COLUMNS] {
-    [
-        Value::from(record.at.as_microsecond()),
-        Value::from(record.door.as_deref()),
-        Value::from(record.caller.as_deref()),
-        Value::from(record.request.as_deref()),
-        Value::from(record.operation.word()),
-        Value::from(record.outcome.word()),
-        Value::from(&record.provider),
-        Value::from(record.group.as_ref()),
-        Value::from(Key::from(record.prefix.network())),
-        Value::from(record.prefix.length()),
-        Value::from(Key::from(record.address)),
-        Value::from(record.mac.as_ref()),
-        Value::from(record.host_name.as_deref()),
-        Value::from(record.message.as_deref()),
-    ]
-}
-
-fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
+/// The record in a row of its sequence and [`columns`](super::query::columns).
+pub(super) fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
     let strange = || StoreError::Invalid("a record has a value that this version does not know".to_owned());
     let record = Record {
         at: Timestamp::from_microsecond(row.get(1)?).map_err(|_| strange())?,

@@ -13,7 +13,7 @@ const EVERY: Duration = Duration::from_secs(3600);
 
 /// How many records are removed at a time, and how long writes have the ledger for themselves after that.
 pub(super) const SLICE: u32 = 200;
-pub(super) const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Removes what is too old as long as the ledger is open.
 pub(super) async fn keep(ledger: Ledger) {
@@ -25,10 +25,13 @@ pub(super) async fn keep(ledger: Ledger) {
         }
         wait = EVERY;
         let (days, Some(records)) = (ledger.days(), ledger.records()) else { continue };
-        if days > 0
-            && let Err(error) = trim(&records, oldest(days)).await
-        {
-            log::warn!("Old records stay in the ledger for now: {error}");
+        if days == 0 {
+            continue;
+        }
+        match records.remove_before(oldest(days)).await {
+            Ok(0) => {}
+            Ok(removed) => log::info!("{removed} records of the ledger were too old and are removed"),
+            Err(error) => log::warn!("Old records stay in the ledger for now: {error}"),
         }
     }
 }
@@ -39,18 +42,20 @@ fn oldest(days: u32) -> Timestamp {
     Timestamp::now().checked_sub(age).unwrap_or(Timestamp::MIN)
 }
 
-/// Removes all records from before a time, and returns how many.
-pub(super) async fn trim(records: &Records, before: Timestamp) -> Result<u64, LedgerError> {
-    let mut removed = 0;
-    loop {
-        let slice = records.trim(before, SLICE).await?;
-        removed += slice;
-        if slice < u64::from(SLICE) {
-            if removed > 0 {
-                log::info!("{removed} records of the ledger were too old and are removed");
+impl Records {
+    /// Removes all records from before a time, a few at a time, and returns how many.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn remove_before(&self, before: Timestamp) -> Result<u64, LedgerError> {
+        let mut removed = 0;
+        loop {
+            let slice = self.remove_slice(before, SLICE).await?;
+            removed += slice;
+            if slice < u64::from(SLICE) {
+                return Ok(removed);
             }
-            return Ok(removed);
+            sleep(PAUSE).await;
         }
-        sleep(PAUSE).await;
     }
 }

@@ -30,7 +30,7 @@ pub use hold::{Ask, Grant, Hold, HoldState, Moment, Offer, RequestMark, Scope, S
 pub use journal::JournalError;
 pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
-pub use place::{Claim, Held, HeldIn, Place, PlaceError, Stepped};
+pub use place::{Claim, Held, HeldIn, Place, PlaceError, StateCounts, Stepped};
 pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError, check as check_database};
 pub use rules::{Becomes, Step};
 pub use trace::{Due, Removed, Trace};
@@ -109,6 +109,15 @@ impl Holds {
             tokio::task::yield_now().await;
         }
         Ok(Page { holds, next })
+    }
+
+    /// All live holds of an address, in every space.
+    ///
+    /// # Errors
+    /// When the place cannot be reached.
+    pub async fn of_address(&self, address: IpAddr) -> Result<Vec<HeldAddress>, PlaceError> {
+        let holds = self.place.find(address).await?;
+        Ok(holds.iter().map(|hold| HeldAddress::new(address, hold, |time| self.place.utc(time))).collect())
     }
 
     /// Ends the hold of an address; `false` when there is none. `is_current` answers whether the settings still lead to

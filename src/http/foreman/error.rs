@@ -12,6 +12,7 @@ use ipam_provider::ErrorKind;
 use serde_json::json;
 
 use crate::allocation::Failure;
+use crate::caller::Door;
 use crate::http::error::{DoorError, RequestError};
 
 /// A call that is answered with an error.
@@ -80,7 +81,7 @@ impl ForemanError {
             Cause::Failed(Failure::GroupNotFound { .. }) if self.looked_for == Some(LookedFor::Subnet) => {
                 Some(json!({"message": self.to_string()}))
             }
-            Cause::Request(RequestError::Invalid(_) | RequestError::SlowBody { .. })
+            Cause::Request(RequestError::Invalid(_) | RequestError::TooLong { .. } | RequestError::SlowBody { .. })
             | Cause::NotHeld
             | Cause::Failed(_) => Some(self.body()),
             Cause::Request(RequestError::Refused(_) | RequestError::UnknownRoute | RequestError::UnknownMethod(_))
@@ -94,6 +95,8 @@ impl ForemanError {
 }
 
 impl DoorError for ForemanError {
+    const DOOR: Door = Door::Foreman;
+
     fn failure(&self) -> Option<&Failure> {
         match &self.cause {
             Cause::Failed(failure) => Some(failure),
@@ -224,6 +227,7 @@ mod tests {
         let empty = |_: &ForemanError| Some(json!({}));
         let table: Vec<(ForemanError, u16, ForForeman<'_>)> = vec![
             (ForemanError::invalid("wrong".to_owned()), 400, &as_error),
+            (RequestError::TooLong { at_most: 1 }.into(), 400, &as_error),
             (RequestError::slow_body(Duration::from_secs(10)).into(), 408, &as_error),
             (ForemanError::disabled(), 404, &nothing),
             (ForemanError::not_held(), 404, &as_error),

@@ -30,6 +30,12 @@ CREATE INDEX record_host_name ON record (host_name, at, sequence) WHERE host_nam
 -- None by group: it would double what a record costs where there are many groups. Records of a group are found in those of a
 -- time.
 
+-- One row. A proxy locks it while it appends records, so that records become visible in the order of their sequence.
+CREATE TABLE turn (
+    id         integer PRIMARY KEY
+);
+INSERT INTO turn VALUES (1);
+
 -- What became of a commit whose answer was lost.
 CREATE TABLE unit_of_work (
     token      text COLLATE "C" PRIMARY KEY,

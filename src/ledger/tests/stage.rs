@@ -47,6 +47,10 @@ impl Stage {
         Records::open_or_create(self.place.clone()).expect("a ledger")
     }
 
+    pub(in crate::ledger) fn is_file(&self) -> bool {
+        matches!(self.place, Place::File(_))
+    }
+
     /// What the database says past the ledger.
     pub(in crate::ledger) fn sql(&self, statement: &str) -> String {
         let Place::File(path) = &self.place else {
