@@ -148,13 +148,13 @@ mod tests {
     use super::super::Rows;
     use super::*;
 
-    fn answer(body: &serde_json::Value) -> Answer {
+    fn answer(body: &Value) -> Answer {
         Answer { status: 200, body: body.to_string().into() }
     }
 
     #[tokio::test]
     async fn a_large_answer_is_read_on_another_thread() {
-        let is_read_here = async |body: &serde_json::Value| {
+        let is_read_here = async |body: &Value| {
             let here = thread::current().id();
             answer(body).read_with(move |_| Ok(thread::current().id() == here)).await.expect("it is read")
         };
