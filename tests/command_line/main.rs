@@ -41,6 +41,7 @@ mod http;
 mod killed;
 mod ledger;
 mod names;
+mod plans;
 mod process;
 mod registration;
 mod run;
