@@ -13,14 +13,24 @@ pub(crate) enum Door {
     Foreman,
     /// People and programs, through the management API.
     Api,
+    /// What watches the proxy.
+    Monitoring,
+}
+
+impl Door {
+    /// Its name in the log, the ledger and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Foreman => "foreman",
+            Self::Api => "api",
+            Self::Monitoring => "monitoring",
+        }
+    }
 }
 
 impl fmt::Display for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Foreman => "foreman",
-            Self::Api => "api",
-        })
+        f.write_str(self.name())
     }
 }
 

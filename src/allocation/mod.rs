@@ -10,6 +10,7 @@
 //! | where holds are kept: memory with a journal | `holds::memory`, `holds::journal` |
 //! | one provider call for many callers | `candidates` |
 //! | what is recorded and held, for people who look | `inspect` |
+//! | how many candidates were fetched, and how many for nothing | `offer_counts` |
 //! | which record is meant by prefix and group | `lookup` |
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | host name and MAC go into a record of ours | `annotate` |
@@ -30,6 +31,7 @@ mod inspect;
 mod list;
 mod lookup;
 mod lost;
+mod offer_counts;
 mod restore;
 mod upkeep;
 mod watch;
@@ -49,6 +51,7 @@ pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, Pl
 pub use inspect::Inspected;
 pub use lookup::GroupChoice;
 pub(crate) use lost::Finding;
+pub use offer_counts::OfferCounts;
 pub use upkeep::Look;
 pub use writes::Added;
 

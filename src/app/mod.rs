@@ -142,7 +142,7 @@ impl App {
         let api = settings.api.listener.clone();
         let started = RestartOnly::of(&settings);
         let serving = serving(settings, &runtime, Purpose::Serve)?;
-        let shared = Data::new(Shared::new(serving, telemetry.ring()));
+        let shared = Data::new(Shared::new(serving, telemetry.ring(), runtime.metrics.clone(), tls.clone()));
         let workers = RollCall::default();
         let (server, bound, arrivals) =
             listen::listen(&server_settings, api.as_ref(), mode, &shared, tls.as_ref(), &workers, passed).await?;
@@ -199,6 +199,7 @@ impl App {
         let mut serving = actix_web::rt::spawn(server);
         let tidying = actix_web::rt::spawn(tidy(runtime.holds.clone()));
         let naming = actix_web::rt::spawn(names::run(shared.clone()));
+        let sweeping = actix_web::rt::spawn(names::sweep(shared.clone()));
         let seeing = actix_web::rt::spawn(see_to_holds(shared.clone()));
         let warning = tls.clone().map(|tls| actix_web::rt::spawn(warn_of_dates(tls)));
         warn_of_shared_groups(&shared);
@@ -243,6 +244,7 @@ impl App {
         tidying.abort();
         seeing.abort();
         naming.abort();
+        sweeping.abort();
         warning.inspect(actix_web::rt::task::JoinHandle::abort);
         bound.remove_control_socket();
         serving.await.map_err(std::io::Error::other)?

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`foreman`] | Foreman's door |
 //! | [`api`] | the management API's |
+//! | `monitoring` | health and metrics |
 //! | `access`, `listener` | what a connection came in by, who called, and whether the gate lets them in |
 //! | `connection` | what happens between a socket that was accepted and the requests on it |
 //! | `error` | what every door refuses alike, and what a door's own error must say |
@@ -21,6 +22,7 @@ mod decode;
 mod error;
 pub(crate) mod foreman;
 mod listener;
+mod monitoring;
 mod query;
 mod request_log;
 mod route;
@@ -59,13 +61,18 @@ pub(crate) fn app(
 > {
     let headers = DefaultHeaders::new().add(("Server", SERVER)).add(("X-Content-Type-Options", "nosniff"));
     let app = App::new().app_data(shared);
+    // Foreman's door takes every path that none before it has.
     let app = match listener {
-        Listener::Https | Listener::Http => app.service(foreman::routes()).default_service(web::route().to(no_door)),
         Listener::Api => app.service(api::routes()).default_service(api::elsewhere()),
-        // Foreman's door takes every path that none before it has.
-        Listener::Control => {
-            app.service(api::routes()).service(foreman::routes()).default_service(web::route().to(no_door))
-        }
+        Listener::Https | Listener::Http => app
+            .service(monitoring::routes(monitoring::trust))
+            .service(foreman::routes())
+            .default_service(web::route().to(no_door)),
+        Listener::Control => app
+            .service(api::routes())
+            .service(monitoring::routes(monitoring::trust))
+            .service(foreman::routes())
+            .default_service(web::route().to(no_door)),
     };
     app.wrap(from_fn(request_log::log)).wrap(headers)
 }

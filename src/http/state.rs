@@ -14,8 +14,10 @@ use super::foreman::contract::Contract;
 use super::listener::Listener;
 use crate::allocation::Allocator;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::telemetry::Ring;
+use crate::tls;
 use crate::trust::Gate;
 
 /// For the life of the process.
@@ -23,6 +25,8 @@ use crate::trust::Gate;
 pub(crate) struct Shared {
     serving: ArcSwap<Serving>,
     ring: Arc<Ring>,
+    metrics: Arc<Metrics>,
+    tls: Option<tls::Server>,
     trouble: Mutex<BTreeMap<&'static str, String>>,
     has_trouble: AtomicBool,
     is_stopping: AtomicBool,
@@ -48,11 +52,13 @@ pub(crate) struct Serving {
 }
 
 impl Shared {
-    /// State that serves this, with the log that `/logs` shows.
-    pub(crate) fn new(serving: Serving, ring: Arc<Ring>) -> Self {
+    /// State that serves this, with the log that `/logs` shows, what requests are counted in, and HTTPS, if it is served.
+    pub(crate) fn new(serving: Serving, ring: Arc<Ring>, metrics: Arc<Metrics>, tls: Option<tls::Server>) -> Self {
         Self {
             serving: ArcSwap::from_pointee(serving),
             ring,
+            metrics,
+            tls,
             trouble: Mutex::default(),
             has_trouble: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
@@ -82,6 +88,16 @@ impl Shared {
     /// Is the process about to end?
     pub(super) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// What the process counts.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// HTTPS, if it is served.
+    pub(super) fn tls(&self) -> Option<&tls::Server> {
+        self.tls.as_ref()
     }
 
     /// Notes what is wrong about a subject, or that it is well again; Foreman shows it on the proxy's page.

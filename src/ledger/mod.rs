@@ -4,10 +4,12 @@
 //! removed.
 //!
 //! ```text
-//! allocator ── events ──▶ observe ── Record ──▶ Ledger (queue) ── many at once ──▶ Records ──▶ SQLite or PostgreSQL
-//!    ▲                                            │
-//!    └───────────── it is saved ──────────────────┘
+//! allocator ── events ──▶ observe ── Record ──▶ the thread that writes the file of SQLite
+//!    ▲                                     ╰──▶ queue of the Ledger ── many at once ──▶ Records ──▶ PostgreSQL
+//!    └───────────── it is saved ──────────────┘
 //! ```
+//!
+//! What the thread cannot save goes into the queue too, and waits there for better times.
 //!
 //! The caller of a write has its answer after the record is saved, so that `kill -9` loses no record of a write that was
 //! answered. A ledger that cannot be written is trouble that is logged and shown, and keeps no caller waiting.
@@ -31,4 +33,5 @@ pub use feed::{Feed, Filter};
 pub use query::{Cursor, Query, Subject};
 pub use record::{Entry, Operation, Outcome, Record};
 pub use records::{Place, Records};
+pub(crate) use writer::Health;
 pub use writer::Ledger;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipam_provider::database::Database;
 use ipam_provider::{GroupName, Prefix};
-use ipam_store::{Key, Row, SharedTables, StoreError, Value};
+use ipam_store::{Key, Row, SharedTables, StoreError, Value, Writing};
 use jiff::Timestamp;
 
 use super::feed::{self, Feed, Filter};
@@ -96,6 +96,16 @@ impl Records {
         let tables = Tables::of(&self.place);
         let added = self.tables.write(move |writing| tables.append(writing.connection(), &records)).await;
         added.map_err(|source| self.failed(source))
+    }
+
+    /// As [`append`](Self::append) for one record, without waiting; only in a file. `done` is called in any case, with the
+    /// record when it is not saved.
+    pub(super) fn send(&self, record: Record, done: impl FnOnce(Result<(), Record>) + Send + 'static) {
+        let tables = Tables::of(&self.place);
+        let record = Arc::new(record);
+        let sent = record.clone();
+        let work = move |writing: &Writing<'_>| tables.append(writing.connection(), std::slice::from_ref(&*sent));
+        self.tables.send(work, |saved| done(saved.map_err(|_| Arc::unwrap_or_clone(record))));
     }
 
     /// A page of the records that are asked for, in the order of their time, and where the next page begins if there is one.

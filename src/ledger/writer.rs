@@ -2,7 +2,7 @@
 //! records at a time as have queued up.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,9 +18,6 @@ use crate::telemetry::with_causes;
 
 /// How many records are saved at a time, so that the first does not wait long.
 const RECORDS_AT_MOST: usize = 256;
-
-/// How long records gather after others were saved: a commit costs more than a record. The first after a silence is saved at once.
-const GATHER: Duration = Duration::from_millis(1);
 
 /// How many records wait in memory while the ledger cannot be written.
 const BACKLOG_AT_MOST: usize = 10_000;
@@ -48,6 +45,22 @@ struct Inner {
     records: Mutex<Option<Arc<Records>>>,
     trouble: Mutex<Option<String>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    seen: AtomicU64,
+    saved: AtomicU64,
+    lost: AtomicU64,
+}
+
+/// How a ledger does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Health {
+    /// Can it be written?
+    pub is_written: bool,
+    /// How many records wait to be saved.
+    pub waiting: u64,
+    /// How many were saved since the process started.
+    pub saved: u64,
+    /// How many will never be, because too many waited.
+    pub lost: u64,
 }
 
 /// A record that is to be saved, and who waits for that.
@@ -67,6 +80,9 @@ impl Ledger {
             records: Mutex::default(),
             trouble: Mutex::default(),
             writer: Mutex::default(),
+            seen: AtomicU64::new(0),
+            saved: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
         });
         let writer = Writer { inner: inner.clone(), backlog: VecDeque::new(), lost: 0 };
         *lock(&inner.writer) = Some(tokio::spawn(writer.serve(waiting)));
@@ -90,6 +106,15 @@ impl Ledger {
         lock(&self.inner.trouble).clone()
     }
 
+    /// How it does; `None` when there are to be no records.
+    pub(crate) fn health(&self) -> Option<Health> {
+        // In this order no record counts as waiting that is saved meanwhile.
+        let [lost, saved, seen] =
+            [&self.inner.lost, &self.inner.saved, &self.inner.seen].map(|count| count.load(Ordering::Relaxed));
+        let waiting = seen.saturating_sub(saved + lost);
+        (self.days() > 0).then(|| Health { is_written: self.trouble().is_none(), waiting, saved, lost })
+    }
+
     /// Records an event if it is the outcome of a write. The answer comes when the record is saved, or cannot be.
     pub(crate) fn see(&self, event: &Event<'_>) -> Option<Pending> {
         if self.days() == 0 {
@@ -98,7 +123,22 @@ impl Ledger {
         let record = observe::record(event)?.tidied();
         let (saved, pending) = oneshot::channel();
         // Without a queue the process ends, and has no caller.
-        lock(&self.inner.queue).as_ref()?.send(Waiting { record, saved }).ok()?;
+        let queue = lock(&self.inner.queue).clone()?;
+        match self.records() {
+            // To the thread that writes the file, which takes many at once. What it cannot save takes the longer way.
+            Some(records) if matches!(self.inner.place, Place::File(_)) && self.trouble().is_none() => {
+                let inner = self.inner.clone();
+                records.send(record, move |outcome| match outcome {
+                    Ok(()) => {
+                        inner.saved.fetch_add(1, Ordering::Relaxed);
+                        drop(saved.send(()));
+                    }
+                    Err(record) => drop(queue.send(Waiting { record, saved })),
+                });
+            }
+            _ => queue.send(Waiting { record, saved }).ok()?,
+        }
+        self.inner.seen.fetch_add(1, Ordering::Relaxed);
         Some(pending)
     }
 
@@ -146,7 +186,6 @@ impl Writer {
             self.note(opened);
         }
         let mut again = Instant::now() + AGAIN_AFTER;
-        let mut saved_at: Option<Instant> = None;
         loop {
             let is_in_trouble = self.is_in_trouble();
             let first = tokio::select! {
@@ -157,11 +196,6 @@ impl Writer {
                     None => break,
                 },
             };
-            if let Some(gathered) = saved_at.map(|saved_at| saved_at + GATHER)
-                && gathered > Instant::now()
-            {
-                sleep_until(gathered).await;
-            }
             let mut waiting = Vec::from_iter(first);
             while waiting.len() < RECORDS_AT_MOST
                 && let Ok(next) = queue.try_recv()
@@ -172,7 +206,6 @@ impl Writer {
             let (records, saved): (Vec<_>, Vec<_>) =
                 waiting.into_iter().map(|waiting| (waiting.record, waiting.saved)).unzip();
             self.save(records, is_due).await;
-            saved_at = Some(Instant::now());
             if is_due {
                 again = Instant::now() + AGAIN_AFTER;
             }
@@ -221,6 +254,7 @@ impl Writer {
                 self.backlog.push_back(record);
             } else {
                 self.lost += 1;
+                self.inner.lost.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -229,7 +263,10 @@ impl Writer {
         if records.is_empty() {
             return Ok(());
         }
-        self.open().await?.append(records).await
+        let number = records.len() as u64;
+        self.open().await?.append(records).await?;
+        self.inner.saved.fetch_add(number, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn open(&self) -> Result<Arc<Records>, LedgerError> {

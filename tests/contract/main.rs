@@ -11,6 +11,7 @@
 //! | `addresses` | add, exists and delete |
 //! | `sequences` | what Foreman calls for hosts and interfaces, one call after the other, and what is left when it is refused |
 //! | `api` | the management API: who may do what, what is read, problems, events |
+//! | `monitoring`, `watched` | health, metrics, and what is installed to watch them |
 //! | `transport`, `tls` | HTTP and TLS themselves, with bytes that no library sends |
 //! | `recorded` | what the Ruby plugin answered, and how we differ from it |
 //! | `support` | the server process, the clients and the store's contents |
@@ -28,6 +29,7 @@ mod encodings;
 mod errors;
 mod groups;
 mod logs;
+mod monitoring;
 mod recorded;
 mod registration;
 mod restart;
@@ -37,3 +39,4 @@ mod support;
 mod tls;
 mod transport;
 mod version;
+mod watched;

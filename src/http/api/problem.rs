@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::API_PATH;
 use crate::allocation::Failure;
+use crate::caller::Door;
 use crate::http::error::{DoorError, RequestError};
 
 /// The type of a problem's body.
@@ -206,6 +207,8 @@ pub(in crate::http) fn unreadable(status: u16, detail: &str) -> (&'static str, S
 }
 
 impl DoorError for Problem {
+    const DOOR: Door = Door::Api;
+
     fn failure(&self) -> Option<&Failure> {
         match &self.0.cause {
             Cause::Failed(failure) => Some(failure),

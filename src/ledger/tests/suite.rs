@@ -275,7 +275,7 @@ async fn the_feed_has_every_record_once_in_the_order_of_sequences(_: &Stage, rec
     let number = u32::try_from(RECENT_AT_MOST).expect("few") + 20;
     // Not in the order of time.
     let added: Vec<Record> =
-        (0..number).map(|number| Record { at: time((-i64::from(number)).into()), ..record(number) }).collect();
+        (0..number).map(|number| Record { at: time(-i64::from(number)), ..record(number) }).collect();
     for some in added.chunks(50) {
         add(records, some.to_vec()).await;
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use ipam_provider::database::Database;
 
 use crate::engine::{Schema, postgres, sqlite};
-use crate::{Reading, Result, Writing};
+use crate::{Reading, Result, StoreError, Writing};
 
 /// Tables whose reads run beside each other and whose writes share transactions. Needs a tokio runtime.
 #[derive(Debug)]
@@ -90,6 +90,19 @@ impl SharedTables {
         match &self.engine {
             Engine::File(shared) => shared.write(work).await,
             Engine::Database(shared) => shared.write(work).await,
+        }
+    }
+
+    /// As [`write`](Self::write), for a file only, without waiting: `done` is called with the outcome, on the thread that
+    /// writes. It is called in any case, and `work` is run whether anybody still waits or not.
+    pub fn send(
+        &self,
+        work: impl FnOnce(&Writing<'_>) -> Result<()> + Send + 'static,
+        done: impl FnOnce(Result<()>) + Send + 'static,
+    ) {
+        match &self.engine {
+            Engine::File(shared) => shared.send(work, done),
+            Engine::Database(_) => done(Err(StoreError::Invalid("a database has no thread that writes".to_owned()))),
         }
     }
 }

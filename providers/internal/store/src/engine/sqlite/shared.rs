@@ -82,6 +82,17 @@ impl Shared {
         self.opened()?.writer.run(work).await
     }
 
+    pub(crate) fn send(
+        &self,
+        work: impl FnOnce(&Writing<'_>) -> Result<()> + Send + 'static,
+        done: impl FnOnce(Result<()>) + Send + 'static,
+    ) {
+        match self.opened() {
+            Ok(opened) => opened.writer.send(work, done),
+            Err(error) => done(Err(error)),
+        }
+    }
+
     /// The connections; new ones when the files of the former were removed or replaced.
     fn opened(&self) -> Result<Arc<Opened>> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,11 +14,15 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::open_files::OpenFiles;
-use crate::engine::Schema;
+use crate::engine::{Durability, Schema};
 use crate::{Result, StoreError, Writing};
 
 /// How many jobs share a transaction at most, so that the first does not wait long for its answer.
 const JOBS_AT_MOST: usize = 256;
+
+/// How long jobs gather where a commit does not wait for the disk. It would be over before the next job comes, and each job
+/// would have a commit of its own.
+const GATHER: Duration = Duration::from_micros(200);
 
 /// How long the files are not looked at when nothing is written.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -35,19 +39,52 @@ trait Job: Send {
     fn answer(self: Box<Self>, not_saved: Option<&str>);
 }
 
-struct Task<W, T> {
+struct Task<W, T, D> {
     work: Option<W>,
     outcome: Option<Result<T>>,
-    reply: oneshot::Sender<Result<T>>,
+    done: D,
 }
 
-impl<W, T> Job for Task<W, T>
+/// What has the outcome of a job.
+trait Done<T>: Send {
+    /// Is nobody waiting for it any more?
+    fn is_abandoned(&self) -> bool;
+
+    fn tell(self, outcome: Result<T>);
+}
+
+impl<T: Send> Done<T> for oneshot::Sender<Result<T>> {
+    fn is_abandoned(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn tell(self, outcome: Result<T>) {
+        // The caller may have gone meanwhile.
+        let _ = self.send(outcome);
+    }
+}
+
+/// Called on the thread that writes.
+struct Callback<F>(F);
+
+impl<T, F: FnOnce(Result<T>) + Send> Done<T> for Callback<F> {
+    fn is_abandoned(&self) -> bool {
+        false
+    }
+
+    fn tell(self, outcome: Result<T>) {
+        (self.0)(outcome);
+    }
+}
+
+impl<W, T, D> Job for Task<W, T, D>
 where
     W: FnOnce(&Writing<'_>) -> Result<T> + Send,
     T: Send,
+    D: Done<T>,
 {
     fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
+        self.done.is_abandoned()
     }
 
     fn run(&mut self, writing: &Writing<'_>) -> bool {
@@ -56,15 +93,13 @@ where
     }
 
     fn answer(self: Box<Self>, not_saved: Option<&str>) {
-        let outcome = match (self.outcome, not_saved) {
+        self.done.tell(match (self.outcome, not_saved) {
             // A job that failed by itself keeps its own error, whatever became of the others.
             (Some(Err(error)), _) => Err(error),
             (Some(Ok(_)) | None, Some(why)) => Err(StoreError::NotSaved(why.to_owned())),
             (Some(outcome), None) => outcome,
             (None, None) => Err(StoreError::Stopped),
-        };
-        // The caller may have gone meanwhile.
-        let _ = self.reply.send(outcome);
+        });
     }
 }
 
@@ -92,10 +127,28 @@ impl Writer {
         work: impl FnOnce(&Writing<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Task { work: Some(work), outcome: None, reply });
-        let queue = self.queue.as_ref().ok_or(StoreError::Stopped)?;
-        queue.send(job).map_err(|_| StoreError::Stopped)?;
+        let job = Box::new(Task { work: Some(work), outcome: None, done: reply });
+        self.queue(job).map_err(|_| StoreError::Stopped)?;
         answer.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// Has `work` run in a transaction, also when nobody waits for it, and calls `done` on the thread that writes.
+    pub(super) fn send(
+        &self,
+        work: impl FnOnce(&Writing<'_>) -> Result<()> + Send + 'static,
+        done: impl FnOnce(Result<()>) + Send + 'static,
+    ) {
+        let job = Box::new(Task { work: Some(work), outcome: None, done: Callback(done) });
+        if let Err(job) = self.queue(job) {
+            job.answer(Some(&StoreError::Stopped.to_string()));
+        }
+    }
+
+    fn queue(&self, job: Box<dyn Job>) -> Result<(), Box<dyn Job>> {
+        match &self.queue {
+            Some(queue) => queue.send(job).map_err(|mpsc::SendError(job)| job),
+            None => Err(job),
+        }
     }
 }
 
@@ -120,6 +173,9 @@ fn serve(connection: &Connection, schema: &Schema, files: &OpenFiles, jobs: &mps
             }
             Err(RecvTimeoutError::Disconnected) => return,
         };
+        if schema.file.durability == Durability::Kill {
+            gather();
+        }
         let mut group = Vec::new();
         let outcome = if files.are_lost() {
             group.push(first);
@@ -140,6 +196,11 @@ fn serve(connection: &Connection, schema: &Schema, files: &OpenFiles, jobs: &mps
             job.answer(not_saved.as_deref());
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "it is a thread of its own")]
+fn gather() {
+    thread::sleep(GATHER);
 }
 
 /// SQLite's own text where there is one.
@@ -204,7 +265,7 @@ mod tests {
 
     fn job(work: impl FnOnce(&Writing<'_>) -> Result<()> + Send + 'static) -> (Box<dyn Job>, Reply) {
         let (reply, answer) = oneshot::channel();
-        (Box::new(Task { work: Some(work), outcome: None, reply }), answer)
+        (Box::new(Task { work: Some(work), outcome: None, done: reply }), answer)
     }
 
     /// Has all jobs queued before the writer begins, so that they share a transaction.
