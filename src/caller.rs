@@ -8,13 +8,23 @@ use std::sync::Arc;
 pub(crate) enum Door {
     /// Foreman, through the contract of a Smart Proxy.
     Foreman,
+    /// What watches the proxy.
+    Monitoring,
+}
+
+impl Door {
+    /// Its name in the log, the ledger and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Foreman => "foreman",
+            Self::Monitoring => "monitoring",
+        }
+    }
 }
 
 impl fmt::Display for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Foreman => "foreman",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -37,6 +37,7 @@
 //! | [`cli`] | the commands; those for the embedded IPAM work on its store themselves (crate ipam-store in `providers/internal/store`) |
 //! | `foreman_api` | the client of Foreman's own API |
 //! | [`ledger`] | a record of every write through any door: who did what with which address, and when |
+//! | `metrics` | numbers for Prometheus: what happens is counted, what can be read is read for each scrape |
 //! | `names` | names of hosts, from Foreman's API into the records of the IPAM |
 //! | `registration` | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
@@ -51,8 +52,8 @@
 //! The truth is in the IPAM. The proxy itself keeps holds only, short promises of addresses: in memory and in a journal in
 //! the state directory, or, for several proxies, in a PostgreSQL that they share. The ledger is in the same places.
 //! Everything that settings decide is one value, `http::Serving`, which a reload replaces as a whole. `app::Runtime` outlives
-//! it: the holds, the ledger, the names of callers,
-//! and the stores and pools that providers have open.
+//! it: the holds, the ledger, the metrics, the names of
+//! callers, and the stores and pools that providers have open.
 //!
 //! Public is what the program itself, its tests, benchmarks and packages use.
 
@@ -64,6 +65,7 @@ mod daemon;
 mod foreman_api;
 mod http;
 pub mod ledger;
+mod metrics;
 mod names;
 mod registration;
 pub mod registry;

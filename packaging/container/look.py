@@ -72,7 +72,10 @@ expect(mounts == {volumes[0]: True, volumes[1]: False}, "settings read-only, and
 
 for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
     get = container[probe]["httpGet"]
-    expect((get["path"], get["port"], get["scheme"]) == ("/version", "https", "HTTPS"), f"{probe} asks /version")
+    expect((get["path"], get["port"], get["scheme"]) == ("/healthz", "https", "HTTPS"), f"{probe} asks /healthz")
+(two,) = yaml.safe_load_all((here / "kubernetes-two-replicas/deployment.yaml").read_text())
+(of_two,) = two["spec"]["template"]["spec"]["containers"]
+expect(of_two["readinessProbe"] == {"httpGet": {"path": "/readyz"}}, "of two proxies, only one with a database in use")
 (port,) = container["ports"]
 (service,) = objects["Service"]["spec"]["ports"]
 expect(port["containerPort"] == service["port"] == 8443 and service["targetPort"] == port["name"], "one port everywhere")

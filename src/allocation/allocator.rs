@@ -13,6 +13,7 @@ use super::candidates::Candidates;
 use super::events::{EventKind, Events, Subject};
 use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Scope, Step};
 use super::lookup::{Found, GroupChoice, Lookup};
+use super::offer_counts::OfferCounts;
 use crate::routes::Routes;
 
 /// How many additions are looked for in the background at once: an IPAM that fails for all is not to be asked for all of
@@ -81,6 +82,13 @@ impl Allocator {
     /// The same, with subscribers to its events.
     pub(crate) fn reporting_to(self, events: Events) -> Self {
         Self { events, ..self }
+    }
+
+    /// The same, with counts that outlive it.
+    #[must_use]
+    pub fn counting_in(mut self, counts: Arc<OfferCounts>) -> Self {
+        self.candidates.counts = counts;
+        self
     }
 
     /// The IPAMs behind the proxy.
@@ -302,6 +310,7 @@ impl Allocator {
     async fn reuse(&self, subnet: &Found, ask: Ask, held: usize) -> Result<IpAddr, Failure> {
         loop {
             let Some(offer) = self.place().spare(&subnet.scope, self.rules.recycle_after).await? else {
+                self.candidates.counts.refuse();
                 return Err(Failure::NoFreeAddress { prefix: subnet.prefix, group: subnet.group.clone(), held });
             };
             let asked = self.place().moment().await?;

@@ -16,6 +16,7 @@ use moka::{future, sync};
 use super::events::{EventKind, Events, Subject};
 use super::holds::{HeldIn, Moment, Place, Scope, Space};
 use super::lookup::Found;
+use super::offer_counts::OfferCounts;
 use super::{Failure, Timestamp};
 
 /// How many addresses are fetched at least. A burst of host creations in one subnet needs one call in as many.
@@ -45,6 +46,13 @@ pub(super) struct Batch {
     pub(super) asked: Moment,
     /// How many addresses were promised, and so not asked for.
     pub(super) promised: usize,
+    counts: Arc<OfferCounts>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.counts.waste(self.left().count());
+    }
 }
 
 impl Batch {
@@ -75,6 +83,8 @@ pub(super) struct Candidates {
     generations: sync::Cache<Key, Arc<AtomicU64>>,
     batches: future::Cache<(Key, u64), Arc<Batch>>,
     life: Duration,
+    /// Of all batches of the process.
+    pub(super) counts: Arc<OfferCounts>,
 }
 
 impl Candidates {
@@ -86,6 +96,7 @@ impl Candidates {
             generations: sync::Cache::builder().time_to_idle(FORGOTTEN_AFTER).build(),
             batches: future::Cache::builder().time_to_live(kept).build(),
             life,
+            counts: Arc::default(),
         }
     }
 
@@ -113,7 +124,8 @@ impl Candidates {
             // It is not asked for again; a burst would leave many in memory before their time is over.
             self.batches.invalidate(&(key.0.clone(), before)).await;
         }
-        let fetched = self.batches.try_get_with(key, fetch(subnet, place, events, generation)).await;
+        let fetching = fetch(subnet, place, events, &self.counts, generation);
+        let fetched = self.batches.try_get_with(key, fetching).await;
         fetched.map_err(|failure: Arc<Failure>| (*failure).clone())
     }
 
@@ -146,7 +158,13 @@ fn key(scope: &Scope) -> Key {
     (scope.space.clone(), scope.prefix)
 }
 
-async fn fetch(subnet: &Found, place: &dyn Place, events: &Events, generation: u64) -> Result<Arc<Batch>, Failure> {
+async fn fetch(
+    subnet: &Found,
+    place: &dyn Place,
+    events: &Events,
+    counts: &Arc<OfferCounts>,
+    generation: u64,
+) -> Result<Arc<Batch>, Failure> {
     let asked = place.moment().await?;
     let mut held = place.held(&subnet.scope).await?;
     let mut addresses = free_addresses(subnet, &held).await?;
@@ -164,6 +182,7 @@ async fn fetch(subnet: &Found, place: &dyn Place, events: &Events, generation: u
         }
         is_sound
     });
+    counts.fetch(addresses.len());
     Ok(Arc::new(Batch {
         is_all: addresses.is_empty(),
         addresses: addresses.into_iter().collect(),
@@ -171,6 +190,7 @@ async fn fetch(subnet: &Found, place: &dyn Place, events: &Events, generation: u
         generation,
         asked,
         promised,
+        counts: counts.clone(),
     }))
 }
 

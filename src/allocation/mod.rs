@@ -9,9 +9,11 @@
 //! | one address, one hold; same MAC, same answer; recycling; quarantine | `holds::rules` |
 //! | where holds are kept: memory with a journal | `holds::memory`, `holds::journal` |
 //! | one provider call for many callers | `candidates` |
+//! | how many candidates were fetched, and how many for nothing | `offer_counts` |
 //! | which record is meant by prefix and group | `lookup` |
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | host name and MAC go into a record of ours | `annotate` |
+//! | the records of a subnet, page by page | `list` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
 //! | a reservation that turns up after its caller was told of a failure is named | `watch`, `lost` |
 //! | what has happened to an address, for the log and whatever else subscribes | `events`, `event_log` |
@@ -24,8 +26,10 @@ mod event_log;
 mod events;
 mod failure;
 pub mod holds;
+mod list;
 mod lookup;
 mod lost;
+mod offer_counts;
 mod restore;
 mod upkeep;
 mod watch;
@@ -44,6 +48,7 @@ pub use failure::Failure;
 pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
 pub use lookup::GroupChoice;
 pub(crate) use lost::Finding;
+pub use offer_counts::OfferCounts;
 pub use upkeep::Look;
 pub use writes::Added;
 

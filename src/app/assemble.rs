@@ -9,7 +9,9 @@ use crate::allocation::{Allocator, Event, Events, Rules, Subscriber, log_event};
 use crate::foreman_api::Foreman;
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
+use crate::metrics::Metrics;
 use crate::names::{Names, Queue};
+use crate::registration::{Address, own_url};
 use crate::routes::{Conditions, Ipam, Routes};
 use crate::settings::{Route, Settings, Tls};
 use crate::tls;
@@ -38,7 +40,9 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
     let kept = runtime.kept.clone();
     let surroundings = Surroundings { state_directory: server.state_directory, may_create, database, trace, kept };
     let limits = Limits { attempt: ipam.attempt, read_attempts: ipam.read_attempts };
-    let routes = routes.into_iter().map(|route| build(route, &surroundings, limits)).collect::<Result<_, _>>()?;
+    let metrics = &runtime.metrics;
+    let build = |route| build(route, &surroundings, limits, metrics);
+    let routes = routes.into_iter().map(build).collect::<Result<_, _>>()?;
     let rules = Rules {
         hold: lives.with_mac,
         hold_without_mac: lives.without_mac,
@@ -65,8 +69,17 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
     });
     let ledger = runtime.ledger.clone();
     let recorder = ledger.clone().map(|ledger| Arc::new(move |event: &Event<'_>| ledger.see(event)) as Subscriber);
-    let events = Events::to([Some(log), recorder, host_names.subscriber()].into_iter().flatten());
-    let allocator = Allocator::new(Routes::new(routes), runtime.holds.clone(), rules).reporting_to(events);
+    let counting: Subscriber = Arc::new({
+        let metrics = metrics.clone();
+        move |event| {
+            metrics.see(event);
+            None
+        }
+    });
+    let events = Events::to([Some(log), Some(counting), recorder, host_names.subscriber()].into_iter().flatten());
+    let allocator = Allocator::new(Routes::new(routes), runtime.holds.clone(), rules)
+        .reporting_to(events)
+        .counting_in(metrics.offers().clone());
     Ok(Serving {
         allocator: Arc::new(allocator),
         ledger,
@@ -85,13 +98,16 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
 /// Foreman as the source of host names, where the settings want that.
 fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, StartError> {
     let Settings { server, tls, foreman_names: wanted, .. } = settings;
-    let foreman = match (&server.foreman_url, &wanted.credentials) {
+    let (foreman, own) = match (&server.foreman_url, &wanted.credentials) {
         (Some(url), Some(credentials)) if wanted.is_on() => {
             let of_clients = tls.as_ref().map(|tls| &tls.files.ca_file);
             let authorities: Vec<_> = server.foreman_ssl_ca.as_ref().into_iter().chain(of_clients).cloned().collect();
-            Some(Arc::new(Foreman::new(url, &authorities, credentials.clone())?))
+            let foreman = Foreman::new(url, &authorities, credentials.clone())?;
+            let certificate = tls.as_ref().map(|tls| tls.files.certificate.as_path());
+            let own = own_url(server.proxy_url.as_deref(), certificate, server.https_port, server.http_port);
+            (Some(Arc::new(foreman)), own.ok().and_then(|url| Address::parse(&url)))
         }
-        _ => None,
+        _ => (None, None),
     };
     Ok(Names {
         queue: queue.clone(),
@@ -99,15 +115,23 @@ fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, 
         look_up_after_add: wanted.look_up_after_add,
         webhooks: wanted.webhooks,
         webhook_token: wanted.webhook_token.clone(),
+        sweep_every: wanted.sweep_every,
+        own,
     })
 }
 
 /// One IPAM, with the conditions of its route.
-fn build(route: Route, surroundings: &Surroundings, limits: Limits) -> Result<(Conditions, Ipam), StartError> {
+fn build(
+    route: Route,
+    surroundings: &Surroundings,
+    limits: Limits,
+    metrics: &Metrics,
+) -> Result<(Conditions, Ipam), StartError> {
     let Route { key, conditions, plan, .. } = route;
     let bare = plan(surroundings).map_err(|error| StartError::Provider { name: key.clone(), source: error })?;
     log::info!("Provider {key}: {:?}", bare.capabilities());
-    Ok((conditions, Ipam::new(&key, Guard::new(bare, limits))))
+    let guard = Guard::new(bare, limits).observed_by(metrics.observer(&key));
+    Ok((conditions, Ipam::new(&key, guard)))
 }
 
 /// The server's side of HTTPS.

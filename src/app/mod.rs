@@ -141,7 +141,7 @@ impl App {
         let server_settings = settings.server.clone();
         let started = RestartOnly::of(&settings);
         let serving = serving(settings, &runtime, Purpose::Serve)?;
-        let shared = Data::new(Shared::new(serving, telemetry.ring()));
+        let shared = Data::new(Shared::new(serving, telemetry.ring(), runtime.metrics.clone(), tls.clone()));
         let workers = RollCall::default();
         let (server, bound, arrivals) =
             listen::listen(&server_settings, mode, &shared, tls.as_ref(), &workers, passed).await?;
@@ -195,6 +195,7 @@ impl App {
         let mut serving = actix_web::rt::spawn(server);
         let tidying = actix_web::rt::spawn(tidy(runtime.holds.clone()));
         let naming = actix_web::rt::spawn(names::run(shared.clone()));
+        let sweeping = actix_web::rt::spawn(names::sweep(shared.clone()));
         let seeing = actix_web::rt::spawn(see_to_holds(shared.clone()));
         let warning = tls.clone().map(|tls| actix_web::rt::spawn(warn_of_dates(tls)));
         warn_of_shared_groups(&shared);
@@ -239,6 +240,7 @@ impl App {
         tidying.abort();
         seeing.abort();
         naming.abort();
+        sweeping.abort();
         warning.inspect(actix_web::rt::task::JoinHandle::abort);
         bound.remove_control_socket();
         serving.await.map_err(std::io::Error::other)?

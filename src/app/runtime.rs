@@ -7,11 +7,12 @@ use ipam_provider::Kept;
 use super::StartError;
 use crate::allocation::{Clock, Holds};
 use crate::ledger::{Ledger, Place};
+use crate::metrics::Metrics;
 use crate::names::Queue;
 use crate::settings::Settings;
 use crate::trust::{HostNames, SystemResolver};
 
-/// The holds, the ledger, the names of callers, and what providers have open.
+/// The holds, the ledger, the names of callers, the metrics, and what providers have open.
 #[derive(Debug, Clone)]
 pub(crate) struct Runtime {
     pub(super) holds: Holds,
@@ -22,6 +23,8 @@ pub(crate) struct Runtime {
     pub(super) kept: Kept,
     /// The look-ups of names that wait.
     pub(super) looked_up: Arc<Queue>,
+    /// What is counted.
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Runtime {
@@ -29,14 +32,17 @@ impl Runtime {
     pub(super) fn open(settings: &Settings) -> Result<Self, StartError> {
         let names = HostNames::new(Arc::new(SystemResolver)).within(settings.server.dns_limit());
         let kept = Kept::default();
-        Ok(Self { holds: holds(settings)?, ledger: Some(ledger(settings)), names, kept, looked_up: Arc::default() })
+        let metrics = Arc::new(Metrics::new());
+        let (holds, ledger) = (holds(settings)?, Some(ledger(settings)));
+        Ok(Self { holds, ledger, names, kept, looked_up: Arc::default(), metrics })
     }
 
     /// For a command. A running proxy is not disturbed: the holds here are others.
     pub(crate) fn beside() -> Self {
         let names = HostNames::new(Arc::new(SystemResolver));
         let holds = Holds::in_memory(Clock::system());
-        Self { holds, ledger: None, names, kept: Kept::default(), looked_up: Arc::default() }
+        let metrics = Arc::new(Metrics::new());
+        Self { holds, ledger: None, names, kept: Kept::default(), looked_up: Arc::default(), metrics }
     }
 
     /// As [`beside`](Self::beside), for a command whose writes are recorded. [`finish`](Self::finish) saves the last records.

@@ -7,7 +7,7 @@ use ipam_provider::{Probe, Provider, Trace};
 
 use super::output::say;
 use super::trace_file::TraceFile;
-use super::{CommandError, Outcome, WRONG_SETTINGS, check_running, load};
+use super::{CommandError, Outcome, WRONG_SETTINGS, check_names, check_running, load};
 use crate::allocation::holds;
 use crate::app::{self, Purpose, Runtime};
 use crate::http::Serving;
@@ -61,7 +61,10 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     }
     match system.block_on(build(settings, trace.as_ref().map(|file| file.trace.clone()))) {
         Err(fault) => can_start &= say_all("start", [fault]),
-        Ok(serving) if !arguments.settings_only => ipam_is_well &= system.block_on(check_ipam(&serving)),
+        Ok(serving) if !arguments.settings_only => {
+            ipam_is_well &= system.block_on(check_ipam(&serving));
+            ipam_is_well &= system.block_on(check_names::run(&serving.names));
+        }
         Ok(_) => {}
     }
     trace.map_or(Ok(()), TraceFile::finish)?;

@@ -2,6 +2,7 @@
 
 mod check;
 mod check_file;
+mod check_names;
 mod check_running;
 #[cfg(feature = "internal")]
 mod demo;

@@ -138,7 +138,17 @@ impl Foreman {
         path: &[&str],
         parameters: &[(&str, &str)],
     ) -> Result<Vec<T>, Error> {
-        let per_page = PER_PAGE.to_string();
+        self.list_by(PER_PAGE, path, parameters).await
+    }
+
+    /// As [`list`](Self::list), with this many records a page. Between two pages a record can move from one to the other.
+    pub(super) async fn list_by<T: DeserializeOwned>(
+        &self,
+        per_page: usize,
+        path: &[&str],
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<T>, Error> {
+        let per_page = per_page.to_string();
         let mut found = Vec::new();
         for page in 1..=PAGES_AT_MOST {
             let page = page.to_string();
@@ -176,19 +186,38 @@ impl Foreman {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self.client.request(method.clone(), url.clone()).headers(self.headers(&method, &url)?);
+        // Foreman demands a CSRF token of a change within a session.
+        let session = if method == Method::GET { self.session() } else { None };
+        let is_within_session = session.is_some();
+        let mut response = self.send(&method, &url, body, session).await?;
+        if is_within_session && response.status() == StatusCode::UNAUTHORIZED {
+            // Foreman looks at the session first, and does not look at the credentials when it has ended.
+            response = self.send(&method, &url, body, None).await?;
+        }
+        self.read(response, path.first().copied().unwrap_or_default()).await
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        body: Option<&Value>,
+        session: Option<HeaderValue>,
+    ) -> Result<Response, Error> {
+        let mut request = self.client.request(method.clone(), url.clone()).headers(self.headers(method, url)?);
         if let Some(body) = body {
             request = request.json(body);
         }
-        // Foreman demands a CSRF token of a change within a session.
-        if method == Method::GET
-            && let Some(session) = self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        {
+        if let Some(session) = session {
             request = request.header(COOKIE, session);
         }
         let response = request.send().await.map_err(|error| self.no_answer(error))?;
         self.keep_session(&response);
-        self.read(response, path.first().copied().unwrap_or_default()).await
+        Ok(response)
+    }
+
+    fn session(&self) -> Option<HeaderValue> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Keeps the session that Foreman names in a success; a refusal ends the one that there was.
@@ -315,6 +344,9 @@ fn permissions_for(resource: &str) -> &'static str {
         "smart_proxies" => "view_smart_proxies, create_smart_proxies, edit_smart_proxies and destroy_smart_proxies",
         "subnets" => "view_subnets",
         "organizations" | "locations" => "view_organizations and view_locations",
+        "report_templates" => {
+            "view_, generate_, create_, edit_ and destroy_report_templates, assign_organizations and assign_locations"
+        }
         "webhooks" | "webhook_templates" => {
             "view_, create_, edit_ and destroy_ of webhooks and of webhook_templates, assign_organizations and \
              assign_locations"

@@ -94,6 +94,22 @@ pub(crate) enum Error {
     Unexpected(String),
 }
 
+impl Error {
+    /// Is the failure that of one record, so that another may be read all the same?
+    pub(crate) fn is_of_one_record(&self) -> bool {
+        match self {
+            Self::Unexpected(_) | Self::Refused { .. } | Self::NoRecord { .. } | Self::TimedOut { .. } => true,
+            Self::Unusable(_)
+            | Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::OtherName { .. }
+            | Self::Moved { .. }
+            | Self::Unauthorized { .. }
+            | Self::Forbidden { .. } => false,
+        }
+    }
+}
+
 /// What Foreman says, as an addition to a sentence.
 fn said(message: &str) -> impl fmt::Display {
     if message.is_empty() { String::new() } else { format!(" ({})", message.trim_end_matches('.')) }

@@ -1,5 +1,8 @@
 //! What Foreman's API says, of its version 2 (`app/controllers/api/v2` and `app/views/api/v2`, Foreman 2.1 to 3.13).
 
+use std::net::IpAddr;
+
+use ipam_provider::Mac;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -62,6 +65,73 @@ pub(crate) struct Subnet {
     pub externalipam_id: Option<u64>,
     /// Its name; null when Foreman does not have it.
     pub externalipam_name: Option<String>,
+    /// The Smart Proxy itself; null when Foreman does not have it.
+    pub externalipam: Option<ProxyOfSubnet>,
+    /// Such as `External IPAM` or `DHCP`.
+    pub ipam: Option<String>,
+}
+
+/// A Smart Proxy in a subnet.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ProxyOfSubnet {
+    /// Its address.
+    #[serde(default)]
+    pub url: String,
+}
+
+/// The interfaces of all hosts in a subnet, also of those that the user may not see: `GET /api/v2/subnets/:id`.
+#[derive(Debug, Deserialize)]
+pub(super) struct SubnetDetails {
+    #[serde(default)]
+    pub(super) interfaces: Vec<Interface>,
+}
+
+/// Who asks: `GET /api/v2/current_user`, without any right, since Foreman 2.0 (`app/views/api/v2/users/show.json.rabl`).
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct CurrentUser {
+    pub(super) login: String,
+    /// Is the user an administrator, or in a group of administrators?
+    #[serde(default)]
+    pub(super) effective_admin: bool,
+    /// Those that an administrator has put the user into. Those below them count too.
+    #[serde(default)]
+    pub(super) organizations: Vec<Taxonomy>,
+    #[serde(default)]
+    pub(super) locations: Vec<Taxonomy>,
+}
+
+/// An organization or a location.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Taxonomy {
+    pub(super) id: u64,
+    pub(super) name: String,
+    /// `parent/child`.
+    pub(super) title: Option<String>,
+}
+
+/// A report template: `GET /api/v2/report_templates/:id`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ReportTemplate {
+    pub(super) id: u64,
+    /// ERB. Foreman removes carriage returns.
+    pub(super) template: String,
+    /// Is it added to new organizations and locations?
+    #[serde(default)]
+    pub(super) default: bool,
+    /// All that it is in, also those that the user is not in.
+    #[serde(default)]
+    pub(super) organizations: Vec<Taxonomy>,
+    #[serde(default)]
+    pub(super) locations: Vec<Taxonomy>,
+}
+
+/// A row of the report over all addresses, which `packaging/foreman-reports/addresses.erb` makes.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReportRow {
+    pub(super) host_id: u64,
+    pub(super) host: String,
+    #[serde(flatten)]
+    pub(super) interface: Interface,
 }
 
 /// A host, in the short form of `GET /api/v2/hosts?thin=1`.
@@ -106,6 +176,27 @@ pub(crate) struct Interface {
     pub subnet6_id: Option<u64>,
     /// The identifier of the interface that this one is a VLAN or an alias of.
     pub attached_to: Option<String>,
+}
+
+impl Interface {
+    /// Its own MAC, or that of the interface among these that it is a VLAN or an alias of.
+    pub(crate) fn mac_among(&self, all: &[Self]) -> Option<Mac> {
+        self.own_mac().or_else(|| {
+            let parent = self.attached_to.as_ref().filter(|parent| !parent.is_empty())?;
+            all.iter().find(|other| other.identifier.as_ref() == Some(parent)).and_then(Self::own_mac)
+        })
+    }
+
+    /// The MAC that is its own.
+    pub(crate) fn own_mac(&self) -> Option<Mac> {
+        self.mac.as_ref()?.trim().parse().ok()
+    }
+
+    /// Its addresses, each with the id of its subnet.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (IpAddr, Option<u64>)> {
+        let both = [(&self.ip, self.subnet_id), (&self.ip6, self.subnet6_id)];
+        both.into_iter().filter_map(|(address, subnet)| Some((address.as_ref()?.trim().parse().ok()?, subnet)))
+    }
 }
 
 /// What an answer that is no success says: the forms of `app/views/api/v2/errors`.

@@ -11,10 +11,14 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
 use crate::allocation::Failure;
+use crate::caller::Door;
 use crate::trust::Refusal;
 
 /// The error of a door.
 pub(super) trait DoorError: ResponseError + From<RequestError> + 'static {
+    /// The door.
+    const DOOR: Door;
+
     /// Why the call failed, if it got as far as the allocator.
     fn failure(&self) -> Option<&Failure>;
 

@@ -4,6 +4,7 @@
 //! | Module | Holds |
 //! | --- | --- |
 //! | [`foreman`] | Foreman's door |
+//! | `monitoring` | health and metrics |
 //! | `access`, `listener` | what a connection came in by, who called, and whether the gate lets them in |
 //! | `connection` | what happens between a socket that was accepted and the requests on it |
 //! | `error` | what every door refuses alike, and what a door's own error must say |
@@ -19,6 +20,7 @@ mod decode;
 mod error;
 pub(crate) mod foreman;
 mod listener;
+mod monitoring;
 mod query;
 mod request_log;
 mod route;
@@ -54,6 +56,7 @@ pub(crate) fn app(
     let headers = DefaultHeaders::new().add(("Server", SERVER)).add(("X-Content-Type-Options", "nosniff"));
     App::new()
         .app_data(shared)
+        .service(monitoring::routes(monitoring::trust))
         .service(foreman::routes())
         .default_service(web::route().to(no_door))
         .wrap(from_fn(request_log::log))

@@ -13,8 +13,10 @@ use super::foreman::contract::Contract;
 use super::listener::Listener;
 use crate::allocation::Allocator;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::telemetry::Ring;
+use crate::tls;
 use crate::trust::Gate;
 
 /// For the life of the process.
@@ -22,6 +24,8 @@ use crate::trust::Gate;
 pub(crate) struct Shared {
     serving: ArcSwap<Serving>,
     ring: Arc<Ring>,
+    metrics: Arc<Metrics>,
+    tls: Option<tls::Server>,
     trouble: Mutex<BTreeMap<&'static str, String>>,
     has_trouble: AtomicBool,
 }
@@ -44,11 +48,13 @@ pub(crate) struct Serving {
 }
 
 impl Shared {
-    /// State that serves this, with the log that `/logs` shows.
-    pub(crate) fn new(serving: Serving, ring: Arc<Ring>) -> Self {
+    /// State that serves this, with the log that `/logs` shows, what requests are counted in, and HTTPS, if it is served.
+    pub(crate) fn new(serving: Serving, ring: Arc<Ring>, metrics: Arc<Metrics>, tls: Option<tls::Server>) -> Self {
         Self {
             serving: ArcSwap::from_pointee(serving),
             ring,
+            metrics,
+            tls,
             trouble: Mutex::default(),
             has_trouble: AtomicBool::new(false),
         }
@@ -67,6 +73,16 @@ impl Shared {
     /// The log that `/logs` shows.
     pub(crate) fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// What the process counts.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// HTTPS, if it is served.
+    pub(super) fn tls(&self) -> Option<&tls::Server> {
+        self.tls.as_ref()
     }
 
     /// Notes what is wrong about a subject, or that it is well again; Foreman shows it on the proxy's page.

@@ -32,4 +32,5 @@ pub use feed::{Feed, Filter};
 pub use query::{Cursor, Query, Subject};
 pub use record::{Entry, Operation, Outcome, Record};
 pub use records::{Place, Records};
+pub(crate) use writer::Health;
 pub use writer::Ledger;

@@ -2,7 +2,7 @@
 //! records at a time as have queued up.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +45,22 @@ struct Inner {
     records: Mutex<Option<Arc<Records>>>,
     trouble: Mutex<Option<String>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    seen: AtomicU64,
+    saved: AtomicU64,
+    lost: AtomicU64,
+}
+
+/// How a ledger does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Health {
+    /// Can it be written?
+    pub is_written: bool,
+    /// How many records wait to be saved.
+    pub waiting: u64,
+    /// How many were saved since the process started.
+    pub saved: u64,
+    /// How many will never be, because too many waited.
+    pub lost: u64,
 }
 
 /// A record that is to be saved, and who waits for that.
@@ -64,6 +80,9 @@ impl Ledger {
             records: Mutex::default(),
             trouble: Mutex::default(),
             writer: Mutex::default(),
+            seen: AtomicU64::new(0),
+            saved: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
         });
         let writer = Writer { inner: inner.clone(), backlog: VecDeque::new(), lost: 0 };
         *lock(&inner.writer) = Some(tokio::spawn(writer.serve(waiting)));
@@ -87,6 +106,15 @@ impl Ledger {
         lock(&self.inner.trouble).clone()
     }
 
+    /// How it does; `None` when there are to be no records.
+    pub(crate) fn health(&self) -> Option<Health> {
+        // In this order no record counts as waiting that is saved meanwhile.
+        let [lost, saved, seen] =
+            [&self.inner.lost, &self.inner.saved, &self.inner.seen].map(|count| count.load(Ordering::Relaxed));
+        let waiting = seen.saturating_sub(saved + lost);
+        (self.days() > 0).then(|| Health { is_written: self.trouble().is_none(), waiting, saved, lost })
+    }
+
     /// Records an event if it is the outcome of a write. The answer comes when the record is saved, or cannot be.
     pub(crate) fn see(&self, event: &Event<'_>) -> Option<Pending> {
         if self.days() == 0 {
@@ -99,13 +127,18 @@ impl Ledger {
         match self.records() {
             // To the thread that writes the file, which takes many at once. What it cannot save takes the longer way.
             Some(records) if matches!(self.inner.place, Place::File(_)) && self.trouble().is_none() => {
+                let inner = self.inner.clone();
                 records.send(record, move |outcome| match outcome {
-                    Ok(()) => drop(saved.send(())),
+                    Ok(()) => {
+                        inner.saved.fetch_add(1, Ordering::Relaxed);
+                        drop(saved.send(()));
+                    }
                     Err(record) => drop(queue.send(Waiting { record, saved })),
                 });
             }
             _ => queue.send(Waiting { record, saved }).ok()?,
         }
+        self.inner.seen.fetch_add(1, Ordering::Relaxed);
         Some(pending)
     }
 
@@ -221,6 +254,7 @@ impl Writer {
                 self.backlog.push_back(record);
             } else {
                 self.lost += 1;
+                self.inner.lost.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -229,7 +263,10 @@ impl Writer {
         if records.is_empty() {
             return Ok(());
         }
-        self.open().await?.append(records).await
+        let number = records.len() as u64;
+        self.open().await?.append(records).await?;
+        self.inner.saved.fetch_add(number, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn open(&self) -> Result<Arc<Records>, LedgerError> {

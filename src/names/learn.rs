@@ -27,9 +27,8 @@ pub(super) fn addresses_of(host: &HostDetails, subnets: &[Subnet]) -> Vec<Seen> 
     if !is_hostname(&host.name) {
         return Vec::new();
     }
-    let macs: Vec<Mac> = host.interfaces.iter().filter_map(own_mac).collect();
-    let seen = |interface: &Interface, address: Option<&String>, subnet: Option<u64>| {
-        let address: IpAddr = address?.trim().parse().ok()?;
+    let macs: Vec<Mac> = host.interfaces.iter().filter_map(Interface::own_mac).collect();
+    let seen = |interface: &Interface, (address, subnet): (IpAddr, Option<u64>)| {
         let subnet = subnets.iter().find(|known| Some(known.id) == subnet && known.externalipam_id.is_some())?;
         let prefix: Prefix = subnet.network_address.parse().ok().filter(|prefix: &Prefix| prefix.contains(address))?;
         let alike = subnets.iter().filter(|other| other.network_address == subnet.network_address);
@@ -38,16 +37,13 @@ pub(super) fn addresses_of(host: &HostDetails, subnets: &[Subnet]) -> Vec<Seen> 
             hostname: host.name.clone(),
             prefix,
             address,
-            mac: inherited_mac(interface, &host.interfaces),
+            mac: interface.mac_among(&host.interfaces),
             macs: macs.clone(),
             is_only: alike.count() == 1,
         })
     };
-    let both = host.interfaces.iter().flat_map(|interface| {
-        let four = seen(interface, interface.ip.as_ref(), interface.subnet_id);
-        [four, seen(interface, interface.ip6.as_ref(), interface.subnet6_id)]
-    });
-    both.flatten().collect()
+    let all = host.interfaces.iter().flat_map(|interface| interface.addresses().map(move |found| (interface, found)));
+    all.filter_map(|(interface, found)| seen(interface, found)).collect()
 }
 
 /// The host that the address was added for; `None` when Foreman shows none yet, or several of which each could be it.
@@ -64,17 +60,6 @@ pub(super) fn host_of<'a>(added: &Added, seen: &'a [Seen]) -> Option<&'a Seen> {
     let mut found = seen.iter().filter(could_be);
     let first = found.next()?;
     found.all(|other| other.host == first.host).then_some(first)
-}
-
-fn own_mac(interface: &Interface) -> Option<Mac> {
-    interface.mac.as_ref()?.parse().ok()
-}
-
-fn inherited_mac(interface: &Interface, all: &[Interface]) -> Option<Mac> {
-    own_mac(interface).or_else(|| {
-        let parent = interface.attached_to.as_ref().filter(|parent| !parent.is_empty())?;
-        all.iter().find(|other| other.identifier.as_ref() == Some(parent)).and_then(own_mac)
-    })
 }
 
 #[cfg(test)]

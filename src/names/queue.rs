@@ -1,6 +1,6 @@
 //! What is to be looked up in Foreman, and when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -93,6 +93,24 @@ struct State {
     /// By prefix, the group that Foreman has used; `None` when it has used several.
     groups: BTreeMap<Prefix, Option<Option<GroupName>>>,
     is_full: bool,
+    /// What has changed since a sweep began to read, while one does.
+    changed: Option<Changed>,
+}
+
+#[derive(Debug, Default)]
+struct Changed {
+    hosts: BTreeSet<u64>,
+    addresses: BTreeSet<IpAddr>,
+}
+
+/// For as long as it lives, what changes is noted.
+#[derive(Debug)]
+pub(super) struct Watch<'a>(&'a Queue);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.0.state().changed = None;
+    }
 }
 
 impl Queue {
@@ -111,9 +129,32 @@ impl Queue {
         }
     }
 
+    /// Notes from now on what changes, for [`has_changed`](Self::has_changed).
+    pub(super) fn watch(&self) -> Watch<'_> {
+        self.state().changed = Some(Changed::default());
+        Watch(self)
+    }
+
+    /// Is what was read before the [`watch`](Self::watch) of this host, or of this address, out of date?
+    pub(super) fn has_changed(&self, host: u64, address: IpAddr) -> bool {
+        let state = self.state();
+        let changed = state.changed.as_ref();
+        changed.is_some_and(|changed| changed.hosts.contains(&host) || changed.addresses.contains(&address))
+    }
+
+    /// An address was added or deleted.
+    pub(super) fn note_change(&self, address: IpAddr) {
+        if let Some(changed) = &mut self.state().changed {
+            changed.addresses.insert(address);
+        }
+    }
+
     /// Foreman has said that this host may have changed; `false` when the queue is full.
     pub(crate) fn hint(&self, host: u64) -> bool {
         let mut state = self.state();
+        if let Some(changed) = &mut state.changed {
+            changed.hosts.insert(host);
+        }
         let queued = state.hosts.len();
         let has_room = state.hosts.contains_key(&host) || state.has_room(queued);
         if has_room {
@@ -199,7 +240,7 @@ impl Queue {
 
     /// How many addresses wait.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.state().added.len()
     }
 }

@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::web::Data;
-use ipam_provider::{Annotated, Annotation, GroupName, titled};
+use ipam_provider::titled;
 use tokio::time::{Instant, sleep};
 
 use super::Names;
 use super::learn::{Seen, addresses_of, host_of};
 use super::queue::{Added, Place};
 use super::records::Records;
+use super::write::{group_of, write};
 use crate::foreman_api::{Error, Foreman, Subnet};
 use crate::http::Shared;
 use crate::telemetry::with_causes;
@@ -25,6 +26,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs
 
 /// After 30 wrong passwords Foreman refuses the machine, its other calls too.
 const PAUSE_WHEN_REFUSED: Duration = Duration::from_secs(600);
+
+/// Of a Foreman that fails with so many hosts and shows none, no further ones are asked for.
+const FAILED_AT_MOST: usize = 3;
 
 /// Looks up what is due, for ever.
 pub(crate) async fn run(shared: Data<Shared>) {
@@ -68,29 +72,55 @@ pub(super) async fn look(foreman: &Foreman, names: &Names, records: &impl Record
         return Ok(());
     }
     let subnets = foreman.subnets().await?;
+    let mut reader = Reader { foreman, subnets: &subnets, failed: Vec::new(), has_read: false };
     for host in due.hosts {
-        let seen = seen_of(foreman, host, &subnets).await?;
-        if write_hinted(names, records, seen).await {
+        if let Some(seen) = reader.addresses_of(host).await?
+            && write_hinted(names, records, seen).await
+        {
             names.queue.host_is_read(host, began);
         }
     }
-    look_up_added(foreman, names, records, due.added, &subnets).await
+    look_up_added(&mut reader, names, records, due.added).await
 }
 
-/// The addresses of a host; none when Foreman does not have it.
-async fn seen_of(foreman: &Foreman, host: u64, subnets: &[Subnet]) -> Result<Vec<Seen>, Error> {
-    let host = foreman.host(host).await?;
-    Ok(host.map(|host| addresses_of(&host, subnets)).unwrap_or_default())
+/// Reads hosts one after the other. One that Foreman fails with holds no other up.
+struct Reader<'a> {
+    foreman: &'a Foreman,
+    subnets: &'a [Subnet],
+    /// The hosts that Foreman failed with.
+    failed: Vec<u64>,
+    has_read: bool,
+}
+
+impl Reader<'_> {
+    /// The addresses of a host, none when Foreman does not have it; `None` when Foreman fails with it.
+    ///
+    /// # Errors
+    /// When Foreman cannot be asked for any host.
+    async fn addresses_of(&mut self, host: u64) -> Result<Option<Vec<Seen>>, Error> {
+        match self.foreman.host(host).await {
+            Ok(found) => {
+                self.has_read = true;
+                Ok(Some(found.map(|host| addresses_of(&host, self.subnets)).unwrap_or_default()))
+            }
+            Err(error) if error.is_of_one_record() && (self.has_read || self.failed.len() < FAILED_AT_MOST) => {
+                log::warn!("The host {host} cannot be read from Foreman; it is tried again: {error}");
+                self.failed.push(host);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Finds the hosts of addresses that were added. Those that are not found stay in the queue.
 async fn look_up_added(
-    foreman: &Foreman,
+    reader: &mut Reader<'_>,
     names: &Names,
     records: &impl Records,
     added: Vec<Added>,
-    subnets: &[Subnet],
 ) -> Result<(), Error> {
+    let foreman = reader.foreman;
     let addresses: BTreeSet<_> = added.iter().map(|added| added.place.address).collect();
     let addresses: Vec<_> = addresses.into_iter().collect();
     let hosts = match foreman.hosts_with(&addresses).await {
@@ -105,14 +135,20 @@ async fn look_up_added(
     };
     let mut seen = Vec::new();
     for host in hosts {
-        seen.extend(seen_of(foreman, host.id, subnets).await?);
+        seen.extend(reader.addresses_of(host.id).await?.unwrap_or_default());
     }
     for added in added {
-        if let Some(seen) = host_of(&added, &seen) {
-            let place = added.place;
-            if write(records, &place, seen).await {
-                names.queue.forget(place.prefix, place.group.as_ref(), place.address);
+        let Some(seen) = host_of(&added, &seen) else { continue };
+        let place = added.place;
+        // A host that could not be read may have the address too.
+        if !reader.failed.is_empty() {
+            let all = foreman.hosts_with(&[place.address]).await?;
+            if all.iter().any(|host| reader.failed.contains(&host.id)) {
+                continue;
             }
+        }
+        if write_seen(records, &place, seen).await {
+            names.queue.forget(place.prefix, place.group.as_ref(), place.address);
         }
     }
     Ok(())
@@ -125,12 +161,12 @@ async fn write_hinted(names: &Names, records: &impl Records, seen: Vec<Seen>) ->
     for seen in seen {
         let group = match groups.entry(seen.prefix) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(group_of(names, records, &seen).await),
+            Entry::Vacant(unknown) => unknown.insert(group_of(names, records, seen.prefix, seen.is_only).await),
         };
         match group {
             Ok(Some(group)) => {
                 let place = Place { prefix: seen.prefix, group: group.clone(), address: seen.address };
-                if write(records, &place, &seen).await {
+                if write_seen(records, &place, &seen).await {
                     names.queue.forget(place.prefix, place.group.as_ref(), place.address);
                 } else {
                     is_done = false;
@@ -148,38 +184,14 @@ async fn write_hinted(names: &Names, records: &impl Records, seen: Vec<Seen>) ->
     is_done
 }
 
-/// The group of the subnet that the address is in, which Foreman does not show; `None` when it cannot be told from another.
-async fn group_of(names: &Names, records: &impl Records, seen: &Seen) -> Result<Option<Option<GroupName>>, String> {
-    if !seen.is_only {
-        return Ok(None);
-    }
-    if let Some(known) = names.queue.group_of(seen.prefix) {
-        return Ok(known);
-    }
-    let found = records.groups_with(seen.prefix).await?;
-    Ok(match &found[..] {
-        [only] => Some(only.clone()),
-        _ => None,
-    })
-}
-
 /// Writes a name; `false` when that must be tried again.
-async fn write(records: &impl Records, place: &Place, seen: &Seen) -> bool {
-    let subnet = titled(place.prefix, place.group.as_ref());
-    let note = Annotation { hostname: Some(seen.hostname.clone()), mac: seen.mac };
-    match records.note(place, &note).await {
-        // The allocator's event is in the log.
-        Ok(Some(Annotated::Changed | Annotated::AsItWas | Annotated::Absent)) => {}
-        Ok(Some(Annotated::NotOurs)) => {
-            log::debug!("{} in {subnet} is not recorded by this proxy and keeps its name", place.address);
-        }
-        Ok(None) => {
-            log::debug!("The IPAM's provider cannot write the name of {} in {subnet}", place.address);
-        }
+async fn write_seen(records: &impl Records, place: &Place, seen: &Seen) -> bool {
+    match write(records, place, &seen.hostname, seen.mac).await {
+        Ok(_) => true,
         Err(why) => {
+            let subnet = titled(place.prefix, place.group.as_ref());
             log::warn!("The name of {} in {subnet} is not written; it is tried again: {why}", place.address);
-            return false;
+            false
         }
     }
-    true
 }

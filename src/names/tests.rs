@@ -2,40 +2,51 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{LazyLock, Mutex};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ipam_provider::{Annotated, Annotation, GroupName, Mac, Prefix};
+use ipam_provider::{Annotated, Annotation, GroupName, Mac, Prefix, Requester};
 use ipam_simulators::Response;
-use ipam_simulators::foreman::{Foreman as Simulated, Host, Identity, Interface, Subnet};
-use tempfile::TempDir;
+use ipam_simulators::foreman::{Host, Interface};
 
-use super::Names;
 use super::queue::Place;
 use super::records::Records;
+use super::sweep::{Swept, sweep};
 use super::task::look;
-use crate::foreman_api::{Credentials, Error, Foreman};
-use crate::tls::test_certificates::Certificate;
-
-static AUTHORITY: LazyLock<Certificate> = LazyLock::new(|| Certificate::root("Authority of the tests"));
+use super::{Names, note};
+use crate::allocation::holds::Removed;
+use crate::allocation::{Event, EventKind, Subject};
+use crate::foreman_api::testing::{OWN, Site as ForemanSite};
+use crate::foreman_api::{Error, Foreman};
+use crate::registration::Address;
 
 /// An IPAM: the addresses that are ours, with what was written.
 #[derive(Default)]
 struct Ipam {
     records: Mutex<BTreeMap<IpAddr, Option<Annotation>>>,
     groups: Vec<Option<GroupName>>,
+    /// How often it was called, and how often it changed something.
+    calls: AtomicUsize,
+    changes: AtomicUsize,
+    is_away: bool,
 }
 
 #[async_trait]
 impl Records for Ipam {
     async fn note(&self, place: &Place, note: &Annotation) -> Result<Option<Annotated>, String> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.is_away {
+            return Err("the IPAM is away".to_owned());
+        }
         let mut records = self.records.lock().expect("no panic");
         let Some(record) = records.get_mut(&place.address) else { return Ok(Some(Annotated::Absent)) };
         if record.as_ref() == Some(note) {
             return Ok(Some(Annotated::AsItWas));
         }
         *record = Some(note.clone());
+        self.changes.fetch_add(1, Ordering::SeqCst);
         Ok(Some(Annotated::Changed))
     }
 
@@ -45,8 +56,7 @@ impl Records for Ipam {
 }
 
 struct Site {
-    _directory: TempDir,
-    simulated: Simulated,
+    site: ForemanSite,
     foreman: Foreman,
     names: Names,
     ipam: Ipam,
@@ -56,38 +66,24 @@ struct Site {
 const MAC: &str = "52:54:00:00:00:05";
 const HOST: &str = "web.example.com";
 
+impl std::ops::Deref for Site {
+    type Target = ForemanSite;
+
+    fn deref(&self) -> &ForemanSite {
+        &self.site
+    }
+}
+
 impl Site {
     /// A Foreman with a subnet, and an IPAM that has 192.0.2.5 and 192.0.2.6, both added by us.
     fn new() -> Self {
-        let directory = TempDir::new().expect("a directory");
-        AUTHORITY.write(directory.path(), "ca");
-        let (server, client) = (AUTHORITY.host("localhost"), AUTHORITY.host("localhost"));
-        let simulated = Simulated::start(&Identity {
-            certificate: server.pem(),
-            key: server.key_pem(),
-            client_certificate: client.pem(),
-            client_key: client.key_pem(),
-            authority: AUTHORITY.pem(),
-        });
-        let credentials = Credentials::Basic { user: "admin".to_owned(), password: "changeme".into() };
-        let foreman = Foreman::new(&simulated.url(), &[directory.path().join("ca.pem")], credentials);
-        let subnet = simulated.add_subnet(Subnet {
-            name: "Servers".to_owned(),
-            network: "192.0.2.0".to_owned(),
-            cidr: 24,
-            externalipam: Some(1),
-            ..Subnet::default()
-        });
+        let site = ForemanSite::new();
+        let subnet = site.subnet("192.0.2.0", 24, Some(site.own));
         let ipam = Ipam { groups: vec![None], ..Ipam::default() };
         ipam.records.lock().expect("no panic").extend([(ip("192.0.2.5"), None), (ip("192.0.2.6"), None)]);
-        Self {
-            _directory: directory,
-            simulated,
-            foreman: foreman.expect("a client"),
-            names: Names { look_up_after_add: true, webhooks: true, ..Names::default() },
-            ipam,
-            subnet,
-        }
+        let own = Address::parse(OWN);
+        let names = Names { look_up_after_add: true, webhooks: true, own, ..Names::default() };
+        Self { foreman: site.admin(), site, names, ipam, subnet }
     }
 
     fn set_host(&self, name: &str, addresses: &[&str]) {
@@ -210,4 +206,185 @@ async fn a_prefix_in_several_groups_is_not_guessed_until_one_is_known() {
     assert!(site.names.queue.hint(1));
     site.look().await.expect("Foreman answers");
     assert_eq!(site.name_of("192.0.2.5").as_deref(), Some(HOST));
+}
+
+#[tokio::test]
+async fn a_host_that_foreman_fails_with_holds_no_other_up() {
+    let site = Site::new();
+    site.set_host("broken.example.com", &["192.0.2.77"]);
+    site.set_host(HOST, &["192.0.2.5"]);
+    site.set_host("db.example.com", &["192.0.2.6"]);
+    site.simulated.break_host("broken.example.com", true);
+    for host in 1..=2 {
+        assert!(site.names.queue.hint(host));
+    }
+    site.add("192.0.2.77", None);
+    site.add("192.0.2.6", None);
+    site.look().await.expect("only one host is not shown");
+    assert_eq!(site.name_of("192.0.2.5").as_deref(), Some(HOST), "by the hint");
+    site.look().await.expect("only one host is not shown");
+    assert_eq!(site.name_of("192.0.2.6").as_deref(), Some("db.example.com"), "by the look-up");
+    assert_eq!(site.names.queue.len(), 1, "the broken host's address is tried again");
+
+    site.ipam.records.lock().expect("no panic").insert(ip("192.0.2.77"), None);
+    site.simulated.break_host("broken.example.com", false);
+    while site.names.queue.len() > 0 {
+        site.look().await.expect("Foreman answers");
+    }
+    assert_eq!(site.name_of("192.0.2.77").as_deref(), Some("broken.example.com"));
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_read_may_be_the_one_of_a_shared_address() {
+    let site = Site::new();
+    site.set_host(HOST, &["192.0.2.5"]);
+    site.set_host("broken.example.com", &["192.0.2.5"]);
+    site.simulated.break_host("broken.example.com", true);
+    site.add("192.0.2.5", None);
+    site.look().await.expect("Foreman answers");
+    assert_eq!((site.name_of("192.0.2.5"), site.names.queue.len()), (None, 1), "it is tried again");
+}
+
+#[tokio::test]
+async fn a_foreman_that_fails_with_every_host_is_not_asked_for_all() {
+    let site = Site::new();
+    for host in 1..=20 {
+        let name = format!("host{host}.example.com");
+        site.set_host(&name, &["192.0.2.5"]);
+        site.simulated.break_host(&name, true);
+        assert!(site.names.queue.hint(host));
+    }
+    site.look().await.expect_err("Foreman fails");
+    let asked = site.simulated.take_requests().iter().filter(|request| request.contains("/hosts/")).count();
+    assert_eq!(asked, 4);
+}
+
+#[tokio::test]
+async fn webhooks_that_come_late_or_in_another_order_write_what_is_so_now() {
+    let site = Site::new();
+    site.set_host("a.example.com", &["192.0.2.5"]);
+    site.set_host("b.example.com", &["192.0.2.6"]);
+    // Both are renamed, and the first one is given to another host; the webhooks come in the wrong order.
+    site.simulated.rename_host("a.example.com", "old.example.com");
+    site.simulated.rename_host("b.example.com", "new.example.com");
+    site.simulated.delete_host("old.example.com");
+    site.set_host("new.example.com", &["192.0.2.6", "192.0.2.5"]);
+    for host in [2, 1, 2, 1] {
+        assert!(site.names.queue.hint(host));
+        site.look().await.expect("Foreman answers");
+    }
+    let names = ["192.0.2.5", "192.0.2.6"].map(|address| site.name_of(address));
+    assert_eq!(names, [Some("new.example.com".to_owned()), Some("new.example.com".to_owned())]);
+}
+
+fn event(kind: EventKind<'_>) -> Event<'_> {
+    let subject = Subject {
+        provider: "internal",
+        group: None,
+        prefix: "192.0.2.0/24".parse().expect("a prefix"),
+        address: ip("192.0.2.5"),
+    };
+    Event { at: jiff::Timestamp::now(), request: None, caller: None, subject, kind }
+}
+
+#[test]
+fn what_was_restored_or_found_late_is_looked_up_too() {
+    let by = Requester { mac: MAC.parse().ok(), ..Requester::default() };
+    let record = Removed::of(MAC.parse().ok());
+    let kinds = || {
+        [
+            EventKind::Restored { request: "request 1", record: &record },
+            EventKind::AddUnanswered { by: &by, request: "request 1" },
+        ]
+    };
+    for kind in kinds() {
+        let names = Names::default();
+        note(&names.queue, true, &event(kind));
+        assert_eq!(names.queue.len(), 1);
+        note(&names.queue, true, &event(EventKind::Deleted { record: None }));
+        assert_eq!(names.queue.len(), 0);
+    }
+    for kind in kinds() {
+        let names = Names::default();
+        note(&names.queue, false, &event(kind));
+        assert_eq!(names.queue.len(), 0, "look_up_after_add is off");
+    }
+}
+
+impl Site {
+    async fn sweep(&self) -> Swept {
+        self.ipam.calls.store(0, Ordering::SeqCst);
+        self.ipam.changes.store(0, Ordering::SeqCst);
+        sweep(&self.foreman, &self.names, &self.ipam).await.expect("Foreman answers")
+    }
+
+    fn changes(&self) -> usize {
+        self.ipam.changes.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_repairs_what_lost_webhooks_left_and_writes_nothing_twice() {
+    let site = Site::new();
+    site.set_host(HOST, &["192.0.2.5", "192.0.2.77"]);
+    let swept = site.sweep().await;
+    assert_eq!((swept.changed, swept.not_ours, swept.failed), (1, 1, None), "192.0.2.77 is not ours");
+    assert_eq!(site.name_of("192.0.2.5").as_deref(), Some(HOST));
+    let swept = site.sweep().await;
+    assert_eq!((swept.changed, swept.as_it_was, site.changes()), (0, 1, 0));
+
+    site.simulated.rename_host(HOST, "new.example.com");
+    assert_eq!(site.sweep().await.changed, 1);
+    assert_eq!(site.name_of("192.0.2.5").as_deref(), Some("new.example.com"));
+    // It has moved, and the next one was deleted: what the IPAM has of them stays.
+    site.set_host("new.example.com", &["192.0.2.6"]);
+    site.sweep().await;
+    assert_eq!(site.name_of("192.0.2.6").as_deref(), Some("new.example.com"));
+    site.simulated.delete_host("new.example.com");
+    site.sweep().await;
+    assert_eq!(site.name_of("192.0.2.6").as_deref(), Some("new.example.com"));
+}
+
+#[tokio::test]
+async fn a_sweep_leaves_subnets_of_other_proxies_and_shared_addresses_alone() {
+    let mut site = Site::new();
+    let other = site.site.subnet("198.51.100.0", 24, Some(site.site.other));
+    site.set_host("a.example.com", &["192.0.2.5"]);
+    site.set_host("b.example.com", &["192.0.2.5"]);
+    site.ipam.records.lock().expect("no panic").insert(ip("198.51.100.5"), None);
+    let interface = Interface { ip: Some("198.51.100.5".to_owned()), subnet: Some(other), ..Interface::default() };
+    site.simulated.set_host(Host { name: "c.example.com".to_owned(), interfaces: vec![interface] });
+    let swept = site.sweep().await;
+    assert_eq!((swept.unclear, site.ipam.calls.load(Ordering::SeqCst)), (1, 0), "{swept:?}");
+
+    site.names.own = Address::parse("https://elsewhere.example.com:8443");
+    let why = site.sweep().await.failed.expect("a reason");
+    assert!(why.contains("no subnet") && why.contains("https://elsewhere.example.com:8443"), "{why}");
+}
+
+#[tokio::test]
+async fn a_sweep_ends_where_foreman_or_the_ipam_is_away() {
+    let mut site = Site::new();
+    let addresses: Vec<String> = (10..100).map(|last| format!("192.0.2.{last}")).collect();
+    for address in &addresses {
+        site.set_host(&format!("host{address}.example.com"), &[address]);
+    }
+    site.ipam.is_away = true;
+    assert_eq!(site.sweep().await.failed.as_deref(), Some("the IPAM fails: the IPAM is away"));
+    assert_eq!(site.ipam.calls.load(Ordering::SeqCst), 5);
+    site.simulated.answer_all_with(Some(Response::html(503, "<html>down</html>")));
+    sweep(&site.foreman, &site.names, &site.ipam).await.expect_err("Foreman is down");
+}
+
+#[tokio::test]
+async fn what_changes_during_a_sweep_is_newer_than_what_the_sweep_has_read() {
+    let site = Site::new();
+    let queue = &site.names.queue;
+    let watch = queue.watch();
+    assert!(queue.hint(7));
+    note(queue, true, &event(EventKind::Deleted { record: None }));
+    assert!(queue.has_changed(7, ip("192.0.2.9")) && queue.has_changed(8, ip("192.0.2.5")));
+    assert!(!queue.has_changed(8, ip("192.0.2.9")));
+    drop(watch);
+    assert!(!queue.has_changed(7, ip("192.0.2.5")));
 }

@@ -14,6 +14,27 @@ pub(crate) fn host_name(certificate: Option<&Path>) -> Option<String> {
     choose(&names, own.as_deref()).or(own)
 }
 
+/// The address at which Foreman reaches the proxy: the one that is given, else a name of its certificate and a port.
+///
+/// # Errors
+/// What is not known.
+pub(crate) fn own_url(
+    given: Option<&str>,
+    certificate: Option<&Path>,
+    https_port: Option<u16>,
+    http_port: Option<u16>,
+) -> Result<String, &'static str> {
+    if let Some(url) = given {
+        return Ok(url.to_owned());
+    }
+    let host = host_name(certificate).ok_or("this machine does not know its name")?;
+    match (https_port, http_port) {
+        (Some(port), _) => Ok(format!("https://{host}:{port}")),
+        (None, Some(port)) => Ok(format!("http://{host}:{port}")),
+        (None, None) => Err("the proxy listens on no port"),
+    }
+}
+
 fn choose(names: &[String], own: Option<&str>) -> Option<String> {
     let is_own = |name: &&String| own.is_some_and(|own| *name == own || name.split('.').next() == Some(own));
     names.iter().find(is_own).or(names.first()).cloned()

@@ -7,6 +7,8 @@
 mod address;
 mod error;
 mod host;
+mod records;
+pub(crate) mod report;
 pub(crate) mod webhooks;
 
 use std::collections::BTreeSet;
@@ -16,7 +18,7 @@ use serde_json::{Value, json};
 
 pub(crate) use address::Address;
 pub(crate) use error::Error;
-pub(crate) use host::host_name;
+pub(crate) use host::own_url;
 
 use crate::foreman_api::{self, Answer, Foreman, SmartProxy, Subnet};
 use error::advice;

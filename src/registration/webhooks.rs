@@ -3,11 +3,10 @@
 //! Names of webhooks are not unique, so each is known by name and target. Lists are read whole: older plugins do not search.
 
 use ipam_provider::settings::Secret;
-use reqwest::Method;
 use secrecy::ExposeSecret;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::records::{Done, Record, delete, ids, save};
 use crate::foreman_api::{Error, Foreman};
 
 /// The template's name in Foreman, where it is unique.
@@ -18,28 +17,6 @@ const TEXT: &str = include_str!("../../packaging/foreman-webhooks/host_hint.erb"
 
 /// One webhook for each: the plugin knows one event a webhook.
 const EVENTS: [&str; 2] = ["host_created.event.foreman", "host_updated.event.foreman"];
-
-/// What is done, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Done {
-    /// What was done: `created`, `changed` or `removed`.
-    pub what: &'static str,
-    /// To which record.
-    pub name: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Record {
-    id: u64,
-    name: String,
-    #[serde(default)]
-    target_url: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Id {
-    id: u64,
-}
 
 /// Creates template and webhooks, and changes those that are there; the template is in all organizations and locations.
 ///
@@ -117,38 +94,4 @@ fn is_missing(error: &Error) -> bool {
         Error::Unexpected(text) => text.contains("(status 404"),
         _ => false,
     }
-}
-
-async fn ids(foreman: &Foreman, resource: &str) -> Result<Vec<u64>, Error> {
-    Ok(foreman.list::<Id>(&[resource], &[]).await?.into_iter().map(|record| record.id).collect())
-}
-
-async fn save(
-    foreman: &Foreman,
-    kind: &str,
-    known: Option<&Record>,
-    wanted: Value,
-    done: &mut Vec<Done>,
-) -> Result<u64, Error> {
-    let name = wanted["name"].as_str().unwrap_or_default().to_owned();
-    let (resource, body) = (format!("{kind}s"), json!({kind: wanted}));
-    let id = match known {
-        Some(record) => {
-            foreman.call(Method::PUT, &[&resource, &record.id.to_string()], Some(&body)).await?;
-            done.push(Done { what: "changed", name });
-            record.id
-        }
-        None => {
-            let answer = foreman.call(Method::POST, &[&resource], Some(&body)).await?;
-            done.push(Done { what: "created", name });
-            foreman.understood::<Id>(answer.body)?.id
-        }
-    };
-    Ok(id)
-}
-
-async fn delete(foreman: &Foreman, resource: &str, record: Record, done: &mut Vec<Done>) -> Result<(), Error> {
-    foreman.call(Method::DELETE, &[resource, &record.id.to_string()], None).await?;
-    done.push(Done { what: "removed", name: record.name });
-    Ok(())
 }

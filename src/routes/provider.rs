@@ -12,8 +12,8 @@ use futures_util::StreamExt;
 use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::FuturesOrdered;
 use ipam_provider::{
-    Annotate, Annotated, Annotation, Capabilities, Error, FreeQuery, Group, GroupName, Guard, OwnRecord, Prefix, Probe,
-    Provider, Released, Requester, Reservation, Result, Subnet,
+    Annotate, Annotated, Annotation, Capabilities, Error, FreeQuery, Group, GroupName, Guard, ListReservations,
+    OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation, ReservationPage, Result, Subnet,
 };
 
 use super::{Conditions, Ipam, Table};
@@ -273,6 +273,12 @@ impl Provider for Routes {
         let some = self.ipams().find_map(|ipam| Provider::annotate(ipam.guard()));
         some.map(|_| self as &dyn Annotate)
     }
+
+    /// An IPAM that does not list its records says so when one of its subnets is listed.
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        let some = self.ipams().find_map(|ipam| ipam.guard().list_reservations());
+        some.map(|_| self as &dyn ListReservations)
+    }
 }
 
 #[async_trait]
@@ -280,5 +286,13 @@ impl Annotate for Routes {
     async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
         let (ipam, subnet) = self.origin(subnet)?;
         Annotate::annotate(ipam.guard(), &subnet, address, note).await
+    }
+}
+
+#[async_trait]
+impl ListReservations for Routes {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let (ipam, subnet) = self.origin(subnet)?;
+        ipam.guard().list(&subnet, from, at_most).await
     }
 }

@@ -1,5 +1,7 @@
 //! Names of hosts from Foreman: which sources there are, and as whom Foreman is asked.
 
+use std::time::Duration;
+
 use ipam_provider::settings::{Secret, Section};
 
 use super::is_given;
@@ -7,6 +9,9 @@ use crate::foreman_api::{Consumer, Credentials};
 
 /// The name of the file, without its ending, and of the part of variables that stands for it.
 pub(crate) const FOREMAN_NAMES: &str = "foreman_names";
+
+/// A week, in seconds.
+const WEEK: u64 = 7 * 24 * 3600;
 
 /// A shorter token can be guessed.
 const TOKEN_AT_LEAST: usize = 16;
@@ -20,6 +25,8 @@ pub(crate) struct ForemanNames {
     pub webhooks: bool,
     /// `webhook_token`: what a webhook may show in place of a client certificate.
     pub webhook_token: Option<Secret>,
+    /// `sweep_every_seconds`: how often everything is read from Foreman; `None` for zero, which is never.
+    pub sweep_every: Option<Duration>,
     /// As whom Foreman is asked; there when a source is on.
     pub credentials: Option<Credentials>,
 }
@@ -27,7 +34,7 @@ pub(crate) struct ForemanNames {
 impl ForemanNames {
     /// Is any source on?
     pub(crate) fn is_on(&self) -> bool {
-        self.look_up_after_add || self.webhooks
+        self.look_up_after_add || self.webhooks || self.sweep_every.is_some()
     }
 
     pub(super) fn read(section: &mut Section) -> Self {
@@ -37,6 +44,7 @@ impl ForemanNames {
             look_up_after_add: section.flag("look_up_after_add").unwrap_or(false),
             webhooks: section.flag("webhooks").unwrap_or(false),
             webhook_token: section.secret_with("webhook_token", &right, is_token),
+            sweep_every: sweep_every(section),
             credentials: credentials(section),
         };
         let is_tried = ["user", "password", "oauth_consumer_key", "oauth_consumer_secret"]
@@ -48,6 +56,18 @@ impl ForemanNames {
         }
         names
     }
+}
+
+/// A sweep reads all of Foreman: more often than this does nobody good.
+const SWEEP_AT_MOST_EVERY: Duration = Duration::from_secs(60);
+
+fn sweep_every(section: &mut Section) -> Option<Duration> {
+    let every = section.seconds("sweep_every_seconds", 0..=WEEK).filter(|every| !every.is_zero())?;
+    if every < SWEEP_AT_MOST_EVERY {
+        section.problem("sweep_every_seconds", "is less than a minute", "write 0, or a whole number from 60 to 604800");
+        return None;
+    }
+    Some(every)
 }
 
 fn credentials(section: &mut Section) -> Option<Credentials> {
@@ -111,6 +131,15 @@ mod tests {
         assert_eq!((names.look_up_after_add, names.webhooks, faults.as_str()), (true, false, ""));
         assert!(!format!("{names:?}").contains("geheim"));
         insta::assert_snapshot!(read(json!({"webhooks": true})).1, @"test.yml: user is missing, so that Foreman cannot be asked; set user and password, or oauth_consumer_key and oauth_consumer_secret");
+    }
+
+    #[test]
+    fn a_sweep_is_a_source_and_not_more_often_than_each_minute() {
+        let every = |seconds: u64| read(json!({"user": "ipam", "password": "geheim", "sweep_every_seconds": seconds}));
+        let (names, faults) = every(86_400);
+        assert_eq!((names.is_on(), names.sweep_every, faults.as_str()), (true, Some(Duration::from_secs(86_400)), ""));
+        assert!(!every(0).0.is_on());
+        insta::assert_snapshot!(every(59).1, @"test.yml: sweep_every_seconds is less than a minute; write 0, or a whole number from 60 to 604800");
     }
 
     #[test]

@@ -342,7 +342,7 @@ impl<'a> Reading<'a> {
             self.warnings.push(Problem {
                 file: name,
                 key: Some("http_port".to_owned()),
-                what: "is set without trusted_hosts, so that every call on plain HTTP but /features and /version is refused".to_owned(),
+                what: "is set without trusted_hosts, so that every call on plain HTTP but /features, /version, /healthz and /readyz is refused".to_owned(),
                 right: "list the hosts that may call in trusted_hosts, or remove http_port".to_owned(),
             });
         }

@@ -280,7 +280,7 @@ fn unknown_keys_in_settings_yml_are_warnings_but_those_of_the_ruby_proxy_are_not
 fn plain_http_without_trusted_hosts_is_a_warning() {
     let directory = Directory::new();
     directory.write("settings.yml", "http_port: 8000\n");
-    insta::assert_snapshot!(directory.warnings(), @"DIR/settings.yml: http_port is set without trusted_hosts, so that every call on plain HTTP but /features and /version is refused; list the hosts that may call in trusted_hosts, or remove http_port");
+    insta::assert_snapshot!(directory.warnings(), @"DIR/settings.yml: http_port is set without trusted_hosts, so that every call on plain HTTP but /features, /version, /healthz and /readyz is refused; list the hosts that may call in trusted_hosts, or remove http_port");
 }
 
 #[test]

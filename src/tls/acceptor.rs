@@ -78,6 +78,11 @@ impl Server {
         findings
     }
 
+    /// When what is loaded ends, in seconds since 1970, by the key that names the file in the settings.
+    pub(crate) fn ends(&self, now: Timestamp) -> Vec<(&'static str, i64)> {
+        dates::ends(&self.current.load().material, now)
+    }
+
     /// The number of the load that new connections get.
     pub(super) fn number(&self) -> u64 {
         self.current.load().number
@@ -180,8 +185,8 @@ fn base() -> Result<SslAcceptorBuilder, ErrorStack> {
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     context.set_num_tickets(0)?;
     context.set_session_id_context(SESSIONS)?;
-    // A certificate is verified when there is one; routes that need one ask for it, because `/features` and `/version`
-    // work without.
+    // A certificate is verified when there is one; routes that need one ask for it, because some routes,
+    // such as `/version`, work without.
     context.set_verify_callback(SslVerifyMode::PEER, |is_good, chain| {
         if !is_good {
             refusal::log(chain);

@@ -73,6 +73,23 @@ pub(super) fn of_list(path: &Path, list: &X509CrlRef, now: Timestamp) -> Option<
     }
 }
 
+/// When what the files hold ends, in seconds since 1970, by the key that names the file in the settings.
+///
+/// Of several authorities the first of those that are still valid counts, because an old one may be over while another
+/// takes its place; of several revocation lists the first of all, because one that is over refuses all its clients.
+pub(super) fn ends(material: &Material, now: Timestamp) -> Vec<(&'static str, i64)> {
+    let unix = |time: &Asn1TimeRef| seconds_until(time, Timestamp::UNIX_EPOCH);
+    let authorities: Vec<i64> = material.authorities.iter().filter_map(|x509| unix(x509.not_after())).collect();
+    let valid = authorities.iter().filter(|end| **end > now.as_second()).min();
+    let lists = material.lists.iter().filter_map(|list| list.next_update().and_then(unix));
+    let ends = [
+        ("ssl_certificate", unix(material.certificate.not_after())),
+        ("ssl_ca_file", valid.or_else(|| authorities.iter().max()).copied()),
+        ("ssl_crl_file", lists.min()),
+    ];
+    ends.into_iter().filter_map(|(key, end)| Some((key, end?))).collect()
+}
+
 /// `severity`: how bad it is when the certificate is not valid now.
 fn of(path: &Path, certificate: &X509Ref, severity: Severity, now: Timestamp) -> Vec<Finding> {
     let of = format!("{}: the certificate of {}", path.display(), describe(certificate.subject_name()));
@@ -109,7 +126,7 @@ fn seconds_until(time: &Asn1TimeRef, now: Timestamp) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_certificates::Certificate;
+    use super::super::test_certificates::{Certificate, Wish};
     use super::*;
 
     const DAY: i64 = SECONDS_PER_DAY;
@@ -134,5 +151,28 @@ mod tests {
         assert!(severity == Severity::Fault && text.contains(" expired on "), "{text}");
         let (severity, text) = found(DAY, 100 * DAY).expect("a fault");
         assert!(severity == Severity::Fault && text.contains(" is not valid before "), "{text}");
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_that_of_what_must_be_renewed_next() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let now = Timestamp::now().as_second();
+        let root = Certificate::root("Root");
+        let authority = |name, end| root.sign(&Wish { not_after: now + end, ..Wish::authority(name) });
+        let host = root.sign(&Wish { not_after: now + 9 * DAY, ..Wish::host("proxy.example.com") });
+        let (certificate, private_key) = host.write(directory.path(), "proxy");
+        let crl_file = directory.path().join("crl.pem");
+        let list = |end| root.revocations(&[], now - 10 * DAY, now + end);
+        std::fs::write(&crl_file, list(-DAY) + &list(5 * DAY)).expect("written");
+        let ca_file = directory.path().join("ca.pem");
+        let files = Files { certificate, private_key, ca_file: ca_file.clone(), crl_file: Some(crl_file) };
+        for (authorities, expected) in [([-DAY, 7 * DAY, 8 * DAY], 7 * DAY), ([-DAY, -2 * DAY, -3 * DAY], -DAY)] {
+            let pem: String = authorities.map(|end| authority("Test CA", end).pem()).concat();
+            std::fs::write(&ca_file, pem).expect("written");
+            let material = Material::read(&files).expect("files");
+            let ends = ends(&material, Timestamp::now());
+            let left: Vec<_> = ends.into_iter().map(|(key, end)| (key, end - now)).collect();
+            assert_eq!(left, [("ssl_certificate", 9 * DAY), ("ssl_ca_file", expected), ("ssl_crl_file", -DAY)]);
+        }
     }
 }

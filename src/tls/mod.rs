@@ -1,6 +1,6 @@
 //! HTTPS: who we are, which clients we believe, and which TLS we speak.
 //!
-//! A client's certificate is asked for and verified, but not required, because two routes work without one; whether a
+//! A client's certificate is asked for and verified, but not required, because some routes work without one; whether a
 //! caller may have an answer is decided in [`trust`](crate::trust).
 
 mod acceptor;

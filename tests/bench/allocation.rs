@@ -15,8 +15,8 @@ use foreman_ipam_proxy::allocation::holds::Database;
 use foreman_ipam_proxy::allocation::{Allocator, Clock, GroupChoice, Holds, Rules};
 use futures_util::future::join_all;
 use ipam_provider::{
-    AddressSpace, Annotate, Capabilities, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe,
-    Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Annotate, Capabilities, FreeQuery, Group, GroupName, Guard, Limits, ListReservations, Mac, OwnRecord,
+    Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 use ipam_simulators::postgres::Server;
 
@@ -88,6 +88,10 @@ impl Provider for Arithmetic {
     }
 
     fn annotate(&self) -> Option<&dyn Annotate> {
+        None
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
         None
     }
 }

@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use foreman_ipam_proxy::allocation::{Allocator, Clock, GroupChoice, Holds, Rules};
 use ipam_provider::{
-    AddressSpace, Annotate, Capabilities, FreeQuery, Group, GroupName, Guard, Limits, Mac, OwnRecord, Prefix, Probe,
-    Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
+    AddressSpace, Annotate, Capabilities, FreeQuery, Group, GroupName, Guard, Limits, ListReservations, Mac, OwnRecord,
+    Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 use tokio::runtime::Runtime;
 
@@ -159,6 +159,10 @@ impl Provider for Arithmetic {
     }
 
     fn annotate(&self) -> Option<&dyn Annotate> {
+        None
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
         None
     }
 }

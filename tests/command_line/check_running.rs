@@ -127,12 +127,20 @@ fn an_ipam_that_is_down_is_told_and_is_no_failure() {
     assert!(next_ip() >= 500);
     let told = site.ok(&RUNNING);
     assert!(told.starts_with("proxy         serves\n") && told.contains("\ntrouble       IPAM: "), "{told}");
+    let ready = || {
+        let socket = UnixStream::connect(site.place("state/control.sock")).expect("a control socket");
+        crate::http::call(socket, "GET", "/readyz")
+    };
+    let in_trouble = json!({"ready": true, "holds": true, "ipam": false, "ledger": true});
+    assert_eq!(ready(), (200, in_trouble), "no reason to be taken out");
     netbox.set_fault(None);
     netbox.take_requests();
     assert_eq!(site.ok(&RUNNING), told, "the proxy knows of the last call only");
+    assert_eq!(ready().1["ipam"], false);
     assert!(netbox.take_requests().is_empty(), "and asking it costs the IPAM nothing");
     assert_eq!(next_ip(), 200);
     assert_eq!(site.ok(&RUNNING), well);
+    assert_eq!(ready().1["ipam"], true);
 
     // The subnet is known now, which is all that a HEAD needs: it says nothing about the IPAM.
     netbox.set_fault(Some(Fault::Gone));

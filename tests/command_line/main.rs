@@ -13,6 +13,7 @@
 //! | `holds` | who holds what, and freeing it |
 //! | `ledger` | who added and deleted which address |
 //! | `names` | names of hosts from Foreman |
+//! | `templates` | the templates for Foreman, rendered by Ruby |
 //! | `shared` | two proxies that share a database |
 //! | `upkeep` | where the store is, verify, backup and copy |
 //! | `killed` | import, copy and backup that are killed in the middle |
@@ -49,6 +50,7 @@ mod setup;
 mod shared;
 mod site;
 mod subnets;
+mod templates;
 mod transfer;
 mod upgrade;
 mod upkeep;

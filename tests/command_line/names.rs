@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ipam_simulators::foreman::{Host, Interface, Subnet};
+use ipam_simulators::foreman::{Host, Interface, Subnet, User};
 
 use crate::foreman::Place;
 
@@ -115,6 +115,89 @@ fn setup_says_when_foreman_has_no_webhooks() {
     place.foreman.uninstall_webhooks();
     let ran = place.as_admin(&["setup", "--webhooks", "--non-interactive"]);
     assert!(ran.code == 1 && ran.err.contains("install its plugin foreman_webhooks"), "{ran:?}");
+}
+
+/// A subnet that uses the proxy of this place, and a user who is not an administrator.
+fn with_own_subnet(place: &Place) -> u64 {
+    let proxy = place.foreman.add("proxy", &place.proxy_url(), &["External IPAM"]);
+    place.foreman.set_user(User {
+        login: "ipam".to_owned(),
+        password: "a-personal-access-token".to_owned(),
+        permissions: vec!["view_hosts", "view_subnets", "view_report_templates", "generate_report_templates"],
+    });
+    place.foreman.add_subnet(Subnet {
+        name: "Servers".to_owned(),
+        network: "192.0.2.0".to_owned(),
+        cidr: 24,
+        externalipam: Some(proxy),
+        ..Subnet::default()
+    })
+}
+
+#[test]
+fn setup_creates_the_report_template_and_check_shows_how_much_of_foreman_is_seen() {
+    let place = Place::new();
+    let subnet = with_own_subnet(&place);
+    configure(&place, "sweep_every_seconds: 86400\nuser: ipam\npassword: a-personal-access-token\n");
+    assert_eq!(place.run(&["subnet", "add", "192.0.2.0/24"]).code, 0);
+    let names = || {
+        let ran = place.run(&["check"]);
+        let lines = ran.out.lines().filter_map(|line| line.strip_prefix("names         "));
+        (ran.code, lines.map(str::to_owned).collect::<Vec<_>>())
+    };
+    let (code, lines) = names();
+    assert_eq!(code, 0, "{lines:?}");
+    assert!(lines[0].contains("knows the user ipam") && lines[1] == "ok: one subnet uses this proxy", "{lines:?}");
+    assert!(lines[2].starts_with("warning: a sweep asks for each host, which takes a minute for 1000: "), "{lines:?}");
+    assert!(lines[3].starts_with("warning: perhaps not all is visible: ipam is no administrator"), "{lines:?}");
+
+    let created = place.as_admin(&["setup", "--sweep", "--non-interactive"]);
+    assert_eq!(created.out, "created       foreman-ipam-proxy - addresses\n", "{created:?}");
+    let again = place.as_admin(&["setup", "--sweep", "--webhooks", "--non-interactive"]);
+    assert!(again.out.starts_with("changed       foreman-ipam-proxy - addresses\ncreated "), "{again:?}");
+    let interface = Interface { ip: Some(ADDRESS.to_owned()), subnet: Some(subnet), ..Interface::default() };
+    place.foreman.set_host(Host { name: "web.example.com".to_owned(), interfaces: vec![interface] });
+    let (code, lines) = names();
+    let whole =
+        ["ok: 1 addresses are read from Foreman", "ok: these are all: ipam is in all organizations and locations"];
+    assert_eq!((code, &lines[2..]), (0, &whole.map(str::to_owned)[..]));
+    place.foreman.confine("ipam", &[1, 3]);
+    let (code, lines) = names();
+    let why = "warning: these may not be all: ipam is not in the organization organizations 2; add the user to it";
+    assert_eq!((code, lines[3].as_str()), (0, why));
+
+    let removed = place.as_admin(&["setup", "--sweep", "--remove", "--non-interactive"]);
+    assert_eq!(removed.out, "removed       foreman-ipam-proxy - addresses\n");
+    assert!(
+        place.as_admin(&["setup", "--sweep", "--remove", "--non-interactive"]).out.starts_with("removed       nothing")
+    );
+    assert_eq!(place.as_admin(&["setup", "--remove", "--non-interactive"]).code, 2);
+    configure(&place, "sweep_every_seconds: 86400\nuser: ipam\npassword: another-token\n");
+    let (code, lines) = names();
+    assert!(code == 1 && lines[0].starts_with("fault: Foreman does not accept the user ipam"), "{lines:?}");
+}
+
+/// No webhook arrives, and no address is looked up.
+#[test]
+fn a_sweep_writes_what_foreman_has() {
+    let place = Place::new();
+    let subnet = with_own_subnet(&place);
+    configure(&place, "sweep_every_seconds: 60\nuser: ipam\npassword: a-personal-access-token\n");
+    assert_eq!(place.as_admin(&["setup", "--sweep", "--non-interactive"]).code, 0);
+    assert_eq!(place.run(&["subnet", "add", "192.0.2.0/24"]).code, 0);
+    let mut proxy = place.start();
+    assert_eq!(place.foreman.call_proxy(&place.proxy_url(), "POST", PATH), 201);
+    let interface = Interface {
+        ip: Some(ADDRESS.to_owned()),
+        mac: Some(MAC.to_owned()),
+        subnet: Some(subnet),
+        ..Interface::default()
+    };
+    place.foreman.set_host(Host { name: "web.example.com".to_owned(), interfaces: vec![interface] });
+    let record = || place.run(&["address", "show", ADDRESS, "--json"]).out;
+    wait_for_record(&record, "web.example.com");
+    wait_for_record(&record, MAC);
+    assert!(proxy.terminate().success());
 }
 
 const ADDRESS: &str = "192.0.2.5";

@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixStream;
 
 use ipam_simulators::postgres::{Server, Stop};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::process::Proxy;
 use crate::site::Site;
@@ -24,9 +24,13 @@ fn site(server: &Server) -> Site {
     site
 }
 
-fn next_ip(site: &Site) -> (u16, Value) {
+fn call(site: &Site, target: &str) -> (u16, Value) {
     let socket = UnixStream::connect(site.place("state/control.sock")).expect("a control socket");
-    crate::http::call(socket, "GET", &format!("/ipam/subnet/{SUBNET}/next_ip"))
+    crate::http::call(socket, "GET", target)
+}
+
+fn next_ip(site: &Site) -> (u16, Value) {
+    call(site, &format!("/ipam/subnet/{SUBNET}/next_ip"))
 }
 
 fn listed(site: &Site) -> Vec<String> {
@@ -114,9 +118,17 @@ fn a_database_that_is_away_is_told_and_no_address_is_offered() {
     assert!(error.starts_with("The proxy cannot reach the database that keeps its holds"), "{error}");
     let running = site.ok(&["check", "--running"]);
     assert!(running.contains("trouble       holds: the database ipam at "), "{running}");
+    let (status, ready) = call(&site, "/readyz");
+    assert_eq!(
+        (status, &ready["ready"], &ready["holds"], &ready["ipam"]),
+        (503, &json!(false), &json!(false), &json!(true))
+    );
+    assert_eq!(call(&site, "/healthz").0, 200);
     let refused = site.refused(&["holds", "list"]);
     assert!(refused.contains("The proxy cannot reach the database that keeps its holds"), "{refused}");
     server.start_again();
+    // Also when nobody has asked for an address since.
+    assert_eq!(call(&site, "/readyz").0, 200);
     assert_eq!(next_ip(&site).1["data"], "10.0.0.1");
     assert!(site.ok(&["check", "--running"]).contains("trouble       none"));
     assert!(proxy.terminate().success());

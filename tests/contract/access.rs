@@ -1,5 +1,5 @@
 //! Who may call what. The Ruby plugin lets everybody who reaches the port read and write (B18); here every route but
-//! `/features` and `/version` wants a certificate, and a trusted name where names are listed.
+//! `/features`, `/version` and those of health wants a certificate, and a trusted name where names are listed.
 
 use std::sync::Arc;
 
@@ -28,10 +28,21 @@ const GUARDED: &[(&str, &str)] = &[
     ("POST", "/ipam/subnet/10.0.0.0/24/10.0.0.9?group="),
     ("DELETE", "/ipam/subnet/10.0.0.0/24/10.0.0.9?group="),
     ("GET", "/ipam/holds"),
+    ("GET", "/metrics"),
+    ("HEAD", "/metrics"),
     ("DELETE", "/ipam/holds/10.0.0.1?subnet=10.0.0.0/24"),
 ];
 
-const OPEN: &[(&str, &str)] = &[("GET", "/features"), ("HEAD", "/features"), ("GET", "/version"), ("HEAD", "/version")];
+const OPEN: &[(&str, &str)] = &[
+    ("GET", "/features"),
+    ("HEAD", "/features"),
+    ("GET", "/version"),
+    ("HEAD", "/version"),
+    ("GET", "/healthz"),
+    ("HEAD", "/healthz"),
+    ("GET", "/readyz"),
+    ("HEAD", "/readyz"),
+];
 
 fn seed() -> Seed {
     Seed::new().subnet(SUBNET).group("blue").subnet_in("blue", "10.1.0.0/24")
@@ -94,13 +105,15 @@ fn all_answered(builder: Builder, identity: &Identity) {
     for (method, target) in GUARDED {
         let response = send(&client, method, target);
         assert!((200..300).contains(&response.status), "{method} {target}: {} {}", response.status, response.text());
-        assert_eq!(response.header("content-type"), Some("application/json"), "{method} {target}");
+        if *target != "/metrics" {
+            assert_eq!(response.header("content-type"), Some("application/json"), "{method} {target}");
+        }
     }
     all_open(&client);
 }
 
 #[test]
-fn without_a_certificate_only_features_and_version_answer() {
+fn without_a_certificate_only_features_version_and_health_answer() {
     let server: Arc<Server> = Server::shared(&WITHOUT_LIST);
     all_refused(&server, None, "No client SSL certificate supplied");
 }

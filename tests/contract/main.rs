@@ -10,6 +10,7 @@
 //! | `allocation`, `concurrency`, `restart` | no address is promised twice |
 //! | `addresses` | add, exists and delete |
 //! | `sequences` | what Foreman calls for hosts and interfaces, one call after the other, and what is left when it is refused |
+//! | `monitoring`, `watched` | health, metrics, and what is installed to watch them |
 //! | `transport`, `tls` | HTTP and TLS themselves, with bytes that no library sends |
 //! | `recorded` | what the Ruby plugin answered, and how we differ from it |
 //! | `support` | the server process, the clients and the store's contents |
@@ -26,6 +27,7 @@ mod encodings;
 mod errors;
 mod groups;
 mod logs;
+mod monitoring;
 mod recorded;
 mod registration;
 mod restart;
@@ -35,3 +37,4 @@ mod support;
 mod tls;
 mod transport;
 mod version;
+mod watched;

@@ -85,7 +85,11 @@ pub(crate) const COMMANDS: &[(&str, Way, &str)] = &[
     ("semanage", Way::NotRun, "needs root and SELinux"),
     ("ausearch", Way::NotRun, "needs root and SELinux"),
     ("hammer", Way::NotRun, "needs Foreman"),
-    ("curl", Way::NotRun, "is not everywhere; tests/contract calls /version without a client certificate"),
+    (
+        "curl",
+        Way::NotRun,
+        "is not everywhere; tests/contract calls /version and /readyz without a client certificate, and /metrics",
+    ),
     ("cargo", Way::NotRun, "builds, or runs these very tests"),
     (
         "cargo run --release -p ipam-load",

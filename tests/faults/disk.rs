@@ -215,6 +215,10 @@ fn on_a_full_disk_the_proxy_goes_on_and_says_so_and_recovers_with_room() {
     assert_eq!(offered(&ask(&server, promised.0)), promised.1, "a promise stands in memory");
     let reported = server.output().lines().iter().filter(|line| line.contains("Holds will not survive")).count();
     assert_eq!(reported, 1, "said once, not with every promise");
+    let (status, ready) = server.curl().get("/readyz").answer();
+    assert_eq!((status, &ready["ready"], &ready["holds"]), (503, &json!(false), &json!(false)));
+    assert_eq!(server.curl().get("/healthz").status, 200);
+    assert!(server.curl().get("/metrics").text().contains("\nforeman_ipam_proxy_holds_writable 0\n"));
 
     // The ledger has what failed too, until it is full as well; that keeps no caller waiting.
     until("the ledger is full", || {
@@ -229,6 +233,8 @@ fn on_a_full_disk_the_proxy_goes_on_and_says_so_and_recovers_with_room() {
     assert_eq!(server.curl().post(&target(&refused)).status, 201, "what failed can be done again");
     server.wait_for("Holds are written to");
     no_trouble_soon(&server);
+    let ready = json!({"ready": true, "holds": true, "ipam": true, "ledger": true});
+    assert_eq!(server.curl().get("/readyz").answer(), (200, ready));
     server.assert_sound();
     server.kill();
     drop(server);

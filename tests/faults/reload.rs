@@ -51,6 +51,35 @@ fn a_new_certificate_is_used_for_new_connections_while_old_ones_go_on() {
 }
 
 #[test]
+fn what_is_counted_outlives_a_reload() {
+    let place = place();
+    let server = place.start();
+    let client = server.foreman();
+    let counted = || {
+        let text = client.get("/metrics").text().to_owned();
+        let of = |name: &str, labels: &str| {
+            let line = text.lines().find(|line| line.starts_with(name) && line.contains(labels));
+            let line = line.unwrap_or_else(|| panic!("no {name} with {labels} in\n{text}"));
+            line.rsplit(' ').next().expect("a value").parse::<u64>().expect("a number")
+        };
+        [
+            of("foreman_ipam_proxy_request_duration_seconds_count", "next_ip"),
+            of("foreman_ipam_proxy_ipam_operation_duration_seconds_count", "free_addresses"),
+            of("foreman_ipam_proxy_candidates_fetched_total", ""),
+            of("foreman_ipam_proxy_ledger_records_total", "saved"),
+        ]
+    };
+    let address = offered(&client.send(next_ip(&mac(1))));
+    assert_eq!(client.post(&target(&address)).status, 201);
+    assert_eq!(counted(), [1, 1, 64, 1]);
+    server.signal("HUP");
+    server.wait_for_times(RELOADED, 1);
+    offered(&client.send(next_ip(&mac(2))));
+    assert_eq!(counted(), [2, 2, 128, 1]);
+    server.end_well("TERM");
+}
+
+#[test]
 fn changed_settings_take_effect_with_a_reload_and_promises_stay() {
     let place = place();
     place.ipam("hold_seconds: 1800");

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    Annotate, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe, Provider,
-    ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    Annotate, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, ListReservations, OwnRecord, Prefix, Probe,
+    Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
 };
 
 use crate::address_manager::{AddressManager, Configuration, Place, Target};
@@ -222,6 +222,10 @@ impl Provider for Bluecat {
     }
 
     fn annotate(&self) -> Option<&dyn Annotate> {
+        None
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
         None
     }
 }

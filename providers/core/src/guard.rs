@@ -1,4 +1,4 @@
-//! What every provider gets alike: a queue, a time limit, retries of reads, and log lines.
+//! What every provider gets alike: a queue, a time limit, retries of reads, log lines, and an [`Observer`].
 //!
 //! A call of the IPAM first waits for its turn: no more than the provider's [`max_parallel`](Provider::max_parallel) are
 //! under way at once. Its time limit starts with the turn, so the proxy's own queue never counts against the IPAM. A read
@@ -15,9 +15,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use crate::http::TELL_IF_IT_LASTS;
+use crate::observer::{Ended, Observer, Watched};
 use crate::{
-    Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix,
-    Probe, Provider, Released, Requester, Reservation, Result, Subnet,
+    Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, ListReservations,
+    OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation, ReservationPage, Result, Subnet,
 };
 
 /// The pause before the second attempt at a read; it doubles with each further one.
@@ -45,6 +46,7 @@ pub struct Guard {
     slowest_write: AtomicU64,
     trouble: Mutex<Option<String>>,
     has_trouble: AtomicBool,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Guard {
@@ -59,7 +61,14 @@ impl Guard {
             slowest_write: AtomicU64::new(0),
             trouble: Mutex::default(),
             has_trouble: AtomicBool::new(false),
+            observer: None,
         }
+    }
+
+    /// The observer learns how each operation ends.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Gives the IPAM a name of its own in messages and log lines, instead of the provider's.
@@ -194,7 +203,7 @@ impl Turn<'_> {
 
     async fn read<T, F: Future<Output = Result<T>>>(
         &self,
-        operation: &str,
+        operation: &'static str,
         subject: impl FnOnce() -> String,
         attempt: impl Fn() -> F,
     ) -> Result<T> {
@@ -206,6 +215,7 @@ impl Turn<'_> {
                         let next = number + 1;
                         let name = &self.guard.known_as;
                         log::info!("{name}: {error}; attempt {next} of {} follows", self.guard.limits.read_attempts);
+                        self.guard.observer.iter().for_each(|observer| observer.retries());
                         tokio::time::sleep(pause).await;
                         pause *= 2;
                     }
@@ -219,7 +229,7 @@ impl Turn<'_> {
 
     async fn write<T>(
         &self,
-        operation: &str,
+        operation: &'static str,
         subject: impl FnOnce() -> String,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
@@ -237,12 +247,13 @@ impl Turn<'_> {
     /// failure is answered.
     async fn observe<T>(
         &self,
-        operation: &str,
+        operation: &'static str,
         subject: impl FnOnce() -> String,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let start = Instant::now();
+        let watched = Watched::begin(operation, self.guard.observer.as_deref());
         let outcome = work.await;
+        let took = watched.end(outcome.as_ref().err().map_or(Ended::Done, |error| Ended::Failed(error.kind())));
         if outcome.is_err() || !self.has_failed.load(Ordering::Relaxed) {
             let is_trouble = self.guard.note_health(outcome.as_ref().err());
             self.has_failed.fetch_or(is_trouble, Ordering::Relaxed);
@@ -254,7 +265,7 @@ impl Turn<'_> {
             Ok(_) => "ok".to_owned(),
             Err(error) => error.kind().to_string(),
         };
-        let milliseconds = start.elapsed().as_secs_f64() * 1e3;
+        let milliseconds = took.as_secs_f64() * 1e3;
         let name = &self.guard.known_as;
         log::debug!("{name} {operation} {}: {ended} ({milliseconds:.2} ms)", subject());
         outcome
@@ -325,11 +336,27 @@ impl Provider for Guard {
     fn annotate(&self) -> Option<&dyn Annotate> {
         self.inner.annotate().map(|_| self as &dyn Annotate)
     }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        self.inner.list_reservations().map(|_| self as &dyn ListReservations)
+    }
 }
 
 #[async_trait]
 impl Annotate for Guard {
     async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
         self.turn().await.annotate(subnet, address, note).await
+    }
+}
+
+#[async_trait]
+impl ListReservations for Guard {
+    /// Fails with [`Unsupported`](ErrorKind::Unsupported) for a provider that does not hand out [`ListReservations`].
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let Some(inner) = self.inner.list_reservations() else {
+            let text = format!("The IPAM ({}) does not list the addresses of a subnet", self.known_as);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        };
+        self.turn().await.read("list", || subnet.to_string(), || inner.list(subnet, from, at_most)).await
     }
 }

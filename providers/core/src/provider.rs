@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use crate::{AddressSet, Annotate, Group, GroupName, Prefix, Requester, Reservation, Result, Subnet};
+use crate::{AddressSet, Annotate, Group, GroupName, ListReservations, Prefix, Requester, Reservation, Result, Subnet};
 
 /// An IPAM that records which addresses of which subnets are taken.
 ///
@@ -87,6 +87,10 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// Changes of host name and MAC in records of ours; `None` if the IPAM has no place for them or no request for it.
     /// Constant for the life of the provider.
     fn annotate(&self) -> Option<&dyn Annotate>;
+
+    /// The records of a subnet, page by page; `None` if the IPAM has no request for them. Constant for the life of the
+    /// provider.
+    fn list_reservations(&self) -> Option<&dyn ListReservations>;
 }
 
 /// What to look for in [`Provider::free_addresses`].

@@ -29,8 +29,8 @@ mod special {
     use ipam_conformance::reference::ReferenceIpam;
     use ipam_conformance::{Fault, Seed};
     use ipam_provider::{
-        AddressSet, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Provider, Released,
-        Requester, Reservation, Subnet,
+        AddressSet, Capabilities, Ended, Error, ErrorKind, FreeQuery, Group, GroupName, Observer, OwnRecord, Prefix,
+        Provider, Released, Requester, Reservation, Subnet,
     };
     use tokio::time::Instant;
 
@@ -241,6 +241,41 @@ mod special {
         assert_eq!(ipam.requests() - before, 3);
     }
 
+    /// Keeps what an observer learns, times in whole seconds.
+    #[derive(Debug, Default)]
+    struct Notes(std::sync::Mutex<Vec<String>>);
+
+    impl Observer for Notes {
+        fn ended(&self, operation: &'static str, outcome: Ended, took: Duration) {
+            let line = format!("{operation} {outcome:?} {}", took.as_secs());
+            self.0.lock().expect("whole").push(line);
+        }
+
+        fn retries(&self) {
+            self.0.lock().expect("whole").push("again".to_owned());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_observer_learns_how_each_operation_ends() {
+        let ipam = ipam();
+        let subnet = subnet(&ipam).await;
+        let notes = Arc::new(Notes::default());
+        let guard = guard(ipam.clone(), 2 * SECOND, 2).observed_by(notes.clone());
+        let learned = || std::mem::take(&mut *notes.0.lock().expect("whole"));
+        kind_of(&guard, "groups", &subnet).await.expect("groups");
+        assert_eq!(learned(), ["groups Done 0"]);
+        kind_of(&guard, "reserve", &subnet).await.expect("reserved");
+        assert_eq!(kind_of(&guard, "reserve", &subnet).await, Err(ErrorKind::AlreadyExists));
+        assert_eq!(learned(), ["reserve Done 0", "reserve Failed(AlreadyExists) 0"]);
+        ipam.set_fault(Some(Fault::Slow));
+        assert_eq!(kind_of(&guard, "subnets", &subnet).await, Err(ErrorKind::TimedOut));
+        assert_eq!(learned(), ["again", "subnets Failed(TimedOut) 4"]);
+        let cut_off = tokio::time::timeout(SECOND, kind_of(&guard, "release", &subnet)).await;
+        assert!(cut_off.is_err());
+        assert_eq!(learned(), ["release Abandoned 1"]);
+    }
+
     /// Takes one call at a time, and two seconds for each.
     #[derive(Debug)]
     struct OneAtATime(ReferenceIpam);
@@ -304,6 +339,10 @@ mod special {
 
         fn annotate(&self) -> Option<&dyn ipam_provider::Annotate> {
             Provider::annotate(&self.0)
+        }
+
+        fn list_reservations(&self) -> Option<&dyn ipam_provider::ListReservations> {
+            self.0.list_reservations()
         }
     }
 

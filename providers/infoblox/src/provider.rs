@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
-    Surroundings,
+    ListReservations, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation,
+    Result, Subnet, Surroundings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -253,6 +253,10 @@ impl Provider for Infoblox {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 

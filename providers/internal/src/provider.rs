@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use ipam_provider::database::Database;
 use ipam_provider::{
-    Annotate, Annotated, Annotation, Capabilities, Error, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe,
-    Probes, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
+    Annotate, Annotated, Annotation, Capabilities, Error, FreeQuery, Group, GroupName, ListReservations, OwnRecord,
+    Prefix, Probe, Probes, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
 };
 
 use ipam_store::{
@@ -181,6 +181,10 @@ impl Provider for Internal {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
-    Surroundings,
+    ListReservations, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation,
+    Result, Subnet, Surroundings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -265,6 +265,10 @@ impl Provider for Nautobot {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 

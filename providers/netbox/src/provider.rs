@@ -10,8 +10,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Annotate, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe,
-    Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    AddressSpace, Annotate, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, ListReservations, OwnRecord,
+    Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
+    Surroundings,
 };
 
 use crate::group_by::GroupBy;
@@ -321,6 +322,10 @@ impl Provider for Netbox {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Filling, FreeQuery, Group, GroupName, OwnRecord,
-    Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
-    Surroundings,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Filling, FreeQuery, Group, GroupName,
+    ListReservations, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation,
+    Result, Subnet, Surroundings,
 };
 
 use crate::failure::Failure;
@@ -258,5 +258,9 @@ impl Provider for Phpipam {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }

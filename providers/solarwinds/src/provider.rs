@@ -7,8 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Annotate, Annotated, Annotation, Capabilities, FreeQuery, Group, GroupName, OwnRecord, Prefix, Probe,
-    Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, FreeQuery, Group, GroupName, ListReservations,
+    OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
+    Surroundings,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -239,6 +240,10 @@ impl Provider for Solarwinds {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
-    Surroundings,
+    ListReservations, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation,
+    Result, Subnet, Surroundings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -250,6 +250,10 @@ impl Provider for Solidserver {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        None
     }
 }
 

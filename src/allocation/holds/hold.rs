@@ -75,8 +75,11 @@ pub enum HoldState {
 }
 
 impl HoldState {
-    /// Its name where holds are kept.
-    pub(super) fn name(self) -> &'static str {
+    /// All states.
+    pub(crate) const ALL: [Self; 5] = [Self::Offered, Self::Adding, Self::Unanswered, Self::Reserved, Self::Released];
+
+    /// Its name where holds are kept, and in metrics.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Offered => "offered",
             Self::Adding => "adding",

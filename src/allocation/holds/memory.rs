@@ -19,7 +19,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
 use super::journal::{self, Journal, JournalError, SLACK_OF_LIFE, Snapshot};
 use super::listing::HeldAddress;
-use super::place::{After, Claim, Held, HeldIn, PENDING_AT_MOST, Place, PlaceError, Stepped};
+use super::place::{After, Claim, Held, HeldIn, PENDING_AT_MOST, Place, PlaceError, StateCounts, Stepped};
 use super::rules::{Becomes, Step};
 use super::runs::Runs;
 use super::table::{Promise, Swept, Table};
@@ -437,6 +437,17 @@ impl Place for MemoryPlace {
 
     async fn count(&self) -> Result<usize, PlaceError> {
         Ok(self.count.load(Ordering::Relaxed))
+    }
+
+    async fn count_states(&self) -> Result<StateCounts, PlaceError> {
+        let mut counts = StateCounts::default();
+        for (number, (_, table)) in self.spaces.iter().enumerate() {
+            counts.add_all(table.lock().states());
+            if number % TABLES == TABLES - 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(counts)
     }
 
     async fn sweep(&self) -> Result<(), PlaceError> {

@@ -30,7 +30,7 @@ pub use hold::{Ask, Grant, Hold, HoldState, Moment, Offer, RequestMark, Scope, S
 pub use journal::JournalError;
 pub use listing::{HeldAddress, ListError, Page};
 pub use memory::MemoryPlace;
-pub use place::{Claim, Held, HeldIn, Place, PlaceError, Stepped};
+pub use place::{Claim, Held, HeldIn, Place, PlaceError, StateCounts, Stepped};
 pub use postgres::{Database, DatabaseError, PostgresPlace, UrlError, check as check_database};
 pub use rules::{Becomes, Step};
 pub use trace::{Due, Removed, Trace};

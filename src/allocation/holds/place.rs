@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ipam_provider::AddressSet;
 
-use super::hold::{Ask, Grant, Hold, Moment, Offer, Scope, Space};
+use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
 use super::rules::{Becomes, Step};
 use crate::allocation::Timestamp;
 use crate::telemetry::request_id::RequestId;
@@ -57,6 +57,31 @@ pub struct HeldIn {
     pub addresses: AddressSet,
     /// How many of them are promised, and not reserved in the IPAM as far as is known.
     pub promised: usize,
+}
+
+/// How many holds there are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StateCounts([usize; HoldState::ALL.len()]);
+
+impl StateCounts {
+    /// How many are in this state.
+    pub fn of(&self, state: HoldState) -> usize {
+        self.0[state as usize]
+    }
+
+    pub(super) fn add(&mut self, state: HoldState, number: usize) {
+        self.0[state as usize] += number;
+    }
+
+    pub(super) fn remove_one(&mut self, state: HoldState) {
+        self.0[state as usize] -= 1;
+    }
+
+    pub(super) fn add_all(&mut self, others: &Self) {
+        for state in HoldState::ALL {
+            self.add(state, others.of(state));
+        }
+    }
 }
 
 /// One hold with its address.
@@ -120,6 +145,9 @@ pub trait Place: fmt::Debug + Send + Sync {
 
     /// How many holds there are; ended ones may count until they are removed.
     async fn count(&self) -> Result<usize, PlaceError>;
+
+    /// How many holds there are in each state; ended ones may count until they are removed.
+    async fn count_states(&self) -> Result<StateCounts, PlaceError>;
 
     /// Removes ended holds, some at a time, so that [`count`](Self::count) is right again.
     async fn sweep(&self) -> Result<(), PlaceError>;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipam_provider::{Mac, Prefix};
 
 use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope};
-use super::place::Held;
+use super::place::{Held, StateCounts};
 use super::rules::{self, Becomes, Step};
 use super::runs::Runs;
 use crate::allocation::Timestamp;
@@ -44,6 +44,8 @@ pub(super) struct Table {
     held: Runs,
     /// Those of them that are reserved in the IPAM as far as is known.
     reserved: Runs,
+    /// How many of them are in each state.
+    states: StateCounts,
     /// Where the removal of ended holds goes on.
     swept_to: Option<IpAddr>,
 }
@@ -99,7 +101,11 @@ impl Table {
             }
             self.index(address, &hold);
         }
+        self.states.add(hold.state, 1);
         let before = self.by_address.insert(address, Box::new(Entry { hold, journaled }));
+        if let Some(entry) = &before {
+            self.states.remove_one(entry.hold.state);
+        }
         let old_key = before.and_then(|entry| self::key(address, &entry.hold));
         if old_key != key {
             if let Some(old) = old_key {
@@ -130,6 +136,7 @@ impl Table {
         let Some(entry) = self.by_address.remove(&address) else { return };
         self.held.remove(address);
         self.reserved.remove(address);
+        self.states.remove_one(entry.hold.state);
         if let Some(from) = entry.hold.pending() {
             self.pending.remove(&(from, address));
         }
@@ -149,6 +156,11 @@ impl Table {
     /// Those of them whose address is reserved as far as is known: few, and for seconds.
     pub(super) fn reserved(&self) -> &Runs {
         &self.reserved
+    }
+
+    /// How many are in each state, ended ones included.
+    pub(super) fn states(&self) -> &StateCounts {
+        &self.states
     }
 
     /// The live holds that a request has left a trace on.

@@ -1,7 +1,10 @@
 //! Additions whose outcome nobody knew in time: what the looks afterwards find, and what the log says of it.
 
 use super::*;
+use crate::allocation::events::Events;
 use crate::allocation::holds::Step;
+use crate::foreman_api::{Credentials, Foreman};
+use crate::names::Names;
 use crate::telemetry::request_id::RequestId;
 
 #[tokio::test(start_paused = true)]
@@ -22,6 +25,25 @@ async fn a_reservation_that_turns_up_after_its_caller_was_told_of_a_failure_is_n
     let expected = format!("{} in {} is reserved in the IPAM for request 0a1b2c3d", lost.address, lost.scope);
     assert!(level == log::Level::Warn && text.starts_with(&expected), "{text}");
     stage.add(&place, lost.address).await.expect("a repeated add is recognised all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_host_of_a_reservation_that_turns_up_late_is_looked_up_in_foreman() {
+    let stage = Stage::start().await;
+    let place = stage.place(Role::Wide);
+    let credentials = Credentials::Basic { user: "ipam".to_owned(), password: "token".into() };
+    let foreman = Foreman::new("https://foreman.example.com", &[], credentials).expect("a client");
+    let names = Names { foreman: Some(Arc::new(foreman)), look_up_after_add: true, ..Names::default() };
+    let guard = Guard::new(stage.ipam.provider(), LIMITS);
+    let allocator = Allocator::new(guard, stage.allocator.holds().clone(), RULES);
+    let allocator = Arc::new(allocator.reporting_to(Events::to(names.subscriber())));
+    let lost = stage.lose_an_add(&place).await;
+    allocator.watch(lost.clone());
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(names.queue.len(), 0, "it has not turned up");
+    stage.land(&place, &lost).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(names.queue.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,8 @@ use ipam_conformance::reference::ReferenceSubject;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::{
     AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, Guard,
-    Limits, Mac, OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation, Result, Subnet,
+    Limits, ListReservations, Mac, OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation, Result,
+    Subnet,
 };
 
 use tokio::sync::Semaphore;
@@ -142,6 +143,10 @@ impl Provider for Counted {
 
     fn annotate(&self) -> Option<&dyn Annotate> {
         Provider::annotate(&*self.inner)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        self.inner.list_reservations()
     }
 }
 

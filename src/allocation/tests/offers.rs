@@ -45,6 +45,21 @@ async fn the_last_caller_of_a_full_subnet_is_told_so() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_fetched_what_of_it_is_wasted_and_what_is_refused_is_counted() {
+    let stage = Stage::start().await;
+    let wide = stage.place(Role::Wide);
+    let counts = stage.allocator.candidates.counts.clone();
+    stage.next(&wide, mac(1)).await.expect("an address");
+    stage.next(&wide, mac(2)).await.expect("an address");
+    assert_eq!((counts.fetched(), counts.wasted(), counts.refused()), (64, 0, 0));
+    let full = stage.place(Role::Full);
+    assert!(matches!(stage.next(&full, mac(3)).await, Err(Failure::NoFreeAddress { .. })));
+    assert_eq!((counts.fetched(), counts.refused()), (64, 1));
+    drop(stage);
+    assert_eq!((counts.fetched(), counts.wasted()), (64, 62), "two of them were offered");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_subnet_is_not_full_because_an_answer_has_fewer_addresses_than_asked_for() {
     let stage = Arc::new(Stage::sparing(RULES, Seed::standard(), 3).await);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ipam_provider::{Mac, Prefix, Requester, is_hostname, next_address};
+use ipam_provider::{Prefix, Requester, is_hostname, next_address};
 
 use crate::cli::CommandError;
 use crate::cli::output::{end_progress, show_progress};
@@ -106,10 +106,7 @@ impl Inventory {
     /// Adds the addresses of a host.
     fn add(&mut self, host: &Host, interfaces: &[Interface]) {
         for interface in interfaces {
-            let parent = interfaces.iter().find(|parent| {
-                parent.identifier.is_some() && parent.identifier == interface.attached_to && parent.mac.is_some()
-            });
-            let mac = text(&interface.mac).or_else(|| text(&parent?.mac)).and_then(|mac| mac.parse::<Mac>().ok());
+            let mac = interface.mac_among(interfaces);
             let hostname = text(&interface.fqdn).or(text(&interface.name)).unwrap_or(&host.name);
             let hostname = Some(hostname).filter(|name| is_hostname(name)).map(str::to_owned);
             for (address, subnet) in [(&interface.ip, interface.subnet_id), (&interface.ip6, interface.subnet6_id)] {

@@ -11,7 +11,7 @@ use super::super::CommandError;
 use super::super::output::warn;
 use super::super::prompt::{Answer, Prompt};
 use crate::foreman_api::{self, Consumer, Credentials, Foreman};
-use crate::registration::{Wanted, host_name};
+use crate::registration::{Wanted, own_url};
 use crate::settings::{self, Settings};
 
 /// Where Foreman's installer writes consumer key and secret.
@@ -62,23 +62,10 @@ impl Identity {
     /// Name and address for the proxy of these settings.
     pub(in crate::cli) fn wanted(&self, settings: &Settings) -> Result<Wanted, CommandError> {
         let certificate = settings.tls.as_ref().map(|tls| tls.files.certificate.as_path());
-        let url = match self.proxy_url.as_ref().or(settings.server.proxy_url.as_ref()) {
-            Some(url) => url.clone(),
-            None => {
-                let host = host_name(certificate).ok_or_else(|| {
-                    CommandError::failed("this machine does not know its name; give the address with --proxy-url")
-                })?;
-                match (settings.server.https_port, settings.server.http_port) {
-                    (Some(port), _) => format!("https://{host}:{port}"),
-                    (None, Some(port)) => format!("http://{host}:{port}"),
-                    (None, None) => {
-                        return Err(CommandError::failed(
-                            "the proxy listens on no port; give the address with --proxy-url",
-                        ));
-                    }
-                }
-            }
-        };
+        let server = &settings.server;
+        let given = self.proxy_url.as_deref().or(server.proxy_url.as_deref());
+        let url = own_url(given, certificate, server.https_port, server.http_port)
+            .map_err(|why| CommandError::failed(format!("{why}; give the address with --proxy-url")))?;
         Ok(Wanted::new(self.name.clone(), &url)?)
     }
 }

@@ -6,19 +6,19 @@
 mod certificates;
 mod draft;
 mod files;
+mod in_foreman;
 mod provider;
 mod questions;
 mod ruby;
 mod ruby_dhcp;
 mod sheet;
-mod webhooks;
 mod yaml;
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use reqwest::Url;
 use serde_json::{Value, json};
 
@@ -42,6 +42,7 @@ use sheet::Sheet;
 
 /// Arguments of `setup`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("in_foreman").multiple(true)))]
 pub(super) struct Arguments {
     /// Take over the settings of the Ruby Smart Proxy and its plugin smart_proxy_ipam, which are in DIR; where that is not
     /// used, those of smart_proxy_dhcp_infoblox or smart_proxy_dhcp_bluecat.
@@ -91,10 +92,14 @@ pub(super) struct Arguments {
     database_password_file: Option<String>,
     /// Create the webhooks in Foreman that report changed hosts to this proxy, and do nothing else. The proxy takes them where
     /// webhooks is true in settings.d/foreman_names.yml.
-    #[arg(long, help_heading = "Names of hosts")]
+    #[arg(long, help_heading = "Names of hosts", group = "in_foreman")]
     webhooks: bool,
-    /// With --webhooks: remove them from Foreman.
-    #[arg(long, help_heading = "Names of hosts", requires = "webhooks")]
+    /// Create the report template in Foreman with which all addresses are read at once, and do nothing else. The proxy uses it
+    /// where sweep_every_seconds is set in settings.d/foreman_names.yml.
+    #[arg(long, help_heading = "Names of hosts", group = "in_foreman")]
+    sweep: bool,
+    /// With --webhooks or --sweep: remove them from Foreman.
+    #[arg(long, help_heading = "Names of hosts", requires = "in_foreman")]
     remove: bool,
     #[command(flatten)]
     connection: Connection,
@@ -125,8 +130,8 @@ const OTHER_PORT: u16 = 8009;
 
 pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
     let prompt = if arguments.non_interactive { Prompt::Never } else { Prompt::Ask };
-    if arguments.webhooks {
-        return webhooks::run(arguments, directory, prompt);
+    if arguments.webhooks || arguments.sweep {
+        return in_foreman::run(arguments, directory, prompt);
     }
     let mut global = Sheet::load(directory.join("settings.yml"))?;
     let mut ruby = arguments.from_ruby.as_deref().map(Ruby::read).transpose()?.unwrap_or_default();

@@ -12,6 +12,7 @@ use ipam_provider::ErrorKind;
 use serde_json::json;
 
 use crate::allocation::Failure;
+use crate::caller::Door;
 use crate::http::error::{DoorError, RequestError};
 
 /// A call that is answered with an error.
@@ -94,6 +95,8 @@ impl ForemanError {
 }
 
 impl DoorError for ForemanError {
+    const DOOR: Door = Door::Foreman;
+
     fn failure(&self) -> Option<&Failure> {
         match &self.cause {
             Cause::Failed(failure) => Some(failure),

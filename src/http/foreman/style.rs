@@ -4,9 +4,10 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ContentType, HeaderValue, USER_AGENT};
 use actix_web::middleware::Next;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::error::ForemanError;
+use crate::http::request_log::Outcome;
 use crate::http::state::shared;
 use crate::http::trouble;
 use crate::settings::ErrorStyle;
@@ -31,7 +32,8 @@ pub(super) async fn answer(
     match body {
         None => Ok(response),
         Some(body) => {
-            let answer = HttpResponse::Ok().content_type(ContentType::json()).body(body.to_string());
+            let mut answer = HttpResponse::Ok().content_type(ContentType::json()).body(body.to_string());
+            answer.extensions_mut().insert(Outcome(error.status_code()));
             Ok(response.into_response(answer))
         }
     }

@@ -7,7 +7,7 @@ use ipam_provider::{GroupName, Requester};
 use super::{Engine, Stage, record};
 use crate::allocation::{Event, EventKind, Failure, Subject as EventSubject};
 use crate::caller::{Caller, Door, Principal, Rights, Who};
-use crate::ledger::{Ledger, LedgerError, Operation, Outcome, Place, Query, Record, Records};
+use crate::ledger::{Health, Ledger, LedgerError, Operation, Outcome, Place, Query, Record, Records};
 use crate::telemetry::request_id::RequestId;
 
 /// Shows an event to a ledger, and waits as the caller of a write does. The answer is whether it was recorded.
@@ -85,6 +85,8 @@ async fn a_ledger_that_cannot_be_written_keeps_nobody_waiting_and_catches_up() {
     for _ in 0..3 {
         assert!(see(&ledger, EventKind::Deleted { record: None }).await);
     }
+    let health = |is_written, waiting, saved| Some(Health { is_written, waiting, saved, lost: 0 });
+    assert_eq!(ledger.health(), health(false, 3, 0));
     let trouble = ledger.trouble().expect("trouble");
     assert!(trouble.starts_with(&format!("the ledger in {place} cannot be used: ")), "{trouble}");
     fs::create_dir(&directory).expect("a directory");
@@ -92,6 +94,9 @@ async fn a_ledger_that_cannot_be_written_keeps_nobody_waiting_and_catches_up() {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     }
     assert_eq!(all(&place).await.len(), 3);
+    assert_eq!(ledger.health(), health(true, 0, 3));
+    ledger.keep(0);
+    assert_eq!(ledger.health(), None);
     ledger.close().await;
 }
 

@@ -184,6 +184,17 @@ macro_rules! every_case {
                 a_text_of_people_stays_in_an_annotated_record
                 an_address_is_only_annotated_in_the_subnet_asked_for
                 an_annotation_that_failed_can_be_repeated;
+            lists:
+                an_empty_subnet_has_an_empty_list
+                every_record_is_listed_once_whatever_the_size_of_the_pages
+                ipv6_records_are_listed_by_number
+                records_of_other_groups_are_not_listed
+                records_of_a_nested_subnet_are_not_listed
+                a_listed_record_is_as_its_reservation
+                records_that_stay_are_listed_once_while_others_come_and_go
+                a_list_of_a_vanished_subnet_is_not_found
+                a_list_goes_on_only_where_a_page_has_said
+                a_page_that_failed_can_be_asked_for_again;
             faults:
                 a_slow_ipam_ends_as_timed_out
                 a_reset_before_a_write_is_unavailable
@@ -232,6 +243,7 @@ mod tests {
             include_str!("free_addresses.rs"),
             include_str!("reservations.rs"),
             include_str!("annotations.rs"),
+            include_str!("lists.rs"),
             include_str!("faults.rs"),
             include_str!("concurrency.rs"),
         ];

@@ -42,6 +42,7 @@ pub mod contract;
 pub mod faults;
 pub mod free_addresses;
 pub mod groups;
+pub mod lists;
 pub mod reservations;
 pub mod subnets;
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ipam_provider::Provider;
+use ipam_provider::{Prefix, Provider};
 
 use crate::{Fault, Seed, SeededSubnet};
 
@@ -67,4 +67,10 @@ pub trait Subject: Send + Sync {
 
     /// Another writer removes the subnet and every record in it.
     async fn remove(&self, subnet: &SeededSubnet);
+
+    /// Another writer makes a subnet inside this one, in its group, and takes an address of it. `false` where the IPAM has
+    /// no such subnets, or this subject does not make them.
+    async fn nest(&self, _outer: &SeededSubnet, _prefix: Prefix, _taken: IpAddr) -> bool {
+        false
+    }
 }

@@ -3,6 +3,7 @@ type Foreman_ipam_proxy::Foremannames = Struct[{
   Optional['look_up_after_add']     => Optional[Boolean],
   Optional['webhooks']              => Optional[Boolean],
   Optional['webhook_token']         => Optional[Foreman_ipam_proxy::Secret],
+  Optional['sweep_every_seconds']   => Optional[Integer[0, 604800]],
   Optional['user']                  => Optional[String[1]],
   Optional['password']              => Optional[Foreman_ipam_proxy::Secret],
   Optional['oauth_consumer_key']    => Optional[String[1]],

@@ -23,7 +23,7 @@ use super::statements::Statements;
 use super::{Database, DatabaseError};
 use crate::allocation::Timestamp;
 use crate::allocation::holds::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope, Space};
-use crate::allocation::holds::place::{After, Claim, Held, HeldIn, Place, PlaceError, Stepped};
+use crate::allocation::holds::place::{After, Claim, Held, HeldIn, Place, PlaceError, StateCounts, Stepped};
 use crate::allocation::holds::rules::{self, Step};
 use crate::telemetry::request_id::RequestId;
 
@@ -352,6 +352,18 @@ impl Place for PostgresPlace {
         self.run(|shared| async move {
             let count: i64 = shared.one(|statements| &statements.count, &[]).await?.try_get(0)?;
             Ok(usize::try_from(count).unwrap_or(0))
+        })
+        .await
+    }
+
+    async fn count_states(&self) -> Result<StateCounts, PlaceError> {
+        self.run(|shared| async move {
+            let mut counts = StateCounts::default();
+            for row in shared.pool.query(|statements| &statements.count_states, &[]).await? {
+                let number: i64 = row.try_get(1)?;
+                counts.add(HoldState::of_name(row.try_get(0)?), usize::try_from(number).unwrap_or(0));
+            }
+            Ok(counts)
         })
         .await
     }

@@ -60,6 +60,8 @@ statements! {
     of_macs: of_each("mac");
     /// How many holds there are in all.
     count: "SELECT coalesce(sum(held), 0)::bigint FROM ipam_proxy_space";
+    /// How many live holds there are in each state.
+    count_states: format!("SELECT h.state, count(*) FROM ipam_proxy_hold h WHERE h.ends > {NOW} GROUP BY h.state");
     /// Enters holds.
     put: "INSERT INTO ipam_proxy_hold \
         (space, address, prefix, group_name, mac, state, granted, ends, request, event, confirmed, \

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::hold::Space;
+use super::super::hold::{HoldState, Space};
 use super::super::place::Held;
 use super::super::rules::Step;
 use super::super::trace::Removed;
@@ -93,6 +93,33 @@ pub(in crate::allocation::holds) async fn what_is_held_in_a_subnet(stage: &Stage
     assert_eq!((held.addresses.len(), held.promised), (expected.len(), expected.len() - 1));
     let nothing = stage.place.held(&scope_in("vrf 9", "10.0.0.0/24")).await.expect("an answer");
     assert_eq!((nothing.addresses.len(), nothing.promised), (0, 0));
+}
+
+pub(in crate::allocation::holds) async fn holds_are_counted_by_state(stage: &Stage) {
+    let subnets = [scope("10.0.0.0/24"), scope_in("vrf 2", "10.0.0.0/24")];
+    let counted = async || {
+        let counts = stage.place.count_states().await.expect("numbers");
+        HoldState::ALL.map(|state| counts.of(state))
+    };
+    assert_eq!(counted().await, [0; 5]);
+    for subnet in &subnets {
+        stage.promise(subnet, mac(1), ip(1)).await;
+        // Renewed, which makes it no second one.
+        stage.promise(subnet, mac(1), ip(1)).await;
+        stage.promise(subnet, None, ip(2)).await;
+        stage.begin(subnet, ip(3)).await;
+        let ticket = stage.begin(subnet, ip(4)).await.at.event;
+        let lost = Step::LoseAdd { ticket, mac: None, at_least: stage.units(LIFE) };
+        assert!(stage.step(subnet, ip(4), lost).await.is_done());
+        stage.add(subnet, ip(5)).await;
+        stage.deleted(subnet, ip(6), None, Some(Removed::of(None)), LIFE).await;
+    }
+    assert_eq!(counted().await, [4, 2, 2, 2, 2]);
+    assert!(stage.step(&subnets[0], ip(1), Step::End).await.is_done());
+    assert_eq!(counted().await, [3, 2, 2, 2, 2]);
+    stage.pass(LIFE + SETTLED).await;
+    stage.place.clone().tidy().await.expect("tidied");
+    assert_eq!(counted().await, [0; 5]);
 }
 
 pub(in crate::allocation::holds) async fn tidying_removes_what_has_ended_and_nothing_else(stage: &Stage) {

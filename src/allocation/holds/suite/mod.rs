@@ -115,6 +115,7 @@ macro_rules! suite {
             a_list_goes_on_after_a_hold_that_is_gone
             an_address_is_found_in_every_space
             what_is_held_in_a_subnet
+            holds_are_counted_by_state
             tidying_removes_what_has_ended_and_nothing_else
             random_steps_agree_with_a_plain_model
         }

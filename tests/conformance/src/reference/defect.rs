@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use ipam_provider::{
     AddressSet, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
+    ListReservations, ListedReservation, OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester,
+    Reservation, ReservationPage, Result, Subnet,
 };
 
 use crate::RAW_BODY;
@@ -134,6 +135,30 @@ defects! {
     AnnotatesOverTexts,
     /// The address is annotated in every subnet of the prefix.
     AnnotatesEverywhere,
+    /// A list has the network address too.
+    ListsNetwork,
+    /// A list ends with its first page.
+    ListsOnePage,
+    /// A page begins with the last record of the page before.
+    ListsAgain,
+    /// A page is larger than asked for.
+    ListsTooMany,
+    /// The records of every subnet of the prefix are listed.
+    ListsEverywhere,
+    /// The records of subnets inside of the subnet are listed.
+    ListsNested,
+    /// Listed records lack MAC and host name.
+    ListsAddressesOnly,
+    /// Every listed record is the proxy's.
+    ListsAllAsOurs,
+    /// A page goes on at a count of records.
+    PagesByCount,
+    /// A list goes on anywhere: from the beginning.
+    TakesAnyPlace,
+    /// Listed are only addresses of which every writer has the same text.
+    ListsOneTextOnly,
+    /// A page that fails is the last one, and empty.
+    EndsListsThatFail,
     /// Every failure is of the same kind.
     KnowsOneKind,
     /// A failed read is an empty answer.
@@ -159,6 +184,7 @@ pub struct Defective {
     defect: Defect,
     remembered: Mutex<BTreeMap<RecordId, Vec<IpAddr>>>,
     macs: Mutex<BTreeSet<String>>,
+    listed_last: Mutex<Option<ListedReservation>>,
     is_broken: AtomicBool,
     is_busy: AtomicBool,
 }
@@ -171,6 +197,7 @@ impl Defective {
             defect,
             remembered: Mutex::default(),
             macs: Mutex::default(),
+            listed_last: Mutex::default(),
             is_broken: AtomicBool::new(false),
             is_busy: AtomicBool::new(false),
         }
@@ -472,6 +499,10 @@ impl Provider for Defective {
     fn annotate(&self) -> Option<&dyn Annotate> {
         Provider::annotate(&*self.inner).map(|_| self as &dyn Annotate)
     }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        self.inner.list_reservations().map(|_| self as &dyn ListReservations)
+    }
 }
 
 impl Defective {
@@ -521,5 +552,89 @@ impl Annotate for Defective {
             (Defect::ClaimsWrites, Err(error)) if error.kind().leaves_write_unknown() => Ok(Annotated::Changed),
             (_, outcome) => self.end(outcome),
         }
+    }
+}
+
+impl Defective {
+    /// Puts all records of these subnets on the page too.
+    async fn list_too(&self, subnets: Vec<Subnet>, page: &mut ReservationPage) -> Result<()> {
+        let inner = self.inner.list_reservations().expect("it is handed out only then");
+        for subnet in subnets {
+            page.records.extend(inner.list(&subnet, None, usize::MAX).await?.records);
+        }
+        Ok(())
+    }
+
+    /// A page that goes on at a count of records; `None` for another defect, or a place that no such page gives.
+    async fn page_by_count(
+        &self,
+        subnet: &Subnet,
+        from: Option<&str>,
+        at_most: usize,
+    ) -> Option<Result<ReservationPage>> {
+        let skipped: usize = from.unwrap_or("0").parse().ok().filter(|_| self.has(Defect::PagesByCount))?;
+        let inner = self.inner.list_reservations().expect("it is handed out only then");
+        let page = self.end(inner.list(subnet, None, usize::MAX).await).map(|all| {
+            let next = skipped + at_most;
+            let next = (next < all.records.len()).then(|| next.to_string());
+            ReservationPage { records: all.records.into_iter().skip(skipped).take(at_most).collect(), next }
+        });
+        Some(page)
+    }
+}
+
+#[async_trait]
+impl ListReservations for Defective {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let inner = self.inner.list_reservations().expect("it is handed out only then");
+        if let Some(page) = self.page_by_count(subnet, from, at_most).await {
+            return page;
+        }
+        let meant = if self.has(Defect::ListsTooMany) { at_most.saturating_mul(2) } else { at_most };
+        let outcome = match (self.defect, inner.list(subnet, from, meant).await) {
+            (Defect::TakesAnyPlace, Err(error)) if error.kind() == ErrorKind::Rejected => {
+                inner.list(subnet, None, meant).await
+            }
+            (Defect::EndsListsThatFail, Err(error)) if error.kind() == ErrorKind::Unavailable => {
+                Ok(ReservationPage::default())
+            }
+            (_, outcome) => outcome,
+        };
+        let mut page = self.read(outcome)?;
+        match self.defect {
+            Defect::ListsNetwork if from.is_none() => {
+                let network = ListedReservation::new(subnet.prefix.network(), Reservation::default());
+                page.records.insert(0, network);
+            }
+            Defect::ListsOnePage => page.next = None,
+            Defect::ListsAgain => {
+                let mut last = self.listed_last.lock().unwrap_or_else(PoisonError::into_inner);
+                let before = std::mem::replace(&mut *last, page.records.last().cloned());
+                page.records.splice(0..0, before.filter(|_| from.is_some()));
+            }
+            Defect::ListsEverywhere if page.next.is_none() => {
+                let mut twins = self.twins(subnet).await?;
+                twins.retain(|twin| twin.id != subnet.id);
+                self.list_too(twins, &mut page).await?;
+            }
+            Defect::ListsNested if page.next.is_none() => {
+                let mut nested = match &subnet.group {
+                    Some(group) => self.inner.subnets(group).await?,
+                    None => Vec::new(),
+                };
+                nested.retain(|nested| nested.id != subnet.id && subnet.prefix.contains_prefix(&nested.prefix));
+                self.list_too(nested, &mut page).await?;
+            }
+            Defect::ListsOneTextOnly => page.records.retain(|record| !record.address.to_string().contains(":0:")),
+            _ => {}
+        }
+        for record in &mut page.records {
+            match self.defect {
+                Defect::ListsAddressesOnly => (record.reservation.mac, record.reservation.hostname) = (None, None),
+                Defect::ListsAllAsOurs => (record.is_ours, record.reservation.ours) = (true, true),
+                _ => {}
+            }
+        }
+        Ok(page)
     }
 }

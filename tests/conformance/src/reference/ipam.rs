@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ipam_provider::{
     AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, Result, Subnet,
+    ListReservations, OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, ReservationPage,
+    Result, Subnet, first_listed,
 };
 
 use crate::seed::hosts;
@@ -91,6 +92,14 @@ impl ReferenceIpam {
     /// Another writer removes a subnet.
     pub fn remove(&self, subnet: &SeededSubnet) {
         self.state().records.retain(|record| !is_seeded(record, subnet));
+    }
+
+    /// Another writer makes a subnet inside of another one, and takes an address of it.
+    pub fn nest(&self, outer: &SeededSubnet, prefix: Prefix, taken: IpAddr) {
+        let mut state = self.state();
+        let id = RecordId::new(state.records.len() + 1);
+        let subnet = Subnet { id, prefix, ..state.seeded(outer).subnet.clone() };
+        state.records.push(Record { subnet, taken: [(taken, of_another_writer())].into() });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -268,6 +277,23 @@ impl Provider for ReferenceIpam {
     fn annotate(&self) -> Option<&dyn Annotate> {
         let has_place = self.capabilities.records_mac || self.capabilities.records_hostname;
         has_place.then_some(self as &dyn Annotate)
+    }
+
+    fn list_reservations(&self) -> Option<&dyn ListReservations> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ListReservations for ReferenceIpam {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let first = first_listed(subnet, from)?;
+        let list = |state: &mut State| {
+            let records = state.record(subnet)?.taken.range(first..).take(at_most.saturating_add(1));
+            let records = records.map(|(address, record)| (*address, record.clone())).collect();
+            Ok(ReservationPage::lowest(records, at_most))
+        };
+        self.request(Request::Read, list).await
     }
 }
 

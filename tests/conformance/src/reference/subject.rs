@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ipam_provider::{Capabilities, Provider};
+use ipam_provider::{Capabilities, Prefix, Provider};
 
 use super::ReferenceIpam;
 use crate::{Fault, Role, Seed, SeededSubnet, Subject};
@@ -46,6 +46,11 @@ impl Subject for ReferenceSubject {
     async fn remove(&self, subnet: &SeededSubnet) {
         self.0.remove(subnet);
     }
+
+    async fn nest(&self, outer: &SeededSubnet, prefix: Prefix, taken: IpAddr) -> bool {
+        self.0.nest(outer, prefix, taken);
+        true
+    }
 }
 
 #[async_trait]
@@ -80,5 +85,10 @@ impl Subject for ModestReferenceSubject {
 
     async fn remove(&self, subnet: &SeededSubnet) {
         self.0.remove(subnet);
+    }
+
+    async fn nest(&self, outer: &SeededSubnet, prefix: Prefix, taken: IpAddr) -> bool {
+        self.0.nest(outer, prefix, taken);
+        true
     }
 }

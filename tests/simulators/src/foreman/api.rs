@@ -23,7 +23,8 @@ fn try_answer(request: &Request, shared: &Shared) -> Result<Response, Response> 
     let no_page = || Response::html(404, "<html><body>Page not found</body></html>");
     let Some([resource, rest @ ..]) = segments.strip_prefix(&["api", "v2"]) else { return Err(no_page()) };
     let is_of_webhooks = ["webhooks", "webhook_templates"].contains(resource);
-    let is_known = ["smart_proxies", "subnets", "hosts", "organizations", "locations"].contains(resource);
+    let known = ["smart_proxies", "subnets", "hosts", "organizations", "locations", "current_user", "report_templates"];
+    let is_known = known.contains(resource);
     if !(is_known || is_of_webhooks && shared.state().has_webhooks) {
         return Err(no_page());
     }
@@ -32,6 +33,10 @@ fn try_answer(request: &Request, shared: &Shared) -> Result<Response, Response> 
         return Err(error(415, json!({"message": "Please use 'Content-Type: application/json'"})));
     }
     let user = authenticate(request, &mut shared.state())?;
+    if request.header("cookie").is_some() && shared.state().session_has_ended {
+        // It is not looked at the credentials then.
+        return Err(error(401, json!({"message": "Your session has expired, please log in again"})));
+    }
     let allow = |permission: &'static str| {
         if user.permissions.contains(&permission) {
             return Ok(());
@@ -44,34 +49,55 @@ fn try_answer(request: &Request, shared: &Shared) -> Result<Response, Response> 
         allow("webhooks")?;
         return webhooks::answer(request, resource, rest, &mut shared.state());
     }
+    let login = user.login.as_str();
     match (*resource, request.method.as_str(), rest) {
+        // Needs no right.
+        ("current_user", "GET", []) => Ok(current_user(login, &shared.state())),
+        ("report_templates", "POST", [id, "generate"]) => {
+            allow("generate_report_templates")?;
+            webhooks::report(id, login, &mut shared.state())
+        }
+        ("report_templates", method, rest) => {
+            allow(if method == "GET" { "view_report_templates" } else { "edit_report_templates" })?;
+            if method == "GET" && shared.state().organizations_of(login).is_some_and(|own| own.is_empty()) {
+                return page(request, Vec::new());
+            }
+            webhooks::answer(request, resource, rest, &mut shared.state())
+        }
         ("subnets", "GET", []) => {
             allow("view_subnets")?;
             let state = shared.state();
-            let subnets = state.subnets.iter().zip(1..);
+            let subnets = state.subnets.iter().zip(1..).filter(|(_, id)| state.sees_subnet(login, *id));
             page(request, subnets.map(|(subnet, id)| subnet.to_json(id, &state)).collect())
+        }
+        ("subnets", "GET", [id]) => {
+            allow("view_subnets")?;
+            subnet(id, login, &shared.state())
         }
         ("hosts", "GET", []) => {
             allow("view_hosts")?;
             let is_thin = request.parameter("thin").as_deref() == Some("1");
             let state = shared.state();
             let search = request.parameter("search").unwrap_or_default();
-            let found = hosts(&search, &state)?;
+            let mut found = hosts(&search, &state)?;
+            found.retain(|(host, _)| state.sees_host(login, &host.name));
             page(request, found.into_iter().map(|(host, id)| host.to_json(id, is_thin)).collect())
         }
         ("hosts", "GET", [id]) => {
             allow("view_hosts")?;
             let state = shared.state();
-            let (host, id) = host(id, &state)?;
+            let (host, id) = host(id, login, &state)?;
             Ok(Response::json(200, &host.to_full_json(id)))
         }
         ("hosts", "GET", [id, "interfaces"]) => {
             allow("view_hosts")?;
-            interfaces(request, id, &shared.state())
+            interfaces(request, id, login, &shared.state())
         }
         ("organizations" | "locations", "GET", []) => {
             allow("view_taxonomies")?;
-            page(request, (1..=3).map(|id| json!({"id": id, "name": format!("{resource} {id}")})).collect())
+            let all = shared.state().organizations_of(login);
+            let ids = all.filter(|_| *resource == "organizations").unwrap_or_else(|| vec![1, 2, 3]);
+            page(request, ids.into_iter().map(|id| webhooks::taxonomy(resource, id)).collect())
         }
         ("smart_proxies", "GET", []) => {
             allow("view_smart_proxies")?;
@@ -156,10 +182,40 @@ pub(super) fn page(request: &Request, found: Vec<Value>) -> Result<Response, Res
     ))
 }
 
+/// Who asks. `organizations` and `locations` are those that an administrator has put the user into.
+fn current_user(login: &str, state: &State) -> Response {
+    let organizations = state.organizations_of(login).unwrap_or_default();
+    let organizations: Vec<Value> = organizations.iter().map(|id| webhooks::taxonomy("organizations", *id)).collect();
+    let locations: Vec<Value> = (1..=3).map(|id| webhooks::taxonomy("locations", id)).collect();
+    let is_admin = State::is_admin(login);
+    let body = json!({
+        "id": 4, "login": login, "admin": is_admin, "effective_admin": is_admin, "organizations": organizations,
+        "locations": locations,
+    });
+    Response::json(200, &body)
+}
+
+/// A subnet, with the interfaces of all hosts in it, also of those that the user may not see.
+fn subnet(id: &str, login: &str, state: &State) -> Result<Response, Response> {
+    let found = state.subnets.iter().zip(1..).find(|(_, number)| id == number.to_string());
+    let found = found.filter(|(_, number)| state.sees_subnet(login, *number));
+    let (subnet, number) =
+        found.ok_or_else(|| error(404, json!({"message": format!("Resource subnet not found by id '{id}'")})))?;
+    let hosts = state.hosts.iter().filter(|host| !state.deleted.contains(&host.name));
+    let interfaces = hosts.flat_map(|host| &host.interfaces);
+    let interfaces = interfaces.filter(|one| [one.subnet, one.subnet6].contains(&Some(number)));
+    let mut whole = subnet.to_json(number, state);
+    whole["interfaces"] = interfaces.map(super::inventory::Interface::to_short_json).collect();
+    Ok(Response::json(200, &whole))
+}
+
 /// A host, by its id or name.
-fn host<'s>(id: &str, state: &'s State) -> Result<(&'s Host, u64), Response> {
+fn host<'s>(id: &str, login: &str, state: &'s State) -> Result<(&'s Host, u64), Response> {
     let found = state.hosts.iter().zip(1..).find(|(host, number)| host.name == id || id == number.to_string());
-    let found = found.filter(|(host, _)| !state.deleted.contains(&host.name));
+    let found = found.filter(|(host, _)| !state.deleted.contains(&host.name) && state.sees_host(login, &host.name));
+    if found.is_some_and(|(host, _)| state.broken.contains(&host.name)) {
+        return Err(error(500, json!({"message": "Internal Server Error: undefined method for nil"})));
+    }
     found.ok_or_else(|| error(404, json!({"message": format!("Resource host not found by id '{id}'")})))
 }
 
@@ -181,8 +237,8 @@ fn hosts<'s>(search: &str, state: &'s State) -> Result<Vec<(&'s Host, u64)>, Res
 }
 
 /// The interfaces of a host, by its id or name.
-fn interfaces(request: &Request, id: &str, state: &State) -> Result<Response, Response> {
-    let (host, number) = host(id, state)?;
+fn interfaces(request: &Request, id: &str, login: &str, state: &State) -> Result<Response, Response> {
+    let (host, number) = host(id, login, state)?;
     let rows = host.interfaces.iter().enumerate();
     page(request, rows.map(|(row, interface)| interface.to_json(number * 100 + row as u64, row == 0)).collect())
 }

@@ -27,6 +27,8 @@ pub struct Subnet {
     pub to: String,
     /// The Smart Proxy for External IPAM, which may be gone.
     pub externalipam: Option<u64>,
+    /// The mode, such as `None`; empty for External IPAM where there is a Smart Proxy, and for DHCP where there is none.
+    pub ipam: String,
 }
 
 /// A host.
@@ -65,11 +67,13 @@ impl Subnet {
         let is_ipv6 = self.network.contains(':');
         let proxy = self.externalipam.and_then(|id| state.records.iter().find(|record| record.id == id));
         let text = |text: &str| if text.is_empty() && !is_ipv6 { Value::Null } else { json!(text) };
+        let usual = if self.externalipam.is_some() { "External IPAM" } else { "DHCP" };
+        let mode = if self.ipam.is_empty() { usual } else { &self.ipam };
         json!({
             "id": id, "name": self.name, "network": self.network, "cidr": self.cidr,
             "network_type": if is_ipv6 { "IPv6" } else { "IPv4" },
             "network_address": format!("{}/{}", self.network, self.cidr),
-            "description": self.description, "vlanid": null, "ipam": "DHCP", "mask": "255.255.255.0",
+            "description": self.description, "vlanid": null, "ipam": mode, "mask": "255.255.255.0",
             "gateway": text(&self.gateway), "dns_primary": text(&self.dns_primary),
             "dns_secondary": text(&self.dns_secondary), "from": text(&self.from), "to": text(&self.to),
             "externalipam_id": self.externalipam,
@@ -111,7 +115,27 @@ impl Host {
     }
 }
 
+impl Host {
+    /// The rows of the report of `packaging/foreman-reports`, for a user who may see these subnets.
+    pub(super) fn report_rows(&self, id: u64, sees: &dyn Fn(u64) -> bool) -> Vec<Value> {
+        let row = |interface: &Interface| {
+            json!({
+                "host_id": id, "host": self.name, "identifier": interface.identifier,
+                "attached_to": interface.attached_to, "mac": interface.mac, "ip": interface.ip, "ip6": interface.ip6,
+                "subnet_id": interface.subnet.filter(|subnet| sees(*subnet)),
+                "subnet6_id": interface.subnet6.filter(|subnet| sees(*subnet)),
+            })
+        };
+        self.interfaces.iter().map(row).collect()
+    }
+}
+
 impl Interface {
+    /// A row of a subnet's interfaces, which has no host (`interfaces/base.json.rabl`).
+    pub(super) fn to_short_json(&self) -> Value {
+        json!({"id": 1, "name": self.name, "ip": self.ip, "ip6": self.ip6, "mac": self.mac, "type": "interface"})
+    }
+
     /// A row of `GET /hosts/:id/interfaces`.
     pub(super) fn to_json(&self, id: u64, is_primary: bool) -> Value {
         json!({

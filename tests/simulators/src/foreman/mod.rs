@@ -37,9 +37,9 @@ use state::State;
 /// Nobody waits longer for the other side of a connection.
 const AT_MOST: Duration = Duration::from_secs(60);
 
-/// The permissions that the API asks for. `webhooks` and `view_taxonomies` stand for all those of webhooks and their
-/// templates, and of organizations and locations.
-pub const PERMISSIONS: [&str; 8] = [
+/// The permissions that the API asks for. `webhooks`, `view_taxonomies` and `edit_report_templates` stand for all those of
+/// webhooks and their templates, of organizations and locations, and for changes of report templates.
+pub const PERMISSIONS: [&str; 11] = [
     "view_smart_proxies",
     "create_smart_proxies",
     "edit_smart_proxies",
@@ -48,6 +48,9 @@ pub const PERMISSIONS: [&str; 8] = [
     "view_hosts",
     "webhooks",
     "view_taxonomies",
+    "view_report_templates",
+    "generate_report_templates",
+    "edit_report_templates",
 ];
 
 /// The key of the consumer that is in the settings.
@@ -198,7 +201,63 @@ impl Foreman {
         self.shared.state().has_webhooks = false;
     }
 
-    /// The webhooks, or webhook templates, that were created.
+    /// A user who is in these organizations only; all are in organizations 1 to 3 otherwise, but for `admin`, who sees
+    /// everything.
+    pub fn confine(&self, login: &str, organizations: &[u64]) {
+        self.shared.state().confined.insert(login.to_owned(), organizations.to_vec());
+    }
+
+    /// Another organization, which nobody is in yet who is [confined](Self::confine).
+    pub fn add_organization(&self) {
+        self.shared.state().organizations += 1;
+    }
+
+    /// Puts a host into another organization than the first, or into none.
+    pub fn move_host(&self, name: &str, organization: Option<u64>) {
+        self.shared.state().host_organizations.insert(name.to_owned(), organization);
+    }
+
+    /// Puts a subnet into another organization than the first, or into none.
+    pub fn move_subnet(&self, id: u64, organization: Option<u64>) {
+        self.shared.state().subnet_organizations.insert(id, organization);
+    }
+
+    /// A host whose page, and whose report, is an error of Foreman, or is none any more.
+    pub fn break_host(&self, name: &str, is_broken: bool) {
+        let broken = &mut self.shared.state().broken;
+        if is_broken {
+            broken.insert(name.to_owned());
+        } else {
+            broken.remove(name);
+        }
+    }
+
+    /// Ends the session that requests without a cookie are told of, or lets it live again.
+    pub fn end_session(&self, has_ended: bool) {
+        self.shared.state().session_has_ended = has_ended;
+    }
+
+    /// Each answer takes so long from now on.
+    pub fn answer_after(&self, delay: Duration) {
+        self.shared.state().delay = delay;
+    }
+
+    /// How many requests were under way at once at most.
+    pub fn at_once(&self) -> usize {
+        self.shared.state().under_way.1
+    }
+
+    /// Changes a report template, as somebody does in the web interface.
+    pub fn edit_report_template(&self, name: &str, key: &str, value: Value) {
+        let mut state = self.shared.state();
+        for (_, row) in
+            state.webhooks.iter_mut().filter(|(kind, row)| kind == "report_templates" && row["name"] == name)
+        {
+            row[key] = value.clone();
+        }
+    }
+
+    /// The webhooks, webhook templates or report templates that were created.
     pub fn webhooks(&self, kind: &str) -> Vec<Value> {
         let state = self.shared.state();
         state.webhooks.iter().filter(|(known, _)| known == kind).map(|(_, row)| row.clone()).collect()
@@ -283,14 +342,25 @@ fn read(stream: &mut impl Read, buffer: &mut Vec<u8>) -> Option<Request> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "each connection has a thread of its own")]
+fn linger(delay: Duration) {
+    if !delay.is_zero() {
+        thread::sleep(delay);
+    }
+}
+
 fn answer(request: &Request, shared: &Shared) -> Response {
-    let (fixed, version) = {
+    let (fixed, version, delay) = {
         let mut state = shared.state();
         state.requests.push(request.clone());
         state.sessions += u64::from(request.header("cookie") == Some("_session_id=abc"));
-        (state.fixed.clone(), state.version.clone())
+        let (now, most) = state.under_way;
+        state.under_way = (now + 1, most.max(now + 1));
+        (state.fixed.clone(), state.version.clone(), state.delay)
     };
+    linger(delay);
     let response = fixed.unwrap_or_else(|| api::answer(request, shared));
+    shared.state().under_way.0 -= 1;
     // A session is only told of a request without one.
     let is_new = request.header("cookie").is_none() && response.status == 200;
     let response =

@@ -1,6 +1,7 @@
 //! What Foreman's database and settings have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -49,8 +50,22 @@ pub(super) struct State {
     pub(super) requests: Vec<Request>,
     pub(super) sessions: u64,
     pub(super) has_webhooks: bool,
-    /// Each with its resource.
+    /// Of webhooks, webhook templates and report templates, each with its resource.
     pub(super) webhooks: Vec<(String, Value)>,
+    /// The organizations of users who are not in all of them.
+    pub(super) confined: BTreeMap<String, Vec<u64>>,
+    /// The organizations of hosts, by name, and of subnets, by id, that are not in the first one; `None` is in none.
+    pub(super) host_organizations: BTreeMap<String, Option<u64>>,
+    pub(super) subnet_organizations: BTreeMap<u64, Option<u64>>,
+    /// How many organizations there are, with ids from 1.
+    pub(super) organizations: u64,
+    /// Names of hosts that Foreman fails with.
+    pub(super) broken: BTreeSet<String>,
+    /// Has the session that was named ended?
+    pub(super) session_has_ended: bool,
+    /// How long each answer takes, and how many were under way at once at most.
+    pub(super) delay: Duration,
+    pub(super) under_way: (usize, usize),
     pub(super) fixed: Option<Response>,
     next_id: u64,
 }
@@ -74,6 +89,14 @@ impl State {
             sessions: 0,
             has_webhooks: true,
             webhooks: Vec::new(),
+            confined: BTreeMap::new(),
+            host_organizations: BTreeMap::new(),
+            subnet_organizations: BTreeMap::new(),
+            organizations: 3,
+            broken: BTreeSet::new(),
+            session_has_ended: false,
+            delay: Duration::ZERO,
+            under_way: (0, 0),
             fixed: None,
             next_id: 1,
         }
@@ -93,6 +116,27 @@ impl State {
 
     pub(super) fn visible(&self, id: u64) -> Option<&Record> {
         self.records.iter().find(|record| record.id == id && !self.hidden.contains(&id))
+    }
+
+    /// Is the user an administrator? Others see only what is in their organizations.
+    pub(super) fn is_admin(login: &str) -> bool {
+        login == "admin"
+    }
+
+    /// The organizations that a user is in; `None` for an administrator, who sees also what is in none.
+    pub(super) fn organizations_of(&self, login: &str) -> Option<Vec<u64>> {
+        let all = || (1..=self.organizations).collect();
+        (!Self::is_admin(login)).then(|| self.confined.get(login).cloned().unwrap_or_else(all))
+    }
+
+    pub(super) fn sees_host(&self, login: &str, host: &str) -> bool {
+        let of_host = self.host_organizations.get(host).copied().unwrap_or(Some(1));
+        self.organizations_of(login).is_none_or(|own| of_host.is_some_and(|of_host| own.contains(&of_host)))
+    }
+
+    pub(super) fn sees_subnet(&self, login: &str, subnet: u64) -> bool {
+        let of_subnet = self.subnet_organizations.get(&subnet).copied().unwrap_or(Some(1));
+        self.organizations_of(login).is_none_or(|own| of_subnet.is_some_and(|of_subnet| own.contains(&of_subnet)))
     }
 
     /// Is the version this one or a newer one?
