@@ -57,9 +57,9 @@ impl Relay {
     pub(crate) async fn lose_many(&self) {
         for round in 0..20 {
             if round % 2 == 0 {
-                self.lose_next_answer()
+                self.lose_next_answer();
             } else {
-                self.lose_next_commit()
+                self.lose_next_commit();
             }
             while self.lost() <= round {
                 tokio::time::sleep(Duration::from_millis(5)).await;
