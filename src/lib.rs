@@ -10,7 +10,8 @@
 //!                       │
 //!                       ▼
 //!                     http::foreman   a door: routes, shapes, errors of one kind of callers; extractors let only
-//!                       │             valid arguments through; handlers are thin
+//!                       │             valid arguments through; handlers are thin. Another door is http::api, the
+//!                       │             management API
 //!                       ▼
 //!                     allocation      which address: holds, shared candidates, remembered look-ups
 //!                       │      ╰────▶ events: what became of which address; the log subscribes
@@ -39,10 +40,13 @@
 //! | [`ledger`] | a record of every write through any door: who did what with which address, and when |
 //! | `metrics` | numbers for Prometheus: what happens is counted, what can be read is read for each scrape |
 //! | `names` | names of hosts, from Foreman's API into the records of the IPAM |
+//! | `orphans` | addresses that were added for hosts which Foreman does not have |
+//! | `reconcile` | the differences between Foreman, ledger and IPAM |
 //! | `registration` | telling Foreman of this proxy, through that API |
 //! | [`registry`] | the providers of this build |
 //! | `settings` | reads and checks all settings, all faults in one go |
 //! | [`telemetry`] | log lines, the buffer that Foreman shows, and the request that is being answered |
+//! | `tokens` | tokens of the management API: who may use it without a client certificate |
 //! | `tls` | the server's side of mutual TLS, replaceable while it runs |
 //! | `trust` | the gate: who may call, and as whom |
 //! | `daemon` | systemd and signals |
@@ -67,10 +71,13 @@ mod http;
 pub mod ledger;
 mod metrics;
 mod names;
+mod orphans;
+mod reconcile;
 mod registration;
 pub mod registry;
 mod routes;
 mod settings;
 pub mod telemetry;
 mod tls;
+mod tokens;
 mod trust;

@@ -15,6 +15,10 @@ pub(crate) fn write(event: &Event<'_>) {
         | EventKind::Deleted { .. }
         | EventKind::DeleteFailed { .. }
         | EventKind::AnnotateFailed { .. } => {}
+        EventKind::OrphanReleased { record, why } => {
+            let host = record.hostname.as_deref().map_or_else(String::new, |name| format!(" of {name}"));
+            log::warn!("{address}{host} in {subnet} is released: {why}");
+        }
         EventKind::Annotated { note } => {
             let host = note.hostname.as_deref().map(|name| format!(" the host name {name}"));
             let mac = note.mac.map(|mac| format!(" the MAC {mac}"));

@@ -1,7 +1,7 @@
 //! What happens to addresses, as events: the log, the ledger, and whatever else is to know, subscribe to them.
 //!
 //! Of each write there is one event that says how it ended ([`Added`](EventKind::Added), [`AddFailed`](EventKind::AddFailed),
-//! [`Deleted`](EventKind::Deleted), [`DeleteFailed`](EventKind::DeleteFailed), [`Restored`](EventKind::Restored),
+//! [`Deleted`](EventKind::Deleted), [`OrphanReleased`](EventKind::OrphanReleased), [`DeleteFailed`](EventKind::DeleteFailed), [`Restored`](EventKind::Restored),
 //! [`RestoreGivenUp`](EventKind::RestoreGivenUp), [`Annotated`](EventKind::Annotated) unless nothing was to be changed,
 //! [`AnnotateFailed`](EventKind::AnnotateFailed)). All others say what was found out about an address on the way there, or
 //! afterwards.
@@ -128,6 +128,13 @@ pub(crate) enum EventKind<'a> {
     Deleted {
         /// What was recorded; `None` when there was no record.
         record: Option<&'a Removed>,
+    },
+    /// It is not reserved any more, because no host has it.
+    OrphanReleased {
+        /// What was recorded.
+        record: &'a Removed,
+        /// On what ground.
+        why: &'static str,
     },
     /// A caller wanted it deleted and is told of the failure.
     DeleteFailed {

@@ -10,10 +10,12 @@
 //! | where holds are kept: memory with a journal | `holds::memory`, `holds::journal` |
 //! | one provider call for many callers | `candidates` |
 //! | how many candidates were fetched, and how many for nothing | `offer_counts` |
+//! | what is recorded and held, for people who look | `inspect` |
 //! | which record is meant by prefix and group | `lookup` |
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | host name and MAC go into a record of ours | `annotate` |
 //! | the records of a subnet, page by page | `list` |
+//! | an address whose host is gone is released, if its record is still ours | `orphan` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
 //! | a reservation that turns up after its caller was told of a failure is named | `watch`, `lost` |
 //! | what has happened to an address, for the log and whatever else subscribes | `events`, `event_log` |
@@ -26,10 +28,12 @@ mod event_log;
 mod events;
 mod failure;
 pub mod holds;
+mod inspect;
 mod list;
 mod lookup;
 mod lost;
 mod offer_counts;
+mod orphan;
 mod restore;
 mod upkeep;
 mod watch;
@@ -46,9 +50,11 @@ pub(crate) use event_log::write as log_event;
 pub(crate) use events::{Event, EventKind, Events, Pending, Subject, Subscriber};
 pub use failure::Failure;
 pub use holds::{HeldAddress, HoldState, Holds, JournalError, ListError, Page, PlaceError};
+pub use inspect::Inspected;
 pub use lookup::GroupChoice;
 pub(crate) use lost::Finding;
 pub use offer_counts::OfferCounts;
+pub(crate) use orphan::Cleared;
 pub use upkeep::Look;
 pub use writes::Added;
 

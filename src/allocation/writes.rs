@@ -256,10 +256,10 @@ impl Allocator {
         deadline: Instant,
     ) -> Result<Deleted, Failure> {
         let subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
-        match self.release(&subnet, address, deadline).await {
+        match self.release(&subnet, address, None, deadline).await {
             Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
                 let subnet = self.look_up_again(&subnet, group).await?;
-                self.release(&subnet, address, deadline).await
+                self.release(&subnet, address, None, deadline).await
             }
             outcome => outcome,
         }
@@ -278,7 +278,14 @@ impl Allocator {
         Ok(())
     }
 
-    async fn release(&self, subnet: &Found, address: IpAddr, deadline: Instant) -> Result<Deleted, Failure> {
+    /// Deletes the record of an address, for a caller or, `as_orphan`, because no host has it.
+    pub(super) async fn release(
+        &self,
+        subnet: &Found,
+        address: IpAddr,
+        as_orphan: Option<&'static str>,
+        deadline: Instant,
+    ) -> Result<Deleted, Failure> {
         let emit = |kind: EventKind<'_>| self.events.emit(Subject::of(&subnet.scope, address), kind);
         self.await_end_of_add(&subnet.scope, address).await?;
         let turn = self.turn_to_write(subnet, deadline).await?;
@@ -315,7 +322,10 @@ impl Allocator {
             Err(failure) if removed.is_some() => emit(EventKind::DeleteUnnoted { failure: &failure }),
             noted => noted?,
         }
-        let kind = EventKind::Deleted { record: removed.as_ref() };
+        let kind = match (as_orphan, &removed) {
+            (Some(why), Some(record)) => EventKind::OrphanReleased { record, why },
+            (_, record) => EventKind::Deleted { record: record.as_ref() },
+        };
         self.events.note(Subject::of(&subnet.scope, address), kind).seen().await;
         Ok(if removed.is_some() { Deleted::Removed } else { Deleted::WasAbsent })
     }

@@ -7,6 +7,7 @@ use ipam_provider::{Guard, Limits, Surroundings, Trace};
 use super::{Runtime, StartError};
 use crate::allocation::{Allocator, Event, Events, Rules, Subscriber, log_event};
 use crate::foreman_api::Foreman;
+use crate::http::api::Callers;
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
 use crate::metrics::Metrics;
@@ -32,7 +33,7 @@ pub(crate) enum Purpose {
 /// When the provider cannot be built.
 pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -> Result<Serving, StartError> {
     let host_names = names_from_foreman(&settings, &runtime.looked_up)?;
-    let Settings { server, database, ipam, holds: lives, routes, .. } = settings;
+    let Settings { server, database, ipam, holds: lives, routes, api, .. } = settings;
     let (may_create, trace) = match purpose {
         Purpose::Serve => (true, None),
         Purpose::Check(trace) => (false, trace),
@@ -61,7 +62,7 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
     let ipam_on = listeners.iter().copied().filter(|listener| match listener {
         Listener::Https => ipam.enabled.on_https(),
         Listener::Http => ipam.enabled.on_http(),
-        Listener::Control => false,
+        Listener::Api | Listener::Control => false,
     });
     let log: Subscriber = Arc::new(|event| {
         log_event(event);
@@ -92,14 +93,15 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
         },
         listeners,
         names: host_names,
+        api: Callers { certificates: api.certificates, tokens: runtime.tokens.clone() },
     })
 }
 
-/// Foreman as the source of host names, where the settings want that.
+/// Foreman as the source of host names, where the settings say as whom it is asked. The search for orphans asks it too.
 fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, StartError> {
     let Settings { server, tls, foreman_names: wanted, .. } = settings;
     let (foreman, own) = match (&server.foreman_url, &wanted.credentials) {
-        (Some(url), Some(credentials)) if wanted.is_on() => {
+        (Some(url), Some(credentials)) => {
             let of_clients = tls.as_ref().map(|tls| &tls.files.ca_file);
             let authorities: Vec<_> = server.foreman_ssl_ca.as_ref().into_iter().chain(of_clients).cloned().collect();
             let foreman = Foreman::new(url, &authorities, credentials.clone())?;
@@ -116,6 +118,8 @@ fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, 
         webhooks: wanted.webhooks,
         webhook_token: wanted.webhook_token.clone(),
         sweep_every: wanted.sweep_every,
+        orphan_after: wanted.orphan_after,
+        release_orphans: wanted.release_orphans,
         own,
     })
 }

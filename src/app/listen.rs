@@ -16,8 +16,8 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use super::sockets::{failed, open_all};
 use super::{Mode, StartError};
 use crate::daemon::{PassedSockets, RollCall};
-use crate::http::{Arrivals, Connections, Shared};
-use crate::settings::{self, BindHost};
+use crate::http::{Arrivals, Connections, Listener, Shared};
+use crate::settings::{self, ApiListener, BindHost};
 use crate::tls;
 
 /// The kernel gives up on a caller that acknowledges nothing, or takes nothing of what a closed connection had left to say,
@@ -37,6 +37,10 @@ pub(crate) struct Bound {
     pub https: Vec<SocketAddr>,
     /// Addresses with plain HTTP.
     pub http: Vec<SocketAddr>,
+    /// Addresses of the management API.
+    pub api: Vec<SocketAddr>,
+    /// Does it have TLS?
+    is_api_https: bool,
     control: Option<PathBuf>,
 }
 
@@ -45,6 +49,12 @@ impl Bound {
     pub(crate) fn urls(&self) -> impl Iterator<Item = String> {
         let https = self.https.iter().map(|address| format!("https://{address}"));
         https.chain(self.http.iter().map(|address| format!("http://{address}")))
+    }
+
+    /// The addresses of the management API as URLs.
+    pub(crate) fn api_urls(&self) -> impl Iterator<Item = String> {
+        let scheme = if self.is_api_https { "https" } else { "http" };
+        self.api.iter().map(move |address| format!("{scheme}://{address}"))
     }
 
     pub(super) fn remove_control_socket(&self) {
@@ -64,6 +74,7 @@ pub(crate) fn control_socket(state_directory: &Path) -> PathBuf {
 /// polled.
 pub(super) async fn listen(
     settings: &settings::Server,
+    api: Option<&ApiListener>,
     mode: Mode,
     shared: &Data<Shared>,
     tls: Option<&tls::Server>,
@@ -81,20 +92,32 @@ pub(super) async fn listen(
         for listener in listeners(&mut passed, &settings.bind, port).await? {
             bound.https.extend(listener.local_addr());
             server = connections
-                .https(server, listener, tls.acceptor()?.build(), tls)
+                .https(server, Listener::Https, listener, tls.acceptor()?.build(), tls)
                 .map_err(|error| failed("https", error))?;
         }
     }
     if let Some(port) = settings.http_port {
         for listener in listeners(&mut passed, &settings.bind, port).await? {
             bound.http.extend(listener.local_addr());
-            server = connections.plain(server, listener).map_err(|error| failed("http", error))?;
+            server = connections.plain(server, Listener::Http, listener).map_err(|error| failed("http", error))?;
+        }
+    }
+    if let Some(ApiListener { bind, port }) = api {
+        bound.is_api_https = tls.is_some();
+        for listener in listeners(&mut passed, bind, *port).await? {
+            bound.api.extend(listener.local_addr());
+            let added = match tls {
+                Some(tls) => connections.https(server, Listener::Api, listener, tls.acceptor()?.build(), tls),
+                // The settings see to it that this is loopback.
+                None => connections.plain(server, Listener::Api, listener),
+            };
+            server = added.map_err(|error| failed("the management API", error))?;
         }
     }
     if let Some(address) = passed.rest().next() {
         // Its callers would wait for ever.
         return Err(StartError::Listen(format!(
-            "systemd listens on {address}, which is the port of neither https_port nor http_port: make ListenStream= of \
+            "systemd listens on {address}, which is the port of neither https_port nor http_port, nor that of api.yml: make ListenStream= of \
              foreman-ipam-proxy.socket and settings.yml agree"
         )));
     }

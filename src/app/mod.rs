@@ -139,14 +139,18 @@ impl App {
         let runtime = Runtime::open(&settings)?;
         let tls = settings.tls.as_ref().map(assemble::tls_server).transpose()?;
         let server_settings = settings.server.clone();
+        let api = settings.api.listener.clone();
         let started = RestartOnly::of(&settings);
         let serving = serving(settings, &runtime, Purpose::Serve)?;
         let shared = Data::new(Shared::new(serving, telemetry.ring(), runtime.metrics.clone(), tls.clone()));
         let workers = RollCall::default();
         let (server, bound, arrivals) =
-            listen::listen(&server_settings, mode, &shared, tls.as_ref(), &workers, passed).await?;
+            listen::listen(&server_settings, api.as_ref(), mode, &shared, tls.as_ref(), &workers, passed).await?;
         for url in bound.urls() {
             log::info!("Listening on {url}");
+        }
+        for url in bound.api_urls() {
+            log::info!("The management API listens on {url}");
         }
         Ok(Self {
             directory: directory.to_owned(),
@@ -256,6 +260,7 @@ fn reopen(telemetry: &Telemetry) {
 
 async fn stop(handle: &ServerHandle, arrivals: &Arrivals, shared: &Shared, shutdown: Duration) {
     log::info!("Stopping when the requests under way are answered");
+    shared.stop();
     let deadline = Instant::now() + shutdown;
     // No more connections are accepted; those that were are served before the server forgets them.
     handle.pause().await;

@@ -15,8 +15,10 @@ pub(crate) async fn rehearse(settings: &Settings) -> Vec<Finding> {
         findings.push(fault(with_causes(&error)));
     }
     let Server { bind, https_port, http_port, .. } = &settings.server;
-    for port in [https_port, http_port].into_iter().flatten() {
-        let attempts = match bind_all(bind, *port).await {
+    let of_foreman = [https_port, http_port].into_iter().flatten().map(|port| (bind, *port));
+    let of_api = settings.api.listener.iter().map(|listener| (&listener.bind, listener.port));
+    for (bind, port) in of_foreman.chain(of_api) {
+        let attempts = match bind_all(bind, port).await {
             Ok(attempts) => attempts,
             Err(error) => {
                 findings.push(fault(error.to_string()));

@@ -1,7 +1,7 @@
 //! What a reload leaves as it was at the start: sockets that are bound, a directory whose lock is held, threads that run.
 
 use crate::allocation::holds::Database;
-use crate::settings::{Server, Settings};
+use crate::settings::{ApiListener, Server, Settings};
 use crate::telemetry::Options;
 
 /// The settings of the start that only a restart changes.
@@ -11,6 +11,7 @@ pub(super) struct RestartOnly {
     database: Option<Database>,
     log: Options,
     has_tls: bool,
+    api: Option<ApiListener>,
 }
 
 impl RestartOnly {
@@ -21,6 +22,7 @@ impl RestartOnly {
             database: settings.database.clone(),
             log: settings.log.clone(),
             has_tls: settings.tls.is_some(),
+            api: settings.api.listener.clone(),
         }
     }
 
@@ -45,6 +47,8 @@ impl RestartOnly {
         keep("log_file", self.log.destination != settings.log.destination);
         keep("log_buffer", self.log.buffer != settings.log.buffer);
         keep("log_buffer_errors", self.log.error_buffer != settings.log.error_buffer);
+        keep("enabled, bind_host and port of api.yml", self.api != settings.api.listener);
+        settings.api.listener = self.api.clone();
         settings.database = self.database.clone();
         settings.log = Options { level: settings.log.level, ..self.log.clone() };
         settings.server = Server {

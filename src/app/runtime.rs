@@ -10,6 +10,7 @@ use crate::ledger::{Ledger, Place};
 use crate::metrics::Metrics;
 use crate::names::Queue;
 use crate::settings::Settings;
+use crate::tokens::{Table, Tokens};
 use crate::trust::{HostNames, SystemResolver};
 
 /// The holds, the ledger, the names of callers, the metrics, and what providers have open.
@@ -25,6 +26,8 @@ pub(crate) struct Runtime {
     pub(super) looked_up: Arc<Queue>,
     /// What is counted.
     pub(super) metrics: Arc<Metrics>,
+    /// The tokens of the management API; `None` where it is off.
+    pub(super) tokens: Option<Tokens>,
 }
 
 impl Runtime {
@@ -32,17 +35,30 @@ impl Runtime {
     pub(super) fn open(settings: &Settings) -> Result<Self, StartError> {
         let names = HostNames::new(Arc::new(SystemResolver)).within(settings.server.dns_limit());
         let kept = Kept::default();
-        let metrics = Arc::new(Metrics::new());
-        let (holds, ledger) = (holds(settings)?, Some(ledger(settings)));
-        Ok(Self { holds, ledger, names, kept, looked_up: Arc::default(), metrics })
+        Ok(Self {
+            holds: holds(settings)?,
+            ledger: Some(ledger(settings)),
+            names,
+            kept,
+            looked_up: Arc::default(),
+            metrics: Arc::new(Metrics::new()),
+            tokens: settings.api.listener.is_some().then(|| tokens(settings)),
+        })
     }
 
     /// For a command. A running proxy is not disturbed: the holds here are others.
     pub(crate) fn beside() -> Self {
         let names = HostNames::new(Arc::new(SystemResolver));
         let holds = Holds::in_memory(Clock::system());
-        let metrics = Arc::new(Metrics::new());
-        Self { holds, ledger: None, names, kept: Kept::default(), looked_up: Arc::default(), metrics }
+        Self {
+            holds,
+            ledger: None,
+            names,
+            kept: Kept::default(),
+            looked_up: Arc::default(),
+            metrics: Arc::new(Metrics::new()),
+            tokens: None,
+        }
     }
 
     /// As [`beside`](Self::beside), for a command whose writes are recorded. [`finish`](Self::finish) saves the last records.
@@ -67,6 +83,13 @@ fn ledger(settings: &Settings) -> Ledger {
         _ => log::info!("The ledger is in {place}, for {days} days"),
     }
     Ledger::start(place, days)
+}
+
+/// The tokens. A place that cannot be used does not stop the start.
+fn tokens(settings: &Settings) -> Tokens {
+    let place = Table::place(&settings.server.state_directory, settings.database.as_ref());
+    log::info!("The tokens of the management API are in {place}");
+    Tokens::at(place)
 }
 
 fn holds(settings: &Settings) -> Result<Holds, StartError> {

@@ -16,6 +16,7 @@ use crate::ledger::{LedgerError, Place, Query, Records};
 use crate::settings::Settings;
 use crate::telemetry::with_causes;
 use crate::tls::{self, Finding, Severity};
+use crate::tokens::Table;
 
 /// Arguments of `check`.
 #[derive(Debug, Default, Args)]
@@ -58,6 +59,7 @@ pub(super) fn run(arguments: &Arguments, directory: &Path) -> Outcome {
         can_start &= say_all("start", app::check_state_directory(&settings.server.state_directory));
         ipam_is_well &= system.block_on(check_database(&settings));
         ipam_is_well &= system.block_on(check_ledger(&settings));
+        ipam_is_well &= system.block_on(check_tokens(&settings));
     }
     match system.block_on(build(settings, trace.as_ref().map(|file| file.trace.clone()))) {
         Err(fault) => can_start &= say_all("start", [fault]),
@@ -126,6 +128,26 @@ async fn check_ledger(settings: &Settings) -> bool {
         Err(LedgerError::Missing(_)) => say(format!("ledger        ok: the proxy makes {place} when it starts")),
         Err(error) => {
             say(format!("ledger        fault: {error}"));
+            return false;
+        }
+    }
+    true
+}
+
+/// Reads the tokens of the management API, where it is on. They are not changed.
+async fn check_tokens(settings: &Settings) -> bool {
+    if settings.api.listener.is_none() {
+        return true;
+    }
+    let place = Table::place(&settings.server.state_directory, settings.database.as_ref());
+    let read = async { Table::open(place.clone())?.list().await };
+    match read.await {
+        Ok(tokens) if tokens.is_empty() && settings.api.certificates.is_empty() => {
+            say("API           warning: there is no token, and no certificate is listed, so that nobody may use it");
+        }
+        Ok(tokens) => say(format!("API           ok: its tokens are in {place}; there are {}", tokens.len())),
+        Err(error) => {
+            say(format!("API           fault: {error}"));
             return false;
         }
     }

@@ -7,14 +7,20 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ipam_store::{Scope, Store};
+use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
 use super::CommandError;
 use super::output::{say, say_table};
 use crate::app::App;
+use crate::caller::{Grant, Role};
+use crate::tokens::Table;
 
 /// The port that the demo has when it is free: that of plain HTTP in Foreman's own documentation.
 const PORT: u16 = 8000;
+
+/// That of the management API when it is free: its default.
+const API_PORT: u16 = 8444;
 
 /// What the store has at first; RFC 5737, RFC 2544 and RFC 3849 keep these prefixes for examples, RFC 7042 the MACs.
 ///
@@ -77,19 +83,31 @@ const CALLS: [(&str, &str, &str); 15] = [
     ("", "GET", "/ipam/subnet/203.0.113.0/24/next_ip"),
 ];
 
+/// Paths of the management API to try, likewise.
+const API_CALLS: [(&str, &str); 5] = [
+    ("groups, and subnets by group", "/api/v1/groups"),
+    ("", "/api/v1/subnets"),
+    ("who holds what, and what was written so far", "/api/v1/holds"),
+    ("", "/api/v1/ledger"),
+    ("how the proxy is", "/api/v1/status"),
+];
+
 /// Commands to try, likewise; they work on the same store.
-const COMMANDS: [&str; 6] = [
+const COMMANDS: [&str; 7] = [
     "subnet list",
     "subnet show 192.0.2.0/24 --group 'Lab & Test'",
     "address add --next --subnet 198.18.0.0/24 --hostname new.example.com",
     "address list --group Production",
     "holds list",
+    "token list",
     "export",
 ];
 
 /// The directory of a demo; its end is the end of the demo's files.
 pub(super) struct Demo {
     directory: TempDir,
+    /// May do everything through the management API.
+    token: SecretString,
 }
 
 impl Demo {
@@ -97,8 +115,9 @@ impl Demo {
     pub(super) fn prepare() -> Result<Self, CommandError> {
         let failed = |error: io::Error| CommandError::failed(format!("the demo cannot be prepared: {error}"));
         let directory = tempfile::Builder::new().prefix("foreman-ipam-proxy-demo-").tempdir().map_err(failed)?;
-        let demo = Self { directory };
+        let mut demo = Self { directory, token: String::new().into() };
         demo.write_settings().map_err(failed)?;
+        demo.token = actix_web::rt::System::new().block_on(demo.make_token())?;
         let mut store = Store::open_or_create(&demo.store())?;
         store.import(SAMPLES.as_bytes())?;
         Ok(demo)
@@ -125,11 +144,18 @@ impl Demo {
             "bind_host: [{hosts}]\nhttp_port: {port}\ntrusted_hosts: [localhost]\nlog_file: STDOUT\n\
              state_directory: {state}\n",
             hosts = hosts(),
-            port = port(),
+            port = port(PORT),
             state = quoted_yaml(&self.state()),
         );
         self.write("settings.yml", &settings)?;
-        self.write("settings.d/externalipam.yml", "enabled: true\nuse_provider: internal\n")
+        self.write("settings.d/externalipam.yml", "enabled: true\nuse_provider: internal\n")?;
+        let api = format!("enabled: true\nbind_host: [{}]\nport: {}\n", hosts(), port(API_PORT));
+        self.write("settings.d/api.yml", &api)
+    }
+
+    async fn make_token(&self) -> Result<SecretString, CommandError> {
+        let table = Table::open_or_create(Table::place(&self.state(), None)).map_err(CommandError::failed)?;
+        table.add("demo", &Grant::everywhere(Role::Admin), None).await.map_err(CommandError::failed)
     }
 
     fn write(&self, name: &str, text: &str) -> io::Result<()> {
@@ -146,6 +172,9 @@ impl Demo {
             env!("CARGO_PKG_VERSION")
         ));
         say(format!("Proxy     {url}"));
+        let api = app.bound().api_urls().next().unwrap_or_default();
+        say(format!("API       {api}/api/v1/docs"));
+        say(format!("Token     {}", self.token.expose_secret()));
         say(format!("Settings  {}\n", self.directory().display()));
         self.show_subnets();
         say("\nTry it from another terminal:");
@@ -155,6 +184,13 @@ impl Demo {
             }
             let method = if method == "GET" { String::new() } else { format!("-X {method} ") };
             say(format!("  curl {method}'{url}{target}'"));
+        }
+        say("\n  # the management API, with the token");
+        for (what, target) in API_CALLS {
+            if !what.is_empty() {
+                say(format!("\n  # {what}"));
+            }
+            say(format!("  curl -H 'Authorization: Bearer {}' '{api}{target}'", self.token.expose_secret()));
         }
         say("\n  # the command line, on the same store");
         let program = program();
@@ -195,11 +231,12 @@ fn hosts() -> &'static str {
 }
 
 /// The usual port, or 0 for any when another program has it.
-fn port() -> u16 {
+fn port(usual: u16) -> u16 {
     let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    let taken = loopback.iter().any(|address| TcpListener::bind((*address, PORT)).is_err_and(|error| is_taken(&error)));
-    if taken { 0 } else { PORT }
+    let taken =
+        loopback.iter().any(|address| TcpListener::bind((*address, usual)).is_err_and(|error| is_taken(&error)));
+    if taken { 0 } else { usual }
 }
 
 /// How this program can be started again: by its name when the shell found it by that, else by its path.

@@ -4,20 +4,25 @@ mod check;
 mod check_file;
 mod check_names;
 mod check_running;
+mod compared;
 #[cfg(feature = "internal")]
 mod demo;
 mod group_name;
 mod holds;
 mod import;
 mod ledger;
+mod orphans;
 mod output;
 mod prompt;
+mod reconcile;
 mod register;
 mod running;
 mod serve;
 mod setup;
 #[cfg(feature = "internal")]
 mod store;
+mod time;
+mod token;
 mod trace_file;
 
 use std::path::{Path, PathBuf};
@@ -78,6 +83,22 @@ enum Command {
     /// Every write through the proxy is recorded, also one that failed. It works while the proxy runs.
     #[command(after_long_help = ledger::EXAMPLES)]
     Ledger(ledger::Arguments),
+    /// Make, list or revoke tokens for the management API.
+    ///
+    /// It works while the proxy runs, at once.
+    #[command(subcommand, after_long_help = token::EXAMPLES)]
+    Token(token::Command),
+    /// Find and release addresses that were added for hosts which Foreman does not have.
+    ///
+    /// When the creation of a host fails, Foreman does not release its address. Foreman is asked as whom foreman_names.yml says,
+    /// and the commands work while the proxy runs.
+    #[command(subcommand)]
+    Orphans(orphans::Command),
+    /// Compare Foreman, the ledger and the IPAM: what is missing, leaked, recorded for another host, or used twice.
+    ///
+    /// Foreman is asked as whom foreman_names.yml says. Nothing is changed without --restore.
+    #[command(after_long_help = reconcile::EXAMPLES)]
+    Reconcile(reconcile::Arguments),
     /// Add all that a CSV file has to the embedded IPAM, or what Foreman has to any IPAM.
     ///
     /// Of a CSV file nothing is added when anything in it is wrong.
@@ -127,6 +148,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::CheckFile(check) => check_file::run(&check),
         Command::Holds(holds) => holds::run(holds, directory),
         Command::Ledger(ledger) => ledger::run(ledger, directory),
+        Command::Token(token) => token::run(token, directory),
+        Command::Orphans(orphans) => orphans::run(orphans, directory),
+        Command::Reconcile(reconcile) => reconcile::run(&reconcile, directory),
         Command::Import(import) => import::run(&import, directory),
         #[cfg(feature = "internal")]
         Command::Store(store) => store::run(store, directory),

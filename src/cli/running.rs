@@ -11,7 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::CommandError;
+use super::output::warn;
+use crate::app::control_socket;
 use crate::telemetry::with_causes;
+
+/// How long the running proxy may take to forget free addresses.
+const END_WITHIN: Duration = Duration::from_secs(5);
 
 /// Does a proxy listen at this control socket? A link there is not followed: it could lead root to another program.
 pub(super) fn listens(socket: &Path) -> bool {
@@ -52,6 +57,20 @@ impl Running {
             Some(error) => Err(CommandError::failed(error)),
             None => serde_json::from_value(answer).map_err(|_| strange()),
         }
+    }
+}
+
+/// Has a running proxy forget which addresses were free before a change. It would offer them for a few seconds more.
+pub(super) async fn end_batches(state_directory: &Path) {
+    let socket = control_socket(state_directory);
+    if !listens(&socket) {
+        return;
+    }
+    let end = async { Running::at(socket, END_WITHIN)?.read::<Value>(Method::DELETE, "/ipam/candidates", &[]).await };
+    if let Err(error) = end.await {
+        warn(&format!(
+            "{error}; for as long as candidate_seconds it may offer an address that was free before this change"
+        ));
     }
 }
 

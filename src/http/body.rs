@@ -28,9 +28,7 @@ pub(super) async fn read_whole(mut payload: Payload) -> Result<Vec<u8>, RequestE
             let part = part.map_err(|_| RequestError::Invalid("The request's body is broken".to_owned()))?;
             body.extend_from_slice(&part);
             if body.len() > BODY_AT_MOST {
-                return Err(RequestError::Invalid(format!(
-                    "The request's body is longer than {BODY_AT_MOST} bytes; send none"
-                )));
+                return Err(RequestError::TooLong { at_most: BODY_AT_MOST });
             }
         }
         Ok(body)

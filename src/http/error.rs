@@ -31,6 +31,11 @@ pub(super) trait DoorError: ResponseError + From<RequestError> + 'static {
 pub(super) enum RequestError {
     /// The text says what is wrong, and what would be right.
     Invalid(String),
+    /// The body is longer than is read.
+    TooLong {
+        /// The limit.
+        at_most: usize,
+    },
     /// The rest of the request does not come.
     SlowBody {
         /// How long was waited for it.
@@ -61,6 +66,9 @@ impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(text) => f.write_str(text),
+            Self::TooLong { at_most } => {
+                write!(f, "The request's body is longer than {at_most} bytes; send none")
+            }
             Self::SlowBody { seconds } => {
                 write!(f, "The request's body has not come within {seconds} seconds; send none")
             }
@@ -76,7 +84,7 @@ impl fmt::Display for RequestError {
 impl ResponseError for RequestError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::TooLong { .. } => StatusCode::BAD_REQUEST,
             Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::UnknownRoute => StatusCode::NOT_FOUND,

@@ -7,6 +7,8 @@ pub(crate) enum Listener {
     Https,
     /// Plain HTTP.
     Http,
+    /// The management API's own, with TLS or, on this machine only, without.
+    Api,
     /// The control socket, which only the proxy's user and root can open.
     Control,
 }

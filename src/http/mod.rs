@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`foreman`] | Foreman's door |
 //! | `monitoring` | health and metrics |
+//! | [`api`] | the management API's |
 //! | `access`, `listener` | what a connection came in by, who called, and whether the gate lets them in |
 //! | `connection` | what happens between a socket that was accepted and the requests on it |
 //! | `error` | what every door refuses alike, and what a door's own error must say |
@@ -14,6 +15,7 @@
 //! | `state` | what all of these share |
 
 mod access;
+pub(crate) mod api;
 mod body;
 mod connection;
 mod decode;
@@ -41,9 +43,13 @@ use self::error::RequestError;
 /// The `Server` header of every answer.
 const SERVER: &str = concat!("foreman-ipam-proxy/", env!("CARGO_PKG_VERSION"));
 
-/// The doors, and what surrounds them: of the wrappers, the last one written is the outermost.
+/// The doors of a listener, and what surrounds them: of the wrappers, the last one written is the outermost.
+///
+/// The management API and Foreman's door share no listener but the control socket, so what opens the one opens nothing of the
+/// other.
 pub(crate) fn app(
     shared: web::Data<Shared>,
+    listener: Listener,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -54,13 +60,23 @@ pub(crate) fn app(
     >,
 > {
     let headers = DefaultHeaders::new().add(("Server", SERVER)).add(("X-Content-Type-Options", "nosniff"));
-    App::new()
-        .app_data(shared)
-        .service(monitoring::routes(monitoring::trust))
-        .service(foreman::routes())
-        .default_service(web::route().to(no_door))
-        .wrap(from_fn(request_log::log))
-        .wrap(headers)
+    let app = App::new().app_data(shared);
+    let app = match listener {
+        Listener::Https | Listener::Http => app
+            .service(monitoring::routes(monitoring::demand_trust))
+            .service(foreman::routes())
+            .default_service(web::route().to(no_door)),
+        Listener::Api => {
+            app.service(monitoring::routes(api::demand_reader)).service(api::routes()).default_service(api::elsewhere())
+        }
+        // Foreman's door takes every path that none before it has.
+        Listener::Control => app
+            .service(monitoring::routes(monitoring::demand_trust))
+            .service(api::routes())
+            .service(foreman::routes())
+            .default_service(web::route().to(no_door)),
+    };
+    app.wrap(from_fn(request_log::log)).wrap(headers)
 }
 
 /// Answers what belongs to no door, such as `*`.

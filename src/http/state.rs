@@ -9,12 +9,14 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use arc_swap::ArcSwap;
 
+use super::api::Callers;
 use super::foreman::contract::Contract;
 use super::listener::Listener;
 use crate::allocation::Allocator;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::names::Names;
+use crate::orphans::Watch;
 use crate::telemetry::Ring;
 use crate::tls;
 use crate::trust::Gate;
@@ -26,8 +28,10 @@ pub(crate) struct Shared {
     ring: Arc<Ring>,
     metrics: Arc<Metrics>,
     tls: Option<tls::Server>,
+    orphans: Watch,
     trouble: Mutex<BTreeMap<&'static str, String>>,
     has_trouble: AtomicBool,
+    is_stopping: AtomicBool,
 }
 
 /// What a reload of the settings replaces as a whole.
@@ -45,6 +49,8 @@ pub(crate) struct Serving {
     pub foreman: Contract,
     /// Where the names of hosts come from.
     pub names: Names,
+    /// Who may use the management API.
+    pub api: Callers,
 }
 
 impl Shared {
@@ -55,8 +61,10 @@ impl Shared {
             ring,
             metrics,
             tls,
+            orphans: Watch::default(),
             trouble: Mutex::default(),
             has_trouble: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
         }
     }
 
@@ -85,6 +93,21 @@ impl Shared {
         self.tls.as_ref()
     }
 
+    /// The process is about to end: answers that go on without an end are ended.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Is the process about to end?
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// What is known of orphans.
+    pub(crate) fn orphans(&self) -> &Watch {
+        &self.orphans
+    }
+
     /// Notes what is wrong about a subject, or that it is well again; Foreman shows it on the proxy's page.
     pub(crate) fn set_trouble(&self, subject: &'static str, trouble: Option<String>) {
         // Well and staying well is what nearly every request says: that costs no lock.
@@ -111,7 +134,9 @@ impl Shared {
         let of_ipams = serving.allocator.provider().trouble();
         let of_holds = serving.allocator.holds().trouble().map(|text| format!("holds: {text}"));
         let of_ledger = serving.ledger.as_ref().and_then(Ledger::trouble);
-        let texts: Vec<String> = of_ipams.into_iter().chain(texts).chain(of_holds).chain(of_ledger).collect();
+        let orphans = self.orphans.trouble().map(|text| format!("orphans: {text}"));
+        let texts: Vec<String> =
+            of_ipams.into_iter().chain(texts).chain(of_holds).chain(of_ledger).chain(orphans).collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 }

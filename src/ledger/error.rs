@@ -25,7 +25,7 @@ pub enum LedgerError {
 }
 
 /// The store speaks of the embedded IPAM where it speaks of itself.
-fn told(error: &StoreError) -> String {
+pub(crate) fn told(error: &StoreError) -> String {
     match error {
         StoreError::NotAStore(_) => {
             "it is something else; move it away, and restart the proxy to make a new one".to_owned()

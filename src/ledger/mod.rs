@@ -22,15 +22,18 @@ mod record;
 mod records;
 mod retention;
 mod schema;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod write;
 mod writer;
 
 pub use error::LedgerError;
+pub(crate) use error::told;
 pub use feed::{Feed, Filter};
 pub use query::{Cursor, Query, Subject};
 pub use record::{Entry, Operation, Outcome, Record};
 pub use records::{Place, Records};
 pub(crate) use writer::Health;
+pub use standing::Standing;
 pub use writer::Ledger;

@@ -56,6 +56,7 @@ fn of_kind<'a>(kind: &'a EventKind<'_>) -> Option<(Operation, Outcome, Host<'a>,
         }
         EventKind::Deleted { record: Some(record) } => (Delete, Outcome::Done, recorded(record), None),
         EventKind::Deleted { record: None } => (Delete, Outcome::Nothing, NO_HOST, None),
+        EventKind::OrphanReleased { record, why } => (Delete, Outcome::Done, recorded(record), Some((*why).to_owned())),
         EventKind::DeleteFailed { failure } => (Delete, outcome_of(failure), NO_HOST, Some(failure.to_string())),
         EventKind::Restored { record, .. } => (Restore, Outcome::Done, recorded(record), None),
         EventKind::RestoreGivenUp { record, why, .. } => {

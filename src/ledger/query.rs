@@ -1,6 +1,8 @@
 //! What the ledger can be asked for.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use ipam_provider::{GroupName, Mac};
 use ipam_store::{Key, Value};
@@ -38,6 +40,21 @@ pub enum Subject {
 pub struct Cursor {
     pub(super) at: i64,
     pub(super) sequence: i64,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.at, self.sequence)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (at, sequence) = text.split_once(' ').ok_or(())?;
+        Ok(Self { at: at.parse().map_err(|_| ())?, sequence: sequence.parse().map_err(|_| ())? })
+    }
 }
 
 /// The columns, in the order in which they are read.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipam_provider::database::Database;
 use ipam_provider::{GroupName, Prefix};
-use ipam_store::{Key, Row, SharedTables, StoreError, Value, Writing};
+use ipam_store::{Connection, Key, Row, SharedTables, StoreError, Value, Writing};
 use jiff::Timestamp;
 
 use super::feed::{self, Feed, Filter};
@@ -163,6 +163,15 @@ impl Records {
     pub async fn after(&self, sequence: i64, at_most: usize, filter: &Filter) -> Result<Feed, LedgerError> {
         let filter = filter.clone();
         let read = self.tables.read(move |reading| feed::read(reading.connection(), sequence, at_most, &filter));
+        read.await.map_err(|source| self.failed(source))
+    }
+
+    /// Reads in one transaction.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let read = self.tables.read(move |reading| work(reading.connection()));
         read.await.map_err(|source| self.failed(source))
     }
 

@@ -92,7 +92,7 @@ impl Ledger {
     }
 
     /// For how many days records are kept; 0 when there are to be none.
-    pub(super) fn days(&self) -> u32 {
+    pub(crate) fn days(&self) -> u32 {
         self.inner.days.load(Ordering::Relaxed)
     }
 
@@ -131,7 +131,7 @@ impl Ledger {
                 records.send(record, move |outcome| match outcome {
                     Ok(()) => {
                         inner.saved.fetch_add(1, Ordering::Relaxed);
-                        drop(saved.send(()));
+                        let _ = saved.send(());
                     }
                     Err(record) => drop(queue.send(Waiting { record, saved })),
                 });
@@ -154,7 +154,7 @@ impl Ledger {
     }
 
     /// The open records, if they can be used now.
-    pub(super) fn records(&self) -> Option<Arc<Records>> {
+    pub(crate) fn records(&self) -> Option<Arc<Records>> {
         lock(&self.inner.records).clone()
     }
 

@@ -30,6 +30,7 @@ use openssl::memcmp;
 use secrecy::ExposeSecret;
 
 pub(crate) use queue::Queue;
+pub(crate) use records::Records;
 pub(crate) use sweep::run as sweep;
 pub(crate) use task::run;
 
@@ -53,6 +54,10 @@ pub(crate) struct Names {
     pub webhook_token: Option<Secret>,
     /// How often everything is read from Foreman, if it is.
     pub sweep_every: Option<Duration>,
+    /// How old an address must be to be an orphan when no host in Foreman has it.
+    pub orphan_after: Duration,
+    /// Are orphans released by themselves?
+    pub release_orphans: bool,
     /// Where Foreman reaches this proxy; `None` when that is not known. It tells our subnets from those of other proxies.
     pub own: Option<Address>,
 }
@@ -112,7 +117,7 @@ fn note(queue: &Queue, looks_up: bool, event: &Event<'_>) {
         EventKind::AddUnanswered { by, .. } => by.mac,
         EventKind::LostAddFound { lost, finding: Finding::Reserved } => lost.by().mac,
         EventKind::Restored { record, .. } => record.mac,
-        EventKind::Deleted { .. } => {
+        EventKind::Deleted { .. } | EventKind::OrphanReleased { .. } => {
             queue.note_change(subject.address);
             return queue.forget(subject.prefix, subject.group, subject.address);
         }

@@ -32,7 +32,7 @@ const HINTS_OF_A_LOOK: usize = 50;
 
 /// An address in a subnet of the IPAM.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) prefix: Prefix,
     pub(super) group: Option<GroupName>,
     pub(super) address: IpAddr,

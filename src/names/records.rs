@@ -13,7 +13,7 @@ const GROUPS_AT_MOST: usize = 200;
 
 /// Records that notes are written into.
 #[async_trait]
-pub(super) trait Records: Send + Sync {
+pub(crate) trait Records: Send + Sync {
     /// Writes the note into the record of this address, if it is ours.
     ///
     /// `None` is of an IPAM that cannot change records.

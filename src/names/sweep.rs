@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use ipam_provider::{Annotated, GroupName, Prefix, is_hostname};
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::Names;
 use super::queue::Place;
 use super::records::Records;
 use super::write::{group_of, write};
-use crate::foreman_api::{Error, Foreman, HostAddress, SubnetOfForeman};
+use crate::foreman_api::{Error, Foreman, HostAddress, Inventory, SubnetOfForeman};
 use crate::http::Shared;
 use crate::telemetry::with_causes;
 
@@ -73,9 +74,11 @@ pub(crate) async fn run(shared: Data<Shared>) {
             continue;
         }
         began = Some(now);
+        let taken = Timestamp::now();
         let outcome = sweep(foreman, &serving.names, &serving.allocator).await;
         let why = match outcome {
-            Ok(swept) => {
+            Ok((swept, inventory)) => {
+                shared.orphans().look(&serving, &inventory, taken).await;
                 log::info!("{}", swept.in_words());
                 swept.failed
             }
@@ -96,16 +99,26 @@ fn line(why: Option<&str>, is_told: &mut bool) -> Option<String> {
     line.map(|why| format!("The sweep of names from Foreman is not complete; it is repeated: {why}"))
 }
 
-/// One sweep.
-pub(super) async fn sweep(foreman: &Foreman, names: &Names, records: &impl Records) -> Result<Swept, Error> {
+/// One sweep, and what it has read.
+pub(super) async fn sweep(
+    foreman: &Foreman,
+    names: &Names,
+    records: &impl Records,
+) -> Result<(Swept, Inventory), Error> {
     // What changes from here on is newer than what is read.
     let _watch = names.queue.watch();
     let inventory = names.inventory(foreman).await?;
+    let swept = write_all(&inventory, names, records).await;
+    Ok((swept, inventory))
+}
+
+/// Writes names and MACs.
+async fn write_all(inventory: &Inventory, names: &Names, records: &impl Records) -> Swept {
     let mut swept = Swept::default();
     if !inventory.subnets.iter().any(|subnet| subnet.uses_this_proxy) {
         swept.failed = Some(names.no_subnet());
     }
-    let (found, unclear) = clear(inventory.addresses);
+    let (found, unclear) = clear(inventory.addresses.clone());
     swept.unclear += unclear;
     let mut groups = BTreeMap::new();
     let mut in_a_row = 0;
@@ -135,7 +148,7 @@ pub(super) async fn sweep(foreman: &Foreman, names: &Names, records: &impl Recor
                     swept.failed.get_or_insert_with(|| format!("the IPAM fails: {why}"));
                     in_a_row += 1;
                     if in_a_row == FAILURES_AT_MOST {
-                        return Ok(swept);
+                        return swept;
                     }
                     continue;
                 }
@@ -144,7 +157,7 @@ pub(super) async fn sweep(foreman: &Foreman, names: &Names, records: &impl Recor
         }
         sleep(slice_began.elapsed()).await;
     }
-    Ok(swept)
+    swept
 }
 
 impl Swept {

@@ -315,7 +315,7 @@ impl Site {
     async fn sweep(&self) -> Swept {
         self.ipam.calls.store(0, Ordering::SeqCst);
         self.ipam.changes.store(0, Ordering::SeqCst);
-        sweep(&self.foreman, &self.names, &self.ipam).await.expect("Foreman answers")
+        sweep(&self.foreman, &self.names, &self.ipam).await.expect("Foreman answers").0
     }
 
     fn changes(&self) -> usize {

@@ -102,7 +102,7 @@ fn every_key_is_in_the_examples_and_no_other() {
     directory.write("settings.yml", &format!("http_port: 8000\n{STRANGE}"));
     assert_eq!(known_keys(&directory.warnings()), keys_in("settings.yml"));
 
-    for name in ["externalipam.yml", "externalipam_internal.yml", "foreman_names.yml"] {
+    for name in ["externalipam.yml", "externalipam_internal.yml", "foreman_names.yml", "api.yml"] {
         let directory = Directory::that_starts();
         directory.write(&format!("settings.d/{name}"), STRANGE);
         assert_eq!(known_keys(&directory.faults()), keys_in(name), "{name}");

@@ -13,11 +13,17 @@ pub(crate) const FOREMAN_NAMES: &str = "foreman_names";
 /// A week, in seconds.
 const WEEK: u64 = 7 * 24 * 3600;
 
+/// How old an address is at least that may be an orphan, in seconds: a host is visible only at the end of its creation.
+const AN_ORPHAN: u64 = 300;
+
+/// The same, unless it is set.
+const ORPHAN_AFTER: Duration = Duration::from_secs(3600);
+
 /// A shorter token can be guessed.
 const TOKEN_AT_LEAST: usize = 16;
 
 /// Settings of `settings.d/foreman_names.yml`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct ForemanNames {
     /// `look_up_after_add`: the host of a new address is looked up.
     pub look_up_after_add: bool,
@@ -27,8 +33,26 @@ pub(crate) struct ForemanNames {
     pub webhook_token: Option<Secret>,
     /// `sweep_every_seconds`: how often everything is read from Foreman; `None` for zero, which is never.
     pub sweep_every: Option<Duration>,
+    /// `orphan_after_seconds`: how old an address must be to be an orphan.
+    pub orphan_after: Duration,
+    /// `release_orphans`: orphans are released by themselves.
+    pub release_orphans: bool,
     /// As whom Foreman is asked; there when a source is on.
     pub credentials: Option<Credentials>,
+}
+
+impl Default for ForemanNames {
+    fn default() -> Self {
+        Self {
+            look_up_after_add: false,
+            webhooks: false,
+            webhook_token: None,
+            sweep_every: None,
+            orphan_after: ORPHAN_AFTER,
+            release_orphans: false,
+            credentials: None,
+        }
+    }
 }
 
 impl ForemanNames {
@@ -45,8 +69,14 @@ impl ForemanNames {
             webhooks: section.flag("webhooks").unwrap_or(false),
             webhook_token: section.secret_with("webhook_token", &right, is_token),
             sweep_every: sweep_every(section),
+            orphan_after: section.seconds("orphan_after_seconds", AN_ORPHAN..=WEEK).unwrap_or(ORPHAN_AFTER),
+            release_orphans: section.flag("release_orphans").unwrap_or(false),
             credentials: credentials(section),
         };
+        if names.release_orphans && names.sweep_every.is_none() {
+            let right = "set sweep_every_seconds, by which orphans are found";
+            section.problem("release_orphans", "is true, and nothing looks for orphans", right);
+        }
         let is_tried = ["user", "password", "oauth_consumer_key", "oauth_consumer_secret"]
             .into_iter()
             .any(|key| is_given(section, key));
@@ -140,6 +170,22 @@ mod tests {
         assert_eq!((names.is_on(), names.sweep_every, faults.as_str()), (true, Some(Duration::from_secs(86_400)), ""));
         assert!(!every(0).0.is_on());
         insta::assert_snapshot!(every(59).1, @"test.yml: sweep_every_seconds is less than a minute; write 0, or a whole number from 60 to 604800");
+    }
+
+    #[test]
+    fn orphans_are_released_by_themselves_only_where_they_are_looked_for() {
+        let user = |more: Value| {
+            let mut settings = json!({"user": "ipam", "password": "geheim"});
+            settings.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            read(settings)
+        };
+        let (names, faults) = user(json!({}));
+        assert_eq!((names.orphan_after, names.release_orphans, faults.as_str()), (ORPHAN_AFTER, false, ""));
+        let (names, faults) =
+            user(json!({"orphan_after_seconds": 7200, "release_orphans": true, "sweep_every_seconds": 600}));
+        assert_eq!((names.orphan_after.as_secs(), names.release_orphans, faults.as_str()), (7200, true, ""));
+        insta::assert_snapshot!(user(json!({"release_orphans": true})).1, @"test.yml: release_orphans is true, and nothing looks for orphans; set sweep_every_seconds, by which orphans are found");
+        assert!(user(json!({"orphan_after_seconds": 60})).1.contains("orphan_after_seconds"));
     }
 
     #[test]

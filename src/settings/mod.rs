@@ -8,6 +8,7 @@
 //! [`Settings::load`] finds the faults of all files in one go; each fault says where, what is wrong and what would be
 //! right, and none shows a value.
 
+mod api;
 mod database;
 mod environment;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use ipam_provider::settings::{Problem, Section};
 use ipam_provider::{Plan, Registration};
 use serde_json::Value;
 
+pub(crate) use api::{Api, ApiListener, ListedCertificate};
 pub(crate) use environment::Environment;
 pub(crate) use environment::variable_of;
 pub(crate) use faults::Faults;
@@ -52,6 +54,7 @@ use crate::allocation::holds::Database;
 use crate::routes::{Conditions, Table};
 use crate::telemetry::Options;
 
+use api::API;
 use foreman_names::FOREMAN_NAMES;
 use routes::Choice;
 
@@ -77,6 +80,8 @@ pub(crate) struct Settings<P = Plan> {
     pub holds: Holds,
     /// Where the names of hosts come from.
     pub foreman_names: ForemanNames,
+    /// The management API.
+    pub api: Api,
     /// The IPAMs, in the order in which they are tried; at least one.
     pub routes: Vec<Route<P>>,
     /// The files that were looked for, whether they exist or not.
@@ -142,6 +147,8 @@ impl<P> Settings<P> {
         let settings_directory = own.inspect(|own| reading.expect_directory(own)).unwrap_or(&usual);
         let external = reading.external(external_file(settings_directory));
         let foreman_names = reading.foreman_names(settings_directory.join(format!("{FOREMAN_NAMES}.yml")));
+        let https = global.as_ref().is_none_or(|global| global.tls.is_some());
+        let api = reading.api(settings_directory.join(format!("{API}.yml")), https);
         let choices = external.as_ref().map(|external| external.choices.clone()).unwrap_or_default();
         reading.expect_known_variables(&choices);
         let routes = choices.into_iter();
@@ -154,8 +161,11 @@ impl<P> Settings<P> {
         if let (Some(global), Some(names)) = (&global, &foreman_names) {
             reading.expect_foreman(global, names, directory);
         }
-        match (global, external, foreman_names) {
-            (Some(global), Some(external), Some(foreman_names)) if reading.faults.is_empty() => {
+        if let (Some(global), Some(api)) = (&global, &api) {
+            reading.expect_another_port(&global.server, api, settings_directory);
+        }
+        match (global, external, foreman_names, api) {
+            (Some(global), Some(external), Some(foreman_names), Some(api)) if reading.faults.is_empty() => {
                 reading.warnings.sort();
                 Ok(Self {
                     server: global.server,
@@ -165,6 +175,7 @@ impl<P> Settings<P> {
                     ipam: external.ipam,
                     holds: external.holds,
                     foreman_names,
+                    api,
                     routes,
                     files: reading.files,
                     warnings: reading.warnings,
@@ -195,6 +206,7 @@ pub(crate) fn check_file(name: &str, file: &Path, providers: &[Registration]) ->
         ("settings.yml", _) => drop(reading.global(path)),
         ("externalipam.yml", _) => drop(reading.external(path)),
         ("foreman_names.yml", _) => drop(reading.foreman_names(path)),
+        ("api.yml", _) => drop(reading.api(path, true)),
         (_, Some(chosen)) => {
             drop(reading.provider(path, chosen.name, chosen, &|chosen, section| (chosen.read)(section)));
         }
@@ -227,6 +239,7 @@ impl<P> fmt::Debug for Settings<P> {
             .field("ipam", &self.ipam)
             .field("holds", &self.holds)
             .field("foreman_names", &self.foreman_names)
+            .field("api", &self.api)
             .field("routes", &self.routes.iter().map(|route| &route.key).collect::<Vec<_>>())
             .field("files", &self.files)
             .field("warnings", &self.warnings)
@@ -269,8 +282,11 @@ impl<'a> Reading<'a> {
     fn expect_known_variables(&mut self, choices: &[Choice]) {
         let of_providers = self.providers.iter().map(|provider| provider.name);
         let keys: BTreeSet<&str> = of_providers.chain(choices.iter().map(|choice| choice.key.as_str())).collect();
-        let files: Vec<String> =
-            [EXTERNALIPAM, FOREMAN_NAMES].map(str::to_owned).into_iter().chain(keys.into_iter().map(stem_of)).collect();
+        let files: Vec<String> = [EXTERNALIPAM, FOREMAN_NAMES, API]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(keys.into_iter().map(stem_of))
+            .collect();
         self.faults.extend(self.environment.problems(&files));
     }
 
@@ -299,7 +315,7 @@ impl<'a> Reading<'a> {
     /// A mistyped name would have nothing checked.
     fn expect_name(&mut self, name: &str) {
         let of_providers = self.providers.iter().map(|provider| file_of(provider.name));
-        let known: Vec<String> = ["settings.yml", "externalipam.yml", "foreman_names.yml"]
+        let known: Vec<String> = ["settings.yml", "externalipam.yml", "foreman_names.yml", "api.yml"]
             .map(str::to_owned)
             .into_iter()
             .chain(of_providers)
@@ -373,6 +389,32 @@ impl<'a> Reading<'a> {
         let names = ForemanNames::read(&mut section);
         self.take_all(section);
         Some(names)
+    }
+
+    fn api(&mut self, file: PathBuf, https: bool) -> Option<Api> {
+        // A site without the management API has no such file.
+        let is_there = file.exists();
+        let mut section = self.section(file, Some(API))?;
+        if !is_there {
+            self.files.pop();
+        }
+        let api = Api::read(&mut section, https);
+        self.take_all(section);
+        Some(api)
+    }
+
+    /// The API has a listener of its own.
+    fn expect_another_port(&mut self, server: &Server, api: &Api, settings_directory: &Path) {
+        let Some(listener) = &api.listener else { return };
+        let taken = [server.https_port, server.http_port].into_iter().flatten().find(|port| *port == listener.port);
+        if taken.is_some_and(|port| port != 0) {
+            self.faults.push(Problem {
+                file: settings_directory.join(format!("{API}.yml")).display().to_string(),
+                key: Some("port".to_owned()),
+                what: "is https_port or http_port of settings.yml too".to_owned(),
+                right: "choose another port".to_owned(),
+            });
+        }
     }
 
     /// Names come from the Foreman that settings.yml names.

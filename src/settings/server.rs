@@ -137,7 +137,7 @@ fn default_workers() -> NonZeroUsize {
 }
 
 /// 0 lets the system choose, which tests need.
-fn port(section: &mut Section, key: &'static str) -> Option<u16> {
+pub(super) fn port(section: &mut Section, key: &'static str) -> Option<u16> {
     section.number(key, 0..=65_535).and_then(|port| u16::try_from(port).ok())
 }
 
@@ -157,7 +157,7 @@ fn trusted_hosts(section: &mut Section) -> Option<Vec<String>> {
     Some(hosts)
 }
 
-fn bind_hosts(value: &Value) -> Option<Vec<BindHost>> {
+pub(super) fn bind_hosts(value: &Value) -> Option<Vec<BindHost>> {
     let hosts: Vec<BindHost> = match value {
         Value::Array(items) => items.iter().map(|item| bind_host(item.as_str()?)).collect::<Option<_>>()?,
         Value::String(text) => text.split(',').map(|item| bind_host(item.trim())).collect::<Option<_>>()?,

@@ -70,7 +70,7 @@ fn a_thoroughly_wrong_configuration_is_told_all_at_once() {
     DIR/settings.yml: trusted_hosts is an empty text, which could mean everybody or nobody; list the names in the certificates, such as ['foreman.example.com'], or [] to trust nobody
     DIR/settings.yml: workers has a value that cannot be used; write a whole number from 1 to 512
     environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM_NETBOX__TIMEOUT_SECONDS: timeout_seconds has a value that cannot be used; write a whole number from 1 to 60
-    environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM_PHPIPAM__PASSWORD: is for a file that does not exist in this build; between FOREMAN_IPAM_PROXY__ and __ write one of: EXTERNALIPAM, FOREMAN_NAMES, EXTERNALIPAM_INTERNAL, EXTERNALIPAM_NETBOX
+    environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM_PHPIPAM__PASSWORD: is for a file that does not exist in this build; between FOREMAN_IPAM_PROXY__ and __ write one of: EXTERNALIPAM, FOREMAN_NAMES, API, EXTERNALIPAM_INTERNAL, EXTERNALIPAM_NETBOX
     environment variable FOREMAN_IPAM_PROXY__HTTP_PROT: http_prot is not a setting; did you mean http_port?
     ");
 }
@@ -356,7 +356,7 @@ fn the_faults_of_all_files_of_routes_are_found_at_once() {
     DIR/settings.d/externalipam_netbox.yml: url is missing; set the address of the IPAM
     DIR/settings.d/externalipam_netbox.yml: urll is not a setting; did you mean url?
     DIR/settings.d/externalipam_netbox_lab.yml: url has a value that cannot be used; write text, in quotes if it looks like a number
-    environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM_NETBOX_LAP__TOKEN: is for a file that does not exist in this build; between FOREMAN_IPAM_PROXY__ and __ write one of: EXTERNALIPAM, FOREMAN_NAMES, EXTERNALIPAM_INTERNAL, EXTERNALIPAM_NETBOX, EXTERNALIPAM_NETBOX_LAB
+    environment variable FOREMAN_IPAM_PROXY__EXTERNALIPAM_NETBOX_LAP__TOKEN: is for a file that does not exist in this build; between FOREMAN_IPAM_PROXY__ and __ write one of: EXTERNALIPAM, FOREMAN_NAMES, API, EXTERNALIPAM_INTERNAL, EXTERNALIPAM_NETBOX, EXTERNALIPAM_NETBOX_LAB
     ");
 }
 

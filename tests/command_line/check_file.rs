@@ -49,7 +49,7 @@ fn a_name_or_a_file_that_does_not_exist_is_a_fault() {
     let ran = check("externalipam_nosuch.yml", "");
     assert_eq!(ran.code, 78, "{}", ran.out);
     assert!(
-        ran.err.contains("name one of: settings.yml, externalipam.yml, foreman_names.yml, externalipam_"),
+        ran.err.contains("name one of: settings.yml, externalipam.yml, foreman_names.yml, api.yml, externalipam_"),
         "{}",
         ran.err
     );

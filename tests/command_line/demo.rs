@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http::call;
+use crate::http::{call, call_with};
 use crate::process::Proxy;
 use crate::site::{Ran, binary, is_there, rows, run};
 
@@ -48,7 +48,10 @@ fn everything_that_the_demo_prints_works_when_it_is_pasted() {
     let lines = |start: &str| -> Vec<String> {
         said.iter().filter(|line| line.starts_with(start)).map(|line| (*line).to_owned()).collect()
     };
-    calls_answer_as_their_comments_say(&lines("curl "));
+    let (api, calls): (Vec<String>, Vec<String>) =
+        lines("curl ").into_iter().partition(|line| line.starts_with("curl -H "));
+    calls_answer_as_their_comments_say(&calls);
+    the_management_api_answers(&api);
     commands_work_on_the_same_store(&lines(&binary().get_program().to_string_lossy()));
     assert!(demo.terminate().success());
     assert!(!is_there(Path::new(&directory)), "the demo leaves files behind");
@@ -116,8 +119,34 @@ fn calls_answer_as_their_comments_say(lines: &[String]) {
     assert!(status == 404 && error.starts_with("Subnet not found in External IPAM: 203.0.113.0/24"), "{error}");
 }
 
+fn the_management_api_answers(lines: &[String]) {
+    assert_eq!(lines.len(), 5);
+    let answers: Vec<(u16, Value)> = lines
+        .iter()
+        .map(|line| {
+            let (head, url) = line.strip_prefix("curl -H '").and_then(|rest| rest.split_once("' '")).expect("a call");
+            let url = url.strip_suffix('\'').and_then(|url| url.strip_prefix("http://")).expect("a URL in quotes");
+            let (address, target) = url.split_once('/').expect("a path");
+            let address: SocketAddr = address.parse().expect("address and port");
+            assert!(address.ip().is_loopback(), "{address} can be reached from elsewhere");
+            let connect = || TcpStream::connect(address).expect("a connection");
+            assert_eq!(call(connect(), "GET", &format!("/{target}")).0, 401, "this machine is no caller");
+            call_with(connect(), "GET", &format!("/{target}"), &format!("{head}\r\n"))
+        })
+        .collect();
+    assert!(answers.iter().all(|(status, _)| *status == 200), "{answers:?}");
+    let texts = |index: usize, key: &str| -> Vec<Value> {
+        let items = answers[index].1["items"].as_array().expect("items");
+        items.iter().map(|item: &Value| item[key].clone()).collect()
+    };
+    assert_eq!(texts(0, "name"), ["Lab & Test", "Production"]);
+    assert_eq!(texts(1, "prefix").len(), 5);
+    assert_eq!(texts(3, "operation"), ["add", "delete"]);
+    assert_eq!(answers[4].1["state"], "ok");
+}
+
 fn commands_work_on_the_same_store(lines: &[String]) {
-    assert_eq!(lines.len(), 6);
+    assert_eq!(lines.len(), 7);
     let outputs: Vec<String> = lines
         .iter()
         .map(|line| {
@@ -131,5 +160,6 @@ fn commands_work_on_the_same_store(lines: &[String]) {
     assert_eq!(outputs[2], "198.18.0.1\n");
     assert!(outputs[3].contains("web1.example.com"), "{}", outputs[3]);
     assert!(outputs[4].contains("198.51.100.14"), "{}", outputs[4]);
-    assert!(outputs[5].contains("198.18.0.1,") && outputs[5].contains("new.example.com"), "{}", outputs[5]);
+    assert_eq!(rows(&outputs[5])[1][..2], ["demo", "admin"], "{}", outputs[5]);
+    assert!(outputs[6].contains("198.18.0.1,") && outputs[6].contains("new.example.com"), "{}", outputs[6]);
 }

@@ -19,6 +19,7 @@
 //! | `killed` | import, copy and backup that are killed in the middle |
 //! | `upgrade` | a store that an older version has made |
 //! | `beside_a_proxy` | the same while a proxy runs over the store |
+//! | `token` | tokens of the management API |
 //! | `demo` | everything that `serve --demo` tells people to try |
 //! | `site` | settings and store of one test, and its commands |
 //! | `run` | a command that is run to its end |
@@ -42,6 +43,7 @@ mod http;
 mod killed;
 mod ledger;
 mod names;
+mod orphans;
 mod process;
 mod registration;
 mod run;
@@ -51,6 +53,7 @@ mod shared;
 mod site;
 mod subnets;
 mod templates;
+mod token;
 mod transfer;
 mod upgrade;
 mod upkeep;

@@ -11,6 +11,7 @@
 //! | `addresses` | add, exists and delete |
 //! | `sequences` | what Foreman calls for hosts and interfaces, one call after the other, and what is left when it is refused |
 //! | `monitoring`, `watched` | health, metrics, and what is installed to watch them |
+//! | `api` | the management API: who may do what, what is read, problems, events |
 //! | `transport`, `tls` | HTTP and TLS themselves, with bytes that no library sends |
 //! | `recorded` | what the Ruby plugin answered, and how we differ from it |
 //! | `support` | the server process, the clients and the store's contents |
@@ -22,6 +23,7 @@
 mod access;
 mod addresses;
 mod allocation;
+mod api;
 mod concurrency;
 mod encodings;
 mod errors;

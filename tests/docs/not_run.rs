@@ -52,7 +52,8 @@ const ANSWERS: &[&str] = &[
 ];
 
 /// Commands that the text names without the arguments that they need.
-pub(crate) const UNFINISHED: &[&str] = &["foreman-ipam-proxy holds release", "foreman-ipam-proxy subnet edit"];
+pub(crate) const UNFINISHED: &[&str] =
+    &["foreman-ipam-proxy holds release", "foreman-ipam-proxy orphans release", "foreman-ipam-proxy subnet edit"];
 
 /// Beginnings of commands, in whole words, or with a slash at the end: of those that fit the longest counts. What begins with
 /// none of them does not belong on a page.
@@ -64,6 +65,8 @@ pub(crate) const COMMANDS: &[(&str, Way, &str)] = &[
     ("foreman-ipam-proxy setup --non-interactive", Way::SetsUp(&[]), ""),
     ("foreman-ipam-proxy setup --from-ruby", Way::SetsUp(&["yes", "no"]), ""),
     ("foreman-ipam-proxy setup --webhooks", Way::NotRun, "the tests of names run it against a Foreman with the plugin"),
+    ("foreman-ipam-proxy orphans", Way::NotRun, "the tests of orphans run it against a Foreman"),
+    ("foreman-ipam-proxy reconcile", Way::NotRun, "the tests of orphans run it against a Foreman"),
     ("foreman-ipam-proxy register", Way::Registers, ""),
     ("foreman-ipam-proxy refresh", Way::Refreshes, ""),
     ("foreman-ipam-proxy unregister", Way::Unregisters, ""),

@@ -22,7 +22,7 @@ fn every_yaml_block_is_settings_that_the_program_takes() {
                 continue;
             }
             let name = first.strip_prefix("# ").and_then(|path| path.rsplit('/').next()).filter(|name| {
-                ["settings.yml", "foreman_names.yml"].contains(name)
+                ["settings.yml", "foreman_names.yml", "api.yml"].contains(name)
                     || (name.starts_with("externalipam") && name.ends_with(".yml"))
             });
             let name = name.unwrap_or_else(|| panic!("{page}: the first line names no file of settings: {first}"));

@@ -3,6 +3,7 @@
 //!
 //! | Module | Holds |
 //! | --- | --- |
+//! | `api` | the management API's routes that read |
 //! | `contract` | the calls of Foreman, and what the product has recorded afterwards |
 //! | `concurrency` | many hosts at once, also beside somebody else who takes addresses |
 //! | `lost_answers` | each fault of the conformance suite in the middle of a write |
@@ -29,6 +30,7 @@
     feature = "tcpwave"
 ))]
 
+mod api;
 mod budget;
 mod concurrency;
 mod contract;
@@ -100,6 +102,9 @@ macro_rules! over_one_provider {
 }
 
 over_every_provider! {
+    api:
+        the_api_shows_what_the_ipam_has
+        an_ipam_that_is_gone_is_a_problem_that_says_so;
     contract:
         all_groups_are_listed
         every_group_is_found_by_its_name

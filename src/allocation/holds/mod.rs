@@ -111,6 +111,15 @@ impl Holds {
         Ok(Page { holds, next })
     }
 
+    /// All live holds of an address, in every space.
+    ///
+    /// # Errors
+    /// When the place cannot be reached.
+    pub async fn of_address(&self, address: IpAddr) -> Result<Vec<HeldAddress>, PlaceError> {
+        let holds = self.place.find(address).await?;
+        Ok(holds.iter().map(|hold| HeldAddress::new(address, hold, |time| self.place.utc(time))).collect())
+    }
+
     /// Ends the hold of an address; `false` when there is none. `is_current` answers whether the settings still lead to
     /// where a hold is.
     ///

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use ipam_provider::Registration;
@@ -10,21 +9,15 @@ use ipam_provider::settings::Section;
 use ipam_provider::state_files::directory_of;
 use ipam_provider_internal::{Place as StorePlace, REGISTRATION, Settings as InternalSettings};
 use ipam_store::{Store, StoreError, Writing};
-use reqwest::Method;
-use serde_json::Value;
 
 use crate::allocation::HeldAddress;
 use crate::allocation::holds::Database;
-use crate::app::control_socket;
 use crate::cli::CommandError;
 use crate::cli::holds::read_holds;
 use crate::cli::output::warn;
-use crate::cli::running::{Running, listens};
+use crate::cli::running::end_batches;
 use crate::registry::PROVIDERS;
 use crate::settings::{Environment, Settings};
-
-/// How long the running proxy may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where people say that the store is.
 #[derive(Debug, Args)]
@@ -160,18 +153,7 @@ impl Located {
 
     /// Has a running proxy forget which addresses were free before a change. It would offer them for a few seconds more.
     pub(super) fn end_batches(&self) {
-        let socket = control_socket(&self.state_directory);
-        if !listens(&socket) {
-            return;
-        }
-        let ended = actix_web::rt::System::new().block_on(async {
-            Running::at(socket, ANSWER_WITHIN)?.read::<Value>(Method::DELETE, "/ipam/candidates", &[]).await
-        });
-        if let Err(error) = ended {
-            warn(&format!(
-                "{error}; for as long as candidate_seconds it may offer an address that was free before this change"
-            ));
-        }
+        actix_web::rt::System::new().block_on(end_batches(&self.state_directory));
     }
 
     /// What a change would come to, without changing anything.

@@ -197,7 +197,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, output: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.replacement.is_none()
-            && let Some(found) = unreadable::find(output)
+            && let Some(found) = unreadable::find(output, this.connection.listener())
         {
             if found.start > 0 {
                 return this.write(context, &output[..found.start]);

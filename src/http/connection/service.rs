@@ -23,6 +23,7 @@ use super::guarded::Guarded;
 use crate::daemon::RollCall;
 use crate::http::access::Connection;
 use crate::http::body::SLOW_CLIENT;
+use crate::http::listener::Listener;
 use crate::http::{Shared, app};
 use crate::tls;
 
@@ -69,7 +70,7 @@ impl Connections {
         &self.arrivals
     }
 
-    /// Adds a listener with HTTPS.
+    /// Adds a listener of this kind with HTTPS.
     ///
     /// # Errors
     ///
@@ -77,33 +78,34 @@ impl Connections {
     pub(crate) fn https(
         &self,
         to: ServerBuilder,
+        kind: Listener,
         listener: TcpListener,
         acceptor: SslAcceptor,
         server: &tls::Server,
     ) -> io::Result<ServerBuilder> {
         let tls = Tls { acceptor, server: server.clone() };
         let own = self.clone();
-        to.listen("https", listener, move || {
+        to.listen(name(kind), listener, move || {
             let (connections, tls) = (own.clone(), tls.clone());
             let accept = move |tcp| {
                 let (connections, tls) = (connections.clone(), tls.clone());
-                async move { connections.accept_tls(tcp, &tls).await.map_err(DispatchError::Io) }
+                async move { connections.accept_tls(kind, tcp, &tls).await.map_err(DispatchError::Io) }
             };
-            fn_service(accept).and_then(own.http())
+            fn_service(accept).and_then(own.http(kind))
         })
     }
 
-    /// Adds a listener with plain HTTP.
+    /// Adds a listener of this kind with plain HTTP.
     ///
     /// # Errors
     ///
     /// When the operating system refuses.
-    pub(crate) fn plain(&self, to: ServerBuilder, listener: TcpListener) -> io::Result<ServerBuilder> {
+    pub(crate) fn plain(&self, to: ServerBuilder, kind: Listener, listener: TcpListener) -> io::Result<ServerBuilder> {
         let own = self.clone();
-        to.listen("http", listener, move || {
+        to.listen(name(kind), listener, move || {
             let connections = own.clone();
-            let accept = move |tcp| std::future::ready(connections.accept_plain(tcp).map_err(DispatchError::Io));
-            fn_service(accept).and_then(own.http())
+            let accept = move |tcp| std::future::ready(connections.accept_plain(kind, tcp).map_err(DispatchError::Io));
+            fn_service(accept).and_then(own.http(kind))
         })
     }
 
@@ -114,18 +116,18 @@ impl Connections {
     /// When the operating system refuses.
     pub(crate) fn control(&self, to: ServerBuilder, listener: UnixListener) -> io::Result<ServerBuilder> {
         let own = self.clone();
-        to.listen_uds("control", listener, move || {
+        to.listen_uds(name(Listener::Control), listener, move || {
             let connections = own.clone();
             let accept = move |unix: UnixStream| {
                 let activity = Activity::new(connections.arrivals.arrive());
                 let guarded = connections.guard(unix, Connection::control(), activity);
                 std::future::ready(Ok::<_, DispatchError>((guarded, None)))
             };
-            fn_service(accept).and_then(own.http())
+            fn_service(accept).and_then(own.http(Listener::Control))
         })
     }
 
-    async fn accept_tls(&self, tcp: TcpStream, tls: &Tls) -> io::Result<Ready<SslStream<TcpStream>>> {
+    async fn accept_tls(&self, kind: Listener, tcp: TcpStream, tls: &Tls) -> io::Result<Ready<SslStream<TcpStream>>> {
         let activity = Activity::new(self.arrivals.arrive());
         let peer = tcp.peer_addr()?;
         let mut stream = SslStream::new(Ssl::new(tls.acceptor.context())?, tcp)?;
@@ -135,14 +137,14 @@ impl Connections {
             () = self.stop.notified() => return Err(io::ErrorKind::ConnectionAborted.into()),
         };
         shaken.map_err(io::Error::other)?;
-        let connection = Connection::tls(peer, stream.ssl(), &tls.server);
+        let connection = Connection::tls(kind, peer, stream.ssl(), &tls.server);
         Ok((self.guard(stream, connection, activity), Some(peer)))
     }
 
-    fn accept_plain(&self, tcp: TcpStream) -> io::Result<Ready<TcpStream>> {
+    fn accept_plain(&self, kind: Listener, tcp: TcpStream) -> io::Result<Ready<TcpStream>> {
         let activity = Activity::new(self.arrivals.arrive());
         let peer = tcp.peer_addr()?;
-        Ok((self.guard(tcp, Connection::plain(peer, self.trust_loopback), activity), Some(peer)))
+        Ok((self.guard(tcp, Connection::plain(kind, peer, self.trust_loopback), activity), Some(peer)))
     }
 
     fn guard<S>(&self, stream: S, connection: Connection, activity: Rc<Activity>) -> Guarded<S>
@@ -155,13 +157,14 @@ impl Connections {
     /// HTTP/1.1 on streams, made once for each worker and listener, on the worker's thread.
     fn http<S>(
         &self,
+        kind: Listener,
     ) -> impl ServiceFactory<Ready<S>, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<S>
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         self.workers.join();
         let stop = self.stop.clone();
-        let app = app(self.shared.clone()).into_factory();
+        let app = app(self.shared.clone(), kind).into_factory();
         HttpService::build()
             // The streams limit it.
             .keep_alive(KeepAlive::Os)
@@ -176,5 +179,15 @@ impl Connections {
                 data.insert(Rc::clone(&stream.activity));
             })
             .h1(map_config(app, |()| AppConfig::default()))
+    }
+}
+
+/// What the threads that accept call it.
+fn name(kind: Listener) -> &'static str {
+    match kind {
+        Listener::Https => "https",
+        Listener::Http => "http",
+        Listener::Api => "api",
+        Listener::Control => "control",
     }
 }

@@ -6,8 +6,9 @@
 
 use serde_json::json;
 
-use crate::http::SERVER;
 use crate::http::body::SLOW_CLIENT;
+use crate::http::listener::Listener;
+use crate::http::{SERVER, api};
 
 /// An answer of actix-http's own.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,8 +23,9 @@ pub(super) struct Unreadable {
     pub(super) answer: Vec<u8>,
 }
 
-/// The answer of actix-http's own that the output ends with, if there is one.
-pub(super) fn find(output: &[u8]) -> Option<Unreadable> {
+/// The answer of actix-http's own that the output ends with, if there is one. `listener` decides the form of what is sent in
+/// place of it.
+pub(super) fn find(output: &[u8], listener: Listener) -> Option<Unreadable> {
     // Only an answer without a body ends so: ours are JSON.
     let before_end = output.strip_suffix(b"\r\n\r\n")?;
     let start = before_end.windows(7).rposition(|part| part == b"HTTP/1.")?;
@@ -34,12 +36,17 @@ pub(super) fn find(output: &[u8]) -> Option<Unreadable> {
         return None;
     }
     let text = text(status);
-    let body = json!({"error": text}).to_string();
+    let (kind, body) = match listener {
+        Listener::Api => api::unreadable(status, &text),
+        Listener::Https | Listener::Http | Listener::Control => {
+            ("application/json", json!({"error": text}).to_string())
+        }
+    };
     let kept = head.lines().filter(|line| !is_header(line, "content-length") && !is_header(line, "connection"));
     let mut answer: String = kept.flat_map(|line| [line, "\r\n"]).collect();
     let length = body.len();
     answer.push_str(&format!(
-        "server: {SERVER}\r\nx-content-type-options: nosniff\r\ncontent-type: application/json\r\n\
+        "server: {SERVER}\r\nx-content-type-options: nosniff\r\ncontent-type: {kind}\r\n\
          content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     ));
     Some(Unreadable { start, status, text, answer: answer.into_bytes() })
@@ -70,7 +77,7 @@ mod tests {
     #[test]
     fn an_empty_answer_gets_a_body_that_says_why() {
         for before in [&b""[..], OURS] {
-            let found = find(&[before, THEIRS].concat()).expect("an answer");
+            let found = find(&[before, THEIRS].concat(), Listener::Https).expect("an answer");
             assert_eq!((found.start, found.status), (before.len(), 400));
             let answer = String::from_utf8(found.answer).expect("text");
             let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
@@ -82,11 +89,24 @@ mod tests {
     }
 
     #[test]
+    fn for_the_management_api_it_is_a_problem() {
+        let found = find(THEIRS, Listener::Api).expect("an answer");
+        let answer = String::from_utf8(found.answer).expect("text");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+        assert!(head.contains("\r\ncontent-type: application/problem+json\r\n"), "{head}");
+        let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(
+            (&body["status"], &body["code"], &body["detail"]),
+            (&json!(400), &json!("invalid"), &json!(found.text))
+        );
+    }
+
+    #[test]
     fn the_applications_answers_stay_as_they_are() {
         let of_head = b"HTTP/1.1 404 Not Found\r\ncontent-length: 20\r\nserver: x\r\n\r\n";
         let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
         for output in [OURS, of_head, interim, b"", b"\r\n\r\n", b"{\"a\":1}", b"HTTP/1.1 \r\n\r\n"] {
-            assert_eq!(find(output), None, "{:?}", String::from_utf8_lossy(output));
+            assert_eq!(find(output, Listener::Https), None, "{:?}", String::from_utf8_lossy(output));
         }
     }
 }

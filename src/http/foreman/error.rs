@@ -81,7 +81,7 @@ impl ForemanError {
             Cause::Failed(Failure::GroupNotFound { .. }) if self.looked_for == Some(LookedFor::Subnet) => {
                 Some(json!({"message": self.to_string()}))
             }
-            Cause::Request(RequestError::Invalid(_) | RequestError::SlowBody { .. })
+            Cause::Request(RequestError::Invalid(_) | RequestError::TooLong { .. } | RequestError::SlowBody { .. })
             | Cause::NotHeld
             | Cause::Failed(_) => Some(self.body()),
             Cause::Request(RequestError::Refused(_) | RequestError::UnknownRoute | RequestError::UnknownMethod(_))
@@ -227,6 +227,7 @@ mod tests {
         let empty = |_: &ForemanError| Some(json!({}));
         let table: Vec<(ForemanError, u16, ForForeman<'_>)> = vec![
             (ForemanError::invalid("wrong".to_owned()), 400, &as_error),
+            (RequestError::TooLong { at_most: 1 }.into(), 400, &as_error),
             (RequestError::slow_body(Duration::from_secs(10)).into(), 408, &as_error),
             (ForemanError::disabled(), 404, &nothing),
             (ForemanError::not_held(), 404, &as_error),

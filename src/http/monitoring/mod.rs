@@ -10,17 +10,16 @@ mod error;
 mod health;
 mod scrape;
 
+use actix_web::Resource;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{HttpRequest, Resource};
 
 use self::error::MonitoringError;
 use super::access::{admit, turn_away};
 use super::route::get;
 use super::trouble;
 use crate::caller::Door;
-use crate::trust::Refusal;
 
 const HEALTH: &str = "/healthz";
 const READINESS: &str = "/readyz";
@@ -31,31 +30,29 @@ pub(super) fn is_route(path: &str) -> bool {
     [HEALTH, READINESS, METRICS].contains(&path)
 }
 
-/// The routes. Health is for anybody, because a balancer has no client certificate, and is told nothing else; `demand` says
-/// what the caller of `/metrics` must show.
-pub(super) fn routes<D>(demand: D) -> impl HttpServiceFactory
+/// The routes. Health is for anybody, because a balancer has no client certificate, and is told nothing else; `demand` lets
+/// only those through who may see `/metrics`.
+pub(super) fn routes<D, F>(demand: D) -> impl HttpServiceFactory
 where
-    D: AsyncFn(&HttpRequest) -> Result<(), Refusal> + Clone + 'static,
+    D: Fn(ServiceRequest, Next<BoxBody>) -> F + Clone + 'static,
+    F: Future<Output = Result<ServiceResponse<BoxBody>, actix_web::Error>> + 'static,
 {
-    let demanding = move |request: ServiceRequest, next: Next<BoxBody>| {
-        let demand = demand.clone();
-        async move {
-            match demand(request.request()).await {
-                Ok(()) => next.call(request).await,
-                Err(refusal) => Ok(turn_away::<MonitoringError>(request, refusal)),
-            }
-        }
-    };
     (
         at(HEALTH).route(get().to(health::lives)).wrap(from_fn(note)),
         at(READINESS).route(get().to(health::is_ready)).wrap(from_fn(note)),
-        at(METRICS).route(get().to(scrape::metrics)).wrap(from_fn(demanding)).wrap(from_fn(note)),
+        at(METRICS).route(get().to(scrape::metrics)).wrap(from_fn(demand)).wrap(from_fn(note)),
     )
 }
 
 /// The trust that Foreman's routes demand as well.
-pub(super) async fn trust(request: &HttpRequest) -> Result<(), Refusal> {
-    admit(request, Door::Monitoring, request.path()).await
+pub(super) async fn demand_trust(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    match admit(request.request(), Door::Monitoring, request.path()).await {
+        Ok(()) => next.call(request).await,
+        Err(refusal) => Ok(turn_away::<MonitoringError>(request, refusal)),
+    }
 }
 
 fn at(path: &'static str) -> Resource {

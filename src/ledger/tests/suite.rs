@@ -10,8 +10,9 @@ use super::{Engine, Stage, record, time};
 use crate::ledger::feed::{AFTER, LOOKED_AT};
 use crate::ledger::query::LAST_BEFORE;
 use crate::ledger::retention::SLICE;
+use crate::ledger::standing::BY_ADDRESS;
 use crate::ledger::write::{RECENT_AT_MOST, TURN};
-use crate::ledger::{Cursor, Entry, Filter, Operation, Outcome, Query, Record, Records, Subject};
+use crate::ledger::{Cursor, Entry, Filter, Operation, Outcome, Query, Record, Records, Standing, Subject};
 
 /// Makes one test of each case and engine.
 macro_rules! on_both {
@@ -44,6 +45,8 @@ on_both! {
     retention_removes_what_is_too_old_and_does_not_pause_writes,
     two_that_remove_at_once_remove_everything_once,
     another_process_sees_what_is_written,
+    what_was_added_and_not_deleted_since_stands,
+    what_stands_comes_in_parts_that_leave_nothing_out,
     sequences_grow_when_all_is_removed,
     the_feed_has_every_record_once_in_the_order_of_sequences,
     the_feed_has_those_that_are_asked_for,
@@ -163,13 +166,14 @@ async fn every_question_is_answered_from_an_index(stage: &Stage, records: &Recor
     let with_group =
         |subject: Subject| [None, wanted.group.clone()].map(|group| Query { group, ..about(subject.clone()) });
     let questions = subjects.into_iter().flat_map(with_group).map(|query| query.statement());
-    for question in questions.chain([LAST_BEFORE, AFTER]) {
+    for question in questions.chain([LAST_BEFORE, AFTER, BY_ADDRESS]) {
         // The values play no part in the plan; those of the right type do in its being made.
         let bytes = if is_file { "x'00'" } else { "'\\x00'::bytea" };
         let is_of_bytes = question.contains("address = ?") || question.contains("mac = ?");
-        let (first, fifth) = match question == LAST_BEFORE {
-            true => (bytes, "'a'"),
-            false => ("0", if is_of_bytes { bytes } else { "'a'" }),
+        let (first, fifth) = match question {
+            LAST_BEFORE => (bytes, "'a'"),
+            BY_ADDRESS => (bytes, "0"),
+            _ => ("0", if is_of_bytes { bytes } else { "'a'" }),
         };
         let third = if question == LAST_BEFORE { "'a'" } else { "9" };
         let question = question.replace("?1", first).replace("?2", "0").replace("?3", third).replace("?4", "5");
@@ -361,4 +365,80 @@ async fn another_process_sees_what_is_written(stage: &Stage, records: &Records) 
     assert_eq!(all(&reader, &Query::default()).await, [record(1)]);
     add(records, vec![record(2)]).await;
     assert_eq!(all(&reader, &Query::default()).await, [record(1), record(2)]);
+}
+
+/// All that stands, from several parts.
+async fn standing(records: &Records, rows: usize) -> Vec<Standing> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let (part, next) = records.standing(after, rows).await.expect("a part");
+        found.extend(part);
+        match next {
+            Some(next) => after = Some(next),
+            None => return found,
+        }
+    }
+}
+
+async fn what_was_added_and_not_deleted_since_stands(_: &Stage, records: &Records) {
+    let at =
+        |seconds: i64, operation, outcome, number| Record { at: time(seconds), operation, outcome, ..record(number) };
+    let (add_of, delete) = (|number| record(number), |number| at(100, Operation::Delete, Outcome::Done, number));
+    let gone = at(100, Operation::Delete, Outcome::Nothing, 3);
+    let refused = Record { door: Some("api".to_owned()), ..at(100, Operation::Add, Outcome::Failed, 4) };
+    let kept = [Outcome::Failed, Outcome::Unknown].map(|outcome| at(100, Operation::Delete, outcome, 5));
+    let restored = Record { door: None, ..at(200, Operation::Restore, Outcome::Done, 6) };
+    let found = at(300, Operation::Add, Outcome::Unanswered, 7);
+    let lost = at(300, Operation::Add, Outcome::Unknown, 8);
+    let other_mac = record(99).mac;
+    let named = Record { mac: other_mac, host_name: None, ..at(400, Operation::Change, Outcome::Done, 9) };
+    let elsewhere = Record { group: GroupName::new("elsewhere"), ..delete(10) };
+    let added = [1, 2, 3, 4, 5, 6, 9, 10].map(add_of);
+    let later = [delete(1), gone, refused, delete(6), restored, found, lost, named, elsewhere];
+    add(records, added.into_iter().chain(kept).chain(later).collect()).await;
+    // Again, with a clock that was put back: the order of sequences counts.
+    add(records, vec![at(-50, Operation::Add, Outcome::Done, 1)]).await;
+    let found = standing(records, 1000).await;
+    let told = |one: &Standing| (one.address, one.since, one.mac, one.host_name.clone(), one.door.clone());
+    let expected = |number: u32, seconds: i64| {
+        let record = record(number);
+        (record.address, time(seconds), record.mac, record.host_name, record.door)
+    };
+    let mut ninth = expected(9, 9);
+    ninth.2 = other_mac;
+    assert_eq!(
+        found.iter().map(told).collect::<Vec<_>>(),
+        [
+            expected(1, -50),
+            expected(2, 2),
+            expected(4, 4),
+            expected(5, 5),
+            expected(6, 200),
+            expected(7, 300),
+            ninth,
+            expected(10, 10),
+        ]
+    );
+    for one in &found {
+        assert_eq!(records.standing_of(one.address).await.expect("an answer"), std::slice::from_ref(one));
+    }
+    assert_eq!(records.standing_of(record(3).address).await.expect("an answer"), []);
+}
+
+async fn what_stands_comes_in_parts_that_leave_nothing_out(_: &Stage, records: &Records) {
+    // More than a file has without an index, IPv6 too, and one address with more records than a part looks at.
+    let number = u32::try_from(RECENT_AT_MOST).expect("few") + 20;
+    let six = Record { address: "2001:db8::1".parse().expect("an address"), ..record(1) };
+    let busy = (0..30).map(|number| Record { at: time(number), ..record(7) });
+    for some in (0..number).map(record).chain(busy).chain([six]).collect::<Vec<_>>().chunks(100) {
+        add(records, some.to_vec()).await;
+    }
+    let whole = standing(records, 10_000).await;
+    assert_eq!(whole.len(), number as usize + 1);
+    assert!(whole.is_sorted_by(|one, next| one.address < next.address || next.address.is_ipv6()));
+    for rows in [1, 7, 100] {
+        assert_eq!(standing(records, rows).await, whole, "{rows}");
+    }
+    // The last of an address with several records counts.
+    assert_eq!(whole[7].since, time(29));
 }

@@ -22,6 +22,7 @@ pub(crate) struct Client {
     tls: Option<SslConnector>,
     is_foreman: bool,
     request_id: Option<String>,
+    token: Option<String>,
 }
 
 impl Client {
@@ -45,11 +46,11 @@ impl Client {
             connector.set_private_key(&identity.key).expect("its key");
         }
         adjust(&mut connector);
-        Self { address, tls: Some(connector.build()), is_foreman: true, request_id: None }
+        Self { address, tls: Some(connector.build()), is_foreman: true, request_id: None, token: None }
     }
 
     pub(super) fn http(address: SocketAddr) -> Self {
-        Self { address, tls: None, is_foreman: true, request_id: None }
+        Self { address, tls: None, is_foreman: true, request_id: None, token: None }
     }
 
     /// The same caller with the headers of curl.
@@ -61,6 +62,12 @@ impl Client {
     /// The same caller within one request of Foreman's, which gives all its calls one id.
     pub(crate) fn within_request(mut self, id: &str) -> Self {
         self.request_id = Some(id.to_owned());
+        self
+    }
+
+    /// The same caller with a token.
+    pub(crate) fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
         self
     }
 
@@ -108,7 +115,11 @@ impl Client {
         let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let host = owned("Host", &format!("{SERVER}:{}", self.address.port()));
         if !self.is_foreman {
-            return vec![host, owned("User-Agent", "curl/8.5.0"), owned("Accept", "*/*")];
+            let token = self.token.iter().map(|token| owned("Authorization", &format!("Bearer {token}")));
+            return [host, owned("User-Agent", "curl/8.5.0"), owned("Accept", "*/*")]
+                .into_iter()
+                .chain(token)
+                .collect();
         }
         let fresh = || uuid::Uuid::new_v4().to_string();
         vec![

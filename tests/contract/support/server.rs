@@ -23,13 +23,14 @@ pub(crate) struct Builder {
     seed: Seed,
     global: Vec<String>,
     ipam: Vec<String>,
+    api: Option<Vec<String>>,
     with_https: bool,
 }
 
 impl Builder {
     /// A server over an IPAM with these contents, on HTTPS, that trusts every client of its authority.
     pub(crate) fn new(seed: Seed) -> Self {
-        Self { seed, global: Vec::new(), ipam: Vec::new(), with_https: true }
+        Self { seed, global: Vec::new(), ipam: Vec::new(), api: None, with_https: true }
     }
 
     /// Adds a line to `settings.yml`.
@@ -41,6 +42,13 @@ impl Builder {
     /// Adds a line to `settings.d/externalipam.yml`.
     pub(crate) fn ipam(mut self, line: impl Into<String>) -> Self {
         self.ipam.push(line.into());
+        self
+    }
+
+    /// The management API as well, with these lines in `settings.d/api.yml`.
+    pub(crate) fn with_api(mut self, lines: &[&str]) -> Self {
+        let own = ["enabled: true", "bind_host: 127.0.0.1", "port: 0"];
+        self.api = Some(own.iter().chain(lines).map(|line| (*line).to_owned()).collect());
         self
     }
 
@@ -91,6 +99,9 @@ impl Builder {
         ipam.extend(self.ipam);
         write("etc/settings.yml", lines(&global));
         write("etc/settings.d/externalipam.yml", lines(&ipam));
+        if let Some(api) = &self.api {
+            write("etc/settings.d/api.yml", lines(api));
+        }
         let store = place("state/ipam.sqlite");
         write("etc/settings.d/externalipam_internal.yml", format!("store: {}\n", store.display()));
         self.seed.write(&store);
@@ -161,6 +172,45 @@ impl Server {
         Client::http(self.process.http.expect("the server has plain HTTP"))
     }
 
+    /// Calls the management API as a person with curl does, with this certificate or none.
+    pub(crate) fn api_as(&self, identity: Option<&Identity>) -> Client {
+        Client::https(self.process.api.expect("the management API is on"), identity).like_curl()
+    }
+
+    /// The same with this token and no certificate.
+    pub(crate) fn api(&self, token: &str) -> Client {
+        self.api_as(None).with_token(token)
+    }
+
+    /// What a command prints that is run with the settings of the server.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_foreman-ipam-proxy"));
+        command.arg("--config-dir").arg(self.directory.path().join("etc")).args(arguments).env_clear();
+        let output = command.output().expect("the binary runs");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        assert!(output.status.success(), "{arguments:?}: {}", text(output.stderr));
+        text(output.stdout)
+    }
+
+    /// A new token of this name, with these arguments.
+    pub(crate) fn token(&self, name: &str, arguments: &[&str]) -> String {
+        let arguments: Vec<&str> = ["token", "add", name].iter().chain(arguments).copied().collect();
+        self.run(&arguments).trim().to_owned()
+    }
+
+    /// Changes a file of settings, and has the server read all of them again.
+    pub(crate) fn reload(&self, name: &str, text: &str) {
+        fs::write(self.directory.path().join("etc").join(name), text).expect("written");
+        let kill = format!("kill -HUP {}", self.process.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
+        assert!(self.log().line_with("Settings and certificates are reloaded").is_some());
+    }
+
+    /// A file of the server's state.
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
+        self.directory.path().join("state").join(name)
+    }
+
     /// Foreman as it is today.
     pub(crate) fn foreman(&self) -> Foreman {
         self.foreman_of(Generation::From32)
@@ -229,6 +279,7 @@ struct Process {
     readers: Vec<JoinHandle<()>>,
     https: Option<SocketAddr>,
     http: Option<SocketAddr>,
+    api: Option<SocketAddr>,
 }
 
 impl Process {
@@ -246,18 +297,18 @@ impl Process {
         let log = Arc::new(Log::default());
         let readers =
             vec![log.follow(child.stdout.take().expect("a pipe")), log.follow(child.stderr.take().expect("a pipe"))];
-        let mut process = Self { child, log, readers, https: None, http: None };
+        let mut process = Self { child, log, readers, https: None, http: None, api: None };
         // A failed assertion drops the process, which shows what it wrote.
         assert!(process.log.line_with("Ready").is_some(), "the server does not become ready");
-        process.https = process.listening_on("https");
-        process.http = process.listening_on("http");
+        process.https = process.listening_on("Listening on https://");
+        process.http = process.listening_on("Listening on http://");
+        process.api = process.listening_on("The management API listens on https://");
         process
     }
 
-    fn listening_on(&self, scheme: &str) -> Option<SocketAddr> {
-        let said = format!("Listening on {scheme}://");
+    fn listening_on(&self, said: &str) -> Option<SocketAddr> {
         let lines = self.log.lines();
-        let address = lines.iter().find_map(|line| line.split_once(&said))?.1;
+        let address = lines.iter().find_map(|line| line.split_once(said))?.1;
         let end = address.find(|c: char| c != '.' && c != ':' && !c.is_ascii_digit()).unwrap_or(address.len());
         Some(address[..end].parse().expect("address and port"))
     }

@@ -91,6 +91,14 @@ impl Process {
         self.http.expect("the server has plain HTTP")
     }
 
+    /// A caller of the management API with this token, and the headers of curl.
+    #[allow(dead_code, reason = "the fault tests have no API")]
+    pub(crate) fn api(&self, token: &str) -> Client {
+        let line = self.wait_for("The management API listens on https://");
+        let address = line.split_once("https://").expect("a URL").1.trim().parse().expect("address and port");
+        Client::https(address, None).like_curl().with_token(token)
+    }
+
     /// Foreman.
     pub(crate) fn foreman(&self) -> Client {
         Client::https(self.https(), Some(&identities().foreman))

@@ -48,6 +48,12 @@ impl Place {
         Self::new(V::NAME, &ipam.settings())
     }
 
+    /// The management API as well.
+    pub(crate) fn with_api(self) -> Self {
+        self.write("etc/settings.d/api.yml", "enabled: true\nbind_host: 127.0.0.1\nport: 0\n");
+        self
+    }
+
     /// Adds lines to `settings.d/externalipam.yml`.
     pub(crate) fn ipam(self, lines: &str) -> Self {
         let name = "etc/settings.d/externalipam.yml";
@@ -117,6 +123,13 @@ impl Proxy {
     pub(crate) fn stop(self) -> Place {
         self.process.end_well("TERM");
         self.place
+    }
+
+    /// Calls the management API, which the settings have on, with a new token of this role.
+    pub(crate) fn api(&self, role: &str) -> Client {
+        let (code, token) = self.place.run(&["token", "add", role, "--role", role]);
+        assert_eq!(code, Some(0), "{token}");
+        self.process.api(token.trim())
     }
 
     /// Foreman as it is today.

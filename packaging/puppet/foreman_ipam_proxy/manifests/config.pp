@@ -108,13 +108,21 @@ class foreman_ipam_proxy::config {
     default => $foreman_ipam_proxy::foreman_names,
   }
 
+  $api = $foreman_ipam_proxy::api ? {
+    undef   => {},
+    default => $foreman_ipam_proxy::api,
+  }
+
   # What a reload leaves as it was. Whether HTTPS is on is one of these things; with which files it is not.
   $restart_only = $server.filter |$key, $value| {
     $key in [
       'https_port', 'dns_resolv_timeouts', 'bind_host', 'http_port', 'log_file', 'log_buffer', 'log_buffer_errors',
       'database_url', 'database_password_file', 'database_timeout_seconds', 'state_directory', 'workers', 'shutdown_seconds',
     ]
-  } + { 'https' => $foreman_ipam_proxy::ssl_certificate =~ NotUndef }
+  } + {
+    'https' => $foreman_ipam_proxy::ssl_certificate =~ NotUndef,
+    'api'   => $api - 'certificates',
+  }
 
   $is_there = $foreman_ipam_proxy::ensure != 'absent'
   # The package brings the file of the embedded IPAM, which has no secret in it, and upgrades would bring it back.
@@ -162,6 +170,12 @@ class foreman_ipam_proxy::config {
     directory => $settings_directory,
     settings  => $names_from_foreman,
     is_secret => true,
+  }
+  # After settings.yml, which has the certificate.
+  -> foreman_ipam_proxy::settings_file { 'api.yml':
+    ensure    => $is_there and $foreman_ipam_proxy::api =~ NotUndef,
+    directory => $settings_directory,
+    settings  => $api,
   }
   -> foreman_ipam_proxy::settings_file { $unchosen:
     ensure    => false,

@@ -148,6 +148,9 @@
 #
 # @param foreman_names
 #   Settings of names from Foreman: which sources are on, and the user of Foreman's API. Without them the file is removed.
+# @param api
+#   Settings of the management API: whether it is on, where it listens, and whose client certificates may use it. Without them the
+#   file is removed.
 # @param register_in_foreman
 #   Is the proxy registered in Foreman? Needs the module theforeman/foreman.
 # @param registered_name
@@ -225,6 +228,7 @@ class foreman_ipam_proxy (
   Foreman_ipam_proxy::Internal $internal = {},
 
   Variant[Undef, Foreman_ipam_proxy::Foremannames, Sensitive[Hash]] $foreman_names = undef,
+  Optional[Foreman_ipam_proxy::Api] $api = undef,
 
   Boolean $register_in_foreman = false,
   String[1] $registered_name = "${facts['networking']['fqdn']}-ipam",

@@ -14,7 +14,7 @@ describe 'The module and the proxy' do
   it 'know the same files' do
     files = Dir.children(EXAMPLES).sort
     providers = File.read(File.join(MODULE, 'types/provider.pp')).scan(/'([a-z0-9]+)'/).flatten
-    expect(files).to eq((%w[externalipam foreman_names settings] + providers.map { |name| "externalipam_#{name}" }).sort.map { |name| "#{name}.yml.example" })
+    expect(files).to eq((%w[api externalipam foreman_names settings] + providers.map { |name| "externalipam_#{name}" }).sort.map { |name| "#{name}.yml.example" })
   end
 
   it 'know the same settings of the server and of External IPAM' do
@@ -35,6 +35,11 @@ describe 'The module and the proxy' do
   it 'know the same settings of names from Foreman' do
     type = File.read(File.join(MODULE, 'types/foremannames.pp'))
     expect(type.scan(/^  (?:Optional\[)?'([a-z_]+)'/).flatten).to match_array(settings_of('foreman_names.yml.example'))
+  end
+
+  it 'know the same settings of the management API' do
+    type = File.read(File.join(MODULE, 'types/api.pp'))
+    expect(type.scan(/^  (?:Optional\[)?'([a-z_]+)'/).flatten).to match_array(settings_of('api.yml.example'))
   end
 
   it 'know the same settings that only a restart changes' do

@@ -152,6 +152,22 @@ describe 'foreman_ipam_proxy' do
     end
   end
 
+  context 'with the management API' do
+    let(:api) { { 'enabled' => true, 'port' => 8445, 'certificates' => [{ 'name' => 'netops.example.com', 'role' => 'reader' }] } }
+    let(:params) { https.merge('use_provider' => 'internal', 'api' => api) }
+
+    it 'writes its settings, of which a restart changes the listener' do
+      expect(settings_in(catalogue, "#{etc}/settings.d/api.yml")).to eq(api)
+      expect(settings_in(catalogue, "#{etc}/.restart-only.yml")['api']).to eq('enabled' => true, 'port' => 8445)
+    end
+
+    context 'with a role that there is not' do
+      let(:api) { { 'certificates' => [{ 'name' => 'netops.example.com', 'role' => 'root' }] } }
+
+      it { is_expected.to compile.and_raise_error(/role/) }
+    end
+  end
+
   context 'with names from Foreman' do
     let(:names) { { 'look_up_after_add' => true, 'user' => 'ipam-proxy', 'password' => sensitive('geheim') } }
     let(:params) { https.merge('use_provider' => 'internal', 'foreman_names' => names) }
