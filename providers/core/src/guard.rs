@@ -311,8 +311,9 @@ impl Provider for Guard {
         self.turn().await.read("group", || name.to_string(), || self.inner.group(name)).await
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
-        self.turn().await.read("subnets", || group.to_string(), || self.inner.subnets(group)).await
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let subject = || group.map_or_else(|| "outside of groups".to_owned(), ToString::to_string);
+        self.turn().await.read("subnets", subject, || self.inner.subnets(group)).await
     }
 
     async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>> {

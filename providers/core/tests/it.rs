@@ -65,7 +65,7 @@ mod special {
         let outcome = match operation {
             "groups" => provider.groups().await.map(|_| ()),
             "group" => provider.group(&group).await.map(|_| ()),
-            "subnets" => provider.subnets(&group).await.map(|_| ()),
+            "subnets" => provider.subnets(Some(&group)).await.map(|_| ()),
             "find_subnets" => provider.find_subnets(subnet.prefix, None).await.map(|_| ()),
             "reservation" => provider.reservation(subnet, address).await.map(|_| ()),
             "own_records" => provider.own_records(address).await.map(|_| ()),
@@ -307,7 +307,7 @@ mod special {
             self.0.group(name).await
         }
 
-        async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>, Error> {
+        async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>, Error> {
             self.0.subnets(group).await
         }
 

@@ -137,8 +137,8 @@ impl Provider for Internal {
         Ok(self.store.read_few(move |reading| reading.find_group(&name)).await?.map(group))
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
-        let scope = Scope::Group(group.clone());
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let scope = Scope::from(group.cloned());
         Ok(subnets(self.store.read(move |reading| reading.subnets_in(&scope)).await?))
     }
 

@@ -163,7 +163,9 @@ impl Provider for Nautobot {
         Ok(rows.into_iter().find(|row| row.name == name.as_str()).and_then(group))
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        // There is no prefix outside of namespaces.
+        let Some(group) = group else { return Ok(Vec::new()) };
         let Some(namespace) = self.group(group).await? else { return Ok(Vec::new()) };
         let id = namespace.id.as_str();
         let mut rows: Vec<PrefixRow> = self.client.list(PREFIXES, &[("namespace", id)]).await?;

@@ -114,7 +114,7 @@ impl Provider for Counted {
         provider.group(name).await
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
         self.one_more().subnets(group).await
     }
 
