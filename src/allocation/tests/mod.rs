@@ -2,6 +2,7 @@
 
 mod annotations;
 mod events;
+mod lists;
 mod lookups;
 mod lost_writes;
 mod offers;
