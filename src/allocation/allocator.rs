@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Failure;
 use super::candidates::Candidates;
+use super::choice::{Choice, LastAllocated};
 use super::events::{EventKind, Events, Subject};
 use super::holds::{Ask, Claim, Grant, Holds, Moment, Offer, Place, RequestMark, Scope, Step};
 use super::lookup::{Found, GroupChoice, Lookup};
@@ -58,6 +59,7 @@ pub struct Allocator {
     pub(super) provider: Routes,
     pub(super) holds: Holds,
     pub(super) candidates: Candidates,
+    pub(super) last_allocated: LastAllocated,
     pub(super) lookup: Lookup,
     pub(super) events: Events,
     pub(super) rules: Rules,
@@ -72,6 +74,7 @@ impl Allocator {
             provider: provider.into(),
             holds,
             candidates: Candidates::new(rules.candidate),
+            last_allocated: LastAllocated::default(),
             lookup: Lookup::new(rules.lookup),
             events: Events::default(),
             rules,
@@ -94,6 +97,11 @@ impl Allocator {
     /// The IPAMs behind the proxy.
     pub fn provider(&self) -> &Routes {
         &self.provider
+    }
+
+    /// How long a whole request may take.
+    pub(crate) fn request_budget(&self) -> Duration {
+        self.rules.request_budget
     }
 
     /// All holds.
@@ -233,10 +241,10 @@ impl Allocator {
             let came = self.place().moment().await?;
             let ask = Ask { mac, request: request.map(RequestMark::of), arrival: came.event };
             let subnet = self.lookup.subnet(self.provider(), prefix, group).await?;
-            match self.offer(&subnet, ask, came).await {
+            match self.offer(&subnet, ask, came, Choice::Lowest).await {
                 Err(Failure::Provider(error)) if error.kind() == ErrorKind::NotFound => {
                     let subnet = self.look_up_again(&subnet, group).await?;
-                    self.offer(&subnet, ask, came).await
+                    self.offer(&subnet, ask, came, Choice::Lowest).await
                 }
                 outcome => outcome,
             }
@@ -244,7 +252,14 @@ impl Allocator {
         .await
     }
 
-    async fn offer(&self, subnet: &Found, ask: Ask, came: Moment) -> Result<IpAddr, Failure> {
+    /// Promises a free address to the asking caller.
+    pub(super) async fn offer(
+        &self,
+        subnet: &Found,
+        ask: Ask,
+        came: Moment,
+        choice: Choice,
+    ) -> Result<IpAddr, Failure> {
         let mut now = came.now;
         loop {
             if let Some(offer) = self.place().offer_for(&subnet.scope, &ask).await? {
@@ -253,11 +268,14 @@ impl Allocator {
                     None => continue,
                 }
             }
-            let batch = self.candidates.of(subnet, self.place(), &self.events, now).await?;
+            let batch = self.candidates.of(subnet, self.place(), &self.events, now, choice.width()).await?;
             let grant = self.grant(ask, batch.asked);
-            match self.place().claim(&subnet.scope, &mut batch.left(), grant, self.rules.holds_at_most).await? {
+            let mut candidates = choice.among(&batch);
+            match self.place().claim(&subnet.scope, &mut candidates, grant, self.rules.holds_at_most).await? {
                 Claim::Granted(address) => {
-                    batch.mark_used(address);
+                    if choice == Choice::Lowest {
+                        batch.mark_used(address);
+                    }
                     return Ok(address);
                 }
                 Claim::TooManyHolds => {
@@ -281,7 +299,7 @@ impl Allocator {
     /// # Errors
     /// [`Failure::TooManyHolds`] when there are as many live ones as there may be, and none is for the asking MAC: a
     /// parallel question of it may have been answered with the last that there was room for.
-    async fn make_room(&self, subnet: &Found, ask: &Ask) -> Result<(), Failure> {
+    pub(super) async fn make_room(&self, subnet: &Found, ask: &Ask) -> Result<(), Failure> {
         let at_most = self.rules.holds_at_most;
         self.place().sweep().await?;
         let is_full = self.place().count().await? >= at_most;
@@ -334,7 +352,7 @@ impl Allocator {
         Ok(is_free)
     }
 
-    fn grant(&self, ask: Ask, confirmed: Moment) -> Grant {
+    pub(super) fn grant(&self, ask: Ask, confirmed: Moment) -> Grant {
         let life = if ask.mac.is_some() { self.rules.hold } else { self.rules.hold_without_mac };
         Grant { ask, life, confirmed: confirmed.now }
     }

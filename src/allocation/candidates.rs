@@ -22,6 +22,9 @@ use super::{Failure, Timestamp};
 /// How many addresses are fetched at least. A burst of host creations in one subnet needs one call in as many.
 const BATCH: usize = 64;
 
+/// How many are fetched at least where one is chosen among many: as many as Neutron's own driver chooses from.
+const WINDOW: usize = 1000;
+
 /// How many are fetched at most: more would be stale before they are used.
 const BATCH_AT_MOST: usize = 4096;
 
@@ -77,11 +80,30 @@ impl Batch {
 
 type Key = (Space, Prefix);
 
+/// How many addresses a batch is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Width {
+    /// Enough for a burst of callers that take the lowest.
+    Narrow,
+    /// Enough to choose among them.
+    Window,
+}
+
+impl Width {
+    fn at_least(self) -> usize {
+        match self {
+            Self::Narrow => BATCH,
+            Self::Window => WINDOW,
+        }
+    }
+}
+
 /// The current batches of all subnets.
 #[derive(Debug)]
 pub(super) struct Candidates {
     generations: sync::Cache<Key, Arc<AtomicU64>>,
-    batches: future::Cache<(Key, u64), Arc<Batch>>,
+    /// A subnet's batches of both widths are of one generation.
+    batches: future::Cache<(Key, u64, Width), Arc<Batch>>,
     life: Duration,
     /// Of all batches of the process.
     pub(super) counts: Arc<OfferCounts>,
@@ -107,11 +129,12 @@ impl Candidates {
         place: &dyn Place,
         events: &Events,
         now: Timestamp,
+        width: Width,
     ) -> Result<Arc<Batch>, Failure> {
         let current = self.generation(&subnet.scope);
         let (key, generation) = loop {
             let generation = current.load(Ordering::Acquire);
-            let key = (key(&subnet.scope), generation);
+            let key = (key(&subnet.scope), generation, width);
             match self.batches.get(&key).await {
                 Some(batch) if now.since(batch.asked.now) <= self.life => return Ok(batch),
                 Some(_) => self.drop_batch(&subnet.scope, generation),
@@ -122,9 +145,11 @@ impl Candidates {
         };
         if let Some(before) = generation.checked_sub(1) {
             // It is not asked for again; a burst would leave many in memory before their time is over.
-            self.batches.invalidate(&(key.0.clone(), before)).await;
+            for width in [Width::Narrow, Width::Window] {
+                self.batches.invalidate(&(key.0.clone(), before, width)).await;
+            }
         }
-        let fetching = fetch(subnet, place, events, &self.counts, generation);
+        let fetching = fetch(subnet, place, events, &self.counts, (generation, width));
         let fetched = self.batches.try_get_with(key, fetching).await;
         fetched.map_err(|failure: Arc<Failure>| (*failure).clone())
     }
@@ -163,15 +188,15 @@ async fn fetch(
     place: &dyn Place,
     events: &Events,
     counts: &Arc<OfferCounts>,
-    generation: u64,
+    (generation, width): (u64, Width),
 ) -> Result<Arc<Batch>, Failure> {
     let asked = place.moment().await?;
     let mut held = place.held(&subnet.scope).await?;
-    let mut addresses = free_addresses(subnet, &held).await?;
+    let mut addresses = free_addresses(subnet, &held, width).await?;
     // Before others lose theirs, or the subnet counts as full, what has ended is looked for.
     if addresses.is_empty() && place.remove_ended_in(&subnet.scope).await? {
         held = place.held(&subnet.scope).await?;
-        addresses = free_addresses(subnet, &held).await?;
+        addresses = free_addresses(subnet, &held, width).await?;
     }
     let HeldIn { addresses: held, promised } = held;
     // What a provider says is checked before it is offered.
@@ -194,9 +219,10 @@ async fn fetch(
     }))
 }
 
-async fn free_addresses(subnet: &Found, held: &HeldIn) -> Result<Vec<IpAddr>, Failure> {
+/// Free addresses of a subnet that are not held, lowest first; enough for a batch of this width.
+pub(super) async fn free_addresses(subnet: &Found, held: &HeldIn, width: Width) -> Result<Vec<IpAddr>, Failure> {
     let held = &held.addresses;
     // Many holds mean a large burst: larger batches keep the number of calls small.
-    let at_most = (held.len() / 8).clamp(BATCH, BATCH_AT_MOST);
+    let at_most = (held.len() / 8).clamp(width.at_least(), BATCH_AT_MOST);
     Ok(subnet.provider().free_addresses(subnet, FreeQuery { at_most, held }).await?)
 }

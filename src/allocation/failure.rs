@@ -55,6 +55,36 @@ pub enum Failure {
         /// How many of its addresses are only held.
         held: usize,
     },
+    /// The same of several subnets.
+    #[error("No free addresses found in any of {}. Free addresses in the IPAM, or use another subnet", list_of(.prefixes))]
+    NoneFreeInAny {
+        /// The full subnets.
+        prefixes: Vec<Prefix>,
+    },
+    /// The address that is asked for is not in the subnet, or in none of several.
+    #[error("IP address {address} is not in {}. Choose an address of the subnet", list_of(.prefixes))]
+    NotInSubnet {
+        /// The address.
+        address: IpAddr,
+        /// The subnets.
+        prefixes: Vec<Prefix>,
+    },
+    /// The address that is asked for is promised to another caller.
+    #[error(
+        "IP address {address} is offered to a host that is being created. Choose another address, or try again later"
+    )]
+    Promised {
+        /// The address.
+        address: IpAddr,
+    },
+    /// Not as many addresses as asked for can be had, and some that were reserved cannot be released again.
+    #[error("{cause}; of the addresses that were reserved before, these cannot be released and stay reserved: {}", list_of(.left))]
+    LeftReserved {
+        /// Why not all can be had.
+        cause: Box<Failure>,
+        /// What is still reserved.
+        left: Vec<IpAddr>,
+    },
     /// The hold cannot be ended now.
     #[error("IP address {address} is being reserved right now; try again in a moment")]
     BeingReserved {
@@ -124,6 +154,33 @@ pub enum Failure {
         /// Where the records are.
         places: Vec<String>,
     },
+    /// The group has a subnet of this prefix.
+    #[error("Subnet {prefix}{} is in External IPAM already", in_group(.group))]
+    SubnetExists {
+        /// The prefix.
+        prefix: Prefix,
+        /// Its group.
+        group: Option<GroupName>,
+    },
+    /// The subnet would share addresses with another one.
+    #[error("{what}")]
+    Overlap {
+        /// What overlaps what, as a sentence.
+        what: String,
+    },
+    /// The subnet has addresses, and is not to be deleted with them.
+    #[error("Subnet {subnet} has {what}; release these first, or ask for them to be deleted with it")]
+    SubnetInUse {
+        /// The subnet.
+        subnet: String,
+        /// How many.
+        what: String,
+    },
+    /// What is about to be reserved cannot be kept for a later attempt, so nothing was reserved.
+    #[error(
+        "The proxy cannot keep the state of a request with an idempotency key. Try again; if it goes on, see the proxy's log"
+    )]
+    NotKept,
     /// The IPAM failed or refused.
     #[error("{0}")]
     Provider(Arc<Error>),
@@ -151,6 +208,10 @@ fn remedy(has_route: bool) -> &'static str {
 
 fn list(groups: &[GroupName]) -> String {
     groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn list_of<T: ToString>(all: &[T]) -> String {
+    all.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn busy_text(is_busy: bool) -> &'static str {

@@ -158,6 +158,14 @@ impl Lookup {
         }
     }
 
+    /// Forgets who is meant by a prefix, which has one record more or less.
+    pub(super) async fn forget_prefix(&self, prefix: Prefix, group: Option<&GroupName>) {
+        self.subnets.invalidate(&(prefix, None)).await;
+        if group.is_some() {
+            self.subnets.invalidate(&(prefix, group.cloned())).await;
+        }
+    }
+
     /// The one group name that is meant. A single reading is not looked up: the search for the subnet tells as well.
     async fn meant(
         &self,

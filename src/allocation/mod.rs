@@ -14,15 +14,19 @@
 //! | which record is meant by prefix and group | `lookup` |
 //! | what Foreman's refused edit has deleted is reserved again | `restore` |
 //! | host name and MAC go into a record of ours | `annotate` |
+//! | an address chosen and reserved in one call | `allocate`, `choice`; without effects, `rehearsal` |
+//! | subnets are created and deleted | `manage_subnets` |
 //! | the records of a subnet, page by page | `list` |
 //! | an address whose host is gone is released, if its record is still ours | `orphan` |
 //! | look after a write whose answer is lost; delete is idempotent | `writes` |
 //! | a reservation that turns up after its caller was told of a failure is named | `watch`, `lost` |
 //! | what has happened to an address, for the log and whatever else subscribes | `events`, `event_log` |
 
+mod allocate;
 mod allocator;
 mod annotate;
 mod candidates;
+mod choice;
 mod clock;
 mod event_log;
 mod events;
@@ -32,8 +36,10 @@ mod inspect;
 mod list;
 mod lookup;
 mod lost;
+mod manage_subnets;
 mod offer_counts;
 mod orphan;
+mod rehearsal;
 mod restore;
 mod upkeep;
 mod watch;
@@ -44,6 +50,8 @@ mod tests;
 
 use std::time::Duration;
 
+pub use allocate::{ALLOCATED_AT_MOST, AllocationRequest, Strategy};
+pub(crate) use allocate::{Attempt, Intended, Intentions, leaves_unknown};
 pub use allocator::{Allocator, Deleted, Rules};
 pub use clock::{Clock, Timestamp};
 pub(crate) use event_log::write as log_event;
@@ -55,6 +63,7 @@ pub use lookup::GroupChoice;
 pub(crate) use lost::Finding;
 pub use offer_counts::OfferCounts;
 pub(crate) use orphan::Cleared;
+pub use rehearsal::Rehearsed;
 pub use upkeep::Look;
 pub use writes::Added;
 

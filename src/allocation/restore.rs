@@ -33,6 +33,7 @@ use super::events::{EventKind, Subject};
 use super::holds::{Due, Held, Hold, HoldState, PlaceError, Removed, Scope, Step};
 use super::lookup::{Found, GroupChoice};
 use super::lost;
+use crate::caller::Door;
 use crate::telemetry::request_id::{self, RequestId};
 
 /// How long after a refusal the request is over. Foreman's calls of one host follow each other at once.
@@ -105,10 +106,17 @@ impl Drop for Call {
     }
 }
 
+/// The request that is being answered, if it is one of Foreman's. A caller at another door may send one id with calls that
+/// have nothing to do with each other, and rolls back by deletes of its own.
+pub(super) fn of_foreman() -> Option<RequestId> {
+    let is_foreman = request_id::caller().is_none_or(|caller| caller.door == Door::Foreman);
+    request_id::current().filter(|_| is_foreman)
+}
+
 impl Allocator {
     /// Notes that a call begins which may be refused.
     pub(super) fn begin_call(self: &Arc<Self>) -> Call {
-        Call { allocator: self.clone(), request: request_id::current() }
+        Call { allocator: self.clone(), request: of_foreman() }
     }
 
     /// Makes due what the request has done.
@@ -141,7 +149,7 @@ impl Allocator {
 
     /// A delete of the request that is being answered has failed: Foreman keeps the host with all of its addresses.
     pub(super) fn name_deleted_before(self: &Arc<Self>, prefix: Prefix, group: GroupChoice, address: IpAddr) {
-        let Some(request) = request_id::current() else { return };
+        let Some(request) = of_foreman() else { return };
         let this = self.clone();
         tokio::spawn(request_id::inherit(async move {
             let subject = this.subject(prefix, &group, address);
@@ -246,8 +254,12 @@ impl Allocator {
                 Some(_) => Outcome::GivenUp("it is offered to another host".to_owned()),
             });
         }
-        let by =
-            Requester { mac: record.mac, hostname: record.hostname.clone(), description: record.description.clone() };
+        let by = Requester {
+            mac: record.mac,
+            hostname: record.hostname.clone(),
+            description: record.description.clone(),
+            remark: None,
+        };
         match self.send(turn, subnet, address, by, begun, deadline).await {
             Ok(added) => {
                 added.restored().await;

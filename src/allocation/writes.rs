@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipam_provider::{Error, ErrorKind, Prefix, Provider, Released, Requester, Reservation, Turn};
+use ipam_provider::{Error, ErrorKind, GroupName, Prefix, Provider, Released, Requester, Reservation, Turn};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -14,6 +14,7 @@ use super::events::{EventKind, Subject};
 use super::holds::{Becomes, HoldState, Removed, Scope, Step, Stepped};
 use super::lookup::{Found, GroupChoice};
 use super::lost::{self, Lost, Unsettled};
+use super::restore;
 use crate::telemetry::request_id::{self, RequestId};
 
 /// A write is not begun when it could take less than this, or less than twice as long as the slowest of the last writes.
@@ -87,7 +88,7 @@ impl Allocator {
         }
     }
 
-    async fn reserve(
+    pub(super) async fn reserve(
         self: &Arc<Self>,
         subnet: &Arc<Found>,
         address: IpAddr,
@@ -98,12 +99,16 @@ impl Allocator {
             return Err(Failure::NotOfferable { address, prefix: subnet.prefix });
         }
         let turn = self.turn_to_write(subnet, deadline).await?;
-        // The hold must not end while the reservation is on its way. When this process ends in the middle, another proxy
-        // sees the hold only: it excludes the address as long as one whose answer is lost.
-        let at_least = self.settled() + self.rules.hold_without_mac;
-        let begun = Step::BeginAdd { at_least, request: request_id::current() };
+        let begun = Step::BeginAdd { at_least: self.excluded_while_added(), request: restore::of_foreman() };
         let begun = self.place().step(&subnet.scope, address, begun).await?;
         self.send(turn, subnet, address, by.clone(), begun, deadline).await
+    }
+
+    /// How long the hold of an address that is being added lives at least. It must not end while the reservation is on its
+    /// way. When this process ends in the middle, another proxy sees the hold only: it excludes the address as long as one
+    /// whose answer is lost.
+    pub(super) fn excluded_while_added(&self) -> Duration {
+        self.settled() + self.rules.hold_without_mac
     }
 
     /// Sends the reservation that has begun so to the IPAM.
@@ -202,22 +207,31 @@ impl Allocator {
         let this = self.clone();
         let deadline = Instant::now() + self.rules.request_budget;
         let asked_for = group.clone();
-        let work = async move {
-            let outcome = match this.find_and_release(prefix, &group, address, deadline).await {
-                Err(gone) if is_gone(&gone) => this.release_without_subnet(prefix, &group, address, gone).await,
-                outcome => outcome,
-            };
-            if let Err(failure) = &outcome {
-                let subject = this.subject(prefix, &group, address);
-                this.events.note(subject, EventKind::DeleteFailed { failure }).seen().await;
-            }
-            outcome
-        };
+        let work = async move { this.delete_and_note(prefix, &group, address, deadline).await };
         let outcome = self.to_its_end(work).await;
         // Foreman does not come to a new address, and keeps the host.
         call.accepted();
         if outcome.is_err() {
             self.name_deleted_before(prefix, asked_for, address);
+        }
+        outcome
+    }
+
+    /// A whole delete, and what became of it in the ledger.
+    pub(super) async fn delete_and_note(
+        &self,
+        prefix: Prefix,
+        group: &GroupChoice,
+        address: IpAddr,
+        deadline: Instant,
+    ) -> Result<Deleted, Failure> {
+        let outcome = match self.find_and_release(prefix, group, address, deadline).await {
+            Err(gone) if is_gone(&gone) => self.release_without_subnet(prefix, group, address, gone).await,
+            outcome => outcome,
+        };
+        if let Err(failure) = &outcome {
+            let subject = self.subject(prefix, group, address);
+            self.events.note(subject, EventKind::DeleteFailed { failure }).seen().await;
         }
         outcome
     }
@@ -347,7 +361,7 @@ impl Allocator {
         seen: Option<u64>,
         removed: Option<Removed>,
     ) -> Result<(), Failure> {
-        let request = request_id::current();
+        let request = restore::of_foreman();
         let at_least = if request.is_some() { QUARANTINE_IN_REQUEST } else { Duration::ZERO };
         let step = Step::Delete { seen, removed, quarantine: self.rules.quarantine.max(at_least), request };
         let ended = self.place().step(scope, address, step).await?;
@@ -373,7 +387,7 @@ impl Allocator {
     }
 
     /// The address is reserved, and the caller has yet to get the answer.
-    fn added(self: &Arc<Self>, subnet: &Found, address: IpAddr, by: Requester, ticket: u64) -> Added {
+    pub(super) fn added(self: &Arc<Self>, subnet: &Found, address: IpAddr, by: Requester, ticket: u64) -> Added {
         let request = request_id::current();
         Added { allocator: self.clone(), scope: subnet.scope.clone(), address, by, ticket, request, is_answered: false }
     }
@@ -419,6 +433,26 @@ pub struct Added {
 }
 
 impl Added {
+    /// The address.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The subnet that it is in.
+    pub fn prefix(&self) -> Prefix {
+        self.scope.prefix
+    }
+
+    /// The subnet's group.
+    pub fn group(&self) -> Option<&GroupName> {
+        self.scope.group.as_ref()
+    }
+
+    /// What is recorded of the host.
+    pub fn by(&self) -> &Requester {
+        &self.by
+    }
+
     /// Notes that the caller's answer is in the hands of the operating system.
     pub async fn answered(mut self) {
         self.is_answered = true;

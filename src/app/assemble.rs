@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use ipam_provider::{Guard, Limits, Surroundings, Trace};
+use ipam_provider::{Guard, Kept, Limits, Provider, Surroundings, Trace};
+#[cfg(feature = "internal")]
+use ipam_provider_internal::Internal;
 
 use super::{Runtime, StartError};
 use crate::allocation::{Allocator, Event, Events, Rules, Subscriber, log_event};
 use crate::foreman_api::Foreman;
 use crate::http::api::Callers;
+use crate::http::api::embedded::Embedded;
 use crate::http::foreman::Contract;
 use crate::http::{Listener, Serving};
 use crate::metrics::Metrics;
@@ -41,9 +44,11 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
     let kept = runtime.kept.clone();
     let surroundings = Surroundings { state_directory: server.state_directory, may_create, database, trace, kept };
     let limits = Limits { attempt: ipam.attempt, read_attempts: ipam.read_attempts };
+    let before = runtime.kept.open::<Internal>();
     let metrics = &runtime.metrics;
     let build = |route| build(route, &surroundings, limits, metrics);
-    let routes = routes.into_iter().map(build).collect::<Result<_, _>>()?;
+    let routes: Vec<_> = routes.into_iter().map(build).collect::<Result<_, _>>()?;
+    let embedded = embedded(&routes, &runtime.kept, &before);
     let rules = Rules {
         hold: lives.with_mac,
         hold_without_mac: lives.without_mac,
@@ -93,9 +98,34 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
         },
         listeners,
         names: host_names,
-        api: Callers { certificates: api.certificates, tokens: runtime.tokens.clone() },
+        api: Callers { certificates: api.certificates, tokens: runtime.tokens.clone(), embedded },
     })
 }
+
+/// The embedded IPAM, if there is just one: an id of a subnet does not name the IPAM. `before` was open already, maybe for what
+/// a reload replaces.
+#[cfg(feature = "internal")]
+fn embedded(routes: &[(Conditions, Ipam)], kept: &Kept, before: &[Arc<Internal>]) -> Option<Arc<dyn Embedded>> {
+    let is_embedded =
+        |(_, ipam): &&(Conditions, Ipam)| ipam.guard().name() == ipam_provider_internal::REGISTRATION.name;
+    if routes.iter().filter(is_embedded).count() != 1 {
+        return None;
+    }
+    let open = kept.open::<Internal>();
+    let new = open.iter().find(|open| !before.iter().any(|before| Arc::ptr_eq(before, open)));
+    let only = new.or(open.first().filter(|_| open.len() == 1))?;
+    Some(only.clone() as Arc<dyn Embedded>)
+}
+
+/// Without it in the build there is none.
+#[cfg(not(feature = "internal"))]
+fn embedded(_: &[(Conditions, Ipam)], _: &Kept, _: &[Arc<Internal>]) -> Option<Arc<dyn Embedded>> {
+    None
+}
+
+/// No embedded IPAM is in the build.
+#[cfg(not(feature = "internal"))]
+struct Internal;
 
 /// Foreman as the source of host names, where the settings say as whom it is asked. The search for orphans asks it too.
 fn names_from_foreman(settings: &Settings, queue: &Arc<Queue>) -> Result<Names, StartError> {

@@ -61,6 +61,7 @@ pub(crate) fn app(
 > {
     let headers = DefaultHeaders::new().add(("Server", SERVER)).add(("X-Content-Type-Options", "nosniff"));
     let app = App::new().app_data(shared);
+    // Foreman's door takes every path that none before it has.
     let app = match listener {
         Listener::Https | Listener::Http => app
             .service(monitoring::routes(monitoring::demand_trust))

@@ -34,6 +34,6 @@ pub use feed::{Feed, Filter};
 pub use query::{Cursor, Query, Subject};
 pub use record::{Entry, Operation, Outcome, Record};
 pub use records::{Place, Records};
-pub(crate) use writer::Health;
 pub use standing::Standing;
+pub(crate) use writer::Health;
 pub use writer::Ledger;

@@ -12,8 +12,9 @@ use futures_util::StreamExt;
 use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::FuturesOrdered;
 use ipam_provider::{
-    Annotate, Annotated, Annotation, Capabilities, Error, FreeQuery, Group, GroupName, Guard, ListReservations,
-    OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation, ReservationPage, Result, Subnet,
+    Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery, Group, GroupName,
+    Guard, InDeleted, ListReservations, ManageSubnets, OwnRecord, Prefix, Probe, Provider, Released, Requester,
+    Reservation, ReservationPage, Result, Subnet, titled,
 };
 
 use super::{Conditions, Ipam, Table};
@@ -268,6 +269,12 @@ impl Provider for Routes {
         ipam.guard().release(&subnet, address).await
     }
 
+    /// An IPAM in which the proxy creates none says so when one is to be created.
+    fn manage_subnets(&self) -> Option<&dyn ManageSubnets> {
+        let some = self.ipams().find_map(|ipam| Provider::manage_subnets(ipam.guard()));
+        some.map(|_| self as &dyn ManageSubnets)
+    }
+
     /// An IPAM that does not change its records says so when one of its subnets is annotated.
     fn annotate(&self) -> Option<&dyn Annotate> {
         let some = self.ipams().find_map(|ipam| Provider::annotate(ipam.guard()));
@@ -278,6 +285,26 @@ impl Provider for Routes {
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
         let some = self.ipams().find_map(|ipam| ipam.guard().list_reservations());
         some.map(|_| self as &dyn ListReservations)
+    }
+}
+
+#[async_trait]
+impl ManageSubnets for Routes {
+    /// In the IPAM that would have the subnet by the conditions.
+    async fn create(&self, prefix: Prefix, group: Option<&GroupName>, description: &str) -> Result<Creation> {
+        let ipam = self.table.of_subnet(prefix, group).ok_or_else(|| {
+            let text = format!("No route in use_provider is for {}: add one", titled(prefix, group));
+            Error::new(ErrorKind::Rejected, text)
+        })?;
+        Ok(match ManageSubnets::create(ipam.guard(), prefix, group, description).await? {
+            Creation::Created(subnet) => Creation::Created(ipam.named(subnet)),
+            other => other,
+        })
+    }
+
+    async fn delete(&self, subnet: &Subnet, addresses: InDeleted) -> Result<Deletion> {
+        let (ipam, subnet) = self.origin(subnet)?;
+        ManageSubnets::delete(ipam.guard(), &subnet, addresses).await
     }
 }
 

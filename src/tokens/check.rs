@@ -90,7 +90,11 @@ impl Tokens {
         });
     }
 
-    async fn table(&self) -> Result<Arc<Table>, TokenError> {
+    /// The tables that they are in, opened.
+    ///
+    /// # Errors
+    /// When they cannot be opened.
+    pub(crate) async fn table(&self) -> Result<Arc<Table>, TokenError> {
         if let Some(table) = lock(&self.inner.table).clone() {
             return Ok(table);
         }

@@ -9,10 +9,12 @@
 //! | `secret` | the text of a token, and its hash |
 //! | `table` | the tokens in their database: added, listed, revoked, found by hash |
 //! | `check` | whether a text that a caller shows is a token, and whose |
+//! | `requests` | what became of requests that carry an idempotency key |
 //! | `schema` | the tables, for both engines |
 
 mod check;
 mod error;
+mod requests;
 mod schema;
 mod secret;
 mod table;
@@ -21,4 +23,5 @@ mod tests;
 
 pub(crate) use check::{Tokens, Verdict};
 pub(crate) use error::TokenError;
+pub(crate) use requests::{Begun, Digest};
 pub(crate) use table::{Table, Token};

@@ -109,7 +109,11 @@ impl Table {
         }
     }
 
-    fn failed(&self, source: StoreError) -> TokenError {
+    pub(super) fn tables(&self) -> &SharedTables {
+        &self.tables
+    }
+
+    pub(super) fn failed(&self, source: StoreError) -> TokenError {
         TokenError::unusable(&self.place, source)
     }
 

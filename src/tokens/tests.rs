@@ -1,7 +1,7 @@
 //! What holds of tokens whichever database they are in.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ipam_provider::GroupName;
@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
-use super::{Table, TokenError, Tokens, Verdict};
+use super::{Begun, Digest, Table, TokenError, Tokens, Verdict};
 use crate::caller::{Grant, Role};
 use crate::ledger::Place;
 
@@ -74,6 +74,9 @@ on_both! {
     the_use_of_a_token_is_noted_once_a_minute,
     other_texts_are_no_tokens,
     without_tables_there_are_no_tokens_and_none_are_made,
+    a_request_is_done_once_whoever_sends_it,
+    an_attempt_that_ended_without_an_answer_is_followed_by_another,
+    a_request_without_effect_is_forgotten,
 }
 
 async fn a_token_is_known_until_it_is_revoked_by_another_process(stage: &Stage) {
@@ -180,4 +183,57 @@ async fn a_place_that_cannot_be_used_is_an_error_and_no_verdict() {
     assert!(tokens.check(super::secret::new().expose_secret()).await.is_err());
     std::fs::remove_file(path).expect("removed");
     assert!(matches!(tokens.check(super::secret::new().expose_secret()).await, Ok(Verdict::Unknown)));
+}
+
+const KEY: Digest = [7; 32];
+const BODY: Digest = [8; 32];
+const LONG: SignedDuration = SignedDuration::from_mins(1);
+
+/// From parallel callers in two processes, one does it; the others get its answer.
+async fn a_request_is_done_once_whoever_sends_it(stage: &Stage) {
+    let tables = [Arc::new(stage.table()), Arc::new(stage.table())];
+    let callers = (0..20).map(|caller| {
+        let table = tables[caller % 2].clone();
+        tokio::spawn(async move { table.begin_request(KEY, BODY, LONG).await.expect("begun") })
+    });
+    let mut own = 0;
+    for caller in callers.collect::<Vec<_>>() {
+        match caller.await.expect("no panic") {
+            Begun::Own { attempt: 1, intended: None } => own += 1,
+            other => assert_eq!(other, Begun::UnderWay),
+        }
+    }
+    assert_eq!(own, 1);
+    tables[0].answer_request(KEY, 1, 201, "{}".to_owned()).await.expect("kept");
+    let again = Begun::Answered { status: 201, body: "{}".to_owned() };
+    for table in &tables {
+        assert_eq!(table.begin_request(KEY, BODY, LONG).await.expect("begun"), again);
+        assert_eq!(table.begin_request(KEY, [9; 32], LONG).await.expect("begun"), Begun::OtherRequest);
+    }
+    // After a restart too.
+    assert_eq!(stage.table().begin_request(KEY, BODY, LONG).await.expect("begun"), again);
+}
+
+async fn an_attempt_that_ended_without_an_answer_is_followed_by_another(stage: &Stage) {
+    let table = stage.table();
+    let own = |attempt, intended: Option<&str>| Begun::Own { attempt, intended: intended.map(str::to_owned) };
+    // Its process is killed, and its time is over at once.
+    assert_eq!(table.begin_request(KEY, BODY, SignedDuration::ZERO).await.expect("begun"), own(1, None));
+    assert!(table.keep_intended(KEY, 1, "[1]".to_owned()).await.expect("kept"));
+    assert_eq!(table.begin_request(KEY, BODY, LONG).await.expect("begun"), own(2, Some("[1]")));
+    assert!(!table.keep_intended(KEY, 1, "[2]".to_owned()).await.expect("asked"), "it is another attempt's");
+    table.answer_request(KEY, 1, 201, "{}".to_owned()).await.expect("asked");
+    assert_eq!(table.begin_request(KEY, BODY, LONG).await.expect("begun"), Begun::UnderWay);
+    // Its outcome is unknown.
+    table.end_attempt(KEY, 2, false).await.expect("ended");
+    assert_eq!(table.begin_request(KEY, BODY, LONG).await.expect("begun"), own(3, Some("[1]")));
+}
+
+async fn a_request_without_effect_is_forgotten(stage: &Stage) {
+    let table = stage.table();
+    for _ in 0..2 {
+        let begun = table.begin_request(KEY, BODY, LONG).await.expect("begun");
+        assert_eq!(begun, Begun::Own { attempt: 1, intended: None });
+        table.end_attempt(KEY, 1, true).await.expect("ended");
+    }
 }

@@ -158,6 +158,10 @@ impl Provider for Arithmetic {
         Ok(Released::Removed(Reservation::default()))
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+        None
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         None
     }

@@ -44,6 +44,7 @@ mod killed;
 mod ledger;
 mod names;
 mod orphans;
+mod plans;
 mod process;
 mod registration;
 mod run;

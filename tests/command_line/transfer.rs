@@ -48,7 +48,7 @@ fn faults_are_told_by_line_and_nothing_is_imported() {
             "foreman-ipam-proxy: Nothing was imported",
             "line 3: prefix: Network address 10.0.0.5 should be 10.0.0.0 with prefix 24",
             "line 5: Address 10.0.0.5 in subnet 10.0.0.0/24 is already taken",
-            "line 6: kind must be group, subnet, excluded or address",
+            "line 6: kind must be group, plan, plan_allocation, subnet, excluded or address",
         ]
     );
     assert_eq!(site.ok(&["export"]), before);

@@ -96,10 +96,10 @@ fn the_first_command_migrates_the_store_and_says_where_the_copy_is() {
     site.ok(&["store", "verify"]);
     assert_eq!(copies(&site).len(), 1);
     // As an older version finds a store of a newer one.
-    Connection::open(site.store()).and_then(|raw| raw.pragma_update(None, "user_version", 3)).expect("a format");
+    Connection::open(site.store()).and_then(|raw| raw.pragma_update(None, "user_version", 4)).expect("a format");
     let refused = site.refused(&["group", "list"]);
     assert!(
-        refused.ends_with("has format 3, but this version knows no format after 2; install the newer version again"),
+        refused.ends_with("has format 4, but this version knows no format after 3; install the newer version again"),
         "{refused}"
     );
 }
@@ -132,7 +132,7 @@ fn a_migration_that_is_killed_leaves_the_old_store_or_the_new_one() {
         child.wait().expect("its end");
         match format(&site.store()) {
             1 => old += 1,
-            2 => new += 1,
+            3 => new += 1,
             other => panic!("format {other}"),
         }
         for copy in copies(&site) {
@@ -179,7 +179,7 @@ fn a_full_disk_leaves_the_old_store_as_it_was() {
         shell.arg(command.get_program()).args(command.get_args());
         let ran = run(shell, "");
         assert_eq!(ran.code, 1, "{ran:?}");
-        assert!(ran.err.contains("could not be brought from format 1 to format 2, and is as it was"), "{ran:?}");
+        assert!(ran.err.contains("could not be brought from format 1 to format 3, and is as it was"), "{ran:?}");
         assert_eq!(format(&site.store()), 1);
         assert!(copies(&site).is_empty(), "{ran:?}");
     }

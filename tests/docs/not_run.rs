@@ -64,6 +64,7 @@ pub(crate) const COMMANDS: &[(&str, Way, &str)] = &[
     ("foreman-ipam-proxy setup", Way::SetsUp(ANSWERS), ""),
     ("foreman-ipam-proxy setup --non-interactive", Way::SetsUp(&[]), ""),
     ("foreman-ipam-proxy setup --from-ruby", Way::SetsUp(&["yes", "no"]), ""),
+    ("foreman-ipam-proxy setup --sweep", Way::NotRun, "the tests of names run it against a simulated Foreman"),
     ("foreman-ipam-proxy setup --webhooks", Way::NotRun, "the tests of names run it against a Foreman with the plugin"),
     ("foreman-ipam-proxy orphans", Way::NotRun, "the tests of orphans run it against a Foreman"),
     ("foreman-ipam-proxy reconcile", Way::NotRun, "the tests of orphans run it against a Foreman"),

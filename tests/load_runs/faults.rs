@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipam_load::connection::Connections;
-use ipam_load::hosts::{Life, Plan, Progress};
+use ipam_load::hosts::{Door, Life, Plan, Progress};
 use ipam_load::ipam::Product;
 use ipam_load::own_proxy::Setup;
 use ipam_load::places::Generated;
@@ -43,6 +43,7 @@ fn plan(product: Product, connections: Connections) -> Plan {
     let ipv6 = if product.has_ipv6() { 2 } else { 0 };
     Plan {
         places: Generated { ipv4: 3, length: 22, ipv6, groups: 2 }.places().expect("there is room"),
+        door: Door::Foreman,
         callers: CALLERS,
         hosts: None,
         life: Life::Deleted,

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `faults` | each trouble, over each IPAM |
 //! | `deletes` | a delete that is still on its way when its address is given on |
+//! | `doors` | Foreman's calls and allocations of the management API at once, in one subnet |
 //! | `several` | two and three proxies over one PostgreSQL, which is restarted while one proxy after the other is killed |
 //! | `program` | the program as it is used for figures, with few hosts |
 //!
@@ -16,6 +17,7 @@
 #![cfg(all(feature = "infoblox", feature = "internal", feature = "nautobot", feature = "netbox", feature = "phpipam"))]
 
 mod deletes;
+mod doors;
 mod faults;
 mod program;
 mod several;
@@ -39,5 +41,6 @@ fn setup(product: Product) -> Setup {
         proxies: 1,
         database: None,
         clocks_apart: Duration::ZERO,
+        with_api: false,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipam_load::connection::Connections;
 use ipam_load::database::{self, Choice};
-use ipam_load::hosts::{Life, Plan, Progress};
+use ipam_load::hosts::{Door, Life, Plan, Progress};
 use ipam_load::ipam::Product;
 use ipam_load::own_proxy::{ProxyError, Setup, missing_clock};
 use ipam_load::places::Generated;
@@ -31,6 +31,7 @@ const COURSE: Course = Course { rounds: 10, calm: 200, during: 0, at_least: Dura
 fn plan() -> Plan {
     Plan {
         places: Generated { ipv4: 4, length: 21, ipv6: 2, groups: 2 }.places().expect("there is room"),
+        door: Door::Foreman,
         callers: 64,
         hosts: None,
         life: Life::Deleted,

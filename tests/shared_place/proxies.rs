@@ -114,7 +114,7 @@ async fn a_refused_edit_whose_calls_go_to_two_proxies_is_undone_once() {
     let Some(site) = Site::start().await else { return };
     let (one, other, third) = (site.proxy(), site.proxy(), site.proxy());
     let address = site.place.free(1)[0];
-    let by = Requester { mac: Some(mac(1)), hostname: Some("web.example.com".to_owned()), description: None };
+    let by = Requester { mac: Some(mac(1)), hostname: Some("web.example.com".to_owned()), ..Requester::default() };
     site.add(&one, address, by).await.expect("added");
     let recorded = site.record(address).await;
     let taken = site.place.free(2)[1];

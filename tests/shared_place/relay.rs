@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -50,6 +51,21 @@ impl Relay {
     /// The answer to the next commit does not come back.
     pub(crate) fn lose_next_answer(&self) {
         self.fault.store(LOSE_ANSWER, Ordering::SeqCst);
+    }
+
+    /// Loses commits and answers in turn while others commit, and waits for each of them, however slow the machine is.
+    pub(crate) async fn lose_many(&self) {
+        for round in 0..20 {
+            if round % 2 == 0 {
+                self.lose_next_answer();
+            } else {
+                self.lose_next_commit();
+            }
+            while self.lost() <= round {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// How many were lost.

@@ -1,5 +1,6 @@
 //! What both APIs of Address Manager can do, in the words of neither.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -58,6 +59,29 @@ pub(crate) struct NewAddress {
     pub(crate) mac: Option<Mac>,
     /// The name of a field, and what goes into it.
     pub(crate) field: Option<(String, String)>,
+}
+
+/// What changes in the record of an address; all else stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    pub(crate) name: Option<String>,
+    pub(crate) mac: Option<Mac>,
+    /// The name of a field, and what goes into it.
+    pub(crate) field: Option<(String, String)>,
+}
+
+impl Changes {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A part of the records of a network.
+#[derive(Debug, Default)]
+pub(crate) struct AddressPage {
+    pub(crate) records: BTreeMap<IpAddr, Address>,
+    /// Where the list goes on; `None` after the last part.
+    pub(crate) next: Option<String>,
 }
 
 /// What a record is wanted of: the network, which is in this configuration.
@@ -120,8 +144,14 @@ pub(crate) trait AddressManager: fmt::Debug + Send + Sync {
     /// See [`Provider::free_addresses`](ipam_provider::Provider::free_addresses).
     async fn free(&self, place: Place<'_>, query: FreeQuery<'_>) -> Result<Vec<IpAddr>>;
 
+    /// At most so many records of a network, from a place on that an earlier part has named.
+    async fn list(&self, place: Place<'_>, from: Option<&str>, at_most: usize) -> Result<AddressPage>;
+
     /// Records an address; `AlreadyExists` when it is taken, `NotFound` when the network has gone. Gives the id of the record.
     async fn add(&self, place: Place<'_>, new: &NewAddress) -> Result<u64>;
+
+    /// Changes the record of an address; `false` when it was gone already.
+    async fn change(&self, place: Place<'_>, address: IpAddr, record: &Address, changes: &Changes) -> Result<bool>;
 
     /// Deletes the record of an address; `false` when it was gone already.
     async fn delete(&self, place: Place<'_>, address: IpAddr, record: &Address) -> Result<bool>;

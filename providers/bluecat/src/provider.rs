@@ -9,11 +9,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    Annotate, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, ListReservations, OwnRecord, Prefix, Probe,
-    Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet, Surroundings,
+    Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, ListReservations,
+    ListedReservation, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester,
+    Reservation, ReservationPage, Result, Subnet, Surroundings,
 };
 
-use crate::address_manager::{AddressManager, Configuration, Place, Target};
+use crate::address_manager::{Address, AddressManager, Configuration, Place, Target};
 use crate::deploy::Deployments;
 use crate::note::{Note, subnet};
 use crate::settings::{Deploy, Settings};
@@ -221,11 +222,61 @@ impl Provider for Bluecat {
         Ok(Released::Removed(record::reservation(&self.settings, &record)))
     }
 
-    fn annotate(&self) -> Option<&dyn Annotate> {
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
         None
     }
 
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Some(self)
+    }
+
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ListReservations for Bluecat {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let note: Note = subnet.note(WHAT)?;
+        let api = self.versions.api().await?;
+        let page = api.list(Place::of(subnet, &note), from, at_most).await;
+        let page = page.map_err(|error| subnet.gone_as(WHAT, error))?;
+        if page.records.keys().any(|address| !subnet.prefix.contains(*address)) {
+            // It has been made smaller or moved.
+            return Err(subnet.gone(WHAT));
+        }
+        let listed = |(address, record): (IpAddr, Address)| {
+            ListedReservation::new(address, record::reservation(&self.settings, &record))
+        };
+        Ok(ReservationPage { records: page.records.into_iter().map(listed).collect(), next: page.next })
+    }
+}
+
+#[async_trait]
+impl Annotate for Bluecat {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let ids: Note = subnet.note(WHAT)?;
+        let place = Place::of(subnet, &ids);
+        let api = self.versions.api().await?;
+        let record = api.address(place, address).await.map_err(|error| subnet.gone_as(WHAT, error))?;
+        let Some(record) = record else { return Ok(Annotated::Absent) };
+        if !record::is_ours(&self.settings, &record) {
+            return Ok(Annotated::NotOurs);
+        }
+        let mut changes = record::changes(&self.settings, &record, note, (subnet, address));
+        while !changes.is_empty() {
+            match api.change(place, address, &record, &changes).await {
+                Ok(true) => return Ok(Annotated::Changed),
+                Ok(false) => return Ok(Annotated::Absent),
+                // Whether the MAC of a record can be changed is not known: it must not cost the host its name.
+                Err(refused) if refused.kind() == ErrorKind::Rejected && changes.mac.is_some() => {
+                    log::warn!("bluecat: {address} keeps the MAC that is recorded: {refused}");
+                    changes.mac = None;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Annotated::AsItWas)
     }
 }

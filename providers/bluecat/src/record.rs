@@ -5,10 +5,10 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{Filling, Requester, Reservation, Subnet, is_hostname};
+use ipam_provider::{Annotation, Filling, Requester, Reservation, Subnet, is_hostname};
 
 use crate::Settings;
-use crate::address_manager::{Address, NewAddress};
+use crate::address_manager::{Address, Changes, NewAddress};
 use crate::vendor::WHAT;
 
 /// Address Manager's guides name no limit; this is a usual one.
@@ -24,6 +24,26 @@ pub(crate) fn new(settings: &Settings, subnet: &Subnet, address: IpAddr, by: &Re
         Some(field) => {
             let name = by.hostname_for(WHAT, address, is_hostname).map(str::to_owned);
             NewAddress { address, name, mac, field: Some((field.clone(), description)) }
+        }
+    }
+}
+
+/// What a record of ours does not have yet of what is known of its host.
+pub(crate) fn changes(
+    settings: &Settings,
+    record: &Address,
+    note: &Annotation,
+    (subnet, address): (&Subnet, IpAddr),
+) -> Changes {
+    let recorded = reservation(settings, record);
+    let new = note.besides(&recorded);
+    let mac = new.mac.filter(|mac| !mac.is_infiniband());
+    let description = settings.description.annotated(&recorded, note, (subnet, address), TEXT_AT_MOST);
+    match &settings.description_field {
+        None => Changes { name: description, mac, field: None },
+        Some(field) => {
+            let name = new.hostname_for(WHAT, address, is_hostname).map(str::to_owned);
+            Changes { name, mac, field: description.map(|text| (field.clone(), text)) }
         }
     }
 }

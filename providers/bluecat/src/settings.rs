@@ -64,6 +64,14 @@ impl Settings {
     /// Reads the section; faults are noted in it. `None` when something that must be there is not.
     pub fn read(section: &mut Section) -> Option<Self> {
         let http = HttpSettings::read(section, URL);
+        if http.as_ref().is_some_and(|http| has_api_path(http.url.path())) {
+            // Address Manager refuses everything there as if the user were wrong.
+            section.problem(
+                "url",
+                "ends with the path of an API",
+                "write the address of Address Manager itself, without a path",
+            );
+        }
         let user = section.text("user");
         let user = section.required("user", user, "write the name of an API user of Address Manager");
         let password = section.secret("password");
@@ -91,6 +99,12 @@ impl Settings {
             delete_only_own,
         })
     }
+}
+
+/// Does the path lead to one of the APIs? The proxy adds that itself.
+fn has_api_path(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.contains("/api/v2") || path.contains("/services/rest")
 }
 
 /// A view without a zone, or the other way round, names no place.
@@ -195,6 +209,26 @@ mod tests {
         ];
         assert_eq!(keys, expected, "{problems:#?}");
         assert!(!problems.iter().any(|problem| problem.contains("geheim")));
+    }
+
+    #[test]
+    fn a_url_with_the_path_of_an_api_is_named() {
+        for path in ["/api/v2", "/api/v2/", "/Services/REST/v1", "/Services/REST"] {
+            let mut settings = least();
+            settings["url"] = format!("https://bam.example.com{path}").into();
+            let (_, problems) = read(settings);
+            assert_eq!(problems.len(), 1, "{path}: {problems:?}");
+            assert!(problems[0].starts_with("x.yml: url "), "{problems:?}");
+            assert!(
+                problems[0].ends_with("write the address of Address Manager itself, without a path"),
+                "{problems:?}"
+            );
+        }
+        for path in ["", "/", "/bam"] {
+            let mut settings = least();
+            settings["url"] = format!("https://bam.example.com{path}").into();
+            assert_eq!(read(settings).1, [""; 0], "{path}");
+        }
     }
 
     #[test]

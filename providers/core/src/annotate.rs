@@ -38,7 +38,7 @@ impl Annotation {
         Requester {
             mac: self.mac.filter(|mac| record.mac != Some(*mac)),
             hostname: self.hostname.as_ref().filter(is_new).cloned(),
-            description: None,
+            ..Requester::default()
         }
     }
 }

@@ -45,12 +45,16 @@ impl Description {
     }
 
     /// The mark, and what is known of the host, in at most so many characters; what is too long is cut at the end. A
-    /// description that the requester brings is taken as it is.
+    /// description that the requester brings is taken as it is, and a remark in place of the text.
     pub fn fill(&self, filling: Filling<'_>, at_most: usize) -> String {
         if let Some(whole) = &filling.by.description {
             return whole.chars().take(at_most).collect();
         }
-        self.marked(&self.text.fill(filling, self.room(at_most)))
+        let room = self.room(at_most);
+        match &filling.by.remark {
+            Some(remark) => self.marked(remark.chars().take(room).collect::<String>().trim_end()),
+            None => self.marked(&self.text.fill(filling, room)),
+        }
     }
 
     /// The description of a record of ours after an annotation; `None` if it stays: it has all of that already, or it is

@@ -17,8 +17,9 @@ use tokio::time::{Instant, timeout};
 use crate::http::TELL_IF_IT_LASTS;
 use crate::observer::{Ended, Observer, Watched};
 use crate::{
-    Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, ListReservations,
-    OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation, ReservationPage, Result, Subnet,
+    Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery, Group, GroupName,
+    InDeleted, ListReservations, ManageSubnets, OwnRecord, Prefix, Probe, Provider, Released, Requester, Reservation,
+    ReservationPage, Result, Subnet, titled,
 };
 
 /// The pause before the second attempt at a read; it doubles with each further one.
@@ -133,6 +134,13 @@ impl Guard {
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let slowest = |before: u64| Some(took.max(before - before.div_ceil(8)));
         let _ = self.slowest_write.fetch_update(Ordering::Relaxed, Ordering::Relaxed, slowest);
+    }
+
+    fn subnet_manager(&self) -> Result<&dyn ManageSubnets> {
+        self.inner.manage_subnets().ok_or_else(|| {
+            let text = format!("The proxy creates and deletes no subnets in the IPAM ({})", self.known_as);
+            Error::new(ErrorKind::Unsupported, text)
+        })
     }
 
     fn too_late(&self, limit: Duration) -> Error {
@@ -336,12 +344,29 @@ impl Provider for Guard {
         self.turn().await.release(subnet, address).await
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ManageSubnets> {
+        self.inner.manage_subnets().map(|_| self as &dyn ManageSubnets)
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         self.inner.annotate().map(|_| self as &dyn Annotate)
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
         self.inner.list_reservations().map(|_| self as &dyn ListReservations)
+    }
+}
+
+#[async_trait]
+impl ManageSubnets for Guard {
+    async fn create(&self, prefix: Prefix, group: Option<&GroupName>, description: &str) -> Result<Creation> {
+        let inner = self.subnet_manager()?;
+        self.turn().await.write("create", || titled(prefix, group), inner.create(prefix, group, description)).await
+    }
+
+    async fn delete(&self, subnet: &Subnet, addresses: InDeleted) -> Result<Deletion> {
+        let inner = self.subnet_manager()?;
+        self.turn().await.write("delete", || subnet.to_string(), inner.delete(subnet, addresses)).await
     }
 }
 

@@ -32,6 +32,14 @@ impl Kept {
     }
 }
 
+impl Kept {
+    /// All of this type that is open.
+    pub fn open<T: Any + Send + Sync>(&self) -> Vec<Arc<T>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter_map(Weak::upgrade).filter_map(|kept| kept.downcast::<T>().ok()).collect()
+    }
+}
+
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kept").finish_non_exhaustive()

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use crate::{AddressSet, Annotate, Group, GroupName, ListReservations, Prefix, Requester, Reservation, Result, Subnet};
+use crate::{
+    AddressSet, Annotate, Group, GroupName, ListReservations, ManageSubnets, Prefix, Requester, Reservation, Result,
+    Subnet,
+};
 
 /// An IPAM that records which addresses of which subnets are taken.
 ///
@@ -83,6 +86,10 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// [`NotFound`](crate::ErrorKind::NotFound) when the subnet is seen to be gone; an address that is not recorded is
     /// [`Released::WasAbsent`], no error. [`Rejected`](crate::ErrorKind::Rejected) when the IPAM or the settings forbid it.
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released>;
+
+    /// Creating and deleting subnets; `None` if the IPAM has no request for it, or it is not the proxy's business there.
+    /// Constant for the life of the provider.
+    fn manage_subnets(&self) -> Option<&dyn ManageSubnets>;
 
     /// Changes of host name and MAC in records of ours; `None` if the IPAM has no place for them or no request for it.
     /// Constant for the life of the provider.

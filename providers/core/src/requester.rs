@@ -37,6 +37,9 @@ pub struct Requester {
     /// The whole description of the record, mark included, when it is to be as an earlier one was; `None` for the one that
     /// the settings say.
     pub description: Option<String>,
+    /// What the requester wants people to read in the record: it comes after the mark, in place of the text that the
+    /// settings say.
+    pub remark: Option<String>,
 }
 
 impl Requester {
@@ -68,7 +71,7 @@ pub struct Reservation {
 /// Records an address again as it was.
 impl From<Reservation> for Requester {
     fn from(record: Reservation) -> Self {
-        Self { mac: record.mac, hostname: record.hostname, description: record.description }
+        Self { mac: record.mac, hostname: record.hostname, description: record.description, remark: None }
     }
 }
 

@@ -101,7 +101,7 @@ impl Template {
         let by = Requester {
             mac: note.mac.or(before.mac),
             hostname: hostname.or_else(|| before.hostname.clone()),
-            description: None,
+            ..Requester::default()
         };
         let new = self.fill_again(Filling { by: &by, ..filling }, &before, at_most);
         (new != current).then_some(new)

@@ -375,6 +375,10 @@ mod special {
             self.0.release(subnet, address).await
         }
 
+        fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+            None
+        }
+
         fn annotate(&self) -> Option<&dyn ipam_provider::Annotate> {
             Provider::annotate(&self.0)
         }

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{Error, ErrorKind, Requester, Result, Subnet};
+use ipam_provider::{Error, ErrorKind, Requester, Reservation, Result, Subnet};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::client::Created;
 use crate::provider::{Infoblox, Note};
-use crate::record::{New, Record};
+use crate::record::{New, Record, shown_mac};
 use crate::settings::RecordType;
 use crate::vendor::{ADDRESSES, HOSTS, IPV6_ADDRESSES, Kind, VIEWS, WHAT, address_key, fixed, of_family};
 use crate::wire::{AddressRow, HostAddress, HostRow, NewHost, ViewRow};
@@ -49,6 +49,23 @@ impl Infoblox {
                 Err(error.because(format!("status {other:?}")))
             }
         }
+    }
+
+    /// What is recorded of an address that is taken.
+    pub(crate) async fn recorded(&self, note: &Note, row: &AddressRow) -> Result<Reservation> {
+        let (view, address) = (Some(note.view.as_str()), row.ip_address);
+        let mut records = if row.has_fixed() { self.fixed(view, address).await? } else { Vec::new() };
+        if records.is_empty() && row.has_host() {
+            records = self.hosts(view, address).await?;
+        }
+        // Something else uses the address, or the record went meanwhile.
+        let as_shown = || Reservation {
+            mac: shown_mac(&self.settings, row.mac_address.as_deref().or(row.duid.as_deref())),
+            hostname: row.names.first().cloned().filter(|name| !name.is_empty()),
+            description: None,
+            ours: false,
+        };
+        Ok(records.first().map_or_else(as_shown, |record| record.reservation(&self.settings, address)))
     }
 
     /// The fixed addresses with this address, in one network view or in all.
@@ -162,6 +179,6 @@ impl Infoblox {
     }
 }
 
-fn other_address() -> Error {
+pub(crate) fn other_address() -> Error {
     Error::new(ErrorKind::Unexpected, "Infoblox answers with another address than it was asked for")
 }

@@ -72,20 +72,45 @@ impl Client {
         let next = &next;
         let page = |_| async move {
             let id = next.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let size = PAGE.to_string();
-            let mut query = vec![("_paging", "1"), ("_return_as_object", "1"), ("_max_results", size.as_str())];
-            query.push(("_return_fields", kind.fields));
-            query.extend(id.as_deref().map(|id| ("_page_id", id)));
-            if self.cloud_member {
-                query.push(("_proxy_search", "GM"));
-            }
-            query.extend(filters);
-            let page: wire::Page<T> = self.api.get(&self.path(kind.name), &query, kind.read).await?;
+            let page: wire::Page<T> = self.page(kind, filters, PAGE, id.as_deref()).await?;
             let has_next = page.next_page_id.is_some();
             *next.lock().unwrap_or_else(PoisonError::into_inner) = page.next_page_id;
             Ok(Page { rows: page.result.0, count: None, has_next })
         };
         pages(WHAT, page).await
+    }
+
+    /// At most so many objects that the filters leave, from the page of this id on. An id is good for one question.
+    async fn page<T: DeserializeOwned + Send + 'static>(
+        &self,
+        kind: Kind,
+        filters: &[(&str, &str)],
+        size: usize,
+        id: Option<&str>,
+    ) -> Result<wire::Page<T>> {
+        let size = size.to_string();
+        let mut query = vec![("_paging", "1"), ("_return_as_object", "1"), ("_max_results", size.as_str())];
+        query.push(("_return_fields", kind.fields));
+        query.extend(id.map(|id| ("_page_id", id)));
+        if self.cloud_member {
+            query.push(("_proxy_search", "GM"));
+        }
+        query.extend(filters);
+        self.api.get(&self.path(kind.name), &query, kind.read).await
+    }
+
+    /// The first objects that the filters leave, at most so many, and whether there are more.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub(crate) async fn first<T: DeserializeOwned + Send + 'static>(
+        &self,
+        kind: Kind,
+        filters: &[(&str, &str)],
+        at_most: usize,
+    ) -> Result<(Vec<T>, bool)> {
+        let page = self.page(kind, filters, at_most.min(PAGE), None).await?;
+        Ok((page.result.0, page.next_page_id.is_some()))
     }
 
     /// Is Infoblox there, and does it let the user in? The inner result is whether the user may read network views.

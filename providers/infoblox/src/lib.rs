@@ -3,6 +3,7 @@
 mod addresses;
 mod client;
 mod free;
+mod list;
 mod probe;
 mod provider;
 mod record;

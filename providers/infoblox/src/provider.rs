@@ -17,7 +17,7 @@ use ipam_provider::{
 use serde::{Deserialize, Serialize};
 
 use crate::client::{Client, Created};
-use crate::record::{New, shown_mac};
+use crate::record::New;
 use crate::restart::Restarts;
 use crate::settings::RecordType;
 use crate::vendor::{IPV6_NETWORKS, NAME, NETWORKS, VIEWS, WHAT, of_family};
@@ -172,19 +172,7 @@ impl Provider for Infoblox {
         if !self.is_taken(&row)? {
             return Ok(None);
         }
-        let view = Some(note.view.as_str());
-        let mut records = if row.has_fixed() { self.fixed(view, address).await? } else { Vec::new() };
-        if records.is_empty() && row.has_host() {
-            records = self.hosts(view, address).await?;
-        }
-        // Something else uses the address, or the record went meanwhile.
-        let as_shown = || Reservation {
-            mac: shown_mac(&self.settings, row.mac_address.as_deref().or(row.duid.as_deref())),
-            hostname: row.names.first().cloned().filter(|name| !name.is_empty()),
-            description: None,
-            ours: false,
-        };
-        Ok(Some(records.first().map_or_else(as_shown, |record| record.reservation(&self.settings, address))))
+        Ok(Some(self.recorded(&note, &row).await?))
     }
 
     async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
@@ -251,12 +239,16 @@ impl Provider for Infoblox {
         Ok(removed)
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+        None
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
     }
 }
 

@@ -73,6 +73,11 @@ pub(crate) fn fixed(address: IpAddr) -> Kind {
     of_family(address.is_ipv6(), [FIXED, IPV6_FIXED])
 }
 
+/// The search for addresses by a regular expression.
+pub(crate) fn address_like(is_ipv6: bool) -> &'static str {
+    if is_ipv6 { "ipv6addr~" } else { "ipv4addr~" }
+}
+
 /// The name of the field, or of the search, for an address.
 pub(crate) fn address_key(address: IpAddr) -> &'static str {
     if address.is_ipv6() { "ipv6addr" } else { "ipv4addr" }

@@ -109,6 +109,11 @@ impl AddressRow {
         self.types.iter().any(|known| known == "HOST") || self.objects.iter().any(is_host)
     }
 
+    /// Is it only the first or the last address of its network, which no host has?
+    pub(crate) fn is_edge(&self) -> bool {
+        !self.types.is_empty() && self.types.iter().all(|known| known == "NETWORK" || known == "BROADCAST")
+    }
+
     /// Is there nothing but the range that the address is in?
     pub(crate) fn is_only_in_range(&self) -> bool {
         !self.types.is_empty() && self.types.iter().all(|known| known == "DHCP_RANGE")

@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use ipam_provider::database::Database;
 use ipam_provider::{
-    Annotate, Annotated, Annotation, Capabilities, Error, FreeQuery, Group, GroupName, ListReservations, OwnRecord,
-    Prefix, Probe, Probes, Provider, RecordId, Released, Requester, Reservation, ReservationPage, Result, Subnet,
-    first_listed,
+    Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery, Group, GroupName,
+    InDeleted, ListReservations, ManageSubnets, OwnRecord, Prefix, Probe, Probes, Provider, RecordId, Released,
+    Requester, Reservation, ReservationPage, Result, Subnet, first_listed,
 };
 
 use ipam_store::{
-    AddressDetails, AddressEdit, AddressRecord, Attributes, GroupRecord, OWNER, Scope, SharedStore, StoreError,
-    SubnetRecord,
+    AddressDetails, AddressEdit, AddressRecord, Attributes, Contents, GroupRecord, NewSubnet, OWNER, Scope,
+    SharedStore, StoreError, SubnetRecord,
 };
 
 use crate::Place;
@@ -50,6 +50,11 @@ impl Internal {
             Place::Database(database) => SharedStore::in_database_or_stand_in(Database::clone(database)),
         };
         Ok(Self { store, place: place.clone() })
+    }
+
+    /// Its store, for whoever manages records that other IPAMs have not. It has one writer.
+    pub fn store(&self) -> &SharedStore {
+        &self.store
     }
 
     /// Is this where the store is?
@@ -166,7 +171,7 @@ impl Provider for Internal {
         let details = AddressDetails {
             mac: by.mac,
             hostname: by.hostname.clone(),
-            description: by.description.clone().unwrap_or_default(),
+            description: by.description.clone().or_else(|| by.remark.clone()).unwrap_or_default(),
             attributes: Attributes::of_owner(OWNER),
         };
         let reserved = self.store.write(move |writing| writing.add_address(row, address, details)).await;
@@ -180,12 +185,52 @@ impl Provider for Internal {
         Ok(removed.map_or(Released::WasAbsent, |record| Released::Removed(reservation(record))))
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ManageSubnets> {
+        Some(self)
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
         Some(self)
+    }
+}
+
+#[async_trait]
+impl ManageSubnets for Internal {
+    async fn create(&self, prefix: Prefix, group: Option<&GroupName>, description: &str) -> Result<Creation> {
+        let new = NewSubnet {
+            group: group.cloned(),
+            description: description.to_owned(),
+            attributes: Attributes::of_owner(OWNER),
+            ..NewSubnet::of(prefix)
+        };
+        match self.store.write(move |writing| writing.add_subnet(&new)).await {
+            Ok(record) => {
+                let created = subnets(vec![record]).pop();
+                let odd = || Error::new(ErrorKind::Unexpected, "The address store has made another subnet");
+                created.map(Creation::Created).ok_or_else(odd)
+            }
+            Err(StoreError::SubnetExists(_)) => Ok(Creation::AlreadyThere),
+            Err(error @ StoreError::Overlap { .. }) => Ok(Creation::Overlaps(error.to_string())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn delete(&self, subnet: &Subnet, addresses: InDeleted) -> Result<Deletion> {
+        let row = row_of(subnet)?;
+        let contents = match addresses {
+            InDeleted::MustBeNone => Contents::MustBeEmpty,
+            InDeleted::DeletedToo => Contents::DeleteToo,
+        };
+        match self.store.write(move |writing| writing.delete_subnet(row, contents)).await {
+            Ok(()) => Ok(Deletion::Deleted),
+            Err(StoreError::NoSubnet(_)) => Ok(Deletion::WasAbsent),
+            Err(StoreError::NotEmpty { holds, .. }) => Ok(Deletion::HasAddresses(holds)),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

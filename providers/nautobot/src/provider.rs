@@ -263,6 +263,10 @@ impl Provider for Nautobot {
         Ok(removed)
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+        None
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
     }

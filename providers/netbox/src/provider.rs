@@ -320,6 +320,10 @@ impl Provider for Netbox {
         Ok(record.map_or(Released::WasAbsent, Released::Removed))
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+        None
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
     }

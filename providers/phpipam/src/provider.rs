@@ -256,6 +256,10 @@ impl Provider for Phpipam {
         }
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+        None
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
     }

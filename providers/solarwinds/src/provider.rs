@@ -1,6 +1,7 @@
 //! SolarWinds IPAM as a provider: hierarchy groups are groups, subnets are subnets, addresses that are not available are
 //! reservations.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,18 +9,19 @@ use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSpace, Annotate, Annotated, Annotation, Capabilities, FreeQuery, Group, GroupName, ListReservations,
-    OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
-    Surroundings,
+    ListedReservation, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester,
+    Reservation, ReservationPage, Result, Subnet, Surroundings, bad_place,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::claims::Claims;
 use crate::client::Client;
+use crate::free::is_there;
 use crate::reserve::Target;
 use crate::settings::{ReserveWith, Settings};
 use crate::tree::Tree;
-use crate::vendor::{NAME, NODES, START_ARGUMENTS, START_AT, SUBNETS, SUBNETS_IPV6, SUBNETS_OF, WHAT};
+use crate::vendor::{NAME, NODES, PAGE, RECORDS, START_ARGUMENTS, START_AT, SUBNETS, SUBNETS_IPV6, SUBNETS_OF, WHAT};
 use crate::wire::{Change, Details, Node, Row, Status, found, spellings};
 use crate::{free, probe, record};
 
@@ -112,6 +114,13 @@ impl Solarwinds {
             log::warn!("{address} is recorded without its custom properties: {error}");
         }
     }
+}
+
+/// Is it the first or last address of an IPv4 subnet, which SolarWinds reserves by itself, and of which nobody has recorded
+/// anything?
+fn is_edge(subnet: &Subnet, node: &Node) -> bool {
+    let is_bare = node.mac.is_none() && node.hostname.is_none() && node.comments.is_none();
+    node.address.is_ipv4() && !subnet.is_offerable(node.address) && is_bare
 }
 
 /// The prefix of a row of a subnet.
@@ -238,12 +247,48 @@ impl Provider for Solarwinds {
         }
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+        None
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
+    }
+}
+
+/// By the id of the row, which stays: a count of rows would shift when one of them goes.
+#[async_trait]
+impl ListReservations for Solarwinds {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let after: i64 = from.map_or(Ok(-1), str::parse).map_err(|_| bad_place(subnet))?;
+        if from.is_some() && after < 0 {
+            return Err(bad_place(subnet));
+        }
+        let note: Note = subnet.note(WHAT)?;
+        let rows = self.client.query(RECORDS, &json!({"subnet": note.id, "after": after})).await?;
+        if rows.is_empty() && !is_there(&self.client, note.id).await? {
+            return Err(subnet.gone(WHAT));
+        }
+        let mut page = ReservationPage::default();
+        let has_more = rows.len() > at_most || rows.len() == PAGE;
+        let (mut last, mut seen) = (after, BTreeSet::new());
+        for row in rows.iter().take(at_most) {
+            let node = Node::read(row)?;
+            if node.id <= last || !subnet.prefix.contains(node.address) {
+                return Err(row.unexpected("IpNodeId"));
+            }
+            last = node.id;
+            // Of two rows of one address the older one counts.
+            if !is_edge(subnet, &node) && !self.ends_by_itself(subnet, &node) && seen.insert(node.address) {
+                page.records.push(ListedReservation::new(node.address, record::reservation(&self.settings, &node)));
+            }
+        }
+        page.next = has_more.then(|| last.to_string());
+        Ok(page)
     }
 }
 

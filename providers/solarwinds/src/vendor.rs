@@ -93,7 +93,13 @@ pub(crate) const USED: Query = Query(
      WHERE SubnetId = @subnet AND Status <> 2 AND IpNodeId > @after ORDER BY IpNodeId",
 );
 
-/// The same of a part of a large subnet. Addresses are counted from the network address, which is 0.
+/// A page of them with everything that is recorded.
+pub(crate) const RECORDS: Query = Query(
+    "SELECT TOP 1000 IpNodeId, IPAddress, Status, MAC, DnsBackward, Comments, Uri FROM IPAM.IPNode \
+     WHERE SubnetId = @subnet AND Status <> 2 AND IpNodeId > @after ORDER BY IpNodeId",
+);
+
+/// The used addresses of a part of a large subnet. Addresses are counted from the network address, which is 0.
 pub(crate) const USED_BETWEEN: Query = Query(
     "SELECT TOP 1000 IpNodeId, IPAddress FROM IPAM.IPNode \
      WHERE SubnetId = @subnet AND Status <> 2 AND IPOrdinal BETWEEN @first AND @last AND IpNodeId > @after \
@@ -115,6 +121,7 @@ mod tests {
             (SUBNETS, "SubnetId"),
             (SUBNETS_IPV6, "SubnetId"),
             (USED, "IpNodeId"),
+            (RECORDS, "IpNodeId"),
             (USED_BETWEEN, "IpNodeId"),
         ] {
             let text = query.text();

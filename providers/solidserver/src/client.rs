@@ -60,6 +60,24 @@ impl Client {
         pages(WHAT, page).await
     }
 
+    /// The first rows of a list that the condition leaves, by this field, and whether there may be more.
+    pub(crate) async fn first(
+        &self,
+        service: &str,
+        condition: &Condition,
+        order: &str,
+        at_most: usize,
+    ) -> Result<(Vec<Row>, bool)> {
+        let at_most = at_most.min(PAGE);
+        let limit = at_most.to_string();
+        let mut parameters = vec![("ORDERBY", order), ("limit", limit.as_str())];
+        parameters.extend(condition.as_text().map(|text| ("WHERE", text)));
+        let answer = self.ask(Method::GET, Part::Rest, service, &parameters).await?;
+        let rows = self.rows(answer, service).await?;
+        let has_more = rows.len() >= at_most.min(SMALLEST_PAGE);
+        Ok((rows, has_more))
+    }
+
     /// At most `at_most` free addresses of the network of this id, from an address on.
     pub(crate) async fn find_free(
         &self,

@@ -22,6 +22,16 @@ impl Condition {
         self
     }
 
+    /// The address is this one or a higher one. Digits have one length, so that they compare as numbers and as texts.
+    #[must_use]
+    pub(crate) fn from(mut self, field: &str, digits: &str) -> Self {
+        if !self.0.is_empty() {
+            self.0.push_str(" and ");
+        }
+        self.0.push_str(&format!("{field}>='{digits}'"));
+        self
+    }
+
     /// The text; `None` where nothing is left to be asked for.
     pub(crate) fn as_text(&self) -> Option<&str> {
         (!self.0.is_empty()).then_some(self.0.as_str())

@@ -10,15 +10,15 @@ use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
     AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    ListReservations, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation,
-    Result, Subnet, Surroundings,
+    ListReservations, ListedReservation, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released,
+    Requester, Reservation, ReservationPage, Result, Subnet, Surroundings, first_listed, next_address,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::condition::Condition;
 use crate::vendor::{Family, NAME, SPACES, WHAT};
-use crate::wire::{AddressRow, NetworkRow, Row, SpaceRow, digits, size_of};
+use crate::wire::{AddressRow, NetworkRow, Row, SpaceRow, address_of, digits, size_of};
 use crate::{Settings, free, probe, record};
 
 /// One SOLIDserver.
@@ -248,12 +248,52 @@ impl Provider for Solidserver {
         }
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+        None
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         Some(self)
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ListReservations for Solidserver {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let first = first_listed(subnet, from)?;
+        let note: Note = subnet.note(WHAT)?;
+        let family = Family::of(first.is_ipv6());
+        let condition = Condition::default()
+            .is(family.network_id, subnet.id.as_str())
+            .is("type", "ip")
+            .from(family.address_digits, &digits(first));
+        let (rows, has_more) = self.client.first(family.addresses, &condition, family.address_digits, at_most).await?;
+        if rows.is_empty() && !self.is_there(subnet, &note).await? {
+            return Err(subnet.gone(WHAT));
+        }
+        let mut page = ReservationPage::default();
+        let mut lowest = Some(first);
+        for row in &rows {
+            let address = address_of(row, family)?;
+            if !subnet.prefix.contains(address) || row.get("site_id").is_some_and(|id| id != note.space) {
+                // It has become another network, or is in another space.
+                return Err(subnet.gone(WHAT));
+            }
+            if lowest.is_none_or(|lowest| address < lowest) {
+                return Err(row.unexpected("an address out of order"));
+            }
+            lowest = next_address(address);
+            if let Some(row) = AddressRow::read(row, family)? {
+                page.records.push(ListedReservation::new(address, record::reservation(&self.settings, &row)));
+            }
+        }
+        let next = lowest.filter(|next| has_more && subnet.prefix.contains(*next));
+        page.next = next.map(|next| next.to_string());
+        Ok(page)
     }
 }
 

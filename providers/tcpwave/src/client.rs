@@ -8,15 +8,16 @@ use ipam_provider::http::{Answer, Api, HttpClient, Method, Page, pages};
 use ipam_provider::{Error, ErrorKind, GroupName, Result, Subnet};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::Settings;
 use crate::refusal::{error, not_understood, number};
 use crate::vendor::{
-    ADD, Call, DELETE, FREE_RANGES, NETWORKS, OBJECT_EXISTS, OBJECTS, ORGANIZATIONS, SESSION_TOKEN, SUBNET,
+    ADD, Call, DELETE, EDIT, FREE_RANGES, NETWORKS, OBJECT_EXISTS, OBJECTS, ORGANIZATIONS, SESSION_TOKEN, SUBNET,
     SUBNET_OF_ADDRESS, SUBNETS, WHAT,
 };
 use crate::wire::{
-    self, Deletion, FilterRule, NetworkRow, NewObject, ObjectRow, OrganizationRow, PAGE, RangeRow, SubnetRow,
+    self, Deletion, FilterRule, NetworkRow, NewObject, Object, OrganizationRow, PAGE, RangeRow, SubnetRow,
 };
 
 /// A subnet as requests name it.
@@ -97,23 +98,23 @@ impl Client {
     }
 
     /// The objects of a subnet, or, where the filter is heeded, those whose address contains the text of this one.
-    pub(crate) async fn objects(&self, of: Place<'_>, like: Option<Ipv4Addr>) -> Result<Vec<(Ipv4Addr, ObjectRow)>> {
+    pub(crate) async fn objects<T: Object>(&self, of: Place<'_>, like: Option<Ipv4Addr>) -> Result<Vec<(Ipv4Addr, T)>> {
         let rows = pages(WHAT, |start| self.objects_from(of, like, start, PAGE)).await?;
-        let taken = rows.into_iter().filter(ObjectRow::is_taken).map(|row| {
+        let taken = rows.into_iter().filter(|row: &T| row.row().is_taken()).map(|row| {
             let odd = || Error::new(ErrorKind::Unexpected, format!("{WHAT} lists an object without an address"));
-            Ok((row.address().ok_or_else(odd)?, row))
+            Ok((row.row().address().ok_or_else(odd)?, row))
         });
         taken.collect()
     }
 
     /// One page of them, free addresses included.
-    pub(crate) async fn objects_from(
+    pub(crate) async fn objects_from<T: Object>(
         &self,
         of: Place<'_>,
         like: Option<Ipv4Addr>,
         start: usize,
         length: usize,
-    ) -> Result<Page<ObjectRow>> {
+    ) -> Result<Page<T>> {
         let subnet = of.first.to_string();
         let rule = like.map(|like| [FilterRule { field: "address", op: "contains", value: like.to_string() }]);
         let rules = rule.map(|rule| serde_json::to_string(&rule).expect("texts are JSON"));
@@ -139,6 +140,11 @@ impl Client {
         self.write(ADD, new).await
     }
 
+    /// Replaces an object, which the body names. [`Rejected`](ErrorKind::Rejected) for whatever reason TCPWave has.
+    pub(crate) async fn edit(&self, whole: &Map<String, Value>) -> Result<()> {
+        self.write(EDIT, whole).await
+    }
+
     /// Deletes the object of an address and its resource records.
     pub(crate) async fn delete(&self, organization: &GroupName, address: Ipv4Addr) -> Result<()> {
         let organization_name = organization.as_str();
@@ -148,6 +154,11 @@ impl Client {
     /// May objects be added? One of nothing is refused for what it lacks.
     pub(crate) async fn may_add(&self) -> Result<()> {
         unless_not_allowed(self.add(&NewObject::default()).await)
+    }
+
+    /// May objects be changed? One of nothing is refused for what it lacks.
+    pub(crate) async fn may_edit(&self) -> Result<()> {
+        unless_not_allowed(self.edit(&Map::new()).await)
     }
 
     /// May objects be deleted? None are named.

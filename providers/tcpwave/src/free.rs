@@ -7,7 +7,7 @@ use ipam_provider::{AddressSet, ErrorKind, FreeQuery, Result, Subnet, unused};
 
 use crate::client::{Client, Place};
 use crate::vendor::WHAT;
-use crate::wire::RangeRow;
+use crate::wire::{ObjectRow, RangeRow};
 
 /// What the free ranges tell.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(crate) async fn unlisted(
     from: Ipv4Addr,
     query: FreeQuery<'_>,
 ) -> Result<Vec<IpAddr>> {
-    let rows = client.objects(Place::of(subnet)?, None).await?;
+    let rows = client.objects::<ObjectRow>(Place::of(subnet)?, None).await?;
     let taken = rows.iter().map(|(address, _)| (IpAddr::from(*address), IpAddr::from(*address)));
     let below = from.to_bits().checked_sub(1).map(|last| (subnet.prefix.network(), Ipv4Addr::from_bits(last).into()));
     Ok(unused(subnet, query, &AddressSet::of_runs(taken.chain(below))))

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use ipam_provider::{GroupName, Probe, Probes, Result};
 
 use crate::client::{Client, Place};
-use crate::vendor::{ADD_OBJECTS, DELETE_OBJECTS, READ_NETWORKS, READ_OBJECTS, READ_SUBNETS};
+use crate::vendor::{ADD_OBJECTS, DELETE_OBJECTS, EDIT_OBJECTS, READ_NETWORKS, READ_OBJECTS, READ_SUBNETS};
+use crate::wire::ObjectRow;
 
 pub(crate) async fn probe(client: &Client) -> Vec<Probe> {
     let mut probes = Probes::default();
@@ -24,6 +25,7 @@ pub(crate) async fn probe(client: &Client) -> Vec<Probe> {
     }
     probes.note(may(ADD_OBJECTS), client.may_add().await);
     probes.note(may(DELETE_OBJECTS), client.may_delete().await);
+    probes.note_right_to_change(&may(EDIT_OBJECTS), client.may_edit().await);
     probes.finish()
 }
 
@@ -36,7 +38,7 @@ async fn within(client: &Client, probes: &mut Probes, network: Place<'_>) {
     let IpAddr::V4(first) = prefix.network() else { return };
     let place = Place { first, ..network };
     probes.note(format!("subnet {prefix} is found by its address"), client.subnet(place).await.map(drop));
-    let objects = client.objects_from(place, None, 0, 1).await;
+    let objects = client.objects_from::<ObjectRow>(place, None, 0, 1).await;
     if probes.note(may(READ_OBJECTS), objects.map(drop)) {
         let free = client.free_ranges(place).await;
         probes.note(format!("the free addresses of subnet {prefix} can be read"), free.map(drop));

@@ -3,22 +3,22 @@
 //! Requests name organization and subnet by what they are called, so that a [`Subnet`] needs no note. Which text means
 //! "not there" or "taken" is not known: after a refusal the provider looks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use ipam_provider::settings::Section;
 use ipam_provider::{
-    AddressSpace, Annotate, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName, ListReservations, OwnRecord,
-    Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation, Result, Subnet,
-    Surroundings,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
+    ListReservations, OwnRecord, Prefix, Probe, Provider, ProviderSettings, RecordId, Released, Requester, Reservation,
+    ReservationPage, Result, Subnet, Surroundings, first_listed,
 };
 
 use crate::client::{Client, Place};
 use crate::free::Found;
 use crate::vendor::{NAME, WHAT};
-use crate::wire::{ObjectRow, OrganizationRow, SubnetRow};
+use crate::wire::{Object, ObjectRow, OrganizationRow, SubnetRow, WholeObject};
 use crate::{Settings, free, probe, record};
 
 /// One TCPWave.
@@ -101,9 +101,8 @@ impl Tcpwave {
     ///
     /// Whether the filter of the list is heeded is not known. Only the question for the one address shows that there is
     /// no object.
-    async fn object(&self, of: Place<'_>, address: Ipv4Addr) -> Result<Option<ObjectRow>> {
-        let find =
-            |rows: Vec<(Ipv4Addr, ObjectRow)>| rows.into_iter().find(|(at, _)| *at == address).map(|(_, row)| row);
+    async fn object<T: Object>(&self, of: Place<'_>, address: Ipv4Addr) -> Result<Option<T>> {
+        let find = |rows: Vec<(Ipv4Addr, T)>| rows.into_iter().find(|(at, _)| *at == address).map(|(_, row)| row);
         match self.client.objects(of, Some(address)).await {
             Ok(rows) => {
                 if let Some(row) = find(rows) {
@@ -234,7 +233,7 @@ impl Provider for Tcpwave {
             return Ok(None);
         }
         let object = self.object(place, address).await?;
-        Ok(object.map(|row| record::reservation(&self.settings, address, &row)))
+        Ok(object.map(|row: ObjectRow| record::reservation(&self.settings, address, &row)))
     }
 
     async fn own_records(&self, address: IpAddr) -> Result<Vec<OwnRecord>> {
@@ -251,7 +250,7 @@ impl Provider for Tcpwave {
             let around = self.client.subnet_of(&name, address).await?.ok_or_else(odd)?;
             let subnet = subnet(around, &name)?;
             let object = self.object(Place::of(&subnet)?, address).await?;
-            if object.is_some_and(|row| record::is_ours(&self.settings, &row)) {
+            if object.is_some_and(|row: ObjectRow| record::is_ours(&self.settings, &row)) {
                 own.push(OwnRecord { place: format!("organization {name}") });
             }
         }
@@ -303,7 +302,7 @@ impl Provider for Tcpwave {
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
         let Ok(at) = v4(subnet, address) else { return Ok(Released::WasAbsent) };
         let place = Place::of(subnet)?;
-        let Some(row) = self.object(place, at).await? else { return Ok(Released::WasAbsent) };
+        let Some(row) = self.object::<ObjectRow>(place, at).await? else { return Ok(Released::WasAbsent) };
         if self.settings.delete_only_own && !record::is_ours(&self.settings, &row) {
             return Err(subnet.not_ours(WHAT, address));
         }
@@ -320,11 +319,72 @@ impl Provider for Tcpwave {
         }
     }
 
-    fn annotate(&self) -> Option<&dyn Annotate> {
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
         None
     }
 
+    fn annotate(&self) -> Option<&dyn Annotate> {
+        Some(self)
+    }
+
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
+    }
+}
+
+/// How objects are ordered in pages is not known, so that all of them are read and cut into pages here.
+#[async_trait]
+impl ListReservations for Tcpwave {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let first = first_listed(subnet, from)?;
+        let place = Place::of(subnet)?;
+        let (rows, refusal) = match self.client.objects::<ObjectRow>(place, None).await {
+            Err(error) if error.kind() == ErrorKind::Rejected => (Vec::new(), Some(error)),
+            rows => (rows?, None),
+        };
+        if rows.is_empty() && self.subnet_in(place.organization, subnet.prefix).await?.is_none() {
+            return Err(subnet.gone(WHAT));
+        }
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
+        let mut records = BTreeMap::new();
+        for (address, row) in rows {
+            if !subnet.prefix.contains(address.into()) {
+                // It has been made smaller or moved.
+                return Err(subnet.gone(WHAT));
+            }
+            records.insert(address.into(), record::reservation(&self.settings, address, &row));
+        }
+        Ok(ReservationPage::lowest(records.split_off(&first), at_most))
+    }
+}
+
+#[async_trait]
+impl Annotate for Tcpwave {
+    async fn annotate(&self, subnet: &Subnet, address: IpAddr, note: &Annotation) -> Result<Annotated> {
+        let Ok(at) = v4(subnet, address) else { return Ok(Annotated::Absent) };
+        let place = Place::of(subnet)?;
+        // Mostly it is there; when it is not, one request says so.
+        let Some(object) = self.object::<WholeObject>(place, at).await? else { return Ok(Annotated::Absent) };
+        if !record::is_ours(&self.settings, &object.row) {
+            return Ok(Annotated::NotOurs);
+        }
+        let mut changes = record::changes(&self.settings, &object.row, note, (subnet, at));
+        while !changes.is_empty() {
+            let whole = record::changed(&self.settings, &object, (place.organization, subnet, at), &changes);
+            let error = match self.client.edit(&whole).await {
+                Err(error) if error.kind() == ErrorKind::Rejected => error,
+                outcome => return outcome.map(|()| Annotated::Changed),
+            };
+            if !self.client.exists(place.organization, at).await? {
+                return Ok(Annotated::Absent);
+            }
+            if changes.name.take().is_none() {
+                return Err(error);
+            }
+            log::warn!("{address} keeps the host name that is recorded: {WHAT} refuses the new one");
+        }
+        Ok(Annotated::AsItWas)
     }
 }

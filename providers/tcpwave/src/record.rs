@@ -4,12 +4,13 @@
 
 use std::net::Ipv4Addr;
 
-use ipam_provider::{Filling, GroupName, Requester, Reservation, Subnet};
+use ipam_provider::{Annotation, Filling, GroupName, Requester, Reservation, Subnet};
+use serde_json::{Map, Value};
 
 use crate::Settings;
 use crate::settings::is_label;
 use crate::vendor::WHAT;
-use crate::wire::{NewObject, ObjectRow};
+use crate::wire::{NewObject, ObjectRow, WholeObject};
 
 /// A longer description is cut. What TCPWave allows is not documented.
 const DESCRIPTION_AT_MOST: usize = 255;
@@ -53,6 +54,77 @@ pub(crate) fn new(
         dyn_update_rrs_cname: dns,
         dyn_update_rrs_mx: dns,
     }
+}
+
+/// What changes in an object; all else stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    pub(crate) name: Option<String>,
+    pub(crate) mac: Option<String>,
+    pub(crate) description: Option<String>,
+}
+
+impl Changes {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What an object of ours does not have yet of what is known of its host.
+pub(crate) fn changes(
+    settings: &Settings,
+    row: &ObjectRow,
+    note: &Annotation,
+    (subnet, address): (&Subnet, Ipv4Addr),
+) -> Changes {
+    let recorded = reservation(settings, address, row);
+    let new = note.besides(&recorded);
+    let at = (subnet, address.into());
+    let hostname = new.hostname_for(WHAT, address.into(), |name| label(name, &settings.domain).is_some());
+    Changes {
+        name: hostname.and_then(|name| label(name, &settings.domain)).map(str::to_owned),
+        mac: new.mac.filter(|mac| !mac.is_infiniband()).map(|mac| mac.to_string()),
+        description: settings.description.annotated(&recorded, note, at, DESCRIPTION_AT_MOST),
+    }
+}
+
+/// The object as `object/edit` gets it: everything that the list shows of it, but for what changes. Keys that name the object
+/// are added where the list leaves them out, and what lists write for people is written as `object/add` has it.
+pub(crate) fn changed(
+    settings: &Settings,
+    object: &WholeObject,
+    (organization, subnet, address): (&GroupName, &Subnet, Ipv4Addr),
+    changes: &Changes,
+) -> Map<String, Value> {
+    let mut whole = object.whole.clone();
+    let mut name_of_it = vec![
+        ("organization_name", organization.to_string()),
+        ("subnet_address", subnet.prefix.network().to_string()),
+        ("address", address.to_string()),
+    ];
+    let octets = address.octets().map(|octet| octet.to_string());
+    name_of_it.extend(["addr1", "addr2", "addr3", "addr4"].into_iter().zip(octets));
+    for (key, value) in name_of_it {
+        let known = whole.entry(key).or_insert(Value::Null);
+        if known.is_null() {
+            *known = value.into();
+        }
+    }
+    if whole.get("alloc_type").and_then(Value::as_str).is_some_and(|text| text.eq_ignore_ascii_case("static")) {
+        whole.insert("alloc_type".to_owned(), 1.into());
+    }
+    let domain = object.row.domain_name.as_deref().unwrap_or_default().trim_end_matches('.');
+    let shown = object.row.name.as_deref().unwrap_or_default().trim_end_matches('.');
+    let name = changes.name.as_deref().or_else(|| label(shown, domain));
+    let domain = changes.name.as_ref().map(|_| settings.domain.as_str());
+    let new = [
+        ("name", name),
+        ("domain_name", domain),
+        ("mac", changes.mac.as_deref()),
+        ("description", changes.description.as_deref()),
+    ];
+    whole.extend(new.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into()))));
+    whole
 }
 
 /// The name of an object for a host: what is before the domain, or a name without one. `None` for a name in another

@@ -5,7 +5,7 @@
 //! [`Rejected`](ErrorKind::Rejected), and who asked looks for the reason. A 500 of another kind is trouble, as
 //! everywhere.
 
-use ipam_provider::http::{Answer, one_line};
+use ipam_provider::http::{Answer, one_line, shape};
 use ipam_provider::{Error, ErrorKind};
 use serde_json::Value;
 
@@ -61,21 +61,6 @@ pub(crate) fn not_understood(answer: &Answer) -> Error {
         Err(_) => format!("the text {text}"),
     };
     answer.not_understood(WHAT).because(said(&shape))
-}
-
-/// Keys, and for values what they are; of a list the first one.
-fn shape(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => "flag".to_owned(),
-        Value::Number(_) => "number".to_owned(),
-        Value::String(_) => "text".to_owned(),
-        Value::Array(items) => format!("[{}]", items.first().map(shape).unwrap_or_default()),
-        Value::Object(object) => {
-            let entries: Vec<String> = object.iter().map(|(key, value)| format!("{key}: {}", shape(value))).collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-    }
 }
 
 fn is_about_rights(answer: &Answer) -> bool {

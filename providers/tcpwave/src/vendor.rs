@@ -15,6 +15,7 @@ pub(crate) const READ_NETWORKS: &str = "read networks";
 pub(crate) const READ_SUBNETS: &str = "read subnets";
 pub(crate) const READ_OBJECTS: &str = "read objects";
 pub(crate) const ADD_OBJECTS: &str = "add objects";
+pub(crate) const EDIT_OBJECTS: &str = "edit objects";
 pub(crate) const DELETE_OBJECTS: &str = "delete objects";
 
 /// A call of the API.
@@ -39,4 +40,5 @@ pub(crate) const OBJECTS: Call = call("object", "paged", READ_OBJECTS);
 pub(crate) const OBJECT_EXISTS: Call = call("object", "checkObjectExists", READ_OBJECTS);
 pub(crate) const FREE_RANGES: Call = call("object", "nextfreeip", READ_OBJECTS);
 pub(crate) const ADD: Call = call("object", "add", ADD_OBJECTS);
+pub(crate) const EDIT: Call = call("object", "edit", EDIT_OBJECTS);
 pub(crate) const DELETE: Call = call("object", "delete-multiple", DELETE_OBJECTS);

@@ -11,7 +11,7 @@ use ipam_provider::Prefix;
 use ipam_provider::http::{ROWS_AT_MOST, Rows};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Rows of a page; the vendor's user interface asks for as many.
 pub(crate) const PAGE: usize = 256;
@@ -192,6 +192,39 @@ impl ObjectRow {
     pub(crate) fn is_taken(&self) -> bool {
         let has_id = self.id.as_ref().is_some_and(|id| !id.is_empty());
         has_id || self.name.as_ref().is_some_and(|name| !name.is_empty())
+    }
+}
+
+/// A row of `object/paged` with everything that it has, as `object/edit` gets it back.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+pub(crate) struct WholeObject {
+    pub(crate) row: ObjectRow,
+    pub(crate) whole: Map<String, Value>,
+}
+
+impl TryFrom<Map<String, Value>> for WholeObject {
+    type Error = serde_json::Error;
+
+    fn try_from(whole: Map<String, Value>) -> Result<Self, Self::Error> {
+        Ok(Self { row: serde_json::from_value(Value::Object(whole.clone()))?, whole })
+    }
+}
+
+/// What may be read of a row of `object/paged`.
+pub(crate) trait Object: DeserializeOwned + Send + 'static {
+    fn row(&self) -> &ObjectRow;
+}
+
+impl Object for ObjectRow {
+    fn row(&self) -> &ObjectRow {
+        self
+    }
+}
+
+impl Object for WholeObject {
+    fn row(&self) -> &ObjectRow {
+        &self.row
     }
 }
 

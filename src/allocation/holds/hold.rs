@@ -107,6 +107,10 @@ impl HoldState {
 pub struct RequestMark(NonZeroU32);
 
 impl RequestMark {
+    /// The mark of a request whose id has the hash 1.
+    #[cfg(test)]
+    pub(super) const FIRST: Self = Self(NonZeroU32::MIN);
+
     /// The mark of a request whose id has this hash. A mark is its own hash: `of(mark.get())` is the same mark.
     pub(in crate::allocation) fn of(hash: u64) -> Self {
         let [.., a, b, c, d] = hash.to_be_bytes();
@@ -193,7 +197,7 @@ pub struct Offer {
 }
 
 impl Offer {
-    pub(super) fn of(address: IpAddr, hold: &Hold) -> Self {
+    pub(in crate::allocation) fn of(address: IpAddr, hold: &Hold) -> Self {
         Self { address, confirmed: hold.confirmed, event: hold.event }
     }
 }

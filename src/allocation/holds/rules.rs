@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ipam_provider::Mac;
 
-use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, Scope};
+use super::hold::{Ask, Grant, Hold, HoldState, Moment, Offer, RequestMark, Scope};
 use super::trace::{Due, Removed, Trace};
 use crate::allocation::Timestamp;
 use crate::telemetry::request_id::RequestId;
@@ -40,6 +40,19 @@ pub enum Step {
         mac: Option<Mac>,
         /// As above.
         at_least: Duration,
+    },
+    /// A reservation is sent to the IPAM of an address that was promised to the call of this mark, unless it has changed
+    /// hands since.
+    BeginAllocation {
+        /// Of the call's own promises.
+        mark: RequestMark,
+        /// As above.
+        at_least: Duration,
+    },
+    /// The call of this mark does without the address that was promised to it.
+    Withdraw {
+        /// As above.
+        mark: RequestMark,
     },
     /// The reservation that began with the event `ticket` is in the IPAM.
     FinishAdd {
@@ -176,6 +189,18 @@ impl Step {
                     let until = hold.until.max(at.now + *at_least);
                     Becomes::Held(adding(Hold { mac: *mac, until, ..hold.clone() }, at))
                 }
+                _ => Becomes::Unchanged,
+            },
+            Self::BeginAllocation { mark, at_least } => match promised_to(there, *mark) {
+                Some(hold) => {
+                    let until = hold.until.max(at.now + *at_least);
+                    Becomes::Held(adding(Hold { until, ..hold.clone() }, at))
+                }
+                None => Becomes::Unchanged,
+            },
+            Self::Withdraw { mark } => match promised_to(there, *mark) {
+                // What a request has deleted may have to be given back to its host.
+                Some(hold) if hold.trace.is_none() => Becomes::Ended,
                 _ => Becomes::Unchanged,
             },
             Self::FinishAdd { ticket, settled, is_restored } => match of_ticket(there, *ticket) {
@@ -321,6 +346,11 @@ fn with_due(hold: &Hold, due: Due) -> Becomes {
 /// Can the address be offered: again to its MAC, or to another host when nothing else is free?
 fn is_offer(hold: &Hold) -> bool {
     matches!(hold.state, HoldState::Offered | HoldState::Released)
+}
+
+/// The hold, if it is a promise to the call of this mark.
+fn promised_to(there: Option<&Hold>, mark: RequestMark) -> Option<&Hold> {
+    there.filter(|hold| hold.state == HoldState::Offered && hold.request == Some(mark))
 }
 
 /// Does nobody but the host with this MAC have to do with the address? Of a reserved one the IPAM decides.

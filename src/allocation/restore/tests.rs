@@ -12,7 +12,8 @@ use tokio::time::{sleep, timeout};
 use super::{AGAIN, SILENCE};
 use crate::allocation::holds::{Becomes, Hold, HoldState, Moment, Removed, Scope, Step, Trace};
 use crate::allocation::tests::RULES;
-use crate::allocation::{Allocator, Clock, Failure, GroupChoice, Holds, Look, Timestamp};
+use crate::allocation::{AllocationRequest, Allocator, Clock, Failure, GroupChoice, Holds, Look, Strategy, Timestamp};
+use crate::caller::{self, Caller, Door, Grant, Principal, Rights, Who};
 use crate::telemetry::request_id::{self, RequestId};
 
 const LIMITS: Limits = Limits { attempt: RULES.attempt, read_attempts: 1 };
@@ -47,6 +48,7 @@ impl Stage {
             mac: Some(mac(1)),
             hostname: Some("web.example.com".to_owned()),
             description: Some("Rack 7".to_owned()),
+            remark: None,
         };
         ipam.provider().reserve(&subnet, address, &by).await.expect("reserved");
         let recorded = ipam.provider().reservation(&subnet, address).await.expect("an answer").expect("a record");
@@ -368,4 +370,36 @@ fn only_an_address_that_no_other_host_has_to_do_with_is_begun() {
     ] {
         assert_eq!(is_begun(there.clone(), mac), expected, "{there:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_door_deletes_is_not_reserved_again() {
+    let stage = Stage::start().await;
+    let principal =
+        Principal { who: Who::Token("neutron".into()), rights: Rights::Api(Grant::everywhere(caller::Role::Operator)) };
+    let request = RequestId::random();
+    request_id::scope(request.clone(), async {
+        request_id::set_caller(Caller { door: Door::Api, principal });
+        // A client that sends one id with all its calls.
+        stage.delete().await;
+        stage.add(stage.broadcast()).await.expect_err("refused");
+    })
+    .await;
+    assert_eq!(stage.allocator.place().traced(&request).await.expect("holds"), []);
+    stage.pass(OVER).await;
+    assert_eq!((stage.record().await, stage.state().await), (None, Some(HoldState::Released)), "it is in quarantine");
+    // Foreman's own edit is undone as ever, and another door may have the address first.
+    let stage = Stage::start().await;
+    stage.refused_edit(&RequestId::random()).await;
+    let subnets = vec![(stage.place.prefix, stage.group())];
+    let wanted = AllocationRequest {
+        subnets,
+        strategy: Strategy::Address(stage.address),
+        count: 1,
+        by: Requester { mac: Some(mac(9)), ..Requester::default() },
+    };
+    let kept = stage.allocator.allocate(wanted).await.expect_err("it is about to be given back");
+    assert!(matches!(kept, Failure::BeingReserved { .. }), "{kept}");
+    stage.pass(OVER).await;
+    assert_eq!(stage.record().await, Some(stage.recorded.clone()));
 }

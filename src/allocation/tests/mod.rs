@@ -1,6 +1,8 @@
 //! The rules of allocation, over the reference IPAM of the conformance suite.
 
+mod allocations;
 mod annotations;
+mod burst;
 mod events;
 mod lists;
 mod lookups;
@@ -61,6 +63,8 @@ struct Counted {
     free_answers: Arc<Semaphore>,
     max_parallel: Option<usize>,
     write_takes: Duration,
+    /// The IPAM refuses to release anything.
+    keeps_all: bool,
 }
 
 impl Counted {
@@ -72,6 +76,7 @@ impl Counted {
             free_answers: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             max_parallel: None,
             write_takes: Duration::ZERO,
+            keeps_all: false,
         }
     }
 
@@ -139,7 +144,14 @@ impl Provider for Counted {
     }
 
     async fn release(&self, subnet: &Subnet, address: IpAddr) -> Result<Released> {
+        if self.keeps_all {
+            return Err(Error::new(ErrorKind::Rejected, "The IPAM keeps all"));
+        }
         self.one_more().release(subnet, address).await
+    }
+
+    fn manage_subnets(&self) -> Option<&dyn ipam_provider::ManageSubnets> {
+        Provider::manage_subnets(&*self.inner)
     }
 
     fn annotate(&self) -> Option<&dyn Annotate> {

@@ -1,4 +1,4 @@
-//! The commands for the embedded IPAM: `group`, `subnet`, `address`, `export` and `store`, and its part of `import`.
+//! The commands for the embedded IPAM: `group`, `subnet`, `address`, `plan`, `export` and `store`, and its part of `import`.
 //!
 //! They work on the store's file themselves, whether a proxy runs over it or not: SQLite keeps the processes apart, and
 //! a running proxy sees a change with its next question. A command that changes something also has it forget which
@@ -8,6 +8,8 @@ mod addresses;
 mod from_foreman;
 mod groups;
 mod place;
+mod plan_values;
+mod plans;
 mod progress;
 mod subnets;
 mod transfer;
@@ -39,6 +41,8 @@ pub(super) enum Command {
     Subnet(On<subnets::Command>),
     /// Addresses that are taken in the embedded IPAM.
     Address(On<addresses::Command>),
+    /// Plans, which allocate prefixes from linked pools of the embedded IPAM.
+    Plan(On<plans::Command>),
     /// Write all that the embedded IPAM has as CSV.
     Export(transfer::Export),
     /// The embedded IPAM as a whole: verify, back up, copy.
@@ -59,6 +63,7 @@ pub(super) fn run(command: Command, directory: &Path) -> Outcome {
         Command::Group(On { command, place }) => groups::run(command, &place.locate(directory)?),
         Command::Subnet(On { command, place }) => subnets::run(command, &place.locate(directory)?),
         Command::Address(On { command, place }) => addresses::run(command, &place.locate(directory)?),
+        Command::Plan(On { command, place }) => plans::run(command, &place.locate(directory)?),
         Command::Export(export) => transfer::export(&export, directory),
         Command::Store(On { command, place }) => upkeep::run(command, &place.locate(directory)?),
     }

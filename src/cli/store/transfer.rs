@@ -55,8 +55,14 @@ pub(in crate::cli) fn import(file: &Path, place: &Place, directory: &Path) -> Ou
 
 /// How much was added, in words.
 pub(super) fn counted(imported: Imported) -> String {
-    let Imported { groups, subnets, excluded_ranges, addresses } = imported;
-    format!("groups: {groups}, subnets: {subnets}, excluded ranges: {excluded_ranges}, addresses: {addresses}")
+    let Imported { groups, plans, plan_allocations, subnets, excluded_ranges, addresses } = imported;
+    let of_plans = match (plans, plan_allocations) {
+        (0, 0) => String::new(),
+        _ => format!("plans: {plans}, allocations of plans: {plan_allocations}, "),
+    };
+    format!(
+        "groups: {groups}, {of_plans}subnets: {subnets}, excluded ranges: {excluded_ranges}, addresses: {addresses}"
+    )
 }
 
 pub(super) fn export(arguments: &Export, directory: &Path) -> Outcome {

@@ -1,5 +1,6 @@
 //! `/subnets/{subnet}/addresses`: what is recorded and held in a subnet.
 
+use actix_web::http::Method;
 use actix_web::web::Json;
 use actix_web::{HttpRequest, HttpResponse};
 use ipam_provider::{ErrorKind, ListedReservation};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::Access;
+use super::annotate::annotate;
 use super::answer::tagged;
 use super::holds::Hold;
 use super::id::{AddressId, AddressInSubnet, SubnetId};
@@ -22,7 +24,11 @@ use crate::http::state::Now;
 pub(super) fn paths() -> Vec<Path> {
     vec![
         Path::new("/subnets/{subnet}/addresses").asking_ipam().get(Role::Reader, list),
-        Path::new("/subnets/{subnet}/addresses/{address}").asking_ipam().get(Role::Reader, show),
+        Path::new("/subnets/{subnet}/addresses/{address}").asking_ipam().get(Role::Reader, show).on(
+            Method::PATCH,
+            Role::Operator,
+            annotate,
+        ),
     ]
 }
 

@@ -10,10 +10,15 @@ use serde::Serialize;
 /// The value as JSON with an entity tag; 304 to a caller that has it already (RFC 9110, section 13.1.2).
 pub(super) fn tagged(request: &HttpRequest, value: &impl Serialize) -> HttpResponse {
     let body = serde_json::to_string(value).expect("shapes of texts and numbers are JSON");
-    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&sha256(body.as_bytes())[..16]));
+    let tag = tag_of(&body);
     let mut response = if has(request, &tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((ETAG, tag.as_str())).insert_header((CACHE_CONTROL, "private, no-cache"));
     if has(request, &tag) { response.finish() } else { response.content_type(ContentType::json()).body(body) }
+}
+
+/// The entity tag of a body.
+pub(super) fn tag_of(body: &str) -> String {
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&sha256(body.as_bytes())[..16]))
 }
 
 /// Does the caller have the answer of this tag?

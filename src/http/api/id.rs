@@ -66,7 +66,8 @@ impl SubnetId {
         Some(Self { prefix: prefix.parse().ok()?, group })
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// The id that is written so.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         // One subnet has one id.
         decoded(text).and_then(|plain| Self::of_plain(&plain)).filter(|id| id.text() == text)
     }

@@ -8,9 +8,11 @@
 //! | `paths` | what a resource's file says of its paths: methods, handlers, and the role that each demands |
 //! | `access` | who calls, and which groups are theirs |
 //! | `problem` | failures as RFC 9457 has them |
+//! | `embedded` | what only the embedded IPAM has |
+//! | `idempotency` | requests that can be sent again |
 //! | `params`, `body`, `id`, `page`, `answer` | the parts of a request, as valid values, and of answers |
 //! | `openapi`, `docs` | the document that describes all of this, made from the code, and a page that shows it |
-//! | `status`, `groups`, `subnets`, `addresses`, `holds`, `ledger`, `events` | one resource each: its paths, its handlers, its shapes |
+//! | `status`, `groups`, `subnets`, `addresses`, `annotate`, `allocations`, `holds`, `ledger`, `events` | one resource each: its paths, its handlers, its shapes |
 //!
 //! A new resource is a file with a function `paths`, a line in [`all_paths`], and its handlers and shapes in `openapi`. A test
 //! compares the paths with the document.
@@ -19,14 +21,18 @@
 
 mod access;
 mod addresses;
+mod allocations;
+mod annotate;
 mod answer;
 #[allow(dead_code, reason = "JSON bodies are for the resources that are written to")]
 mod body;
 mod docs;
+pub(crate) mod embedded;
 mod events;
 mod groups;
 mod holds;
 mod id;
+mod idempotency;
 mod ledger;
 mod openapi;
 mod page;
@@ -35,6 +41,8 @@ mod paths;
 mod problem;
 mod status;
 mod subnets;
+
+use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
@@ -63,6 +71,8 @@ pub(crate) struct Callers {
     pub certificates: Vec<ListedCertificate>,
     /// The tokens; `None` if the API is off.
     pub tokens: Option<Tokens>,
+    /// The embedded IPAM, if there is just one.
+    pub embedded: Option<Arc<dyn embedded::Embedded>>,
 }
 
 /// The paths of all resources.
@@ -72,6 +82,8 @@ fn all_paths() -> Vec<Path> {
         groups::paths(),
         subnets::paths(),
         addresses::paths(),
+        allocations::paths(),
+        embedded::paths(),
         holds::paths(),
         ledger::paths(),
         events::paths(),

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::answer::tagged;
 use super::paths::Path;
-use super::{API_PATH, addresses, events, groups, holds, ledger, status, subnets};
+use super::{API_PATH, addresses, allocations, annotate, embedded, events, groups, holds, ledger, status, subnets};
 
 pub(super) fn paths() -> Vec<Path> {
     vec![Path::new("/openapi.json").get_open(show)]
@@ -33,6 +33,8 @@ pub(super) fn paths() -> Vec<Path> {
         (name = "Groups", description = "What one IPAM calls a section, another a VRF, a namespace or a network view."),
         (name = "Subnets", description = "The IPAM's records of prefixes."),
         (name = "Addresses", description = "What is recorded and held in a subnet."),
+        (name = "Allocations", description = "Addresses that are chosen and reserved in one call."),
+        (name = "Embedded IPAM", description = "What only the embedded IPAM has."),
         (name = "Holds", description = "The proxy's short promises of addresses."),
         (name = "Ledger", description = "Who did what with which address, and when."),
     ),
@@ -41,8 +43,25 @@ pub(super) fn paths() -> Vec<Path> {
         groups::list,
         subnets::list,
         subnets::show,
+        subnets::create,
+        subnets::delete,
         addresses::list,
         addresses::show,
+        annotate::annotate,
+        allocations::allocate,
+        embedded::groups::show,
+        embedded::groups::create,
+        embedded::groups::edit,
+        embedded::groups::delete,
+        embedded::subnets::show,
+        embedded::subnets::edit,
+        embedded::ranges::list,
+        embedded::ranges::exclude,
+        embedded::ranges::include,
+        embedded::addresses::show,
+        embedded::addresses::edit,
+        allocations::show,
+        allocations::release,
         holds::list,
         holds::release,
         ledger::list,
@@ -146,6 +165,21 @@ mod tests {
     /// The shapes with examples. A schema that is not here fails the test.
     const EXAMPLES: &[(&str, Read)] = &[
         ("Address", reads::<addresses::Address>),
+        ("AddressChange", reads::<embedded::addresses::AddressChange>),
+        ("AddressDetails", reads::<embedded::addresses::AddressDetails>),
+        ("Extras", reads::<embedded::records::Extras>),
+        ("GroupChange", reads::<embedded::groups::GroupChange>),
+        ("GroupDetails", reads::<embedded::groups::GroupDetails>),
+        ("NewRange", reads::<embedded::ranges::NewRange>),
+        ("Range", reads::<embedded::ranges::Range>),
+        ("Ranges", reads::<embedded::ranges::Ranges>),
+        ("SubnetChange", reads::<embedded::subnets::SubnetChange>),
+        ("SubnetDetails", reads::<embedded::subnets::SubnetDetails>),
+        ("Allocated", reads::<allocations::Allocated>),
+        ("Allocation", reads::<allocations::Allocation>),
+        ("AllocationRequest", reads::<allocations::Wanted>),
+        ("NewSubnet", reads::<subnets::NewSubnet>),
+        ("Note", reads::<annotate::Note>),
         ("Events", reads::<events::Events>),
         ("Group", reads::<groups::Group>),
         ("Hold", reads::<holds::Hold>),

@@ -80,7 +80,6 @@ impl Path {
     }
 
     /// Another method, for callers with this role.
-    #[allow(dead_code, reason = "for the resources that are written to")]
     pub(super) fn on<F, Args>(self, method: Method, role: Role, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -125,7 +124,7 @@ impl Path {
             let problem = Problem::method_not_allowed(&known);
             async { Err::<HttpResponse, _>(problem) }
         };
-        let mut resource = web::resource(self.path).default_service(web::route().to(refused));
+        let mut resource = route::at::<Problem>(self.path, &[]).default_service(web::route().to(refused));
         if self.asks_ipam {
             resource = resource.app_data(AsksIpam);
         }

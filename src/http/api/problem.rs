@@ -70,8 +70,8 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not know the method";
     /// The body has not come in time.
     Timeout = "timeout", REQUEST_TIMEOUT, "The request has not come in time";
-    /// The address is recorded as taken.
-    InUse = "in_use", CONFLICT, "The address is taken";
+    /// The address is taken, or the subnet has addresses.
+    InUse = "in_use", CONFLICT, "It is taken, or in use";
     /// No address is free.
     Exhausted = "exhausted", CONFLICT, "No address is free";
     /// It would share addresses with something that is there.
@@ -80,6 +80,8 @@ codes! {
     Conflict = "conflict", CONFLICT, "The state of things does not allow it";
     /// The thing has changed since it was read.
     PreconditionFailed = "precondition_failed", PRECONDITION_FAILED, "It has changed since it was read";
+    /// The idempotency key was used with another request.
+    KeyReused = "key_reused", UNPROCESSABLE_ENTITY, "The idempotency key is that of another request";
     /// The body is too long.
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "The body is too long";
     /// The body is not JSON.
@@ -265,12 +267,19 @@ impl From<Failure> for Problem {
 fn code_of(failure: &Failure) -> Code {
     match failure {
         Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. } => Code::NotFound,
-        Failure::NoFreeAddress { .. } => Code::Exhausted,
+        Failure::NoFreeAddress { .. } | Failure::NoneFreeInAny { .. } => Code::Exhausted,
+        Failure::NotInSubnet { .. } => Code::NotInSubnet,
+        Failure::LeftReserved { cause, .. } => code_of(cause),
+        Failure::Overlap { .. } => Code::Overlap,
+        Failure::SubnetExists { .. } => Code::Conflict,
+        Failure::SubnetInUse { .. } | Failure::Promised { .. } => Code::InUse,
         Failure::NotOfferable { .. } => Code::NotOfferable,
         Failure::AlreadyReserved { .. } | Failure::StillReserved { .. } => Code::InUse,
         Failure::Ambiguous { .. } | Failure::Duplicate { .. } | Failure::BeingReserved { .. } => Code::Conflict,
         Failure::GroupsUnsupported => Code::NotSupported,
-        Failure::TooManyHolds { .. } | Failure::QueueTooLong { .. } | Failure::Holds(_) => Code::Unavailable,
+        Failure::TooManyHolds { .. } | Failure::QueueTooLong { .. } | Failure::Holds(_) | Failure::NotKept => {
+            Code::Unavailable
+        }
         Failure::OutOfTime { .. } => Code::IpamTimeout,
         Failure::Provider(error) => match error.kind() {
             ErrorKind::NotFound => Code::NotFound,

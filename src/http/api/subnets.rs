@@ -1,26 +1,31 @@
 //! `/subnets`: the IPAM's records of prefixes.
 
+use actix_web::http::header::ContentType;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Json;
 use actix_web::{HttpRequest, HttpResponse};
-use ipam_provider::{GroupName, Prefix};
+use ipam_provider::{GroupName, InDeleted, Prefix};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::access::Access;
 use super::answer::tagged;
+use super::body::{Body, WholeBody};
 use super::id::SubnetId;
+use super::idempotency::{self, Beginning};
 use super::page::{Page, cursor, from_cursor, limit, wrong_cursor};
 use super::params::{Params, group, parsed};
 use super::paths::Path;
-use super::problem::{Problem, ProblemBody};
-use crate::allocation::{Allocator, Failure, GroupChoice};
+use super::problem::{Code, Problem, ProblemBody};
+use crate::allocation::{Allocator, Failure, GroupChoice, leaves_unknown};
 use crate::caller::Role;
 use crate::http::state::Now;
+use crate::telemetry::request_id;
 
 pub(super) fn paths() -> Vec<Path> {
     vec![
-        Path::new("/subnets").asking_ipam().get(Role::Reader, list),
-        Path::new("/subnets/{subnet}").get(Role::Reader, show),
+        Path::new("/subnets").asking_ipam().get(Role::Reader, list).on(Method::POST, Role::Admin, create),
+        Path::new("/subnets/{subnet}").get(Role::Reader, show).delete(Role::Admin, delete),
     ]
 }
 
@@ -194,6 +199,104 @@ pub(super) async fn show(
     let held = now.allocator.promised_in(id.prefix, &id.choice()).await?;
     let held = Some(u64::try_from(held).unwrap_or(u64::MAX));
     Ok(tagged(&request, &Subnet { held, ..Subnet::of(subnet) }))
+}
+
+/// A subnet that is to be there.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"prefix": "192.0.2.0/24", "group": "Production", "description": "Web servers"}))]
+pub(super) struct NewSubnet {
+    /// The prefix, without host bits.
+    prefix: String,
+    /// The group, which must be there; none for a subnet outside of groups.
+    #[serde(default)]
+    group: Option<String>,
+    /// Free text.
+    #[serde(default)]
+    description: String,
+}
+
+/// Create a subnet
+///
+/// Only in an IPAM that lets the proxy do so, such as the embedded one; else the code is `not_supported`. A subnet that is
+/// there is a `conflict`, one that shares addresses with another an `overlap`.
+#[utoipa::path(
+    post, path = "/subnets", tag = "Subnets", request_body = NewSubnet,
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, of this request alone"),
+    ),
+    responses(
+        (status = 201, description = "The subnet is there", body = Subnet),
+        (status = "default", description = "A problem", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn create(
+    Body(new): Body<NewSubnet>,
+    access: Access,
+    now: Now,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let group = group(new.group.as_deref())?;
+    access.expect(group.as_ref())?;
+    let prefix = new.prefix.parse::<Prefix>();
+    let prefix = prefix.map_err(|error| Problem::invalid("prefix", format!("The prefix cannot be read: {error}")))?;
+    let once = match idempotency::begin(&request, &now, &new).await? {
+        Beginning::Do(once) => once,
+        Beginning::Done(answer) => return Ok(answer),
+    };
+    let allocator = now.allocator.clone();
+    let work = request_id::inherit(async move {
+        let choice = GroupChoice::of(group);
+        let created = match allocator.create_subnet(prefix, choice.clone(), new.description).await {
+            // An attempt whose answer is lost has created it.
+            Err(Failure::SubnetExists { .. }) if once.is_repeated() => allocator.subnet(prefix, &choice).await,
+            created => created,
+        };
+        match created {
+            Ok(subnet) => Ok(once.answered(StatusCode::CREATED, &Subnet::of(subnet)).await),
+            Err(failure) => {
+                once.failed(!leaves_unknown(&failure)).await;
+                Err(Problem::from(failure))
+            }
+        }
+    });
+    let failed = |_| Problem::new(Code::Internal, "The proxy failed; see its log");
+    let answer: String = tokio::spawn(work).await.map_err(failed)??;
+    Ok(HttpResponse::Created().content_type(ContentType::json()).body(answer))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Deleting {
+    /// `true`: the addresses in it are deleted too. Else a subnet that has some is not deleted.
+    #[serde(default)]
+    with_addresses: bool,
+}
+
+/// Delete a subnet
+///
+/// One that is not there is deleted already. Only in an IPAM that lets the proxy do so; else the code is `not_supported`. A
+/// subnet that has addresses is `in_use`.
+#[utoipa::path(
+    delete, path = "/subnets/{subnet}", tag = "Subnets",
+    params(("subnet" = String, Path, description = "The subnet's id"), Deleting),
+    responses(
+        (status = 204, description = "The subnet is not there any more"),
+        (status = "default", description = "A problem", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn delete(
+    _: WholeBody,
+    id: SubnetId,
+    Params(query): Params<Deleting>,
+    access: Access,
+    now: Now,
+) -> Result<HttpResponse, Problem> {
+    access.expect(id.group.as_ref())?;
+    let addresses = if query.with_addresses { InDeleted::DeletedToo } else { InDeleted::MustBeNone };
+    now.allocator.delete_subnet(id.prefix, id.group, addresses).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// The subnet of an id, for a caller that may see it.

@@ -167,14 +167,20 @@ fn failure_status(failure: &Failure) -> StatusCode {
         Failure::SubnetNotFound { .. } | Failure::GroupNotFound { .. } | Failure::NoFreeAddress { .. } => {
             StatusCode::NOT_FOUND
         }
-        Failure::NotOfferable { .. } => StatusCode::BAD_REQUEST,
+        Failure::NoneFreeInAny { .. } => StatusCode::NOT_FOUND,
+        Failure::NotOfferable { .. } | Failure::NotInSubnet { .. } => StatusCode::BAD_REQUEST,
+        Failure::LeftReserved { cause, .. } => failure_status(cause),
         Failure::Ambiguous { .. }
         | Failure::Duplicate { .. }
         | Failure::BeingReserved { .. }
+        | Failure::Promised { .. }
+        | Failure::SubnetExists { .. }
+        | Failure::Overlap { .. }
+        | Failure::SubnetInUse { .. }
         | Failure::StillReserved { .. }
         | Failure::AlreadyReserved { .. } => StatusCode::CONFLICT,
         Failure::GroupsUnsupported => StatusCode::INTERNAL_SERVER_ERROR,
-        Failure::TooManyHolds { .. } | Failure::QueueTooLong { .. } | Failure::Holds(_) => {
+        Failure::TooManyHolds { .. } | Failure::QueueTooLong { .. } | Failure::Holds(_) | Failure::NotKept => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         Failure::OutOfTime { .. } => StatusCode::GATEWAY_TIMEOUT,

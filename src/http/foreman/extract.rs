@@ -129,7 +129,7 @@ from_head!(AddedFor, |request| {
             "Parameter hostname is not a host name; use up to {HOSTNAME_AT_MOST} characters without blanks"
         )));
     }
-    Ok(AddedFor(Requester { mac: mac(request)?, hostname: hostname.map(Cow::into_owned), description: None }))
+    Ok(AddedFor(Requester { mac: mac(request)?, hostname: hostname.map(Cow::into_owned), ..Requester::default() }))
 });
 
 /// What tells the questions of one Foreman request from those of another: a hash of its `X-Request-Id`, if it has one.

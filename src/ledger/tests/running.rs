@@ -37,7 +37,7 @@ async fn all(place: &Place) -> Vec<Record> {
 
 fn requester() -> Requester {
     let Record { mac, host_name, .. } = record(1);
-    Requester { mac, hostname: host_name, description: None }
+    Requester { mac, hostname: host_name, ..Requester::default() }
 }
 
 #[tokio::test]

@@ -170,6 +170,7 @@ macro_rules! every_case {
                 mac_and_hostname_of_another_writer_are_read
                 a_reserve_needs_neither_mac_nor_hostname
                 a_removed_record_can_be_recorded_again_as_it_was
+                a_remark_is_in_the_description_of_a_record_of_ours
                 one_mac_may_have_several_addresses
                 infiniband_macs_never_fail_a_reserve
                 only_our_own_records_carry_our_mark
@@ -195,6 +196,13 @@ macro_rules! every_case {
                 a_list_of_a_vanished_subnet_is_not_found
                 a_list_goes_on_only_where_a_page_has_said
                 a_page_that_failed_can_be_asked_for_again;
+            subnet_management:
+                a_created_subnet_is_found_and_all_of_it_is_free
+                a_prefix_is_created_once_in_a_group
+                a_subnet_that_overlaps_another_is_not_created
+                a_subnet_of_an_unknown_group_is_not_created
+                a_deleted_subnet_is_gone
+                a_subnet_with_addresses_is_not_deleted;
             faults:
                 a_slow_ipam_ends_as_timed_out
                 a_reset_before_a_write_is_unavailable
@@ -244,6 +252,7 @@ mod tests {
             include_str!("reservations.rs"),
             include_str!("annotations.rs"),
             include_str!("lists.rs"),
+            include_str!("subnet_management.rs"),
             include_str!("faults.rs"),
             include_str!("concurrency.rs"),
         ];

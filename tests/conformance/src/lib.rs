@@ -44,6 +44,7 @@ pub mod free_addresses;
 pub mod groups;
 pub mod lists;
 pub mod reservations;
+pub mod subnet_management;
 pub mod subnets;
 
 pub use case::{Case, CaseResult, Ended, Skip, Wrap, bare, case, cases, run, run_silently};

@@ -170,7 +170,7 @@ pub async fn a_listed_record_is_as_its_reservation(stage: &Stage) -> CaseResult 
     needs_list(stage)?;
     for place in stage.places(&[Role::Plain, Role::Ipv6]).await {
         let hostname = Some("host.example.com".to_owned());
-        let by = Requester { mac: Some(MAC.parse().expect("a MAC")), hostname, description: None };
+        let by = Requester { mac: Some(MAC.parse().expect("a MAC")), hostname, ..Requester::default() };
         let free = place.seeded.free(3);
         for (address, by) in free[..2].iter().zip([&by, &Requester::default()]) {
             stage.reserve(&place.subnet, *address, by).await;

@@ -241,6 +241,19 @@ pub async fn a_removed_record_can_be_recorded_again_as_it_was(stage: &Stage) -> 
     Ok(())
 }
 
+/// It stands beside the mark, so the record stays ours.
+pub async fn a_remark_is_in_the_description_of_a_record_of_ours(stage: &Stage) -> CaseResult {
+    let place = stage.place(Role::Empty).await?;
+    let address = place.seeded.free(1)[0];
+    let by = Requester { remark: Some("port 4711: of a test".to_owned()), ..Requester::default() };
+    stage.reserve(&place.subnet, address, &by).await;
+    let record = reservation(stage, &place.subnet, address).await.expect("it was reserved");
+    assert_eq!(record.ours, stage.subject.marks_reservations());
+    let description = record.description.ok_or_else(|| Skip::new("the IPAM has no place for a description"))?;
+    assert!(description.contains("port 4711: of a test"), "{description}");
+    Ok(())
+}
+
 async fn again_as_it_was(stage: &Stage, subnet: &Subnet, address: IpAddr) {
     let recorded = reservation(stage, subnet, address).await.expect("it was reserved");
     let Released::Removed(removed) = release(stage, subnet, address).await else { panic!("{address} was there") };

@@ -47,6 +47,11 @@ pub trait Subject: Send + Sync {
         true
     }
 
+    /// Has a record room for host names of every domain? TCPWave has it for those of one.
+    fn records_every_domain(&self) -> bool {
+        true
+    }
+
     /// Does the IPAM tell only one of several callers at once that it removed a record? Nautobot tells several.
     fn tells_one_remover(&self) -> bool {
         true

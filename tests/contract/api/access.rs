@@ -23,6 +23,11 @@ const ROUTES: &[(&str, &str, Role)] = &[
     ("GET", "/api/v1/ledger?group=blue", Role::Reader),
     ("GET", "/api/v1/events", Role::Reader),
     ("DELETE", "/api/v1/holds/HOLD", Role::Operator),
+    ("POST", "/api/v1/allocations", Role::Operator),
+    ("GET", "/api/v1/allocations/HOLD", Role::Reader),
+    ("DELETE", "/api/v1/allocations/HOLD", Role::Operator),
+    ("POST", "/api/v1/subnets", Role::Admin),
+    ("DELETE", "/api/v1/subnets/SUBNET", Role::Admin),
 ];
 
 /// What names the group blue, which a caller that is limited to another one may not.
@@ -83,6 +88,10 @@ impl Site {
                 200 => true,
                 404 => name.contains("HOLD"),
                 501 => name.ends_with("/addresses"),
+                // What is sent has no body, and the subnet has an address.
+                415 => name.starts_with("POST"),
+                204 => name.contains("allocations"),
+                409 => name.starts_with("DELETE /api/v1/subnets"),
                 _ => false,
             };
             assert!(is_right, "{name}: {} {}", response.status, response.text());

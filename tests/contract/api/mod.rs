@@ -1,6 +1,8 @@
 //! The management API, black box: over TLS, with tokens and certificates.
 
 mod access;
+mod allocations;
+mod embedded;
 mod events;
 mod problems;
 mod reading;

@@ -25,6 +25,10 @@ pub enum Call {
     Add,
     /// Give it back.
     Delete,
+    /// Choose and reserve an address in one call of the management API.
+    Allocate,
+    /// Give it back through the management API.
+    Release,
 }
 
 impl Call {
@@ -35,14 +39,16 @@ impl Call {
             Self::Exists => "exists",
             Self::Add => "add",
             Self::Delete => "delete",
+            Self::Allocate => "allocate",
+            Self::Release => "release",
         }
     }
 
     fn method(self) -> &'static str {
         match self {
             Self::NextIp | Self::Exists => "GET",
-            Self::Add => "POST",
-            Self::Delete => "DELETE",
+            Self::Add | Self::Allocate => "POST",
+            Self::Delete | Self::Release => "DELETE",
         }
     }
 }
@@ -154,6 +160,83 @@ impl Foreman {
                 (None, Some(value)) => Ok(value),
                 (None, None) => Err(Failure::Lost(format!("not as Foreman wants it, status {}", answer.status))),
             },
+        };
+        let answered = self.clock.now();
+        self.stats.note(call, answered.0 - asked.0, outcome.as_ref().err());
+        Called { asked, answered, outcome }
+    }
+}
+
+/// One program that uses the management API.
+pub struct Program {
+    line: Line,
+    clock: Clock,
+    pub(crate) stats: Stats,
+}
+
+/// An address that the management API has allocated.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Allocation {
+    pub(crate) id: String,
+    pub(crate) address: IpAddr,
+}
+
+#[derive(Deserialize)]
+struct Allocated {
+    items: Vec<Allocation>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl Program {
+    /// A program that has called nobody yet.
+    pub fn new(target: Target, connections: Connections, clock: Clock) -> Self {
+        Self { line: Line::new(target, connections), clock, stats: Stats::default() }
+    }
+
+    /// Allocates an address. The request's id is its idempotency key: a call that had no answer can be repeated.
+    pub(crate) async fn allocate(
+        &mut self,
+        place: &Place,
+        strategy: &str,
+        mac: Option<&str>,
+        request_id: &str,
+    ) -> Called<Allocation> {
+        let body = serde_json::json!({"subnets": [place.api_id()], "strategy": strategy, "mac": mac}).to_string();
+        let read = |answer: &Answer<'_>| {
+            let allocated = serde_json::from_slice::<Allocated>(answer.body).ok()?;
+            allocated.items.into_iter().next()
+        };
+        self.call(Call::Allocate, "/api/v1/allocations", request_id, Some(&body), read).await
+    }
+
+    /// Releases an allocation.
+    pub(crate) async fn release(&mut self, id: &str, request_id: &str) -> Called<()> {
+        self.call(Call::Release, &format!("/api/v1/allocations/{id}"), request_id, None, |_| Some(())).await
+    }
+
+    async fn call<T>(
+        &mut self,
+        call: Call,
+        target: &str,
+        request_id: &str,
+        json: Option<&str>,
+        read: impl FnOnce(&Answer<'_>) -> Option<T>,
+    ) -> Called<T> {
+        let asked = self.clock.now();
+        let outcome = match self.line.send(call.method(), target, request_id, json).await {
+            Err(error) => Err(Failure::Lost(error.to_string())),
+            Ok(answer) if !(200..300).contains(&answer.status) => {
+                let detail = serde_json::from_slice::<Problem>(answer.body).map(|problem| problem.detail);
+                Err(Failure::Refused(format!("{}: {}", answer.status, detail.unwrap_or_default())))
+            }
+            Ok(answer) => {
+                let status = answer.status;
+                read(&answer).ok_or_else(|| Failure::Lost(format!("not as the API has it, status {status}")))
+            }
         };
         let answered = self.clock.now();
         self.stats.note(call, answered.0 - asked.0, outcome.as_ref().err());

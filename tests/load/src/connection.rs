@@ -121,7 +121,21 @@ impl Line {
     /// # Errors
     /// When there is no answer. Whether the server has done what it was asked to is then unknown.
     pub(crate) async fn call(&mut self, method: &str, target: &str, request_id: &str) -> io::Result<Answer<'_>> {
-        let answered = timeout(FOREMAN_WAITS, self.exchange(method, target, request_id)).await;
+        self.send(method, target, request_id, None).await
+    }
+
+    /// The same with a body of JSON; its idempotency key is the id of the request.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub(crate) async fn send(
+        &mut self,
+        method: &str,
+        target: &str,
+        request_id: &str,
+        json: Option<&str>,
+    ) -> io::Result<Answer<'_>> {
+        let answered = timeout(FOREMAN_WAITS, self.exchange(method, target, request_id, json)).await;
         let answered = answered.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         match answered {
             Ok((head, whole)) => {
@@ -137,14 +151,25 @@ impl Line {
         }
     }
 
-    async fn exchange(&mut self, method: &str, target: &str, request_id: &str) -> io::Result<(usize, Head)> {
+    async fn exchange(
+        &mut self,
+        method: &str,
+        target: &str,
+        request_id: &str,
+        json: Option<&str>,
+    ) -> io::Result<(usize, Head)> {
         use std::io::Write;
         self.request.clear();
         write!(self.request, "{method} {target} HTTP/1.1\r\n{HEADERS_OF_FOREMAN}X-Request-Id: {request_id}\r\n")?;
-        if method == "POST" {
+        if let Some(json) = json {
+            let length = json.len();
+            write!(self.request, "Content-Length: {length}\r\nContent-Type: application/json\r\n")?;
+            write!(self.request, "Idempotency-Key: {request_id}\r\n")?;
+        } else if method == "POST" {
             self.request.extend_from_slice(b"Content-Length: 0\r\nContent-Type: application/x-www-form-urlencoded\r\n");
         }
         self.request.extend_from_slice(b"Host: proxy\r\n\r\n");
+        self.request.extend_from_slice(json.unwrap_or_default().as_bytes());
         let stream = match &mut self.stream {
             Some(stream) => stream,
             none => none.insert(self.target.connect().await?),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::calls::{Call, Failure, Foreman};
+use crate::calls::{Call, Failure, Foreman, Program};
 use crate::connection::{Connections, Target};
 use crate::ledger::{Claim, Ledger, Written};
 use crate::places::Place;
@@ -32,11 +32,55 @@ pub enum Life {
     Deleted,
 }
 
+/// Through which door hosts get their addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Door {
+    /// As Foreman does: next_ip, exists, add, delete.
+    Foreman,
+    /// By allocations of the management API.
+    Api,
+    /// Every other caller by the one, the others by the other.
+    Mixed,
+}
+
+impl Door {
+    /// Is the management API used?
+    pub fn needs_api(self) -> bool {
+        self != Self::Foreman
+    }
+
+    fn is_api(self, caller: usize) -> bool {
+        match self {
+            Self::Foreman => false,
+            Self::Api => true,
+            Self::Mixed => caller % 2 == 1,
+        }
+    }
+}
+
+/// Where the server is.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    /// For Foreman.
+    pub foreman: Target,
+    /// The management API.
+    pub api: Option<Target>,
+}
+
+impl From<Target> for Targets {
+    fn from(foreman: Target) -> Self {
+        Self { foreman, api: None }
+    }
+}
+
 /// What is to be played.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The subnets; hosts go to them in turns.
     pub places: Vec<Place>,
+    /// Through which door.
+    pub door: Door,
     /// How many Foremans call at the same time.
     pub callers: usize,
     /// How many hosts are made; `None` for as many as there is time for, until [`Progress::stop`].
@@ -140,13 +184,16 @@ pub struct Played {
 }
 
 /// Plays the plan until its hosts are made or it is stopped.
-pub async fn play(plan: Arc<Plan>, target: Target, progress: Arc<Progress>, clock: Clock) -> Played {
+pub async fn play(plan: Arc<Plan>, targets: impl Into<Targets>, progress: Arc<Progress>, clock: Clock) -> Played {
     let start = Instant::now();
     let mut callers = JoinSet::new();
     let requests = Arc::new(AtomicU64::new(0));
-    for _ in 0..plan.callers {
+    let Targets { foreman: target, api } = targets.into();
+    for number in 0..plan.callers {
+        let api = api.clone().filter(|_| plan.door.is_api(number));
         let caller = Caller {
             foreman: Foreman::new(target.clone(), plan.connections, clock),
+            api: api.map(|api| Program::new(api, plan.connections, clock)),
             target: target.clone(),
             plan: plan.clone(),
             progress: progress.clone(),
@@ -174,13 +221,25 @@ pub fn mac(host: Host) -> String {
 /// One Foreman.
 struct Caller {
     foreman: Foreman,
+    /// In place of Foreman.
+    api: Option<Program>,
     target: Target,
     plan: Arc<Plan>,
     progress: Arc<Progress>,
     requests: Arc<AtomicU64>,
     ledger: Ledger,
-    /// Its hosts, the oldest first: claim, offer and reservation.
-    kept: VecDeque<(Claim, Promise, Promise)>,
+    /// Its hosts, the oldest first.
+    kept: VecDeque<Kept>,
+}
+
+/// A host that has its address.
+struct Kept {
+    claim: Claim,
+    /// `None` where the address was reserved at once.
+    offer: Option<Promise>,
+    reserved: Promise,
+    /// Of the allocation, if it is one.
+    allocation: Option<String>,
 }
 
 impl Caller {
@@ -195,11 +254,15 @@ impl Caller {
                 self.delete_oldest().await;
             }
         }
-        for (claim, offer, reserved) in self.kept {
+        for Kept { claim, offer, reserved, .. } in self.kept {
             self.ledger.claims.push(claim);
-            self.ledger.promises.extend([offer, reserved]);
+            self.ledger.promises.extend(offer.into_iter().chain([reserved]));
         }
-        (self.ledger, self.foreman.stats)
+        let mut stats = self.foreman.stats;
+        if let Some(api) = self.api {
+            stats.add(api.stats);
+        }
+        (self.ledger, stats)
     }
 
     /// The id of a request of Foreman's; its first eight characters, which logs show, tell it from all others.
@@ -216,6 +279,9 @@ impl Caller {
         // Spread evenly: 37 is prime to 100.
         let has_mac = host.wrapping_mul(37) % 100 >= u64::from(plan.without_mac);
         let mac = has_mac.then(|| mac(host));
+        if self.api.is_some() {
+            return self.allocate(host, place, index, mac).await;
+        }
         let hold = if has_mac { plan.hold } else { plan.hold_without_mac };
         for _ in 0..plan.attempts {
             let request_id = self.request_id();
@@ -251,6 +317,32 @@ impl Caller {
         false
     }
 
+    /// A host by one call, which is repeated with the same key while it has no answer.
+    async fn allocate(&mut self, host: Host, place: &Place, index: u32, mac: Option<String>) -> bool {
+        let request_id = self.request_id();
+        let strategy = ["lowest", "next", "random"][usize::try_from(host % 3).unwrap_or_default()];
+        let attempts = self.plan.attempts;
+        let Some(api) = &mut self.api else { return false };
+        let mut first = None;
+        for _ in 0..attempts {
+            let called = api.allocate(place, strategy, mac.as_deref(), &request_id).await;
+            let asked = *first.get_or_insert(called.asked);
+            match called.outcome {
+                Ok(allocation) => {
+                    let (address, answered) = (allocation.address, called.answered);
+                    let kind = Kind::Reserved;
+                    let reserved = Promise { host, place: index, address, kind, asked, answered, until: Moment::NEVER };
+                    let claim = Claim { add: Written::Done, ..claim_of(&reserved, mac, &request_id) };
+                    self.kept.push_back(Kept { claim, offer: None, reserved, allocation: Some(allocation.id) });
+                    return true;
+                }
+                Err(Failure::Lost(_)) => tokio::time::sleep(BREATH).await,
+                Err(Failure::Refused(_)) => return false,
+            }
+        }
+        false
+    }
+
     async fn add(&mut self, place: &Place, mut claim: Claim, mut offer: Promise, request_id: &str) -> Added {
         let called = self.foreman.write(Call::Add, place, offer.address, request_id).await;
         let (asked, answered) = (called.asked, called.answered);
@@ -258,7 +350,7 @@ impl Caller {
             Ok(()) => {
                 let reserved = Promise { kind: Kind::Reserved, asked, answered, until: Moment::NEVER, ..offer };
                 claim.add = Written::Done;
-                self.kept.push_back((claim, offer, reserved));
+                self.kept.push_back(Kept { claim, offer: Some(offer), reserved, allocation: None });
                 Added::Yes
             }
             Err(failure) => {
@@ -274,12 +366,17 @@ impl Caller {
     }
 
     async fn delete_oldest(&mut self) {
-        let Some((mut claim, mut offer, mut reserved)) = self.kept.pop_front() else { return };
+        let Some(Kept { mut claim, mut offer, mut reserved, allocation }) = self.kept.pop_front() else { return };
         let plan = self.plan.clone();
         let place = &plan.places[claim.place as usize];
         let request_id = self.request_id();
-        let called = self.foreman.write(Call::Delete, place, claim.address, &request_id).await;
-        offer.may_end(called.asked);
+        let called = match (&mut self.api, allocation) {
+            (Some(api), Some(id)) => api.release(&id, &request_id).await,
+            _ => self.foreman.write(Call::Delete, place, claim.address, &request_id).await,
+        };
+        if let Some(offer) = &mut offer {
+            offer.may_end(called.asked);
+        }
         reserved.may_end(called.asked);
         (claim.delete, claim.error) = match called.outcome {
             Ok(()) => (Written::Done, None),
@@ -287,7 +384,7 @@ impl Caller {
         };
         let has_failed = claim.delete.has_failed();
         self.ledger.claims.push(claim);
-        self.ledger.promises.extend([offer, reserved]);
+        self.ledger.promises.extend(offer.into_iter().chain([reserved]));
         if has_failed {
             self.breathe().await;
         }

@@ -13,6 +13,9 @@ use crate::certificates::Certificate;
 /// The name that the server's certificate is for.
 pub(crate) const SERVER: &str = "proxy.example.com";
 
+/// The name in Foreman's certificate.
+pub(crate) const FOREMAN: &str = "foreman.example.com";
+
 /// An authority, and what it has signed.
 pub(crate) struct Identities {
     authority: Certificate,
@@ -22,7 +25,7 @@ pub(crate) struct Identities {
 impl Identities {
     pub(crate) fn new() -> Self {
         let authority = Certificate::root("Authority of the load");
-        Self { foreman: authority.host("foreman.example.com"), authority }
+        Self { foreman: authority.host(FOREMAN), authority }
     }
 
     /// Writes `authority.pem`, and `server.pem` and `server.key`, which are new each time.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 
-use crate::identity::Identities;
+use crate::identity::{FOREMAN, Identities};
 use crate::own_proxy::{ProxyError, Setup, io_error};
 use crate::usage::Usage;
 
@@ -52,6 +52,11 @@ impl Node {
         write(&path("etc/settings.d/externalipam.yml"), &(lines.join("\n") + "\n"))?;
         let lines = [own_settings(setup, directory), global.to_vec()].concat();
         write(&path("etc/settings.yml"), &(lines.join("\n") + "\n"))?;
+        if setup.with_api {
+            let listed = format!("certificates: [{{ name: {FOREMAN}, role: operator }}]");
+            let lines = ["enabled: true", "bind_host: 127.0.0.1", "port: 0", &listed];
+            write(&path("etc/settings.d/api.yml"), &(lines.join("\n") + "\n"))?;
+        }
         let (directory, program) = (directory.to_owned(), setup.program.clone());
         Ok(Self { directory, program, environment: Vec::new(), child: None, reloads: 0 })
     }
@@ -93,6 +98,14 @@ impl Node {
         let address = address.await?;
         self.child = Some(child);
         Ok(address)
+    }
+
+    /// Where its management API listens, as it said when it was first started.
+    pub(crate) fn api_address(&self) -> Result<SocketAddr, ProxyError> {
+        let log = self.log().map_err(io_error("the log"))?;
+        let url = log.split_once("The management API listens on https://").map(|(_, rest)| rest);
+        let address = url.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        address.ok_or_else(|| ProxyError::Proxy("does not say where its management API is".to_owned()))
     }
 
     /// Ends it as `kill -9` does.

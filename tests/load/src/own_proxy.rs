@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::balancer::Balancer;
 use crate::connection::Target;
 use crate::database::{Choice, Database};
+use crate::hosts::Targets;
 use crate::identity::{Identities, SERVER};
 use crate::ipam::{Home, Ipam, Product};
 use crate::knowledge::{Knowledge, holds};
@@ -41,6 +42,8 @@ pub struct Setup {
     pub database: Option<Choice>,
     /// How much later the clock of each proxy is than that of the one before.
     pub clocks_apart: Duration,
+    /// Is the management API on? Foreman's certificate is then listed for it too.
+    pub with_api: bool,
 }
 
 /// A proxy that cannot be started, or does not do what it must.
@@ -88,10 +91,12 @@ pub struct OwnProxy {
     // In the order in which they end.
     nodes: Vec<Node>,
     balancer: Option<Balancer>,
+    _api_balancer: Option<Balancer>,
     database: Option<Database>,
     ipam: Ipam,
     identities: Identities,
     target: Target,
+    api: Option<Target>,
     is_tls: bool,
     _directory: TempDir,
 }
@@ -118,7 +123,7 @@ impl OwnProxy {
         let ipam = ipam.unwrap_or_else(|| Ipam::embedded(places, home));
         let global = database.as_ref().map(Database::settings).unwrap_or_default();
         let (provider, settings) = ipam.settings();
-        let (mut nodes, mut addresses) = (Vec::new(), Vec::new());
+        let (mut nodes, mut addresses, mut of_api) = (Vec::new(), Vec::new(), Vec::new());
         for (number, behind) in (0..setup.proxies.max(1)).zip(0..) {
             let mut node = Node::prepare(&of_node(number), setup, &identities, (provider, &settings), &global)?;
             if !setup.clocks_apart.is_zero() {
@@ -128,21 +133,46 @@ impl OwnProxy {
                 node.import(&csv(places)).await?;
             }
             addresses.push(node.start().await?);
+            if setup.with_api {
+                of_api.push(node.api_address()?);
+            }
             nodes.push(node);
         }
         let balancer = match addresses.len() {
             1 => None,
             _ => Some(Balancer::start(addresses.clone()).await.map_err(io_error("the balancer"))?),
         };
+        let api_balancer = match of_api.len() {
+            0 | 1 => None,
+            _ => Some(Balancer::start(of_api.clone()).await.map_err(io_error("the balancer"))?),
+        };
+        let api = api_balancer.as_ref().map(Balancer::address).or_else(|| of_api.first().copied());
+        let api = api.map(|address| Target::tls(address, identities.connector(), SERVER));
         let address = balancer.as_ref().map_or(addresses[0], Balancer::address);
         let target =
             if setup.tls { Target::tls(address, identities.connector(), SERVER) } else { Target::plain(address) };
-        Ok(Self { nodes, balancer, database, ipam, identities, target, is_tls: setup.tls, _directory: directory })
+        Ok(Self {
+            nodes,
+            balancer,
+            _api_balancer: api_balancer,
+            database,
+            ipam,
+            identities,
+            target,
+            api,
+            is_tls: setup.tls,
+            _directory: directory,
+        })
     }
 
     /// Where they are, also when they have been started again.
     pub fn target(&self) -> Target {
         self.target.clone()
+    }
+
+    /// The same, and where the management API is. One that is started again is not followed.
+    pub fn targets(&self) -> Targets {
+        Targets { foreman: self.target(), api: self.api.clone() }
     }
 
     /// What is behind them.

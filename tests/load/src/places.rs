@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipam_conformance::{Role, Seed, SeededGroup, SeededSubnet};
 use ipam_provider::{GroupName, Prefix};
 
@@ -55,6 +57,15 @@ impl Place {
     /// The target of add and delete.
     pub(crate) fn write(&self, address: IpAddr) -> String {
         format!("/ipam/subnet/{}/{address}?group={}", self.prefix, self.write_group)
+    }
+
+    /// The id of the subnet in the management API, which is made of prefix and group.
+    pub(crate) fn api_id(&self) -> String {
+        let plain = match &self.group {
+            Some(group) => format!("{} {group}", self.prefix),
+            None => self.prefix.to_string(),
+        };
+        URL_SAFE_NO_PAD.encode(plain)
     }
 
     /// The subnet as the simulators take it.

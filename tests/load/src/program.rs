@@ -15,7 +15,7 @@ use crate::audit::{Audit, Record};
 use crate::bare::{self, Bare};
 use crate::connection::{Connections, Target};
 use crate::database::Choice;
-use crate::hosts::{Life, Plan, Progress, existing, play};
+use crate::hosts::{Door, Life, Plan, Progress, existing, play};
 use crate::identity::connector_from_pem;
 use crate::ipam::Product;
 use crate::knowledge::Knowledge;
@@ -160,6 +160,9 @@ struct Load {
     /// How many hosts are made.
     #[arg(long, default_value_t = 10_000)]
     hosts: u64,
+    /// Through which door hosts get their addresses; for --own-proxy.
+    #[arg(long, default_value = "foreman")]
+    door: Door,
     /// How far the life of a host goes.
     #[arg(long, default_value = "deleted")]
     life: Life,
@@ -275,6 +278,7 @@ impl Arguments {
         let seconds = |setting: u64| Duration::from_secs(setting.saturating_sub(ROUNDING));
         Ok(Plan {
             places: if self.server.bare { vec![Bare::place()] } else { self.places()? },
+            door: self.load.door,
             callers: callers.max(1),
             hosts: self.troubles.trouble.is_none().then_some(hosts),
             life: self.load.life,
@@ -354,7 +358,11 @@ impl Arguments {
             proxies: (*proxies).into(),
             database: database.clone(),
             clocks_apart: Duration::from_secs(60 * clocks_apart),
+            with_api: plan.door.needs_api(),
         };
+        if plan.door.needs_api() && (*plain || trouble.is_some() || plan.life == Life::Offered) {
+            return Err("the management API is used over TLS, without trouble, and reserves its addresses".into());
+        }
         setup.check()?;
         let at_least = Duration::from_secs(trouble_seconds);
         let course = Course { rounds, calm, during, at_least, late: Duration::from_millis(late_milliseconds) };
@@ -387,6 +395,9 @@ impl Arguments {
     }
 
     async fn over_another(&self, plan: &Arc<Plan>, progress: Arc<Progress>) -> Result<Report, Failed> {
+        if plan.door.needs_api() {
+            return Err("--door is for --own-proxy".into());
+        }
         let url = self.server.url.as_deref().unwrap_or_default();
         let target = self.target(url).await?;
         target.wait(plan.patience).await;

@@ -52,7 +52,7 @@ pub async fn run(
 ) -> Result<Outcome, ProxyError> {
     let mut proxy = OwnProxy::start(setup, &plan.places).await?;
     let clock = Clock::start();
-    let playing = tokio::spawn(play(plan.clone(), proxy.target(), progress.clone(), clock));
+    let playing = tokio::spawn(play(plan.clone(), proxy.targets(), progress.clone(), clock));
     let mut taken = None;
     if let Some((trouble, course)) = trouble {
         taken = Some(trouble.cause(course, &mut proxy, &progress, clock).await?);

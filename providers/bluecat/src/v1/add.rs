@@ -8,7 +8,7 @@ use ipam_provider::{Error, ErrorKind, Result};
 use super::client::{Client, STATIC};
 use super::networks;
 use super::properties::{parse, property};
-use super::refusal::{error, refused};
+use super::refusal::{chain, error, refused};
 use super::rest::Refusal;
 use crate::address_manager::{NewAddress, Place, is_free};
 use crate::vendor::{FULL_ADDRESSES, WHAT};
@@ -129,21 +129,16 @@ impl Client {
                 return Ok(());
             }
             entity.name.clone_from(&new.name);
-            if !has_field {
-                entity.properties = Some(entity.properties.unwrap_or_default() + &field(new));
+            if !has_field && let Some((field, text)) = &new.field {
+                entity.set(field, text);
             }
-            self.rest.update(&entity, FULL_ADDRESSES).await
+            self.rest.update(&entity, FULL_ADDRESSES).await.map_err(|refusal| refusal.error)
         };
         if let Err(error) = completed.await {
             let error: Error = error;
             log::warn!("bluecat: {} is recorded, perhaps without name and description: {error}", new.address);
         }
     }
-}
-
-/// The cause of an error in place of the error itself.
-fn chain(error: Error) -> String {
-    std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn mac(new: &NewAddress) -> String {

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use ipam_provider::http::{HttpClient, Method};
 use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result};
 
-use super::refusal::{error, said};
+use super::refusal::{chain, error, refused, said};
 use super::rest::Rest;
 use super::wire::{Entity, family};
-use super::{dns, free, networks};
+use super::{dns, free, list, networks};
 use crate::address_manager::{
-    Address, AddressManager, Configuration, Host, Network, NewAddress, Place, Target, is_free,
+    Address, AddressManager, AddressPage, Changes, Configuration, Host, Network, NewAddress, Place, Target, is_free,
 };
 use crate::settings::{Dns, Settings};
 use crate::vendor::{FULL_ADDRESSES, FULL_HOSTS, VIEW_ADDRESSES, WHAT};
@@ -55,8 +55,12 @@ impl Client {
     /// and is taken.
     pub(super) async fn record(&self, container: u64, address: IpAddr) -> Result<Option<Address>> {
         let Some(entity) = self.entity(container, address).await? else { return Ok(None) };
-        let record = self.read(&entity);
-        Ok(Some(record).filter(|record| address.is_ipv6() || !is_free(&record.state)))
+        Ok(self.taken(address, &entity))
+    }
+
+    /// The record of an entity; `None` when its address is free.
+    pub(super) fn taken(&self, address: IpAddr, entity: &Entity) -> Option<Address> {
+        Some(self.read(entity)).filter(|record| address.is_ipv6() || !is_free(&record.state))
     }
 
     pub(super) fn read(&self, entity: &Entity) -> Address {
@@ -137,8 +141,39 @@ impl AddressManager for Client {
         free::free(&self.rest, place, query).await
     }
 
+    async fn list(&self, place: Place<'_>, from: Option<&str>, at_most: usize) -> Result<AddressPage> {
+        list::list(self, place, from, at_most).await
+    }
+
     async fn add(&self, place: Place<'_>, new: &NewAddress) -> Result<u64> {
         self.record_new(place, new).await
+    }
+
+    /// The entity is written back as it was read, but for what changes. A client is known that changes name and MAC so.
+    async fn change(&self, place: Place<'_>, address: IpAddr, record: &Address, changes: &Changes) -> Result<bool> {
+        let Some(mut entity) = self.entity(place.configuration, address).await? else { return Ok(false) };
+        if entity.id != record.id {
+            return Ok(false);
+        }
+        if let Some(name) = &changes.name {
+            entity.name = Some(name.clone());
+        }
+        if let Some(mac) = changes.mac {
+            entity.set("macAddress", &mac.to_string());
+        }
+        if let Some((field, text)) = &changes.field {
+            entity.set(field, text);
+        }
+        let Err(refusal) = self.rest.update(&entity, FULL_ADDRESSES).await else { return Ok(true) };
+        if !refusal.is_open() {
+            return Err(refusal.error);
+        }
+        // What is said of a record that has gone is not known.
+        match self.record(place.configuration, address).await {
+            Ok(Some(left)) if left.id == record.id => Err(refused().because(chain(refusal.error))),
+            Ok(_) => Ok(false),
+            Err(_) => Err(refusal.error),
+        }
     }
 
     async fn delete(&self, place: Place<'_>, address: IpAddr, record: &Address) -> Result<bool> {

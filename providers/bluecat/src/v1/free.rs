@@ -70,7 +70,8 @@ async fn used(rest: &Rest, place: Place<'_>) -> Result<AddressSet> {
     Ok(AddressSet::of_runs(runs))
 }
 
-fn read(entity: &Entity, text: Option<&String>) -> Result<IpAddr> {
+/// The address in a property.
+pub(super) fn read(entity: &Entity, text: Option<&String>) -> Result<IpAddr> {
     let unreadable = || {
         let text = format!("{WHAT} answers with an address that cannot be read");
         Error::new(ErrorKind::Unexpected, text).because(format!("{entity:?}"))

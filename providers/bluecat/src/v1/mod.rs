@@ -7,6 +7,7 @@ mod add;
 mod client;
 mod dns;
 mod free;
+mod list;
 mod login;
 mod networks;
 mod properties;

@@ -2,7 +2,7 @@
 //!
 //! Errors are 500 with a text or a JSON string. Two texts are known from clients; that of a missing right is a guess.
 
-use ipam_provider::http::{Answer, no_api, one_line};
+use ipam_provider::http::{Answer, no_api, one_line, shape};
 use ipam_provider::{Error, ErrorKind};
 use serde_json::Value;
 
@@ -57,6 +57,11 @@ pub(super) fn refused() -> Error {
     Error::new(ErrorKind::Rejected, text)
 }
 
+/// The cause of an error in place of the error itself.
+pub(super) fn chain(error: Error) -> String {
+    std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 fn lacks(right: &str) -> Error {
     let text = format!("{WHAT} refuses the request: the API user lacks the access right {right}; grant it");
     Error::new(ErrorKind::Unauthenticated, text)
@@ -79,23 +84,6 @@ pub(super) fn unexpected(answer: &Answer) -> Error {
     answer.not_understood(WHAT).because(came)
 }
 
-fn shape(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => "a flag".to_owned(),
-        Value::Number(_) => "a number".to_owned(),
-        Value::String(_) => "a text".to_owned(),
-        Value::Array(items) => match items.first() {
-            Some(first) => format!("a list of {}", shape(first)),
-            None => "an empty list".to_owned(),
-        },
-        Value::Object(fields) => {
-            let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key}: {}", shape(value))).collect();
-            format!("{{{}}}", fields.join(", "))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,7 +93,7 @@ mod tests {
     fn the_shape_of_what_came_is_for_the_log_and_its_values_are_not() {
         let unexpected = unexpected(&Answer { status: 200, body: br#"{"id": 5, "of": ["geheim"]}"#.into() });
         let source = std::error::Error::source(&unexpected).expect("a source").to_string();
-        assert_eq!(source, "it answers with {id: a number, of: a list of a text}");
+        assert_eq!(source, "it answers with {id: number, of: [text]}");
     }
 
     #[test]

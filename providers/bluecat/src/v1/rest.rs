@@ -90,7 +90,7 @@ impl Rest {
     pub(super) async fn add(&self, method: &str, parameters: Parameters<'_>, right: &str) -> Result<u64, Refusal> {
         let answer = self.call(Method::POST, method, parameters).await?;
         if !answer.is_success() {
-            return Err(Refusal { error: error(&answer, right), is_own: super::refusal::said(&answer).is_some() });
+            return Err(Refusal::of(&answer, right));
         }
         let text = String::from_utf8_lossy(&answer.body);
         let id = text.trim().trim_matches('"').parse().ok().filter(|id| *id != 0);
@@ -98,14 +98,14 @@ impl Rest {
     }
 
     /// Replaces an entity.
-    pub(super) async fn update(&self, entity: &Entity, right: &str) -> Result<()> {
+    pub(super) async fn update(&self, entity: &Entity, right: &str) -> Result<(), Refusal> {
         let request = self.api.request(Method::PUT, &path("update")).json(entity);
-        let answer = self.api.send(request).await?;
-        if answer.is_success() { Ok(()) } else { Err(error(&answer, right)) }
+        let answer = self.api.send(request).await.map_err(Error::from)?;
+        if answer.is_success() { Ok(()) } else { Err(Refusal::of(&answer, right)) }
     }
 }
 
-/// Why nothing was added.
+/// Why nothing was written.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) error: Error,
@@ -120,6 +120,10 @@ impl From<Error> for Refusal {
 }
 
 impl Refusal {
+    fn of(answer: &Answer, right: &str) -> Self {
+        Self { error: error(answer, right), is_own: super::refusal::said(answer).is_some() }
+    }
+
     /// Is it open what Address Manager means?
     pub(super) fn is_open(&self) -> bool {
         self.is_own && self.error.kind() == ErrorKind::Unavailable

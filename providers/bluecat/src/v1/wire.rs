@@ -33,6 +33,11 @@ impl Entity {
         self.properties.as_deref().map(properties::parse).unwrap_or_default()
     }
 
+    /// Sets a property; the others stay as they are written.
+    pub(super) fn set(&mut self, key: &str, value: &str) {
+        self.properties = Some(properties::set(self.properties.as_deref().unwrap_or_default(), key, value));
+    }
+
     /// The prefix of a network or block; a block may be a range that is no prefix.
     pub(super) fn prefix(&self) -> Option<Prefix> {
         let properties = self.parsed();
@@ -45,12 +50,13 @@ impl Entity {
 pub(super) struct Family {
     pub(super) block: &'static str,
     pub(super) network: &'static str,
+    pub(super) address: &'static str,
     pub(super) get_address: &'static str,
 }
 
 pub(super) const FAMILIES: [Family; 2] = [
-    Family { block: "IP4Block", network: "IP4Network", get_address: "getIP4Address" },
-    Family { block: "IP6Block", network: "IP6Network", get_address: "getIP6Address" },
+    Family { block: "IP4Block", network: "IP4Network", address: "IP4Address", get_address: "getIP4Address" },
+    Family { block: "IP6Block", network: "IP6Network", address: "IP6Address", get_address: "getIP6Address" },
 ];
 
 /// The family of an address.

@@ -4,16 +4,17 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use ipam_provider::http::HttpClient;
-use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result};
-use serde_json::{Value, json};
+use ipam_provider::{Error, ErrorKind, FreeQuery, Prefix, Result, bad_place};
+use serde_json::{Map, Value, json};
 
 use super::filter::{address_is, quoted, range_is};
 use super::refusal::{code, error};
-use super::rest::Rest;
+use super::rest::{PAGE, Rest};
 use super::wire::{AddressRow, ConfigurationRow, CurrentSession, NetworkRow, NewAddressRow, NewMac, address_type};
 use super::{dns, free};
 use crate::address_manager::{
-    Address, AddressManager, Configuration, Host, Network, NewAddress, Place, Target, absent_if_gone, is_free,
+    Address, AddressManager, AddressPage, Changes, Configuration, Host, Network, NewAddress, Place, Target,
+    absent_if_gone, is_free,
 };
 use crate::settings::{Dns, Settings};
 use crate::vendor::{FULL_ADDRESSES, VIEW_ADDRESSES, VIEW_CONFIGURATIONS, VIEW_NETWORKS, WHAT};
@@ -73,6 +74,25 @@ fn network(row: NetworkRow) -> Option<Network> {
     let prefix = row.range.parse().ok()?;
     let name = row.name.unwrap_or_default();
     Some(Network { id: row.id, prefix, name, configuration: configuration(row.configuration) })
+}
+
+/// Changes the resource of an address, and nothing else in it.
+fn change(whole: &mut Map<String, Value>, changes: &Changes) {
+    if let Some(name) = &changes.name {
+        whole.insert("name".to_owned(), name.as_str().into());
+    }
+    if let Some(mac) = changes.mac {
+        whole.insert("macAddress".to_owned(), json!(NewMac::of(mac)));
+    }
+    if let Some((field, text)) = &changes.field {
+        let fields = whole.entry("userDefinedFields").or_insert(Value::Null);
+        if fields.is_null() {
+            *fields = json!({});
+        }
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert(field.clone(), text.as_str().into());
+        }
+    }
 }
 
 #[async_trait]
@@ -157,6 +177,31 @@ impl AddressManager for Client {
         free::free(&self.rest, place, query).await
     }
 
+    /// By id: that lists can be ordered by it is documented.
+    async fn list(&self, place: Place<'_>, from: Option<&str>, at_most: usize) -> Result<AddressPage> {
+        let after: u64 = from.map_or(Ok(0), str::parse).map_err(|_| bad_place(place.subnet))?;
+        let id = place.network.to_string();
+        let (filter, limit) = (format!("id:gt({after})"), at_most.min(PAGE).to_string());
+        let query = [("filter", filter.as_str()), ("orderBy", "asc(id)"), ("limit", &limit), ("total", "true")];
+        let at = ["networks", id.as_str(), "addresses"];
+        let rows: super::wire::Page<AddressRow> = self.rest.page(&at, &query, VIEW_ADDRESSES).await?;
+        let has_more = rows.total_count.map_or(!rows.data.0.is_empty(), |total| total > rows.data.0.len() as u64);
+        let mut page = AddressPage::default();
+        let mut last = after;
+        for row in rows.data.0 {
+            let (Some(address), Some(id)) = (row.host(), row.id.filter(|id| *id > last)) else {
+                let text = format!("{WHAT} lists addresses that were not asked for; set api: v1, and report it");
+                return Err(Error::new(ErrorKind::Unexpected, text).because(format!("{row:?}")));
+            };
+            last = id;
+            if !row.state.as_deref().is_some_and(is_free) {
+                page.records.insert(address, self.record(&row)?);
+            }
+        }
+        page.next = (has_more && last > after).then(|| last.to_string());
+        Ok(page)
+    }
+
     async fn add(&self, place: Place<'_>, new: &NewAddress) -> Result<u64> {
         let id = place.network.to_string();
         let body = NewAddressRow {
@@ -164,7 +209,7 @@ impl AddressManager for Client {
             address: new.address.to_string(),
             state: "STATIC",
             name: new.name.as_deref(),
-            mac_address: new.mac.map(|mac| NewMac { r#type: "MACAddress", address: mac.to_string().to_uppercase() }),
+            mac_address: new.mac.map(NewMac::of),
             user_defined_fields: new.field.as_ref().map(|(field, text)| [(field.as_str(), text.as_str())].into()),
         };
         let answer = self.rest.post(&["networks", &id, "addresses"], &body).await?;
@@ -192,6 +237,21 @@ impl AddressManager for Client {
             );
         }
         Ok(self.record(&row)?.id)
+    }
+
+    /// The whole resource is read and written back, as the guide has it ("Updating resources"): what a `PUT` leaves out is
+    /// lost.
+    async fn change(&self, _: Place<'_>, _: IpAddr, record: &Address, changes: &Changes) -> Result<bool> {
+        let id = record.id.to_string();
+        let at = ["addresses", id.as_str()];
+        let whole: Result<Option<Map<String, Value>>> = self.rest.get(&at, VIEW_ADDRESSES).await;
+        let Some(mut whole) = absent_if_gone(whole)? else { return Ok(false) };
+        if whole.get("id").and_then(Value::as_u64) != Some(record.id) {
+            let text = format!("{WHAT} answers with another record than it was asked for");
+            return Err(Error::new(ErrorKind::Unexpected, text));
+        }
+        change(&mut whole, changes);
+        self.rest.put(&at, &whole, FULL_ADDRESSES).await
     }
 
     async fn delete(&self, _: Place<'_>, _: IpAddr, record: &Address) -> Result<bool> {

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::vendor::{COMMENT, WHAT};
 
 /// Rows of a page; what Address Manager gives unless more or fewer are asked for.
-const PAGE: usize = 1000;
+pub(super) const PAGE: usize = 1000;
 
 /// Asks v2 in the name of the API user.
 #[derive(Debug, Clone)]
@@ -97,6 +97,18 @@ impl Rest {
     /// Adds to a list. Gives the answer whatever its status.
     pub(super) async fn post(&self, at: Path<'_>, new: &impl Serialize) -> Result<Answer> {
         Ok(self.api.post(&path(at), new).await?)
+    }
+
+    /// Replaces a resource; `false` when it is gone.
+    pub(super) async fn put(&self, at: Path<'_>, whole: &impl Serialize, right: &str) -> Result<bool> {
+        let answer = self.api.send(self.api.request(Method::PUT, &path(at)).json(whole)).await?;
+        if answer.status == 200 {
+            return Ok(true);
+        }
+        match error(&answer, right) {
+            error if error.kind() == ErrorKind::NotFound => Ok(false),
+            error => Err(error),
+        }
     }
 
     /// Deletes; `false` when it is gone already.

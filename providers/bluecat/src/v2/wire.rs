@@ -121,11 +121,17 @@ pub(super) struct NewAddressRow<'a> {
     pub(super) user_defined_fields: Option<BTreeMap<&'a str, &'a str>>,
 }
 
-/// The MAC of a new address, which is linked to the configuration's record of it, or makes one.
+/// The MAC of an address, which is linked to the configuration's record of it, or makes one.
 #[derive(Debug, Serialize)]
 pub(super) struct NewMac {
-    pub(super) r#type: &'static str,
-    pub(super) address: String,
+    r#type: &'static str,
+    address: String,
+}
+
+impl NewMac {
+    pub(super) fn of(mac: Mac) -> Self {
+        Self { r#type: "MACAddress", address: mac.to_string().to_uppercase() }
+    }
 }
 
 /// `IPv4Address` or `IPv6Address`.

@@ -1,6 +1,7 @@
 //! A whole answer of an IPAM.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::TELL_IF_IT_LASTS;
 use super::rows::TOO_MANY_ROWS;
@@ -118,6 +119,21 @@ impl Answer {
 
 const CHECK_URL: &str = "Check that the url in the proxy's settings leads to its API";
 
+/// What a value looks like, for the log: keys, and for values what they are; of a list the first one.
+pub fn shape(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "flag".to_owned(),
+        Value::Number(_) => "number".to_owned(),
+        Value::String(_) => "text".to_owned(),
+        Value::Array(items) => format!("[{}]", items.first().map(shape).unwrap_or_default()),
+        Value::Object(object) => {
+            let entries: Vec<String> = object.iter().map(|(key, value)| format!("{key}: {}", shape(value))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+    }
+}
+
 /// What somebody said, for the log: one line of at most so many characters.
 pub fn one_line(text: &str, at_most: usize) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(at_most).collect()
@@ -132,13 +148,13 @@ mod tests {
     use super::super::Rows;
     use super::*;
 
-    fn answer(body: &serde_json::Value) -> Answer {
+    fn answer(body: &Value) -> Answer {
         Answer { status: 200, body: body.to_string().into() }
     }
 
     #[tokio::test]
     async fn a_large_answer_is_read_on_another_thread() {
-        let is_read_here = async |body: &serde_json::Value| {
+        let is_read_here = async |body: &Value| {
             let here = thread::current().id();
             answer(body).read_with(move |_| Ok(thread::current().id() == here)).await.expect("it is read")
         };

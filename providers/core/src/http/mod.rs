@@ -13,7 +13,7 @@ mod login;
 mod rows;
 mod settings;
 
-pub use answer::{Answer, one_line};
+pub use answer::{Answer, one_line, shape};
 pub use api::{Api, Refusal, no_api};
 pub use client::{HeaderValue, HttpClient, Method, Request, secret_header};
 pub use files::authorities;

@@ -340,6 +340,8 @@ pub(crate) enum Noun {
     Subnet,
     Range,
     Address,
+    Plan,
+    PlanAllocation,
 }
 
 impl Noun {
@@ -349,6 +351,8 @@ impl Noun {
             Self::Subnet => "SELECT public_id FROM subnet WHERE external_id = ?1",
             Self::Range => "SELECT public_id FROM excluded_range WHERE external_id = ?1",
             Self::Address => "SELECT public_id FROM allocation WHERE external_id = ?1",
+            Self::Plan => "SELECT public_id FROM prefix_plan WHERE external_id = ?1",
+            Self::PlanAllocation => "SELECT public_id FROM plan_allocation WHERE external_id = ?1",
         }
     }
 
@@ -358,6 +362,8 @@ impl Noun {
             Self::Subnet => "SELECT 1 FROM subnet WHERE public_id = ?1",
             Self::Range => "SELECT 1 FROM excluded_range WHERE public_id = ?1",
             Self::Address => "SELECT 1 FROM allocation WHERE public_id = ?1",
+            Self::Plan => "SELECT 1 FROM prefix_plan WHERE public_id = ?1",
+            Self::PlanAllocation => "SELECT 1 FROM plan_allocation WHERE public_id = ?1",
         }
     }
 }

@@ -40,7 +40,10 @@ impl Contents {
     pub(crate) fn add(&self, writing: &Writing<'_>, progress: &dyn Progress) -> Result<Imported> {
         // So that nothing is added between the look and the copy.
         writing.lock_subnets()?;
-        if !writing.groups()?.is_empty() || !writing.subnets_in(&Scope::Anywhere)?.is_empty() {
+        let is_empty = writing.groups()?.is_empty()
+            && writing.subnets_in(&Scope::Anywhere)?.is_empty()
+            && writing.plans_in(&Scope::Anywhere)?.is_empty();
+        if !is_empty {
             return Err(StoreError::NotNew);
         }
         let added = writing.add_rows(&self.rows, progress)?;

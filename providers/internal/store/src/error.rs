@@ -30,6 +30,20 @@ pub enum StoreError {
         /// The subnet that was looked at.
         subnet: Bounds,
     },
+    /// No plan has this name or id.
+    #[error("There is no plan {0}")]
+    NoPlan(String),
+    /// The plan has no pool of this name.
+    #[error("Plan {plan} has no pool '{pool}'")]
+    NoPool {
+        /// The plan.
+        plan: String,
+        /// The name.
+        pool: String,
+    },
+    /// No allocation of a plan has this id.
+    #[error("There is no allocation {0}")]
+    NoPlanAllocation(String),
     /// No excluded range has exactly these ends.
     #[error("Subnet {subnet} has no excluded range from {first} to {last}")]
     NoRange {
@@ -43,6 +57,9 @@ pub enum StoreError {
     /// A group of this name is there already.
     #[error("Group '{0}' already exists")]
     GroupExists(GroupName),
+    /// The group has a plan of this name already.
+    #[error("Plan {0} already exists")]
+    PlanExists(String),
     /// The group has this prefix already.
     #[error("Subnet {0} already exists")]
     SubnetExists(String),
@@ -92,6 +109,18 @@ pub enum StoreError {
         /// What it holds, with the number.
         holds: String,
     },
+    /// A pool would not have what is allocated from it.
+    #[error("Pool '{pool}' of plan {plan} cannot become {prefix}: the prefix that is allocated at {at} lies outside")]
+    PoolInUse {
+        /// The pool.
+        pool: String,
+        /// Its plan.
+        plan: String,
+        /// What it was to have.
+        prefix: String,
+        /// The first address of what is allocated outside of it.
+        at: IpAddr,
+    },
     /// A leaf is to be made a container and holds something that a container does not.
     #[error("Subnet {subnet} holds {holds}, and a container holds only subnets; delete these first")]
     NoContainer {
@@ -127,6 +156,18 @@ pub enum StoreError {
     /// No address is free.
     #[error("Subnet {0} has no free address")]
     Full(Bounds),
+    /// A pool has no free prefix of this length.
+    #[error("Plan {plan} has no free /{length} in pool '{pool}', which is {prefix}")]
+    NoSpace {
+        /// The plan.
+        plan: String,
+        /// The pool.
+        pool: String,
+        /// What the pool has.
+        prefix: String,
+        /// The length.
+        length: u8,
+    },
     /// Several subnets have this prefix.
     #[error("Subnet {prefix} is in several groups; choose one of: {groups}")]
     Ambiguous {
@@ -231,9 +272,16 @@ impl StoreError {
     /// What the proxy does about it.
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSubnet(_) | Self::NoGroup(_) | Self::NoAddress { .. } | Self::NoRange { .. } => ErrorKind::NotFound,
+            Self::NoSubnet(_)
+            | Self::NoGroup(_)
+            | Self::NoAddress { .. }
+            | Self::NoRange { .. }
+            | Self::NoPlan(_)
+            | Self::NoPool { .. }
+            | Self::NoPlanAllocation(_) => ErrorKind::NotFound,
             Self::GroupExists(_)
             | Self::SubnetExists(_)
+            | Self::PlanExists(_)
             | Self::AddressTaken { .. }
             | Self::ExternalIdTaken(_)
             | Self::PublicIdTaken(_)
@@ -247,6 +295,8 @@ impl StoreError {
             | Self::NotOfferable { .. }
             | Self::AllExcluded(_)
             | Self::Full(_)
+            | Self::NoSpace { .. }
+            | Self::PoolInUse { .. }
             | Self::Ambiguous { .. }
             | Self::Invalid(_)
             | Self::Import(_) => ErrorKind::Rejected,

@@ -5,7 +5,9 @@ use ipam_provider::GroupName;
 use crate::attributes::{Common, Noun, Stamp, common};
 use crate::connection::Row;
 use crate::value::values;
-use crate::{Attributes, Contents, GroupEdit, GroupRecord, NewGroup, PublicId, Reading, Result, StoreError, Writing};
+use crate::{
+    Attributes, Contents, GroupEdit, GroupRecord, NewGroup, PublicId, Reading, Result, Scope, StoreError, Writing,
+};
 
 /// A question for the columns that [`record`] reads.
 macro_rules! select {
@@ -128,19 +130,26 @@ impl Writing<'_> {
     /// Deletes a group.
     ///
     /// # Errors
-    /// [`NoGroup`](StoreError::NoGroup), and [`NotEmpty`](StoreError::NotEmpty) when it holds subnets that must not be
-    /// deleted with it.
+    /// [`NoGroup`](StoreError::NoGroup), and [`NotEmpty`](StoreError::NotEmpty) when it holds subnets or plans that must not
+    /// be deleted with it.
     pub fn delete_group(&self, name: &GroupName, contents: Contents) -> Result<()> {
         self.lock_subnets()?;
         let group = self.group(name)?;
-        let subnets = self.subnets_in(&Some(name.clone()).into())?;
-        if contents == Contents::MustBeEmpty && !subnets.is_empty() {
-            let holds = format!("subnets ({})", subnets.len());
+        let scope = Scope::Group(name.clone());
+        let (subnets, plans) = (self.subnets_in(&scope)?, self.plans_in(&scope)?);
+        if contents == Contents::MustBeEmpty && !(subnets.is_empty() && plans.is_empty()) {
+            let numbers = [("subnets", subnets.len()), ("plans", plans.len())];
+            let held: Vec<String> =
+                numbers.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{what} ({n})")).collect();
+            let holds = held.join(" and ");
             return Err(StoreError::NotEmpty { what: format!("Group '{name}'"), holds });
         }
         for subnet in subnets {
             self.lock_subnet(subnet.id)?;
             self.remove_subnet(subnet.id)?;
+        }
+        for plan in plans {
+            self.delete_plan(plan.id, contents)?;
         }
         self.connection.execute("DELETE FROM ipam_group WHERE id = ?1", values![group.id]).map(drop)
     }

@@ -40,6 +40,7 @@ mod extents;
 mod groups;
 mod key;
 mod locks;
+mod plans;
 mod progress;
 mod public_id;
 mod ranges;
@@ -63,6 +64,11 @@ pub use database_error::{Constraint, DatabaseError, Failure};
 pub use engine::{DatabaseSchema, Durability, FileSchema, Schema};
 pub use error::{Result, StoreError};
 pub use key::Key;
+pub use plans::{
+    AllocatedPrefix, AllocationAfter, AllowedLabels, Calculated, CalculatedPrefix, LabelError, Labels, NewPlan,
+    NewPlanAllocation, NewPool, PlanAllocationEdit, PlanAllocationRecord, PlanEdit, PlanRecord, PlanUsage, PoolRecord,
+    PoolUsage, Size, Sizes,
+};
 pub use progress::{Progress, Step, Unseen};
 pub use public_id::{PublicId, PublicIdError};
 pub use records::{

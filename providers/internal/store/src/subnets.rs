@@ -293,6 +293,8 @@ impl Writing<'_> {
         self.lock_subnets()?;
         let group = self.group_id(new.group.as_ref())?;
         self.must_fit(new, group, 0)?;
+        let title = titled(&new.bounds, new.group.as_ref());
+        self.must_not_be_in_free_space(group, (new.bounds, new.container), &title)?;
         let Span { first, last } = new.bounds.whole();
         let length = new.bounds.prefix().map(|prefix| prefix.length());
         let Attributes { owner, external_id, tags, metadata } = &new.attributes;
@@ -351,6 +353,8 @@ impl Writing<'_> {
         let group = self.group_id(new.group.as_ref())?;
         if (new.container, &new.group) != (old.container, &old.group) {
             self.must_fit(&new, group, id)?;
+            let title = titled(&new.bounds, new.group.as_ref());
+            self.must_not_be_in_free_space(group, (new.bounds, new.container), &title)?;
         }
         if new.container && !old.container {
             self.must_hold_nothing(&old)?;

@@ -93,7 +93,7 @@ impl SharedTables {
         }
     }
 
-    /// As [`write`](Self::write), for a file only, without waiting: `done` is called with the outcome, on the thread that
+    /// As [`write`](Self::write), for a file only, since a database has no such thread, and without waiting: `done` is called with the outcome, on the thread that
     /// writes. It is called in any case, and `work` is run whether anybody still waits or not.
     pub fn send(
         &self,
@@ -102,7 +102,7 @@ impl SharedTables {
     ) {
         match &self.engine {
             Engine::File(shared) => shared.send(work, done),
-            Engine::Database(_) => done(Err(StoreError::Invalid("a database has no thread that writes".to_owned()))),
+            Engine::Database(_) => done(Err(StoreError::Stopped)),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::key::{Key, Span};
 use crate::progress::{Progress, Step};
 use crate::value::values;
-use crate::{Bounds, ExcludedRange, Reading, Result, Scope, SubnetRecord, extents};
+use crate::{Bounds, ExcludedRange, Reading, Result, Scope, SubnetRecord, extents, plans};
 
 /// How many differing extents of one subnet are reported: after the first few, the rest says nothing new.
 const EXTENTS_AT_MOST: usize = 5;
@@ -24,7 +24,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn of_all(what: String) -> Self {
+    pub(crate) fn of_all(what: String) -> Self {
         Self { subnet: None, what, rebuild_helps: false }
     }
 
@@ -55,6 +55,7 @@ pub(crate) fn verify(reading: &Reading<'_>, progress: &dyn Progress) -> Result<V
         }
     }
     overlaps(reading, &mut findings)?;
+    plans::verify::verify(reading, &mut findings)?;
     Ok(findings)
 }
 

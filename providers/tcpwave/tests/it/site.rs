@@ -31,6 +31,7 @@ pub(crate) fn awkward() -> Site {
         ignores_case: true,
         full_is_refused: true,
         deletes_what_is_absent: true,
+        shows_words: true,
         right_as_500: true,
         ..Site::default()
     }
@@ -110,6 +111,10 @@ macro_rules! subject {
 
             fn provider(&self) -> Arc<dyn Provider> {
                 self.0.provider.clone()
+            }
+
+            fn records_every_domain(&self) -> bool {
+                false
             }
 
             fn tells_one_remover(&self) -> bool {

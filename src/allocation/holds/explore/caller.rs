@@ -1,7 +1,7 @@
 //! A caller, and how far its proxy has come with what it wants.
 
 use super::super::hold::{Ask, Grant};
-use super::numbers::{Batch, LIFE, LIFE_WITHOUT_MAC, Small, SmallOffer, mac, ticks};
+use super::numbers::{Batch, LIFE, LIFE_WITHOUT_MAC, MARK, Small, SmallOffer, mac, ticks};
 use crate::allocation::Timestamp;
 
 /// A host that gets an address, reserves it, and lets it go.
@@ -15,6 +15,8 @@ pub(super) struct Caller {
     pub(super) rounds: u8,
     /// It asks for none, and deletes one that it does not have.
     pub(super) is_stray: bool,
+    /// It has an address chosen and reserved in one call.
+    pub(super) allocates: bool,
     /// When its request came.
     pub(super) came: u64,
     pub(super) doing: Doing,
@@ -63,6 +65,11 @@ pub(super) enum Doing {
         arrival: u64,
         offer: SmallOffer,
         confirmed: u64,
+    },
+    /// An address is promised to its call, and it has no answer yet.
+    Chosen {
+        arrival: u64,
+        address: u8,
     },
     /// It has an answer.
     Holding {
@@ -131,7 +138,7 @@ impl Doing {
     pub(super) fn each_event(&mut self, visit: &mut impl FnMut(&mut u64)) {
         match self {
             Self::Nothing | Self::Holding { .. } | Self::Reserved { .. } | Self::Mark { .. } => {}
-            Self::Offer { arrival } | Self::Spare { arrival } => visit(arrival),
+            Self::Offer { arrival } | Self::Spare { arrival } | Self::Chosen { arrival, .. } => visit(arrival),
             Self::AskOffer { arrival, offer }
             | Self::Renew { arrival, offer, .. }
             | Self::AskSpare { arrival, offer, .. }
@@ -167,7 +174,22 @@ impl Doing {
 
 impl Caller {
     pub(super) fn new(proxy: usize, host: u8, subnet: usize) -> Self {
-        Self { proxy, host, subnet, rounds: 1, is_stray: false, came: 0, doing: Doing::Nothing, promise: None }
+        Self {
+            proxy,
+            host,
+            subnet,
+            rounds: 1,
+            is_stray: false,
+            allocates: false,
+            came: 0,
+            doing: Doing::Nothing,
+            promise: None,
+        }
+    }
+
+    /// It has an address chosen and reserved in one call.
+    pub(super) fn allocating(self) -> Self {
+        Self { allocates: true, ..self }
     }
 
     /// It asks for no other address.
@@ -176,8 +198,12 @@ impl Caller {
     }
 
     pub(super) fn grant(&self, arrival: u64, confirmed: u64) -> Grant {
-        let ask = Ask { mac: mac(self.host), request: None, arrival };
-        let life = if self.host > 0 { LIFE } else { LIFE_WITHOUT_MAC };
+        // An allocation asks without its MAC, and is known by its mark.
+        let ask = match self.allocates {
+            true => Ask { mac: None, request: Some(MARK), arrival },
+            false => Ask { mac: mac(self.host), request: None, arrival },
+        };
+        let life = if ask.mac.is_some() { LIFE } else { LIFE_WITHOUT_MAC };
         Grant { ask, life: ticks(life), confirmed: Timestamp(confirmed) }
     }
 }

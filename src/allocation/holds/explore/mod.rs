@@ -154,6 +154,29 @@ fn promises_whose_address_another_host_deletes() {
 }
 
 #[test]
+fn allocations_among_hosts() {
+    expect_none(&World::fresh(2).with_allocation());
+    expect_none(&World::promised_before(2, 0).with_allocation().with_ticks(2));
+    expect_none(&World::reserved_before(2).with_allocation());
+}
+
+#[test]
+fn allocations_whose_promise_has_changed_hands() {
+    expect_none(&World::chosen_before(2).with_ticks(2));
+}
+
+#[test]
+fn allocations_and_an_answer_that_is_lost() {
+    expect_none(&World::promised_before(1, 1).with_allocation().with_lost_answers(1).with_ticks(1));
+}
+
+#[test]
+fn allocations_and_a_proxy_that_crashes() {
+    expect_none(&World::fresh(1).with_allocation().with_crashes(1));
+    expect_none(&World::promised_before(2, 1).with_allocation().with_crashes(1).with_ticks(1));
+}
+
+#[test]
 fn wrong_rules_are_found() {
     let worlds = [
         World::deleted_by_another(1),
@@ -161,6 +184,7 @@ fn wrong_rules_are_found() {
         World::promised_before(2, 1).with_lost_answers(1),
         World::promised_before(2, 0).with_ticks(2),
         World::fresh(2),
+        World::chosen_before(1),
     ];
     for mutation in Mutation::ALL {
         let is_found = |world: &World| matches!(explore(&world.clone().with(mutation)), Found::Violation(..));

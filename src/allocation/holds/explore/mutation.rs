@@ -27,10 +27,12 @@ pub(super) enum Mutation {
     SpareAtOnce,
     /// An add does not make the hold live until it is done.
     BeginKeepsTheEnd,
+    /// An allocation takes what was promised to it although it has changed hands.
+    AllocatesWhatChanged,
 }
 
 impl Mutation {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::FinishEnds,
         Self::LoseEnds,
         Self::ReuseWhatChanged,
@@ -39,6 +41,7 @@ impl Mutation {
         Self::BeginLeaves,
         Self::SpareAtOnce,
         Self::BeginKeepsTheEnd,
+        Self::AllocatesWhatChanged,
     ];
 
     /// What it makes of a step.
@@ -50,6 +53,9 @@ impl Mutation {
             (Mutation::BeginLeaves, Step::BeginAdd { .. }) => Becomes::Unchanged,
             (Mutation::BeginKeepsTheEnd, Step::BeginAdd { .. }) => {
                 Step::BeginAdd { at_least: Duration::ZERO, request: None }.apply(scope, there, at)
+            }
+            (Mutation::AllocatesWhatChanged, Step::BeginAllocation { at_least, .. }) => {
+                Step::BeginAdd { at_least: *at_least, request: None }.apply(scope, there, at)
             }
             (Mutation::ReuseWhatChanged, Step::Reuse(offer, grant)) => {
                 let offer = there.map_or(*offer, |hold| Offer::of(offer.address, hold));

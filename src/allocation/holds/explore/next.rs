@@ -5,7 +5,7 @@ use super::super::rules::Step;
 use super::super::trace::Removed;
 use super::caller::Doing;
 use super::numbers::{
-    ADDED_WITHIN, Batch, CANDIDATE, LOOKED_FOR, Late, QUARANTINE, SETTLED, Small, SmallOffer, mac, ticks,
+    ADDED_WITHIN, Batch, CANDIDATE, LOOKED_FOR, Late, MARK, QUARANTINE, SETTLED, Small, SmallOffer, mac, ticks,
 };
 use super::world::{Next, World};
 
@@ -67,7 +67,7 @@ impl World {
                 can(
                     "renews",
                     match is_done {
-                        true => next.promised(number, offer.address),
+                        true => next.promised(number, arrival, offer.address),
                         false => Ok(next.does(number, Doing::Offer { arrival })),
                     },
                 );
@@ -86,7 +86,7 @@ impl World {
                 can(
                     "claims",
                     match claimed {
-                        Some(address) => next.promised(number, address),
+                        Some(address) => next.promised(number, arrival, address),
                         None if batch.free == 0 && batch.event > arrival => {
                             Ok(next.does(number, Doing::Spare { arrival }))
                         }
@@ -125,10 +125,24 @@ impl World {
                 can(
                     "reuses",
                     match is_done {
-                        true => next.promised(number, offer.address),
+                        true => next.promised(number, arrival, offer.address),
                         false => Ok(next.does(number, Doing::Spare { arrival })),
                     },
                 );
+            }
+            Doing::Chosen { arrival, address } => {
+                if self.is_turn_free(proxy) {
+                    let mut next = self.clone();
+                    let begin = Step::BeginAllocation { mark: MARK, at_least: ticks(ADDED_WITHIN) };
+                    let (before, is_done, at) = next.step(subnet, address, &begin);
+                    can(
+                        "begins to allocate",
+                        Ok(match is_done {
+                            true => next.does(number, Doing::Send { address, ticket: at.event, before }),
+                            false => next.does(number, Doing::Offer { arrival }),
+                        }),
+                    );
+                }
             }
             Doing::Holding { .. } if caller.promise.is_none() => can("gives up", Ok(self.clone().ends(number))),
             Doing::Holding { address } => {
@@ -170,7 +184,12 @@ impl World {
                 // What was promised before is promised still.
                 let until = before.filter(|hold| hold.host > 0 && self.now < hold.until).map(|hold| hold.until);
                 next.callers[number].promise = until.map(|until| (address, until));
-                can("undoes", Ok(next.does(number, Doing::Holding { address })));
+                if caller.allocates {
+                    next.step(subnet, address, &Step::Withdraw { mark: MARK });
+                    can("undoes and withdraws", Ok(next.ends(number)));
+                } else {
+                    can("undoes", Ok(next.does(number, Doing::Holding { address })));
+                }
             }
             Doing::Mark { address } => can("is refused", Ok(self.clone().mark(subnet, address).ends(number))),
             Doing::Finish { address, ticket } => {

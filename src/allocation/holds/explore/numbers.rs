@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipam_provider::{AddressSpace, Mac};
 
-use super::super::hold::{Hold, HoldState, Offer, Scope, Space};
+use super::super::hold::{Hold, HoldState, Offer, RequestMark, Scope, Space};
 use crate::allocation::Timestamp;
 
 /// Addresses `10.0.0.1` to `10.0.0.3`.
@@ -58,6 +58,9 @@ fn host_of(mac: Option<Mac>) -> u8 {
     mac.map_or(0, |mac| if mac == MACS[0] { 1 } else { 2 })
 }
 
+/// Of the only allocation.
+pub(super) const MARK: RequestMark = RequestMark::FIRST;
+
 /// A hold in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Small {
@@ -68,6 +71,8 @@ pub(super) struct Small {
     pub(super) until: u64,
     pub(super) event: u64,
     pub(super) confirmed: u64,
+    /// Was it promised to the allocation?
+    pub(super) is_allocation: bool,
 }
 
 const STATES: [HoldState; 5] =
@@ -84,6 +89,7 @@ impl Small {
             until: hold.until.0,
             event: hold.event,
             confirmed: hold.confirmed.0,
+            is_allocation: hold.request.is_some(),
         }
     }
 
@@ -94,7 +100,7 @@ impl Small {
             state: self.state(),
             granted: Timestamp(self.granted),
             until: Timestamp(self.until),
-            request: None,
+            request: self.is_allocation.then_some(MARK),
             event: self.event,
             confirmed: Timestamp(self.confirmed),
             trace: None,

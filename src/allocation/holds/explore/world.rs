@@ -60,7 +60,8 @@ impl World {
         let mut world = Self::new(proxies, callers);
         // One without a MAC is recycled before it ends.
         let until = if host > 0 { 11 } else { 12 };
-        world.holds[0] = Some(Small { subnet: 1, host, state: 0, granted: 9, until, event: 1, confirmed: 0 });
+        world.holds[0] =
+            Some(Small { subnet: 1, host, state: 0, granted: 9, until, event: 1, confirmed: 0, is_allocation: false });
         world.event = 2;
         world
     }
@@ -73,8 +74,34 @@ impl World {
             Caller::new(1, 0, 0),
         ];
         let mut world = Self::new(2, callers);
-        world.holds[0] = Some(Small { subnet: 1, host: 1, state: 0, granted: 9, until: 12, event: 1, confirmed: 0 });
+        world.holds[0] = Some(Small {
+            subnet: 1,
+            host: 1,
+            state: 0,
+            granted: 9,
+            until: 12,
+            event: 1,
+            confirmed: 0,
+            is_allocation: false,
+        });
         world.event = 2;
+        world
+    }
+
+    /// An allocation has waited so long for its turn to write that its address may be given to another host; one that can
+    /// have no other asks.
+    pub(super) fn chosen_before(proxies: usize) -> Self {
+        let chosen = Doing::Chosen { arrival: 1, address: 1 };
+        let callers = vec![
+            Caller { doing: chosen, came: 10, ..Caller::new(0, 1, 0).idle().allocating() },
+            Caller::new(proxies - 1, 2, 1),
+            Caller::new(proxies - 1, 0, 0),
+        ];
+        let mut world = Self::new(proxies, callers);
+        let hold =
+            Small { subnet: 0, host: 0, state: 0, granted: 8, until: 12, event: 2, confirmed: 0, is_allocation: true };
+        world.holds[0] = Some(hold);
+        world.event = 3;
         world
     }
 
@@ -95,6 +122,14 @@ impl World {
         let mut world = Self::promised_before(proxies, 1);
         world.callers[2] = Caller { is_stray: true, ..Caller::new(proxies - 1, 0, 1) };
         world
+    }
+
+    /// The last caller has its address chosen and reserved in one call.
+    pub(super) fn with_allocation(mut self) -> Self {
+        if let Some(last) = self.callers.last_mut() {
+            *last = last.clone().allocating();
+        }
+        self
     }
 
     pub(super) fn with(self, mutation: Mutation) -> Self {
@@ -179,7 +214,11 @@ impl World {
     }
 
     /// The caller is answered with the address.
-    pub(super) fn promised(mut self, caller: usize, address: u8) -> Next {
+    pub(super) fn promised(mut self, caller: usize, arrival: u64, address: u8) -> Next {
+        if self.callers[caller].allocates {
+            self.callers[caller].doing = Doing::Chosen { arrival, address };
+            return Ok(self);
+        }
         if let Some(other) = self.other_with_promise(caller, address) {
             return Err(format!("{address} is promised to {caller} while it is promised to {other}"));
         }

@@ -3,6 +3,7 @@
 //! A place's tests implement [`Subject`] and write `suite!(ItsSubject);`: each case becomes a test of its own. A case
 //! measures time in [units](Subject::unit), so that a subject can choose how long they are and how it lets them pass.
 
+mod allocations;
 mod claims;
 mod lists;
 mod model;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::place::Place;
+pub(super) use allocations::*;
 pub(super) use claims::*;
 pub(super) use lists::*;
 pub(super) use model::*;
@@ -100,6 +102,7 @@ macro_rules! suite {
             a_delete_that_began_during_an_add_leaves_the_reservation
             what_the_ipam_says_is_reserved_is_not_offered
             a_hold_is_ended_unless_it_is_being_added
+            an_allocation_is_begun_by_the_call_that_was_promised_the_address
 
             a_request_is_known_by_what_it_has_done
             what_foreman_rolls_back_itself_leaves_no_trace

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ipam_provider::{
-    AddressSet, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    ListReservations, ListedReservation, OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester,
-    Reservation, ReservationPage, Result, Subnet,
+    AddressSet, Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery, Group,
+    GroupName, InDeleted, ListReservations, ListedReservation, ManageSubnets, OwnRecord, Prefix, Probe, Provider,
+    RecordId, Released, Requester, Reservation, ReservationPage, Result, Subnet,
 };
 
 use crate::RAW_BODY;
@@ -121,6 +121,20 @@ defects! {
     MarksAll,
     /// No record carries the mark.
     MarksNone,
+    /// A remark of the requester is not recorded.
+    ForgetsRemarks,
+    /// A subnet is created without its description.
+    CreatesOtherSubnets,
+    /// A subnet that is there is created again.
+    CreatesAgain,
+    /// Subnets that overlap are created.
+    CreatesOverlaps,
+    /// The subnet of a group that is not there is created outside of groups.
+    CreatesOutsideOfGroups,
+    /// That a subnet is deleted is claimed and not done.
+    ClaimsDeletions,
+    /// A subnet is deleted with its addresses, whatever is said of them.
+    DeletesAddresses,
     /// An annotation is claimed and not done.
     ClaimsAnnotations,
     /// An annotation forgets what it does not name.
@@ -439,8 +453,12 @@ impl Provider for Defective {
             tokio::task::yield_now().await;
             self.is_busy.store(false, Ordering::Relaxed);
         }
-        let without = Requester { description: None, ..by.clone() };
-        let by = if self.has(Defect::ForgetsDescriptions) { &without } else { by };
+        let spoiled = match self.defect {
+            Defect::ForgetsDescriptions => Some(Requester { description: None, ..by.clone() }),
+            Defect::ForgetsRemarks => Some(Requester { remark: None, ..by.clone() }),
+            _ => None,
+        };
+        let by = spoiled.as_ref().unwrap_or(by);
         let mut outcome = self.inner.reserve(subnet, address, by).await;
         if self.has(Defect::ReservesEverywhere) && outcome.is_ok() {
             for twin in self.twins(subnet).await?.iter().filter(|twin| twin.id != subnet.id) {
@@ -496,6 +514,10 @@ impl Provider for Defective {
         }
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ManageSubnets> {
+        Provider::manage_subnets(&*self.inner).map(|_| self as &dyn ManageSubnets)
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         Provider::annotate(&*self.inner).map(|_| self as &dyn Annotate)
     }
@@ -511,6 +533,42 @@ impl Defective {
         self.inner.release(subnet, address).await?;
         self.inner.reserve(subnet, address, by).await?;
         Ok(Annotated::Changed)
+    }
+}
+
+#[async_trait]
+impl ManageSubnets for Defective {
+    async fn create(&self, prefix: Prefix, group: Option<&GroupName>, description: &str) -> Result<Creation> {
+        let inner = Provider::manage_subnets(&*self.inner).expect("it is handed out only then");
+        let description = if self.has(Defect::CreatesOtherSubnets) { "" } else { description };
+        let created = self.end(inner.create(prefix, group, description).await);
+        let claimed = || async {
+            let found = self.inner.find_subnets(prefix, group).await?;
+            let known = found.into_iter().next().ok_or_else(|| Error::new(ErrorKind::NotFound, "There is none"))?;
+            Ok(Creation::Created(known))
+        };
+        match (self.defect, created) {
+            (Defect::CreatesAgain, Ok(Creation::AlreadyThere)) => claimed().await,
+            (Defect::CreatesOverlaps, Ok(Creation::Overlaps(_))) => {
+                let around = self.inner.subnets(group.expect("the seed has groups")).await?;
+                let around = around.into_iter().find(|subnet| subnet.prefix.contains(prefix.network()));
+                inner.delete(&around.expect("what it overlaps"), InDeleted::DeletedToo).await?;
+                inner.create(prefix, group, description).await
+            }
+            (Defect::CreatesOutsideOfGroups, Err(error)) if error.kind() == ErrorKind::NotFound => {
+                inner.create(prefix, None, description).await
+            }
+            (_, created) => created,
+        }
+    }
+
+    async fn delete(&self, subnet: &Subnet, addresses: InDeleted) -> Result<Deletion> {
+        let inner = Provider::manage_subnets(&*self.inner).expect("it is handed out only then");
+        match self.defect {
+            Defect::ClaimsDeletions => Ok(Deletion::Deleted),
+            Defect::DeletesAddresses => self.end(inner.delete(subnet, InDeleted::DeletedToo).await),
+            _ => self.end(inner.delete(subnet, addresses).await),
+        }
     }
 }
 
@@ -545,7 +603,7 @@ impl Annotate for Defective {
                 self.replace(subnet, address, &by).await
             }
             (Defect::AnnotatesFree, Ok(Annotated::Absent)) => {
-                let by = Requester { mac: note.mac, hostname: note.hostname.clone(), description: None };
+                let by = Requester { mac: note.mac, hostname: note.hostname.clone(), ..Requester::default() };
                 self.inner.reserve(subnet, address, &by).await?;
                 Ok(Annotated::Changed)
             }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ipam_provider::{
-    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Error, ErrorKind, FreeQuery, Group, GroupName,
-    ListReservations, OwnRecord, Prefix, Probe, Provider, RecordId, Released, Requester, Reservation, ReservationPage,
-    Result, Subnet, first_listed,
+    AddressSpace, Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery,
+    Group, GroupName, InDeleted, ListReservations, ManageSubnets, OwnRecord, Prefix, Probe, Provider, RecordId,
+    Released, Requester, Reservation, ReservationPage, Result, Subnet, first_listed,
 };
 
 use crate::seed::hosts;
@@ -31,6 +31,8 @@ struct State {
     records: Vec<Record>,
     fault: Option<Fault>,
     requests: usize,
+    /// Ids are not used again.
+    last_id: usize,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,8 @@ impl ReferenceIpam {
             },
             taken: seeded.taken.iter().map(|(ip, by)| (*ip, seeded_record(by, capabilities))).collect(),
         });
-        let state = State { groups: groups.collect(), records: records.collect(), fault: None, requests: 0 };
+        let (groups, records): (Vec<_>, Vec<_>) = (groups.collect(), records.collect());
+        let state = State { last_id: records.len(), groups, records, fault: None, requests: 0 };
         Self { capabilities, state: Mutex::new(state) }
     }
 
@@ -182,11 +185,15 @@ fn seeded_record(by: &Requester, capabilities: Capabilities) -> Reservation {
     Reservation { description: Some(String::new()), ours: false, ..recorded(by, capabilities) }
 }
 
+fn described(by: &Requester) -> String {
+    by.remark.as_ref().map_or_else(|| DESCRIPTION.to_owned(), |remark| format!("{DESCRIPTION}: {remark}"))
+}
+
 fn recorded(by: &Requester, capabilities: Capabilities) -> Reservation {
     Reservation {
         mac: by.mac.filter(|mac| capabilities.records_mac && !mac.is_infiniband()),
         hostname: by.hostname.clone().filter(|_| capabilities.records_hostname),
-        description: Some(by.description.clone().unwrap_or_else(|| DESCRIPTION.to_owned())),
+        description: Some(by.description.clone().unwrap_or_else(|| described(by))),
         ours: true,
     }
 }
@@ -274,6 +281,10 @@ impl Provider for ReferenceIpam {
         self.request(Request::Write, release).await
     }
 
+    fn manage_subnets(&self) -> Option<&dyn ManageSubnets> {
+        Some(self)
+    }
+
     fn annotate(&self) -> Option<&dyn Annotate> {
         let has_place = self.capabilities.records_mac || self.capabilities.records_hostname;
         has_place.then_some(self as &dyn Annotate)
@@ -294,6 +305,50 @@ impl ListReservations for ReferenceIpam {
             Ok(ReservationPage::lowest(records, at_most))
         };
         self.request(Request::Read, list).await
+    }
+}
+
+#[async_trait]
+impl ManageSubnets for ReferenceIpam {
+    async fn create(&self, prefix: Prefix, group: Option<&GroupName>, description: &str) -> Result<Creation> {
+        let create = |state: &mut State| {
+            if group.is_some_and(|name| state.groups.iter().all(|known| known.name != *name)) {
+                return Err(Error::new(ErrorKind::NotFound, "There is no such group"));
+            }
+            let in_group = state.subnets(|subnet| subnet.group.as_ref() == group);
+            if in_group.iter().any(|subnet| subnet.prefix == prefix) {
+                return Ok(Creation::AlreadyThere);
+            }
+            let overlaps =
+                |other: &&Subnet| other.prefix.contains(prefix.network()) || prefix.contains(other.prefix.network());
+            if let Some(other) = in_group.iter().find(overlaps) {
+                return Ok(Creation::Overlaps(format!("{prefix} overlaps {other}")));
+            }
+            state.last_id += 1;
+            let subnet = Subnet {
+                id: RecordId::new(state.last_id),
+                prefix,
+                group: group.cloned(),
+                space: space(group),
+                description: description.to_owned(),
+                pool: false,
+            };
+            state.records.push(Record { subnet: subnet.clone(), taken: BTreeMap::new() });
+            Ok(Creation::Created(subnet))
+        };
+        self.request(Request::Write, create).await
+    }
+
+    async fn delete(&self, subnet: &Subnet, addresses: InDeleted) -> Result<Deletion> {
+        let delete = |state: &mut State| {
+            let Ok(record) = state.record(subnet) else { return Ok(Deletion::WasAbsent) };
+            if addresses == InDeleted::MustBeNone && !record.taken.is_empty() {
+                return Ok(Deletion::HasAddresses(format!("{} addresses", record.taken.len())));
+            }
+            state.records.retain(|record| record.subnet.id != subnet.id);
+            Ok(Deletion::Deleted)
+        };
+        self.request(Request::Write, delete).await
     }
 }
 

@@ -84,6 +84,15 @@ impl Predicate {
             "address" | "range" => found == *value,
             _ => found.to_lowercase() == value.to_lowercase(),
         };
+        if self.field == "id" {
+            let bound = self.values.first().and_then(|value| value.parse::<u64>().ok());
+            let (Ok(found), Some(bound)) = (found.parse::<u64>(), bound) else { return false };
+            match self.operator.as_str() {
+                "gt" => return found > bound,
+                "ge" => return found >= bound,
+                _ => {}
+            }
+        }
         match self.operator.as_str() {
             "eq" | "in" => self.values.iter().any(is),
             "ne" => !self.values.iter().any(is),

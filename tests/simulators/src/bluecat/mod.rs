@@ -44,6 +44,8 @@ pub struct Site {
     pub compares_text: bool,
     /// v2: is an address that is taken refused with a code of its own?
     pub refuses_oddly: bool,
+    /// May the MAC of a record be written when the record is changed?
+    pub changes_macs: bool,
 }
 
 impl Default for Site {
@@ -57,6 +59,7 @@ impl Default for Site {
             lists_unassigned: true,
             compares_text: false,
             refuses_oddly: false,
+            changes_macs: true,
         }
     }
 }
@@ -259,6 +262,16 @@ impl Bluecat {
         let state = self.state();
         let configuration = state.configuration_named(configuration).id;
         Some(v2::address_json(&state, state.address(configuration, address)?))
+    }
+
+    /// Another writer fills a field that the site has defined besides.
+    pub fn set_field(&self, configuration: &str, address: IpAddr, field: &str, text: &str) {
+        let mut state = self.state();
+        state.fields.insert(field.to_owned());
+        let configuration = state.configuration_named(configuration).id;
+        let is_it = |known: &&mut state::Address| known.configuration == configuration && known.address == address;
+        let record = state.addresses.iter_mut().find(is_it).expect("a record");
+        record.fields.insert(field.to_owned(), text.to_owned());
     }
 
     /// May the user change anything? A user who may not is refused each change.

@@ -1,5 +1,6 @@
 //! The objects `ipv4address` and `ipv6address`: what is known of one address of a network.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
@@ -7,6 +8,20 @@ use serde_json::{Value, json};
 use super::state::{Network, State, ZERO_MAC};
 
 impl State {
+    /// The addresses of a network whose status is `USED`, in order.
+    pub(super) fn used_in(&self, network: &Network) -> BTreeSet<IpAddr> {
+        let (view, net) = (network.view, network.net);
+        let edges = [net.network(), net.broadcast()];
+        let is_in_range = |address: &IpAddr| {
+            self.ranges.iter().any(|range| range.view == view && (range.first..=range.last).contains(address))
+        };
+        let few = net.prefix_len() >= if net.addr().is_ipv6() { 112 } else { 16 };
+        let in_ranges = net.hosts().take_while(|_| few && !self.ranges.is_empty()).filter(is_in_range);
+        let all = self.used(view).into_iter().chain(edges).chain(in_ranges);
+        all.filter(|address| net.contains(address) && self.address_json(network, *address)["status"] == "USED")
+            .collect()
+    }
+
     /// The row of an address in a network.
     pub(super) fn address_json(&self, network: &Network, address: IpAddr) -> Value {
         let view = network.view;

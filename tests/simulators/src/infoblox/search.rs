@@ -162,6 +162,10 @@ impl Infoblox {
         } else if let Some(network) = filter("network") {
             let found = state.networks.iter().filter(|known| !known.is_container && known.net.to_string() == network);
             for network in found.filter(|known| views.contains(&known.view)) {
+                if filter("status") == Some("USED") {
+                    rows.extend(state.used_in(network).into_iter().map(|address| state.address_json(network, address)));
+                    continue;
+                }
                 if network.net.addr().is_ipv6() || network.net.prefix_len() < 16 {
                     return Err(malformed("Result set too large (> 1000)"));
                 }
@@ -171,15 +175,43 @@ impl Infoblox {
         } else {
             return Err(invalid("Either ip_address or network is required"));
         }
-        let rest = filters.iter().filter(|(key, _)| !matches!(key.as_str(), "ip_address" | "network"));
+        if let Some(text) = filter("ip_address>") {
+            let from: IpAddr = text.parse().map_err(|_| malformed(&format!("Invalid value for ip_address: {text}")))?;
+            let is_behind = |row: &Value| {
+                row["ip_address"].as_str().is_some_and(|at| at.parse().is_ok_and(|at: IpAddr| at >= from))
+            };
+            rows.retain(is_behind);
+        }
+        let rest = filters.iter().filter(|(key, _)| !matches!(key.as_str(), "ip_address" | "ip_address>" | "network"));
         let rest: Vec<_> = rest.collect();
         rows.retain(|row| rest.iter().all(|(key, value)| matches(row, key, value)));
         Ok(rows)
     }
 }
 
-/// Parameters that begin with `_` are about the answer; all others must be what the type can be searched by. Only exact
-/// comparison is known here: `name~` and `name:` are other parameters.
+/// Can the type be searched so? `ip_address>` is an address or a higher one, `ipv4addr~` a regular expression.
+fn is_compared(kind: &str, key: &str) -> bool {
+    match kind {
+        "ipv4address" | "ipv6address" => key == "ip_address>",
+        "fixedaddress" => key == "ipv4addr~",
+        "ipv6fixedaddress" => key == "ipv6addr~",
+        "record:host" => matches!(key, "ipv4addr~" | "ipv6addr~"),
+        _ => false,
+    }
+}
+
+/// Of regular expressions only this one is known here: `^(one|other)$`.
+fn alternatives(pattern: &str) -> Vec<String> {
+    let inside = pattern.strip_prefix("^(").and_then(|rest| rest.strip_suffix(")$"));
+    inside
+        .unwrap_or_else(|| panic!("an unknown regular expression: {pattern}"))
+        .split('|')
+        .map(|one| one.replace("\\.", "."))
+        .collect()
+}
+
+/// Parameters that begin with `_` are about the answer; all others must be what the type can be searched by. Exact
+/// comparison is what nearly all of them know.
 fn filters(kind: &str, request: &Request) -> Result<Vec<(String, String)>, Response> {
     let Kind(_, _, _, searchable) = KINDS.iter().find(|known| known.0 == kind).expect("a type that is known");
     let filters = request.parameters().into_iter().filter(|(key, _)| !key.starts_with('_'));
@@ -187,6 +219,7 @@ fn filters(kind: &str, request: &Request) -> Result<Vec<(String, String)>, Respo
         .map(|(key, value)| match key.strip_prefix('*') {
             Some(_) => Err(invalid("extensible attributes are not searched here")),
             None if searchable.contains(&key.as_str()) => Ok((key, value)),
+            None if is_compared(kind, &key) => Ok((key, value)),
             None => Err(malformed(&format!("Field is not searchable: {key}"))),
         })
         .collect()
@@ -194,6 +227,9 @@ fn filters(kind: &str, request: &Request) -> Result<Vec<(String, String)>, Respo
 
 /// Compares texts. An address or a network in another spelling than the grid's own is not found.
 fn matches(row: &Value, key: &str, value: &str) -> bool {
+    if let Some(key) = key.strip_suffix('~') {
+        return alternatives(value).iter().any(|value| matches(row, key, value));
+    }
     match key {
         "ipv4addr" | "ipv6addr" | "mac" | "duid" if row["name"].is_string() && row.get(key).is_none() => {
             let addresses = ["ipv4addrs", "ipv6addrs"].into_iter().filter_map(|list| row[list].as_array()).flatten();

@@ -28,7 +28,7 @@ use self::state::{Network, Object, Organization, State, Subnet};
 use crate::{Ipam, Request, Response};
 
 /// What an administrator may do.
-const RIGHTS: [&str; 12] = [
+const RIGHTS: [&str; 13] = [
     "organization:read",
     "network:read",
     "network:add",
@@ -38,6 +38,7 @@ const RIGHTS: [&str; 12] = [
     "subnet:delete",
     "object:read",
     "object:add",
+    "object:edit",
     "object:delete",
     "zone:add",
     "zone:delete",
@@ -81,6 +82,8 @@ pub struct Site {
     pub names_are_unique: bool,
     /// Is the delete of an object that does not exist a success?
     pub deletes_what_is_absent: bool,
+    /// Does `object/paged` show whole names, with a dot at the end, and the kind of an allocation as a word?
+    pub shows_words: bool,
     /// Is a missing right status 500, as every other refusal, and not 403?
     pub right_as_500: bool,
 }
@@ -100,6 +103,7 @@ impl Default for Site {
             full_is_refused: false,
             names_are_unique: false,
             deletes_what_is_absent: false,
+            shows_words: false,
             right_as_500: false,
         }
     }
@@ -212,10 +216,12 @@ impl Tcpwave {
             alloc_type: 1,
             mac,
             description: String::new(),
+            contact: String::new(),
+            has_records: true,
         };
         let organization = state.organization_named(organization).expect("an organization");
         assert!(state.subnet_of(organization, address).is_some(), "{address} is in a subnet");
-        state.insert(organization, address, object, true);
+        state.insert(organization, address, object);
     }
 
     /// Another writer deletes an object.
@@ -246,7 +252,14 @@ impl Tcpwave {
         let state = self.state();
         let organization = state.organization_named(organization)?;
         let object = state.objects.get(&(organization, v4(address)))?;
-        Some(render::object(&state, state.subnet_of(organization, v4(address))?, v4(address), object))
+        Some(render::object(&state, &self.site, state.subnet_of(organization, v4(address))?, v4(address), object))
+    }
+
+    /// Another writer notes whom to ask about an object.
+    pub fn set_contact(&self, organization: &str, address: IpAddr, contact: &str) {
+        let mut state = self.state();
+        let organization = state.organization_named(organization).expect("an organization");
+        state.objects.get_mut(&(organization, v4(address))).expect("an object").contact = contact.to_owned();
     }
 
     /// The resource records of an organization as `owner type data`.

@@ -86,7 +86,8 @@ impl Tcpwave {
 
     fn objects(&self, state: &State, request: &Request) -> Answered {
         let subnet = self.subnet(state, request, "subnet_address", "orgName")?;
-        let taken = state.objects_in(subnet).map(|(at, object)| (at, render::object(state, subnet, at, object)));
+        let taken =
+            state.objects_in(subnet).map(|(at, object)| (at, render::object(state, &self.site, subnet, at, object)));
         let mut rows: Vec<_> = taken.collect();
         if self.site.lists_free {
             let is_free = |at: &_| !state.objects.contains_key(&(subnet.organization, *at));

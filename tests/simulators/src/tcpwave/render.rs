@@ -36,13 +36,18 @@ pub(super) fn subnet(state: &State, site: &Site, subnet: &Subnet) -> Value {
     })
 }
 
-pub(super) fn object(state: &State, subnet: &Subnet, address: Ipv4Addr, object: &Object) -> Value {
+pub(super) fn object(state: &State, site: &Site, subnet: &Subnet, address: Ipv4Addr, object: &Object) -> Value {
     let [a, b, c, d] = address.octets();
+    let (name, alloc_type) = match site.shows_words {
+        true => (format!("{}.{}.", object.name, object.domain), json!("Static")),
+        false => (object.name.clone(), json!(object.alloc_type)),
+    };
     json!({
-        "id": object.id, "name": object.name, "address": address.to_string(),
+        "id": object.id, "name": name, "address": address.to_string(),
         "addr1": a, "addr2": b, "addr3": c, "addr4": d,
-        "domain_name": object.domain, "class_code": object.class, "alloc_type": object.alloc_type,
-        "mac": object.mac, "description": object.description,
+        "domain_name": object.domain, "class_code": object.class, "alloc_type": alloc_type,
+        "mac": object.mac, "description": object.description, "contact_name": object.contact,
+        "update_ns_a": object.has_records, "update_ns_ptr": object.has_records,
         "subnet_address": subnet.net.first().to_string(),
         "organization_name": state.organization(subnet.organization).name,
     })

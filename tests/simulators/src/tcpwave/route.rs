@@ -50,6 +50,7 @@ fn right(route: &str) -> Option<&'static str> {
         | "GET object/checkObjectExists"
         | "GET object/getSubnetByObjectIP" => "object:read",
         "POST object/add" => "object:add",
+        "POST object/edit" => "object:edit",
         "POST object/delete-multiple" | "POST object/reclaimObjects" => "object:delete",
         "POST network/add" => "network:add",
         "POST network/delete" => "network:delete",

@@ -42,6 +42,10 @@ pub(super) struct Object {
     pub(super) alloc_type: u64,
     pub(super) mac: Option<String>,
     pub(super) description: String,
+    /// Whom to ask about it.
+    pub(super) contact: String,
+    /// Has it an A and a PTR record?
+    pub(super) has_records: bool,
 }
 
 /// A resource record.
@@ -123,8 +127,8 @@ impl State {
     }
 
     /// Adds an object, with its A and PTR record when DNS is wanted.
-    pub(super) fn insert(&mut self, organization: u64, address: Ipv4Addr, object: Object, with_records: bool) {
-        if with_records {
+    pub(super) fn insert(&mut self, organization: u64, address: Ipv4Addr, object: Object) {
+        if object.has_records {
             let (owner, reverse) = (format!("{}.{}.", object.name, object.domain), reverse(address));
             let record = |owner: &str, kind: &str, data: String| Record {
                 organization,

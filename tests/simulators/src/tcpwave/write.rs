@@ -16,6 +16,7 @@ impl Tcpwave {
         let body = request.json().filter(|_| is_json).ok_or_else(|| text(415, "Unsupported Media Type"))?;
         match path {
             "object/add" => self.add_object(state, &body),
+            "object/edit" => self.edit_object(state, &body),
             "object/delete-multiple" | "object/reclaimObjects" => self.delete_objects(state, &body),
             "network/add" => self.new_network(state, &body),
             "network/delete" => self.delete_network(state, &body),
@@ -35,28 +36,49 @@ impl Tcpwave {
         if !subnet.is_some_and(|subnet| subnet.net.contains(at)) {
             return Err(text(500, "TIMS-2024: This subnet does not correspond to any of the existing networks."));
         }
-        let [name, domain] = ["name", "domain_name"].map(|key| body[key].as_str().unwrap_or_default());
-        if !is_label(name) || domain.is_empty() {
-            return Err(refused("The object name or the domain is invalid."));
-        }
         if state.objects.contains_key(&(organization, at)) {
             return Err(refused("The object already exists."));
         }
-        let has_name = |(key, object): (&(u64, Ipv4Addr), &Object)| key.0 == organization && object.name == name;
+        let id = state.new_id();
+        let object = self.object_of(state, body, (organization, at), id)?;
+        state.insert(organization, at, object);
+        Ok(text(200, ""))
+    }
+
+    /// The body is the whole object: what it leaves out is taken from the object.
+    fn edit_object(&self, state: &mut State, body: &Value) -> Answered {
+        let organization = self.organization(state, body["organization_name"].as_str())?;
+        let at = octets(body)?;
+        let known = state.objects.get(&(organization, at)).ok_or_else(|| refused("The object does not exist."))?;
+        let id = known.id;
+        let object = self.object_of(state, body, (organization, at), id)?;
+        state.remove(organization, at, true);
+        state.insert(organization, at, object);
+        Ok(text(200, ""))
+    }
+
+    /// The object that a body describes.
+    fn object_of(&self, state: &State, body: &Value, at: (u64, Ipv4Addr), id: u64) -> Result<Object, Response> {
+        let text = |key: &str| body[key].as_str().unwrap_or_default();
+        let (name, domain) = (text("name"), text("domain_name"));
+        if !is_label(name) || domain.is_empty() {
+            return Err(refused("The object name or the domain is invalid."));
+        }
+        let has_name = |(key, object): (&(u64, Ipv4Addr), &Object)| key.0 == at.0 && *key != at && object.name == name;
         if self.site.names_are_unique && state.objects.iter().any(has_name) {
             return Err(refused("An object with the same name already exists."));
         }
-        let object = Object {
-            id: state.new_id(),
+        Ok(Object {
+            id,
             name: name.to_owned(),
             domain: domain.to_owned(),
             class: required(body, "class_code")?.to_owned(),
             alloc_type: number(&body["alloc_type"]).ok_or_else(|| refused("alloc_type is required."))?,
-            mac: body["mac"].as_str().filter(|mac| !mac.is_empty()).map(str::to_owned),
-            description: body["description"].as_str().unwrap_or_default().to_owned(),
-        };
-        state.insert(organization, at, object, body["update_ns_a"] == true);
-        Ok(text(200, ""))
+            mac: Some(text("mac")).filter(|mac| !mac.is_empty()).map(str::to_owned),
+            description: text("description").to_owned(),
+            contact: text("contact_name").to_owned(),
+            has_records: body["update_ns_a"] == true,
+        })
     }
 
     fn delete_objects(&self, state: &mut State, body: &Value) -> Answered {
@@ -133,8 +155,10 @@ impl Tcpwave {
                 alloc_type: 1,
                 mac: None,
                 description: String::new(),
+                contact: String::new(),
+                has_records: false,
             };
-            state.insert(organization, at, object, false);
+            state.insert(organization, at, object);
         }
         state.subnets.push(subnet);
         Ok(text(201, ""))

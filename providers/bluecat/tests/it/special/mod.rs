@@ -1,6 +1,7 @@
 //! What is special about Address Manager: each oddity of its answers, and what becomes of it.
 
 mod access;
+mod annotate;
 mod dns;
 mod free;
 mod requests;

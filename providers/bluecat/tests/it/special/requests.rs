@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ipam_provider::{ErrorKind, Provider};
+use ipam_provider::{Annotated, Annotation, ErrorKind, Provider};
 use ipam_simulators::bluecat::{Bluecat as Simulated, Site};
 use ipam_simulators::{Response, Server};
 use serde_json::json;
@@ -20,6 +20,10 @@ async fn everything(fixture: &Fixture) {
         let (subnet, address) = (fixture.subnet("Production", prefix).await, ip(address));
         provider.reserve(&subnet, address, &host("web.example.com")).await.expect("a reservation");
         provider.reservation(&subnet, address).await.expect("an answer");
+        let note = Annotation { hostname: Some("new.example.com".to_owned()), mac: None };
+        let annotate = provider.annotate().expect("records can be changed");
+        let annotated = annotate.annotate(&subnet, address, &note).await;
+        assert_eq!(annotated.expect("an annotation"), Annotated::Changed);
         provider.own_records(address).await.expect("an answer");
         fixture.free(&subnet, 9, &["192.0.2.18", "2001:db8:1::3"]).await.expect("free addresses");
         provider.release(&subnet, address).await.expect("a release");

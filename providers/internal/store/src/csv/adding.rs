@@ -47,6 +47,17 @@ fn add_head(writing: &Writing<'_>, rows: &Rows, head: &Head, imported: &mut Impo
             writing.insert_group(new, writing.stamp_of(Noun::Group, *given)?)?;
             imported.groups += 1;
         }
+        Head::Plan(new, given) => {
+            writing.insert_plan(new, writing.stamp_of(Noun::Plan, *given)?)?;
+            imported.plans += 1;
+        }
+        Head::Allocation(allocated, given) => {
+            let plan = writing.plan(allocated.group.as_ref(), &allocated.plan)?;
+            let plan = writing.lock_plan(plan.id)?;
+            let stamp = writing.stamp_of(Noun::PlanAllocation, *given)?;
+            writing.insert_allocated(&plan, &allocated.new, &allocated.prefixes, stamp)?;
+            imported.plan_allocations += 1;
+        }
         Head::Subnet(new, given) => {
             writing.insert_subnet(new, writing.stamp_of(Noun::Subnet, *given)?)?;
             imported.subnets += 1;

@@ -6,11 +6,17 @@ use std::io;
 use csv::{QuoteStyle, Writer, WriterBuilder};
 use jiff::Timestamp;
 
-use super::{COLUMNS, Columns, kind};
+use super::{COLUMNS, Columns, kind, plans};
 use crate::progress::{Progress, Step};
-use crate::{Attributes, PublicId, RangeRecord, Reading, Result, Scope, StoreError, SubnetRecord};
+use crate::{
+    Attributes, PlanAllocationRecord, PlanRecord, PublicId, RangeRecord, Reading, Result, Scope, StoreError,
+    SubnetRecord,
+};
 
-/// Writes groups, then subnets, then excluded ranges, then addresses: what a row refers to stands above it.
+/// How many allocations of a plan are in memory at a time.
+const ALLOCATIONS_AT_ONCE: u32 = 1000;
+
+/// Writes groups, then plans with their allocations, then subnets, then excluded ranges, then addresses: what a row refers to stands above it.
 pub(crate) fn export(reading: &Reading<'_>, to: impl io::Write, progress: &dyn Progress) -> Result<()> {
     // The header is there without a row too, so that what was exported can always be imported.
     let mut rows = WriterBuilder::new().quote_style(QuoteStyle::Never).from_writer(to);
@@ -25,6 +31,11 @@ pub(crate) fn export(reading: &Reading<'_>, to: impl io::Write, progress: &dyn P
                 ..common(group.public_id, group.attributes, group.created_at, group.updated_at)
             },
         )?;
+    }
+    for plan in reading.plans_in(&Scope::Anywhere)? {
+        let PlanRecord { public_id, attributes, created_at, updated_at, .. } = plan.clone();
+        put(&mut rows, plans::of_plan(&plan, common(public_id, attributes, created_at, updated_at)))?;
+        export_allocations(reading, &plan, &mut rows)?;
     }
     let subnets = reading.subnets_in(&Scope::Anywhere)?;
     for subnet in &subnets {
@@ -76,6 +87,23 @@ pub(crate) fn export(reading: &Reading<'_>, to: impl io::Write, progress: &dyn P
         })?;
     }
     rows.flush().map_err(|error| StoreError::Export(error.into()))
+}
+
+/// A page after the other.
+fn export_allocations(reading: &Reading<'_>, plan: &PlanRecord, rows: &mut Writer<impl io::Write>) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = reading.plan_allocations(plan.id, None, after.as_ref(), ALLOCATIONS_AT_ONCE)?;
+        for allocation in &page {
+            let PlanAllocationRecord { public_id, attributes, created_at, updated_at, .. } = allocation.clone();
+            let common = common(public_id, attributes, created_at, updated_at);
+            put(rows, plans::of_allocation(plan, allocation, common))?;
+        }
+        after = page.last().map(PlanAllocationRecord::after);
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// The columns that every kind has.

@@ -9,16 +9,16 @@ use jiff::Timestamp;
 
 use super::dialect::{self, Delimiter};
 use super::staged::{Place, Staged};
-use super::{COLUMNS, Columns, Fault, Faults, kind};
+use super::{COLUMNS, Columns, Fault, Faults, kind, plans};
 use crate::attributes::Given;
 use crate::progress::{Progress, Step};
 use crate::recorder::NewAddress;
-use crate::{AddressDetails, Attributes, Bounds, ExcludedRange, NewGroup, NewSubnet, Result, StoreError};
+use crate::{AddressDetails, Attributes, Bounds, ExcludedRange, NewGroup, NewPlan, NewSubnet, Result, StoreError};
 
 /// The rows of a CSV file, checked as far as that needs no store. Of a million addresses little is in memory.
 #[derive(Debug)]
 pub struct Rows {
-    /// Groups, subnets and excluded ranges, each with its line.
+    /// Groups, plans, subnets and excluded ranges, each with its line.
     pub(super) heads: Vec<(u64, Head)>,
     pub(super) addresses: Staged,
     pub(super) faults: Faults,
@@ -28,6 +28,8 @@ pub struct Rows {
 #[derive(Debug)]
 pub(super) enum Head {
     Group(NewGroup, Given),
+    Plan(NewPlan, Given),
+    Allocation(plans::Allocated, Given),
     Subnet(NewSubnet, Given),
     Excluded { place: i64, range: ExcludedRange, attributes: Attributes, given: Given },
 }
@@ -83,8 +85,10 @@ impl Rows {
         // Rows may stand in any order: what others refer to is added first.
         rows.heads.sort_by_key(|(_, head)| match head {
             Head::Group(..) => 0,
-            Head::Subnet(..) => 1,
-            Head::Excluded { .. } => 2,
+            Head::Plan(..) => 1,
+            Head::Allocation(..) => 2,
+            Head::Subnet(..) => 3,
+            Head::Excluded { .. } => 4,
         });
         Ok(rows)
     }
@@ -97,6 +101,16 @@ impl Rows {
                 let (attributes, given) = common(&row)?;
                 let new = NewGroup { name, description: row.description, attributes };
                 self.heads.push((line, Head::Group(new, given)));
+            }
+            kind::PLAN => {
+                only(&row, &["group", "plan", "details", "description"])?;
+                let (attributes, given) = common(&row)?;
+                self.heads.push((line, Head::Plan(plans::plan(&row, attributes)?, given)));
+            }
+            kind::PLAN_ALLOCATION => {
+                only(&row, &["group", "plan", "details", "description"])?;
+                let (attributes, given) = common(&row)?;
+                self.heads.push((line, Head::Allocation(plans::allocation(&row, attributes)?, given)));
             }
             kind::SUBNET => {
                 only(&row, &["group", "prefix", "description", "pool", "container", "gateway"])?;
@@ -139,7 +153,7 @@ impl Rows {
                 self.addresses.add(number, &new)?;
             }
             _ => {
-                let what = "kind must be group, subnet, excluded or address".to_owned();
+                let what = "kind must be group, plan, plan_allocation, subnet, excluded or address".to_owned();
                 return Err(StoreError::Invalid(what));
             }
         }
@@ -269,6 +283,8 @@ fn only(row: &Columns, used: &[&str]) -> Result<()> {
         ("pool", &row.pool),
         ("container", &row.container),
         ("gateway", &row.gateway),
+        ("plan", &row.plan),
+        ("details", &row.details),
     ];
     match columns.iter().find(|(name, value)| !value.is_empty() && !used.contains(name)) {
         Some((name, _)) => Err(StoreError::Invalid(format!("{} rows have no {name}; leave it empty", row.kind))),

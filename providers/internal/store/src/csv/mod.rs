@@ -8,6 +8,7 @@ mod adding;
 mod dialect;
 mod export;
 mod import;
+mod plans;
 mod staged;
 
 use std::fmt;
@@ -40,6 +41,8 @@ struct Columns {
     tags: String,
     metadata: String,
     id: String,
+    plan: String,
+    details: String,
 }
 
 impl Columns {
@@ -60,6 +63,7 @@ impl Columns {
             &mut self.tags,
             &mut self.metadata,
             &mut self.id,
+            &mut self.details,
         ];
         for text in not_free {
             if text.trim().len() < text.len() {
@@ -90,12 +94,14 @@ impl Columns {
             &self.tags,
             &self.metadata,
             &self.id,
+            &self.plan,
+            &self.details,
         ]
     }
 }
 
 /// The names of [`Columns`], in their order. New ones are added at the end.
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 20] = [
     "kind",
     "group",
     "prefix",
@@ -114,11 +120,15 @@ const COLUMNS: [&str; 18] = [
     "tags",
     "metadata",
     "id",
+    "plan",
+    "details",
 ];
 
 /// The words of the column `kind`.
 mod kind {
     pub(super) const GROUP: &str = "group";
+    pub(super) const PLAN: &str = "plan";
+    pub(super) const PLAN_ALLOCATION: &str = "plan_allocation";
     pub(super) const SUBNET: &str = "subnet";
     pub(super) const EXCLUDED: &str = "excluded";
     pub(super) const ADDRESS: &str = "address";
@@ -129,6 +139,10 @@ mod kind {
 pub struct Imported {
     /// Groups.
     pub groups: u64,
+    /// Plans.
+    pub plans: u64,
+    /// Allocations of plans.
+    pub plan_allocations: u64,
     /// Subnets.
     pub subnets: u64,
     /// Excluded ranges.

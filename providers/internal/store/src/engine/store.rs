@@ -1,7 +1,7 @@
 //! The tables of the store.
 //!
-//! `sqlite/schema/version_N.sql` has the tables of format N, and stays as it is once it is released: the way from an older
-//! format leads over it.
+//! `sqlite/schema/version_N.sql` has the tables of format N (from 3 on, what they have beside those of the format before), and
+//! stays as it is once it is released: the way from an older format leads over it. Likewise `postgres/version_N.sql`.
 
 use ipam_provider::database::Tables;
 
@@ -15,12 +15,15 @@ pub(crate) static STORE: Schema = Schema {
         // "IPAM" in ASCII.
         application_id: 0x4950_414d,
         oldest: 1,
-        tables: include_str!("sqlite/schema/version_2.sql"),
-        steps: &[&[
-            include_str!("sqlite/schema/to_2_set_aside.sql"),
-            include_str!("sqlite/schema/version_2.sql"),
-            include_str!("sqlite/schema/to_2_take_over.sql"),
-        ]],
+        tables: concat!(include_str!("sqlite/schema/version_2.sql"), include_str!("sqlite/schema/version_3.sql")),
+        steps: &[
+            &[
+                include_str!("sqlite/schema/to_2_set_aside.sql"),
+                include_str!("sqlite/schema/version_2.sql"),
+                include_str!("sqlite/schema/to_2_take_over.sql"),
+            ],
+            &[include_str!("sqlite/schema/version_3.sql")],
+        ],
         // A commit that is lost to a power cut is an address given twice.
         durability: Durability::PowerCut,
     },
@@ -29,7 +32,10 @@ pub(crate) static STORE: Schema = Schema {
         make: make_database_schema!("ipam_store"),
         tables: Tables {
             subject: "store",
-            versions: &[concat!(make_database_schema!("ipam_store"), include_str!("postgres/schema.sql"))],
+            versions: &[
+                concat!(make_database_schema!("ipam_store"), include_str!("postgres/version_1.sql")),
+                include_str!("postgres/version_2.sql"),
+            ],
         },
     },
 };

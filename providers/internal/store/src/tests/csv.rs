@@ -58,7 +58,10 @@ fn an_export_imported_into_an_empty_store_reproduces_it(engine: Engine) {
     let text = export(&fixture);
     let mut other = Fixture::on(engine);
     let imported = import(&mut other, &text).expect("an import");
-    assert_eq!(imported, Imported { groups: 1, subnets: 5, excluded_ranges: 2, addresses: 4 });
+    assert_eq!(
+        imported,
+        Imported { groups: 1, plans: 0, plan_allocations: 0, subnets: 5, excluded_ranges: 2, addresses: 4 }
+    );
     assert_eq!(export(&other), text);
     assert_eq!(other.findings(), [""; 0]);
 }
@@ -160,7 +163,7 @@ fn every_faulty_row_is_reported_with_its_line_and_nothing_is_imported(engine: En
         (16, "created_at: 'yesterday' is not a time such as 2026-01-31T12:00:00Z"),
         (17, "There is no subnet 10.0.0.0/24"),
         (18, "Range 10.0.0.9 to 10.0.0.8 ends before it begins"),
-        (19, "kind must be group, subnet, excluded or address"),
+        (19, "kind must be group, plan, plan_allocation, subnet, excluded or address"),
         (20, "the row has 2 columns, the header 9, separated by commas"),
         (21, "group is missing"),
     ];

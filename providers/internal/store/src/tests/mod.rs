@@ -8,6 +8,7 @@ mod copy;
 mod csv;
 mod engines;
 mod model;
+mod plans;
 mod records;
 mod verify;
 

@@ -78,6 +78,16 @@ async fn probes_name_every_right_that_is_missing() {
 }
 
 #[tokio::test]
+async fn without_the_right_to_edit_a_probe_gives_a_hint() {
+    let fixture = Fixture::new();
+    fixture.ipam.revoke(Simulated::TOKEN, "object:edit");
+    let probes = fixture.provider.probe().await;
+    assert!(probes.iter().all(|probe| probe.outcome.is_ok()), "{probes:?}");
+    let hint = "the administrator of the credentials may: edit objects: no, so host names that Foreman sends later";
+    assert!(probes.iter().any(|probe| probe.what.starts_with(hint)), "{probes:?}");
+}
+
+#[tokio::test]
 async fn a_probe_reads_each_answer_whose_shape_is_not_documented() {
     for (path, what) in [
         ("/organization/list", "TCPWave answers, accepts the credentials, and lists its organizations"),
@@ -101,7 +111,7 @@ async fn a_probe_reads_each_answer_whose_shape_is_not_documented() {
 async fn a_probe_of_an_empty_tcpwave_looks_at_what_there_is() {
     let fixture = Fixture::over(Simulated::empty(Site::default()), json!({}), |ipam| ipam);
     let probes = fixture.provider.probe().await;
-    assert_eq!(probes.len(), 4, "{probes:?}");
+    assert_eq!(probes.len(), 5, "{probes:?}");
     assert!(probes.iter().all(|probe| probe.outcome.is_ok()), "{probes:?}");
 }
 

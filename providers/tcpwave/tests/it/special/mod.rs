@@ -1,6 +1,7 @@
 //! What is special about TCPWave: each guess about its answers, and what becomes of it.
 
 mod access;
+mod annotate;
 mod free;
 mod objects;
 mod shapes;

@@ -126,16 +126,21 @@ impl Call<'_> {
         Ok(Value::Null)
     }
 
-    /// The whole entity in the body.
+    /// The whole entity in the body: what it leaves out is taken from the record. The state has a method of its own.
     fn update(&self, state: &mut State) -> Result<Value, Refused> {
         let entity = self.request.json().ok_or("Invalid entity")?;
         let properties = parse_properties(entity["properties"].as_str().unwrap_or_default());
+        let mac = properties.get("macAddress").filter(|text| !text.is_empty());
+        let mac = mac.map(|text| mac_text(text).ok_or("Invalid MAC address")).transpose()?;
         let fields: BTreeMap<String, String> =
             properties.into_iter().filter(|(field, _)| state.fields.contains(field)).collect();
         let id = entity["id"].as_u64().ok_or("Invalid entity")?;
         let record = state.addresses.iter_mut().find(|known| known.id == id).ok_or("Object was not found")?;
+        if mac.is_some() && mac != record.mac && !self.site.changes_macs {
+            return Err("Invalid property: macAddress".into());
+        }
         record.name = entity["name"].as_str().map(str::to_owned);
-        record.fields = fields;
+        (record.mac, record.fields) = (mac, fields);
         Ok(Value::Null)
     }
 

@@ -120,7 +120,11 @@ impl Call<'_> {
                 let filter = self.filter(&ADDRESS_FIELDS)?;
                 let recorded = state.addresses.iter().filter(|known| known.network == network.id);
                 if !filter.demands("state", "UNASSIGNED") || !self.site.lists_unassigned {
-                    return self.list(recorded.map(|known| address_json(state, known)), &ADDRESS_FIELDS);
+                    let mut recorded: Vec<&Address> = recorded.collect();
+                    if self.request.parameter("orderBy").as_deref() == Some("asc(id)") {
+                        recorded.sort_by_key(|known| known.id);
+                    }
+                    return self.list(recorded.into_iter().map(|known| address_json(state, known)), &ADDRESS_FIELDS);
                 }
                 let from = filter.lowest_address().unwrap_or(network.net.first);
                 let free = network.net.assignable(from).filter(|address| state.is_unassigned(network, *address));

@@ -1,5 +1,6 @@
 //! What v2 changes.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use super::rows::{address_json, host_json};
 use super::{Answer, Call, address, bad_request, network, no_resource, refusal};
 use crate::Response;
+use crate::bluecat::net::address_text;
 use crate::bluecat::state::{Host, Network, State, mac_text};
 
 impl Call<'_> {
@@ -19,6 +21,10 @@ impl Call<'_> {
             ("POST", ["networks", id, "addresses"]) => {
                 let network = network(state, id)?.clone();
                 self.add_address(state, &network)
+            }
+            ("PUT", ["addresses", id]) => {
+                let id = address(state, id)?.id;
+                self.replace_address(state, id)
             }
             ("DELETE", ["addresses", id]) => {
                 let known = address(state, id)?;
@@ -75,14 +81,7 @@ impl Call<'_> {
         if !matches!(wanted, "STATIC" | "RESERVED" | "DHCP_RESERVED") {
             return Err(bad_request("InvalidResourceFieldValue", "state"));
         }
-        let mac = match &body["macAddress"] {
-            Value::Null => None,
-            mac if mac["type"] == "MACAddress" => {
-                let text = mac_text(mac["address"].as_str().unwrap_or_default());
-                Some(text.ok_or_else(|| bad_request("InvalidResourceFieldValue", "macAddress"))?)
-            }
-            _ => return Err(bad_request("InvalidResourceFieldValue", "macAddress")),
-        };
+        let mac = mac(&body)?;
         let given = match body["address"].as_str() {
             Some(text) => text.parse().map_err(|_| bad_request("InvalidResourceFieldValue", "address"))?,
             None => self.next(state, network)?,
@@ -90,9 +89,7 @@ impl Call<'_> {
         if !network.net.contains(given) {
             return Err(bad_request("InvalidResourceFieldValue", "The address is not in the network"));
         }
-        let fields = body["userDefinedFields"].as_object().cloned().unwrap_or_default();
-        let fields = fields.into_iter().filter(|(field, _)| state.fields.contains(field));
-        let fields = fields.filter_map(|(field, value)| Some((field, value.as_str()?.to_owned()))).collect();
+        let fields = fields(state, &body);
         let Some(record) = state.insert(network, given, wanted) else {
             let code = if self.site.refuses_oddly { "ResourceInConflict" } else { "ResourceAlreadyExists" };
             return Err(refusal(409, "Conflict", code, "The address already exists"));
@@ -100,6 +97,24 @@ impl Call<'_> {
         (record.name, record.mac, record.fields) = (body["name"].as_str().map(str::to_owned), mac, fields);
         let record = record.clone();
         Ok(self.resource(201, address_json(state, &record)))
+    }
+
+    /// The body is the whole resource: what it leaves out is taken from the record, but for what nobody may change.
+    fn replace_address(&self, state: &mut State, id: u64) -> Answer {
+        let body = self.body()?;
+        let (mac, fields) = (mac(&body)?, fields(state, &body));
+        let record = state.addresses.iter_mut().find(|known| known.id == id).ok_or_else(no_resource)?;
+        if mac.is_some() && mac != record.mac && !self.site.changes_macs {
+            return Err(bad_request("InvalidResourceFieldValue", "macAddress"));
+        }
+        for (key, value) in [("address", address_text(record.address)), ("state", record.state.clone())] {
+            if body[key].as_str() != Some(&value) {
+                return Err(bad_request("MissingRequiredField", key));
+            }
+        }
+        (record.name, record.mac, record.fields) = (body["name"].as_str().map(str::to_owned), mac, fields);
+        let record = record.clone();
+        Ok(self.resource(200, address_json(state, &record)))
     }
 
     /// The address of an assignment that names none.
@@ -142,4 +157,23 @@ impl Call<'_> {
         state.hosts.push(host.clone());
         Ok(self.resource(201, host_json(&host)))
     }
+}
+
+/// The MAC of a body, as it is recorded.
+fn mac(body: &Value) -> Result<Option<String>, Response> {
+    let invalid = || bad_request("InvalidResourceFieldValue", "macAddress");
+    match &body["macAddress"] {
+        Value::Null => Ok(None),
+        mac if mac["type"] == "MACAddress" => {
+            mac_text(mac["address"].as_str().unwrap_or_default()).map(Some).ok_or_else(invalid)
+        }
+        _ => Err(invalid()),
+    }
+}
+
+/// The fields of a body that the site has defined. Others are dropped.
+fn fields(state: &State, body: &Value) -> BTreeMap<String, String> {
+    let fields = body["userDefinedFields"].as_object().cloned().unwrap_or_default();
+    let fields = fields.into_iter().filter(|(field, _)| state.fields.contains(field));
+    fields.filter_map(|(field, value)| Some((field, value.as_str()?.to_owned()))).collect()
 }

@@ -96,6 +96,27 @@ fn everything_of_a_store_of_version_1_is_there_in_the_new_format() {
 }
 
 #[test]
+fn a_store_of_version_2_gets_plans_and_keeps_what_it_has() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("ipam.sqlite");
+    let old = Connection::open(&path).expect("a database");
+    old.execute_batch("PRAGMA journal_mode = WAL; BEGIN;").expect("a database");
+    old.execute_batch(include_str!("schema/version_2.sql")).expect("the tables");
+    old.execute_batch(
+        "INSERT INTO ipam_group VALUES (7, 'a', '', x'000000000000000000000001', '', NULL, '', '{}', 1, 1); COMMIT;",
+    )
+    .expect("a group");
+    old.pragma_update(None, "application_id", STORE.file.application_id).expect("a pragma");
+    old.pragma_update(None, "user_version", 2).expect("a pragma");
+    old.close().expect("closed");
+    let store = Store::open(&path).expect("a store");
+    assert_eq!(store.groups().expect("groups").len(), 1);
+    assert!(store.read(|reading| reading.plans_in(&Scope::Anywhere)).expect("plans").is_empty());
+    assert_eq!(store.verify().expect("a readable store"), []);
+    assert!(directory.path().join("ipam.sqlite.format-2").exists());
+}
+
+#[test]
 fn the_new_format_is_that_of_a_new_store() {
     let old = old();
     drop(Store::open(&old.path).expect("a store"));
@@ -162,8 +183,8 @@ fn what_cannot_be_migrated_stays_as_it_was_and_the_text_says_why() {
         .expect("a damage");
     drop(damaged);
     let error = Store::open(&old.path).expect_err("a refusal");
-    assert!(matches!(&error, StoreError::Migration { from: 1, to: 2, .. }), "{error:?}");
-    assert!(error.to_string().ends_with("could not be brought from format 1 to format 2, and is as it was"), "{error}");
+    assert!(matches!(&error, StoreError::Migration { from: 1, to: 3, .. }), "{error:?}");
+    assert!(error.to_string().ends_with("could not be brought from format 1 to format 3, and is as it was"), "{error}");
     assert!(old.is_version_1());
     assert_eq!(old.names(), ["ipam.sqlite"], "nothing is left beside it");
 }
