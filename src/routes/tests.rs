@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ipam_conformance::reference::ReferenceIpam;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
-use ipam_provider::{Capabilities, ErrorKind, GroupName, Guard, Limits, ListReservations, Prefix, Provider, Requester};
+use ipam_provider::{Capabilities, ErrorKind, GroupName, Guard, Limits, Prefix, Provider, Requester};
 
 use super::{Conditions, Ipam, Pattern, Routes};
 
