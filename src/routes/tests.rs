@@ -323,3 +323,26 @@ async fn a_group_in_two_ipams_is_said_and_the_first_route_answers() {
     let plain = seed.subnet(Role::Plain).expect("a subnet");
     assert_eq!(by_prefix.find_subnets(plain.prefix, None).await.expect("subnets").len(), 1);
 }
+
+#[tokio::test]
+async fn a_list_is_of_the_ipam_that_has_the_subnet() {
+    let ByGroup(pair) = ByGroup::start(&Seed::standard()).await;
+    let [first, second] = &pair.ipams;
+    let routes = &pair.routes;
+    let list = routes.list_reservations().expect("both list their records");
+    let twin = prefix("198.51.100.0/28");
+    for (name, asked, other) in [("Production", first, second), ("dmz/web", second, first)] {
+        let subnet = routes.find_subnets(twin, Some(&group(name))).await.expect("subnets").pop().expect("one");
+        let by = Requester { hostname: Some("web.example.com".to_owned()), ..Requester::default() };
+        routes.reserve(&subnet, ip("198.51.100.9"), &by).await.expect("reserved");
+        let before = (asked.requests(), other.requests());
+        let page = list.list(&subnet, Some("198.51.100.9"), 1).await.expect("a page");
+        assert_eq!((asked.requests(), other.requests()), (before.0 + 1, before.1), "{name}");
+        let [record] = &page.records[..] else { panic!("one record: {page:?}") };
+        assert_eq!((record.address, record.is_ours), (ip("198.51.100.9"), true));
+        let direct = routes.reservation(&subnet, record.address).await.expect("an answer");
+        assert_eq!(direct.as_ref(), Some(&record.reservation));
+        let wrong = list.list(&subnet, Some("198.51.100.16"), 1).await;
+        assert_eq!(kind(wrong).0, ErrorKind::Rejected);
+    }
+}

@@ -85,6 +85,9 @@ impl Guard {
 
     /// Notes what a call has shown of the IPAM; `true` when that is trouble.
     fn note_health(&self, error: Option<&Error>) -> bool {
+        if error.is_some_and(Error::is_without_request) {
+            return false;
+        }
         let trouble = match error.map(Error::kind) {
             None | Some(ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Rejected) => None,
             // The provider says so without asking the IPAM.

@@ -47,7 +47,7 @@ impl Netbox {
     }
 
     /// The prefixes that a query finds, as far as they are of a wanted status.
-    async fn prefixes(&self, query: &[(&str, &str)]) -> Result<Vec<wire::Prefix>> {
+    pub(crate) async fn prefixes(&self, query: &[(&str, &str)]) -> Result<Vec<wire::Prefix>> {
         let statuses = &self.settings.prefix_status;
         let wanted = statuses.iter().map(|status| ("status", status.as_str()));
         let query: Vec<_> =
@@ -331,7 +331,7 @@ impl Provider for Netbox {
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
     }
 }
 

@@ -50,7 +50,7 @@ impl Phpipam {
         Ok(row)
     }
 
-    fn reservation_of(&self, row: AddressRow) -> Reservation {
+    pub(crate) fn reservation_of(&self, row: AddressRow) -> Reservation {
         let (mac, ours) = (row.mac(), self.is_ours(&row));
         let hostname = row.hostname.filter(|name| !name.is_empty());
         Reservation { mac, hostname, description: Some(row.description.unwrap_or_default()), ours }
@@ -267,6 +267,6 @@ impl Provider for Phpipam {
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
     }
 }

@@ -4,6 +4,7 @@ mod allocations;
 mod annotations;
 mod burst;
 mod events;
+mod lists;
 mod lookups;
 mod lost_writes;
 mod offers;

@@ -448,3 +448,21 @@ fn the_registration_reads_settings_and_builds_without_a_network() {
     .expect("a provider");
     assert_eq!((REGISTRATION.name, provider.name()), ("phpipam", "phpipam"));
 }
+
+#[tokio::test]
+async fn a_list_that_php_has_no_memory_for_is_no_empty_list() {
+    let fixture = Fixture::new();
+    let subnet = fixture.subnet(Role::Full).await;
+    let list = fixture.provider.list_reservations().expect("lists");
+    fixture.requests();
+    let page = list.list(&subnet, Some("192.0.2.35"), 2).await.expect("a page");
+    assert_eq!(
+        page.records.iter().map(|record| record.address).collect::<Vec<_>>(),
+        [ip("192.0.2.35"), ip("192.0.2.36")]
+    );
+    assert_eq!((page.next.as_deref(), fixture.requests().len()), (Some("192.0.2.37"), 1));
+    fixture.ipam.set_rows_at_most(2);
+    let error = list.list(&subnet, None, 2).await.expect_err("no memory");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("memory_limit"), "{error}");
+}
