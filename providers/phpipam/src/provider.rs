@@ -219,7 +219,7 @@ impl Provider for Phpipam {
             self.first_free(subnet).await?;
         }
         let fill = || self.description.fill(Filling { by, address, subnet }, usize::MAX);
-        let whole = by.description.clone().unwrap_or_else(fill);
+        let whole = by.description.clone().or_else(|| by.remark.clone()).unwrap_or_else(fill);
         let description: String = whole.chars().take(DESCRIPTION_AT_MOST).collect();
         if description != whole {
             log::info!(
