@@ -163,11 +163,19 @@ impl Allocator {
     pub async fn subnets(&self, choice: &GroupChoice) -> Result<Vec<Subnet>, Failure> {
         self.in_time(async {
             match self.lookup.group(self.provider(), None, choice).await? {
-                Some(group) => Ok(self.provider.subnets(&group.name).await?),
+                Some(group) => Ok(self.provider.subnets(Some(&group.name)).await?),
                 None => Ok(Vec::new()),
             }
         })
         .await
+    }
+
+    /// All subnets outside of groups.
+    ///
+    /// # Errors
+    /// What the provider fails with.
+    pub async fn subnets_outside_of_groups(&self) -> Result<Vec<Subnet>, Failure> {
+        self.in_time(async { Ok(self.provider.subnets(None).await?) }).await
     }
 
     /// The subnet that is meant.

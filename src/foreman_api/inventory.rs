@@ -86,7 +86,6 @@ pub(crate) enum Scope {
 }
 
 impl Inventory {
-    #[allow(dead_code, reason = "for the search for orphans")]
     /// Is an address that is not in it known to be that of no host?
     pub(crate) fn is_whole(&self) -> bool {
         matches!(self.scope, Scope::Whole { .. })

@@ -36,6 +36,7 @@ fn shows_that_the_ipam_works(failure: &Failure) -> Option<bool> {
     match failure {
         Failure::NoFreeAddress { .. } | Failure::AlreadyReserved { .. } | Failure::StillReserved { .. } => Some(true),
         Failure::OutOfTime { .. } => Some(false),
+        Failure::Provider(error) if error.is_without_request() => None,
         Failure::Provider(error) => match error.kind() {
             ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Rejected => Some(true),
             ErrorKind::Unauthenticated

@@ -203,9 +203,13 @@ impl Provider for Routes {
         self.group_for(None, name).await
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
-        let missing = |key: &str| format!("The subnets of {key} in the group {group} are missing");
-        let asked = self.that_may_have(None, Some(group));
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let place = group.map_or_else(|| "outside of groups".to_owned(), |group| format!("in the group {group}"));
+        let missing = |key: &str| format!("The subnets of {key} {place} are missing");
+        let asked = match group {
+            Some(_) => self.that_may_have(None, group),
+            None => self.table.that_may_have_outside_of_groups(),
+        };
         let answers = ask_all(asked, |guard| guard.subnets(group), missing).await?;
         let mut subnets: Vec<Subnet> =
             answers.into_iter().flat_map(|(ipam, subnets)| self.routed(ipam, subnets)).collect();

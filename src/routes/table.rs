@@ -83,6 +83,18 @@ impl<T> Table<T> {
         }
         found
     }
+
+    /// What may have a subnet outside of groups.
+    pub(crate) fn that_may_have_outside_of_groups(&self) -> Vec<&T> {
+        let mut found = Vec::new();
+        for (when, target) in self.routes.iter().filter(|(when, _)| when.groups.is_none()) {
+            found.push(target);
+            if when.prefixes.is_none() {
+                break;
+            }
+        }
+        found
+    }
 }
 
 #[cfg(test)]
@@ -130,6 +142,7 @@ mod tests {
         assert_eq!(table.that_may_have(Some(prefix("192.0.2.0/24")), None), [&"documentation"]);
         assert_eq!(table.that_may_have(Some(prefix("10.0.0.0/8")), None), [&"lab", &"zones", &"rest"]);
         assert_eq!(table.that_may_have(None, None), [&"lab", &"documentation", &"zones", &"rest"]);
+        assert_eq!(table.that_may_have_outside_of_groups(), [&"documentation", &"rest"]);
     }
 
     #[test]

@@ -189,7 +189,8 @@ async fn an_ipam_that_is_away_disturbs_no_subnet_of_another() {
     let routes = &pair.routes;
     let web = group("dmz/web");
     assert!(routes.group(&web).await.expect("a group").is_some());
-    assert_eq!(routes.subnets(&web).await.expect("subnets").len(), 2);
+    assert_eq!(routes.subnets(Some(&web)).await.expect("subnets").len(), 2);
+    routes.subnets(None).await.expect("no route to the one that is away has subnets outside of groups");
     let found = routes.find_subnets(prefix("198.51.100.0/28"), Some(&web)).await.expect("subnets");
     routes.reserve(&found[0], ip("198.51.100.9"), &Requester::default()).await.expect("reserved");
     assert_eq!(away.requests(), 0, "nothing of this concerns the one that is away");
@@ -241,7 +242,7 @@ async fn by_prefixes_alone_no_subnet_depends_on_two_ipams() {
     assert_eq!(kind(routes.group(&group("Nowhere")).await).0, ErrorKind::Unreachable, "absent is known from all only");
     let of_one = routes.group_for(Some(prefix("198.18.0.0/24")), &group("Nowhere")).await;
     assert_eq!(of_one.expect("only one is asked"), None);
-    assert_eq!(kind(routes.subnets(&production).await).0, ErrorKind::Unreachable);
+    assert_eq!(kind(routes.subnets(Some(&production)).await).0, ErrorKind::Unreachable);
 }
 
 #[tokio::test]
@@ -306,7 +307,10 @@ async fn a_group_in_two_ipams_is_said_and_the_first_route_answers() {
     ]);
     let said = by_prefix.shared_groups().await;
     assert!(said.contains(&"the group Production is in one and other; by its prefix, each subnet is in the first whose route has the prefix".to_owned()), "{said:?}");
-    let subnets = by_prefix.subnets(&group("Production")).await.expect("subnets");
+    let subnets = by_prefix.subnets(Some(&group("Production"))).await.expect("subnets");
+    let outside = by_prefix.subnets(None).await.expect("subnets");
+    assert_eq!(outside.len(), seed.subnets_of(None).len(), "none is there twice");
+    assert!(!outside.is_empty());
     let expected = seed.subnets_of(Some(&group("Production")));
     assert_eq!(subnets.len(), expected.len(), "none is there twice");
     assert!(
@@ -318,4 +322,27 @@ async fn a_group_in_two_ipams_is_said_and_the_first_route_answers() {
     assert_eq!(by_prefix.shared_groups().await, [""; 0]);
     let plain = seed.subnet(Role::Plain).expect("a subnet");
     assert_eq!(by_prefix.find_subnets(plain.prefix, None).await.expect("subnets").len(), 1);
+}
+
+#[tokio::test]
+async fn a_list_is_of_the_ipam_that_has_the_subnet() {
+    let ByGroup(pair) = ByGroup::start(&Seed::standard()).await;
+    let [first, second] = &pair.ipams;
+    let routes = &pair.routes;
+    let list = routes.list_reservations().expect("both list their records");
+    let twin = prefix("198.51.100.0/28");
+    for (name, asked, other) in [("Production", first, second), ("dmz/web", second, first)] {
+        let subnet = routes.find_subnets(twin, Some(&group(name))).await.expect("subnets").pop().expect("one");
+        let by = Requester { hostname: Some("web.example.com".to_owned()), ..Requester::default() };
+        routes.reserve(&subnet, ip("198.51.100.9"), &by).await.expect("reserved");
+        let before = (asked.requests(), other.requests());
+        let page = list.list(&subnet, Some("198.51.100.9"), 1).await.expect("a page");
+        assert_eq!((asked.requests(), other.requests()), (before.0 + 1, before.1), "{name}");
+        let [record] = &page.records[..] else { panic!("one record: {page:?}") };
+        assert_eq!((record.address, record.is_ours), (ip("198.51.100.9"), true));
+        let direct = routes.reservation(&subnet, record.address).await.expect("an answer");
+        assert_eq!(direct.as_ref(), Some(&record.reservation));
+        let wrong = list.list(&subnet, Some("198.51.100.16"), 1).await;
+        assert_eq!(kind(wrong).0, ErrorKind::Rejected);
+    }
 }

@@ -57,7 +57,7 @@ impl Provider for Arithmetic {
         Ok(None)
     }
 
-    async fn subnets(&self, _: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, _: Option<&GroupName>) -> Result<Vec<Subnet>> {
         Ok(Vec::new())
     }
 

@@ -131,7 +131,12 @@ fn tags_and_external_ids_are_set_changed_and_exported() {
     assert_eq!(taken, "External id 's-2' is that of another record");
     assert!(site.misused(&["group", "edit", "A", "--tag", "a,b"]).contains("is not a tag"));
     let exported = site.ok(&["export"]);
-    assert!(exported.lines().next().is_some_and(|header| header.ends_with(",gateway,external_id,tags,metadata,id")));
+    assert!(
+        exported
+            .lines()
+            .next()
+            .is_some_and(|header| header.ends_with(",gateway,external_id,tags,metadata,id,plan,details"))
+    );
     site.write("all.csv", &exported);
     let other = site.text("other.sqlite");
     site.ok(&["import", &site.text("all.csv"), "--store", &other]);

@@ -52,8 +52,7 @@ const ANSWERS: &[&str] = &[
 ];
 
 /// Commands that the text names without the arguments that they need.
-pub(crate) const UNFINISHED: &[&str] =
-    &["foreman-ipam-proxy holds release", "foreman-ipam-proxy orphans release", "foreman-ipam-proxy subnet edit"];
+pub(crate) const UNFINISHED: &[&str] = &["foreman-ipam-proxy holds release", "foreman-ipam-proxy subnet edit"];
 
 /// Beginnings of commands, in whole words, or with a slash at the end: of those that fit the longest counts. What begins with
 /// none of them does not belong on a page.

@@ -28,6 +28,11 @@ fn every_yaml_block_is_settings_that_the_program_takes() {
             let name = name.unwrap_or_else(|| panic!("{page}: the first line names no file of settings: {first}"));
             let place = Place::new();
             place.settings(name, &format!("{}\n", block.lines.join("\n")));
+            if name == "foreman_names.yml" {
+                // Which the pages name beside it.
+                let url = "foreman_url: https://foreman.example.com\n";
+                place.settings("settings.yml", &format!("{}{url}", place.tls()));
+            }
             // Besides those of the package, a route's own file is there.
             for (own, provider) in files_of_routes(&block.lines) {
                 let example = root().join(format!("settings.d/externalipam_{provider}.yml.example"));

@@ -140,7 +140,9 @@ impl Provider for Bluecat {
         Ok(self.versions.api().await?.configuration(name).await?.and_then(group))
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        // There is no network outside of configurations.
+        let Some(group) = group else { return Ok(Vec::new()) };
         let Ok(Some(name)) = self.wanted(Some(group)) else { return Ok(Vec::new()) };
         let api = self.versions.api().await?;
         let Some(configuration) = api.configuration(name).await? else { return Ok(Vec::new()) };

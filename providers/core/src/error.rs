@@ -86,12 +86,13 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    without_request: bool,
 }
 
 impl Error {
     /// An error of this kind; `message` says what is wrong and, where it can, what to do.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None, without_request: false }
     }
 
     /// Adds the cause, for the log. Its text is not repeated in the message.
@@ -105,6 +106,17 @@ impl Error {
     #[must_use]
     pub fn in_context(self, context: impl fmt::Display) -> Self {
         Self { message: format!("{context}: {}", self.message), ..self }
+    }
+
+    /// Marks an error that the provider reports without a request to the IPAM.
+    #[must_use]
+    pub fn without_request(self) -> Self {
+        Self { without_request: true, ..self }
+    }
+
+    /// Does the error show nothing about the IPAM's health, because the IPAM received no request?
+    pub fn is_without_request(&self) -> bool {
+        self.without_request
     }
 
     /// What to act on.

@@ -85,6 +85,9 @@ impl Guard {
 
     /// Notes what a call has shown of the IPAM; `true` when that is trouble.
     fn note_health(&self, error: Option<&Error>) -> bool {
+        if error.is_some_and(Error::is_without_request) {
+            return false;
+        }
         let trouble = match error.map(Error::kind) {
             None | Some(ErrorKind::NotFound | ErrorKind::AlreadyExists | ErrorKind::Rejected) => None,
             // The provider says so without asking the IPAM.
@@ -311,8 +314,9 @@ impl Provider for Guard {
         self.turn().await.read("group", || name.to_string(), || self.inner.group(name)).await
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
-        self.turn().await.read("subnets", || group.to_string(), || self.inner.subnets(group)).await
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let subject = || group.map_or_else(|| "outside of groups".to_owned(), ToString::to_string);
+        self.turn().await.read("subnets", subject, || self.inner.subnets(group)).await
     }
 
     async fn find_subnets(&self, prefix: Prefix, group: Option<&GroupName>) -> Result<Vec<Subnet>> {

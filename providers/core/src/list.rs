@@ -89,7 +89,7 @@ pub fn bad_place(subnet: &Subnet) -> Error {
     let text = format!(
         "The list of the addresses of subnet {subnet} does not go on at the given place; list it again from its beginning"
     );
-    Error::new(ErrorKind::Rejected, text)
+    Error::new(ErrorKind::Rejected, text).without_request()
 }
 
 #[cfg(test)]

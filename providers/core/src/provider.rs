@@ -45,8 +45,9 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// The group of exactly this name (case and blanks count), or `None`.
     async fn group(&self, name: &GroupName) -> Result<Option<Group>>;
 
-    /// All subnets of a group by prefix; empty when there is no such group.
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>>;
+    /// All subnets of a group, or all outside of groups, by prefix; empty when there is no such group, and without one when
+    /// the IPAM has every subnet in a group.
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>>;
 
     /// All records of exactly this prefix: in that group, or in every group and outside of groups. Which of several is
     /// meant is the caller's decision.

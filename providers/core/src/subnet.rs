@@ -146,9 +146,10 @@ impl Subnet {
         Error::new(ErrorKind::Rejected, text)
     }
 
-    /// No host of the subnet may have the address.
+    /// No host of the subnet may have the address. The provider checks this before it sends a request.
     pub fn not_offerable(&self, address: IpAddr) -> Error {
-        Error::new(ErrorKind::Rejected, format!("IP address {address} is not for hosts of subnet {self}"))
+        let text = format!("IP address {address} is not for hosts of subnet {self}");
+        Error::new(ErrorKind::Rejected, text).without_request()
     }
 }
 
@@ -189,6 +190,13 @@ mod tests {
             assert_eq!((id.as_str(), id.to_string().as_str()), ("5", "5"));
             assert_eq!(subnet(id).note::<Note>("Some IPAM").expect("a note"), note);
         }
+    }
+
+    #[test]
+    fn an_address_that_no_host_may_have_is_refused_without_a_request() {
+        let (subnet, address) = (subnet(RecordId::new(5)), "10.1.3.1".parse().expect("an address"));
+        assert!(subnet.not_offerable(address).is_without_request());
+        assert!(!subnet.taken(address).is_without_request());
     }
 
     #[test]

@@ -29,16 +29,16 @@ mod special {
     use ipam_conformance::reference::ReferenceIpam;
     use ipam_conformance::{Fault, Seed};
     use ipam_provider::{
-        AddressSet, Capabilities, Ended, Error, ErrorKind, FreeQuery, Group, GroupName, Observer, OwnRecord, Prefix,
-        Provider, Released, Requester, Reservation, Subnet,
+        AddressSet, Capabilities, Ended, Error, ErrorKind, FreeQuery, Group, GroupName, ListReservations, Observer,
+        OwnRecord, Prefix, Provider, Released, Requester, Reservation, Subnet,
     };
     use tokio::time::Instant;
 
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const READS: [&str; 7] =
-        ["groups", "group", "subnets", "find_subnets", "reservation", "own_records", "free_addresses"];
+    const READS: [&str; 8] =
+        ["groups", "group", "subnets", "find_subnets", "reservation", "own_records", "free_addresses", "list"];
     fn guard(ipam: Arc<ReferenceIpam>, attempt: Duration, read_attempts: u32) -> Guard {
         Guard::new(ipam, Limits { attempt, read_attempts })
     }
@@ -65,13 +65,17 @@ mod special {
         let outcome = match operation {
             "groups" => provider.groups().await.map(|_| ()),
             "group" => provider.group(&group).await.map(|_| ()),
-            "subnets" => provider.subnets(&group).await.map(|_| ()),
+            "subnets" => provider.subnets(Some(&group)).await.map(|_| ()),
             "find_subnets" => provider.find_subnets(subnet.prefix, None).await.map(|_| ()),
             "reservation" => provider.reservation(subnet, address).await.map(|_| ()),
             "own_records" => provider.own_records(address).await.map(|_| ()),
             "free_addresses" => {
                 let query = FreeQuery { at_most: 1, held: &held };
                 provider.free_addresses(subnet, query).await.map(|_| ())
+            }
+            "list" => {
+                let list = provider.list_reservations().expect("it lists");
+                list.list(subnet, None, 10).await.map(|_| ())
             }
             "reserve" => provider.reserve(subnet, address, &Requester::default()).await,
             "release" => provider.release(subnet, address).await.map(|_| ()),
@@ -228,6 +232,40 @@ mod special {
         assert_eq!(guard.trouble(), None);
     }
 
+    #[tokio::test]
+    async fn an_error_without_a_request_shows_nothing_of_the_ipam() {
+        let ipam = ipam();
+        let subnet = subnet(&ipam).await;
+        let guard = guard(ipam.clone(), SECOND, 1);
+        ipam.set_fault(Some(Fault::Gone));
+        guard.list(&subnet, None, 10).await.expect_err("it is gone");
+        let (trouble, requests) = (guard.trouble(), ipam.requests());
+        assert_eq!(trouble.as_deref(), Some("The IPAM cannot be reached"));
+        let error = guard.list(&subnet, Some("no address"), 10).await.expect_err("no place");
+        assert_eq!((error.kind(), ipam.requests()), (ErrorKind::Rejected, requests));
+        assert_eq!(guard.trouble(), trouble);
+        ipam.set_fault(None);
+        guard.list(&subnet, None, 10).await.expect("a page");
+        assert_eq!(guard.trouble(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_has_a_time_limit_and_waits_for_its_turn() {
+        let one = one_at_a_time();
+        let prefix = "192.0.2.16/28".parse().expect("a prefix");
+        let subnet = one.find_subnets(prefix, None).await.expect("an answer").pop().expect("it is in the seed");
+        let turn = one.turn().await;
+        let waiting = tokio::time::timeout(SECOND, one.list(&subnet, None, 10)).await;
+        assert!(waiting.is_err(), "the turn is taken");
+        drop(turn);
+        one.list(&subnet, None, 10).await.expect("a page");
+        let ipam = ipam();
+        ipam.set_fault(Some(Fault::Slow));
+        let start = Instant::now();
+        let error = guard(ipam, SECOND, 1).list(&subnet, None, 10).await.expect_err("the IPAM is slow");
+        assert_eq!((error.kind(), start.elapsed().as_secs()), (ErrorKind::TimedOut, 1));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_probe_is_asked_for_once() {
         let ipam = ipam();
@@ -307,7 +345,7 @@ mod special {
             self.0.group(name).await
         }
 
-        async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>, Error> {
+        async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>, Error> {
             self.0.subnets(group).await
         }
 
@@ -345,7 +383,7 @@ mod special {
             Provider::annotate(&self.0)
         }
 
-        fn list_reservations(&self) -> Option<&dyn ipam_provider::ListReservations> {
+        fn list_reservations(&self) -> Option<&dyn ListReservations> {
             self.0.list_reservations()
         }
     }

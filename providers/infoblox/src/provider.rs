@@ -135,7 +135,9 @@ impl Provider for Infoblox {
         Ok(self.views(Some(name)).await?.into_iter().next().and_then(group))
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        // There is no network outside of network views.
+        let Some(group) = group else { return Ok(Vec::new()) };
         let views = self.views(Some(group)).await?;
         if views.is_empty() {
             return Ok(Vec::new());

@@ -7,7 +7,7 @@ use ipam_provider::database::Database;
 use ipam_provider::{
     Annotate, Annotated, Annotation, Capabilities, Creation, Deletion, Error, ErrorKind, FreeQuery, Group, GroupName,
     InDeleted, ListReservations, ManageSubnets, OwnRecord, Prefix, Probe, Probes, Provider, RecordId, Released,
-    Requester, Reservation, Result, Subnet,
+    Requester, Reservation, ReservationPage, Result, Subnet, first_listed,
 };
 
 use ipam_store::{
@@ -137,8 +137,8 @@ impl Provider for Internal {
         Ok(self.store.read_few(move |reading| reading.find_group(&name)).await?.map(group))
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
-        let scope = Scope::Group(group.clone());
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let scope = Scope::from(group.cloned());
         Ok(subnets(self.store.read(move |reading| reading.subnets_in(&scope)).await?))
     }
 
@@ -194,7 +194,7 @@ impl Provider for Internal {
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
     }
 }
 
@@ -263,5 +263,16 @@ impl Annotate for Internal {
             Ok(Annotated::Changed)
         });
         Ok(annotated.await.map_err(named(subnet))?)
+    }
+}
+
+#[async_trait]
+impl ListReservations for Internal {
+    async fn list(&self, subnet: &Subnet, from: Option<&str>, at_most: usize) -> Result<ReservationPage> {
+        let (row, first) = (row_of(subnet)?, first_listed(subnet, from)?);
+        let asked = at_most.saturating_add(1);
+        let found = self.store.read(move |reading| reading.addresses_from(row, first, asked)).await;
+        let records = found.map_err(named(subnet))?.into_iter().map(|record| (record.address, reservation(record)));
+        Ok(ReservationPage::lowest(records.collect(), at_most))
     }
 }

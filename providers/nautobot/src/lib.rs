@@ -2,6 +2,7 @@
 
 mod client;
 mod free;
+mod list;
 mod probe;
 mod provider;
 mod record;

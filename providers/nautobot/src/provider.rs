@@ -23,8 +23,8 @@ use crate::{Settings, free, probe, record};
 /// One Nautobot.
 #[derive(Debug)]
 pub struct Nautobot {
-    client: Client,
-    settings: Settings,
+    pub(crate) client: Client,
+    pub(crate) settings: Settings,
 }
 
 impl Nautobot {
@@ -38,7 +38,7 @@ impl Nautobot {
 
     /// The prefix as it is now. What is remembered of it does not hold any more when it has gone, or has become
     /// another one: then it is `NotFound`.
-    async fn current(&self, subnet: &Subnet, note: &Note) -> Result<PrefixRow> {
+    pub(crate) async fn current(&self, subnet: &Subnet, note: &Note) -> Result<PrefixRow> {
         let row = self.client.prefix(subnet.id.as_str()).await;
         let row = row.map_err(|error| subnet.gone_as(WHAT, error))?;
         let is_same = row.value() == Some(subnet.prefix) && row.namespace.id == note.namespace;
@@ -85,7 +85,7 @@ impl Nautobot {
 
 /// What a look-up notes of a prefix besides what everybody sees.
 #[derive(Debug, Serialize, Deserialize)]
-struct Note {
+pub(crate) struct Note {
     /// The id of its namespace.
     namespace: String,
     /// Is it there to hold prefixes, not addresses?
@@ -163,7 +163,9 @@ impl Provider for Nautobot {
         Ok(rows.into_iter().find(|row| row.name == name.as_str()).and_then(group))
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        // There is no prefix outside of namespaces.
+        let Some(group) = group else { return Ok(Vec::new()) };
         let Some(namespace) = self.group(group).await? else { return Ok(Vec::new()) };
         let id = namespace.id.as_str();
         let mut rows: Vec<PrefixRow> = self.client.list(PREFIXES, &[("namespace", id)]).await?;
@@ -272,7 +274,7 @@ impl Provider for Nautobot {
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
 use crate::refusal::error;
-use crate::vendor::{ADD_ADDRESS, ADDRESSES, CHANGE_ADDRESS, DELETE_ADDRESS, WHAT};
+use crate::vendor::{ADD_ADDRESS, ADDRESSES, CHANGE_ADDRESS, DELETE_ADDRESS, VIEW_ADDRESS, WHAT};
 use crate::wire;
 
 /// Asks one NetBox. There is no session: each request carries the token. Paths end with an empty segment: without the
@@ -73,6 +73,7 @@ impl Client {
         Ok(self.page::<IgnoredAny>(path, query, permission, 1, 0).await?.count)
     }
 
+    /// One page of the rows in the order of their ids.
     async fn page<T: DeserializeOwned + Send + 'static>(
         &self,
         path: &[&str],
@@ -81,8 +82,31 @@ impl Client {
         limit: usize,
         offset: usize,
     ) -> Result<wire::Page<T>> {
+        let query = [query, &[("ordering", "id")]].concat();
+        self.page_as_it_is(path, &query, permission, limit, offset).await
+    }
+
+    /// One page of addresses by address, which is their own order: `ordering=address` would sort by length first.
+    pub(crate) async fn page_of_addresses(
+        &self,
+        query: &[(&str, &str)],
+        limit: usize,
+        offset: usize,
+    ) -> Result<Page<wire::Address>> {
+        let page: wire::Page<_> = self.page_as_it_is(&ADDRESSES, query, VIEW_ADDRESS, limit, offset).await?;
+        Ok(Page { rows: page.results.0, count: page.count, has_next: page.next.is_some() })
+    }
+
+    async fn page_as_it_is<T: DeserializeOwned + Send + 'static>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        permission: &str,
+        limit: usize,
+        offset: usize,
+    ) -> Result<wire::Page<T>> {
         let (limit, offset) = (limit.to_string(), offset.to_string());
-        let query = [query, &[("ordering", "id"), ("limit", &limit), ("offset", &offset)]].concat();
+        let query = [query, &[("limit", &limit), ("offset", &offset)]].concat();
         self.0.list(path, &query, permission).await
     }
 

@@ -46,6 +46,15 @@ impl GroupBy {
         }
     }
 
+    /// The value of the filter that finds the prefixes outside of groups. There is none for sites: the prefixes of a
+    /// location have a site for the filter, and are in no group.
+    pub(crate) fn outside(self) -> Option<&'static str> {
+        match self {
+            Self::Vrf | Self::Tenant | Self::Role => Some("null"),
+            Self::Site => None,
+        }
+    }
+
     /// The permission to see the groups.
     pub(crate) fn permission(self) -> &'static str {
         match self {

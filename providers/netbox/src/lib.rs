@@ -4,6 +4,7 @@ mod annotate;
 mod client;
 mod free;
 mod group_by;
+mod list;
 mod netbox;
 mod probe;
 mod provider;

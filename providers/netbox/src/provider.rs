@@ -47,7 +47,7 @@ impl Netbox {
     }
 
     /// The prefixes that a query finds, as far as they are of a wanted status.
-    async fn prefixes(&self, query: &[(&str, &str)]) -> Result<Vec<wire::Prefix>> {
+    pub(crate) async fn prefixes(&self, query: &[(&str, &str)]) -> Result<Vec<wire::Prefix>> {
         let statuses = &self.settings.prefix_status;
         let wanted = statuses.iter().map(|status| ("status", status.as_str()));
         let query: Vec<_> =
@@ -226,22 +226,24 @@ impl Provider for Netbox {
         Ok(self.groups_named(name).await?.into_iter().next().and_then(group))
     }
 
-    async fn subnets(&self, name: &GroupName) -> Result<Vec<Subnet>> {
-        let groups = self.groups_named(name).await?;
-        if groups.is_empty() {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let by = self.settings.group_by;
+        let ids: Vec<String> = match group {
+            Some(name) => self.groups_named(name).await?.iter().map(|group| group.id.to_string()).collect(),
+            None => by.outside().map(str::to_owned).into_iter().collect(),
+        };
+        if ids.is_empty() && group.is_some() {
             // Without a filter all prefixes would come.
             return Ok(Vec::new());
         }
-        let ids: Vec<String> = groups.iter().map(|group| group.id.to_string()).collect();
-        let filter = self.settings.group_by.filter();
-        let query: Vec<_> = ids.iter().map(|id| (filter, id.as_str())).collect();
+        let query: Vec<_> = ids.iter().map(|id| (by.filter(), id.as_str())).collect();
         let rows = match self.prefixes(&query).await {
             // The group has gone since it was found.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if group.is_some() && error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             other => other?,
         };
         let mut subnets = self.subnets_of(&rows).await?;
-        subnets.retain(|subnet| subnet.group.as_ref() == Some(name));
+        subnets.retain(|subnet| subnet.group.as_ref() == group);
         subnets.sort_by_key(|subnet| subnet.prefix);
         Ok(subnets)
     }
@@ -329,7 +331,7 @@ impl Provider for Netbox {
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
     }
 }
 

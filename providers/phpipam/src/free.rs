@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use ipam_provider::{AddressSet, Error, ErrorKind, FreeQuery, Result, Subnet, unused};
+use ipam_provider::{AddressSet, FreeQuery, Result, Subnet, unused};
 
 use crate::Phpipam;
 use crate::failure::Failure;
+use crate::list::strange;
 use crate::phpipam::Note;
 use crate::vendor::WHAT;
 use crate::wire::UsedRow;
@@ -34,9 +35,6 @@ impl Phpipam {
             Err(failure) => return Err(failure),
         };
         let used: Option<AddressSet> = rows.iter().map(|row| row.address_in(subnet)).collect();
-        let strange = || {
-            Error::new(ErrorKind::Unexpected, format!("{WHAT} lists something else than addresses of subnet {subnet}"))
-        };
-        Ok(used.ok_or_else(strange)?)
+        Ok(used.ok_or_else(|| strange(subnet))?)
     }
 }

@@ -3,6 +3,7 @@
 mod client;
 mod failure;
 mod free;
+mod list;
 mod phpipam;
 mod probe;
 mod provider;

@@ -50,7 +50,7 @@ impl Phpipam {
         Ok(row)
     }
 
-    fn reservation_of(&self, row: AddressRow) -> Reservation {
+    pub(crate) fn reservation_of(&self, row: AddressRow) -> Reservation {
         let (mac, ours) = (row.mac(), self.is_ours(&row));
         let hostname = row.hostname.filter(|name| !name.is_empty());
         Reservation { mac, hostname, description: Some(row.description.unwrap_or_default()), ours }
@@ -160,7 +160,9 @@ impl Provider for Phpipam {
         Ok(self.section(name).await?.and_then(group))
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        // There is no subnet outside of sections.
+        let Some(group) = group else { return Ok(Vec::new()) };
         let Some(section) = self.section(group).await? else { return Ok(Vec::new()) };
         // The section's own list counts what is used in each subnet: a second for 5,000 subnets, out of memory at 20,000.
         let found = self.client.get_filtered(&["subnets"], "sectionId", &section.id.to_string()).await;
@@ -217,7 +219,7 @@ impl Provider for Phpipam {
             self.first_free(subnet).await?;
         }
         let fill = || self.description.fill(Filling { by, address, subnet }, usize::MAX);
-        let whole = by.description.clone().unwrap_or_else(fill);
+        let whole = by.description.clone().or_else(|| by.remark.clone()).unwrap_or_else(fill);
         let description: String = whole.chars().take(DESCRIPTION_AT_MOST).collect();
         if description != whole {
             log::info!(
@@ -265,6 +267,6 @@ impl Provider for Phpipam {
     }
 
     fn list_reservations(&self) -> Option<&dyn ListReservations> {
-        None
+        Some(self)
     }
 }

@@ -166,7 +166,9 @@ impl Provider for Solarwinds {
         Ok(self.groups().await?.into_iter().find(|group| group.name == *name))
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        // What is in no hierarchy group counts as absent.
+        let Some(group) = group else { return Ok(Vec::new()) };
         // A subnet that was only planned has no address.
         let mut rows = self.client.pages(SUBNETS, "SubnetId", &[]).await?;
         rows.retain(|row| row.text("Address").is_some_and(|address| address != "0.0.0.0"));

@@ -161,7 +161,9 @@ impl Provider for Solidserver {
         Ok(found.into_iter().find(|group| group.name == *name))
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        // There is no network outside of spaces.
+        let Some(group) = group else { return Ok(Vec::new()) };
         let Some(space) = self.group(group).await? else { return Ok(Vec::new()) };
         let mut subnets = Vec::new();
         for family in Family::ALL {

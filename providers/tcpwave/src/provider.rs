@@ -200,7 +200,9 @@ impl Provider for Tcpwave {
         Ok(self.groups().await?.into_iter().find(|group| group.name == *name))
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        // There is no subnet outside of organizations.
+        let Some(group) = group else { return Ok(Vec::new()) };
         let mut subnets = self.subnets_within(group, None).await?;
         subnets.sort_by_key(|subnet| subnet.prefix);
         subnets.dedup_by(|a, b| a.id == b.id);

@@ -7,14 +7,14 @@ use super::*;
 /// As many callers as addresses.
 const CALLERS: usize = 60;
 
-const PREFIX: &str = "10.9.8.0/26";
+const BURST_PREFIX: &str = "10.9.8.0/26";
 
 /// A third of the callers asks and adds as Foreman does, the others allocate. Two proxies share the holds.
 async fn all_get_an_address_of_their_own(provider: Arc<dyn Provider>, group: Option<GroupName>) {
     let holds = Holds::in_memory(Clock::system());
     let proxies: Vec<Arc<Allocator>> =
         (0..2).map(|_| Arc::new(Allocator::new(Guard::new(provider.clone(), LIMITS), holds.clone(), RULES))).collect();
-    let prefix: Prefix = PREFIX.parse().expect("a prefix");
+    let prefix: Prefix = BURST_PREFIX.parse().expect("a prefix");
     let choice = GroupChoice::of(group);
     let callers = (0..CALLERS).map(|caller| {
         let (allocator, choice) = (proxies[caller % 2].clone(), choice.clone());
@@ -45,7 +45,7 @@ async fn over_the_embedded_ipam() {
     let place = ipam_provider_internal::Place::File(path.clone());
     std::thread::spawn(move || {
         let mut store = ipam_store::Store::open_or_create(&path).expect("a store");
-        let subnet = ipam_store::NewSubnet::of(PREFIX.parse::<Prefix>().expect("a prefix"));
+        let subnet = ipam_store::NewSubnet::of(BURST_PREFIX.parse::<Prefix>().expect("a prefix"));
         store.write(|writing| writing.add_subnet(&subnet)).expect("a subnet");
     })
     .join()
@@ -65,7 +65,7 @@ async fn over_netbox() {
     let group = GroupName::new("blue").expect("a name");
     let subnet = SeededSubnet {
         role: Role::Empty,
-        prefix: PREFIX.parse().expect("a prefix"),
+        prefix: BURST_PREFIX.parse().expect("a prefix"),
         group: Some(group.clone()),
         description: String::new(),
         pool: false,

@@ -4,6 +4,7 @@ mod allocations;
 mod annotations;
 mod burst;
 mod events;
+mod lists;
 mod lookups;
 mod lost_writes;
 mod offers;
@@ -114,7 +115,7 @@ impl Provider for Counted {
         provider.group(name).await
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
         self.one_more().subnets(group).await
     }
 

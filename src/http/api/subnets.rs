@@ -93,7 +93,7 @@ const LIST: &str = "subnets";
 
 /// List the subnets
 ///
-/// By group, then by prefix. Subnets outside of groups are found by `prefix` only: no IPAM is asked for all of them.
+/// Those outside of groups first, the others by group; then by prefix.
 #[utoipa::path(
     get, path = "/subnets", tag = "Subnets", params(Query),
     responses(
@@ -129,11 +129,15 @@ pub(super) async fn list(
         None => {
             let mut found = Vec::new();
             for name in names(&now.allocator, group.as_ref(), &access).await? {
-                let is_done = from.as_ref().is_some_and(|from| Some(&name) < from.0.as_ref());
+                let is_done = from.as_ref().is_some_and(|from| name < from.0);
                 if is_done {
                     continue;
                 }
-                match now.allocator.subnets(&GroupChoice::of([name])).await {
+                let listed = match name {
+                    Some(name) => now.allocator.subnets(&GroupChoice::of([name])).await,
+                    None => now.allocator.subnets_outside_of_groups().await,
+                };
+                match listed {
                     Ok(subnets) => found.extend(subnets.into_iter().filter(is_asked_for)),
                     // It has gone since it was listed, or the caller is limited to it and it is not there yet.
                     Err(Failure::GroupNotFound { .. }) if group.is_none() => {}
@@ -152,10 +156,14 @@ pub(super) async fn list(
     Ok(Json(Page { items: found.into_iter().map(Subnet::of).collect(), next_cursor }))
 }
 
-/// The groups whose subnets are listed, by name.
-async fn names(allocator: &Allocator, group: Option<&GroupName>, access: &Access) -> Result<Vec<GroupName>, Problem> {
+/// The groups whose subnets are listed, by name; before them `None` for the subnets outside of groups.
+async fn names(
+    allocator: &Allocator,
+    group: Option<&GroupName>,
+    access: &Access,
+) -> Result<Vec<Option<GroupName>>, Problem> {
     if let Some(group) = group {
-        return Ok(vec![group.clone()]);
+        return Ok(vec![Some(group.clone())]);
     }
     let mut names = match access.groups() {
         Some(own) => own.to_vec(),
@@ -167,7 +175,8 @@ async fn names(allocator: &Allocator, group: Option<&GroupName>, access: &Access
     };
     names.sort();
     names.dedup();
-    Ok(names)
+    let outside = access.sees(None).then_some(None);
+    Ok(outside.into_iter().chain(names.into_iter().map(Some)).collect())
 }
 
 /// Where a subnet is in the list.

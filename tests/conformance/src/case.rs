@@ -133,6 +133,7 @@ macro_rules! every_case {
                 without_groups_there_are_none;
             subnets:
                 the_subnets_of_a_group_are_all_listed_by_prefix
+                the_subnets_outside_of_groups_are_all_listed_by_prefix
                 every_subnet_is_found_by_prefix_and_group
                 without_a_group_every_record_of_the_prefix_is_found
                 a_record_is_the_same_however_it_was_asked_for

@@ -182,8 +182,8 @@ async fn check_reads(provider: &dyn Provider, place: &Place, fault: Fault) {
     if let Some(group) = &subnet.group {
         assert_failed("groups", provider.groups().await, fault);
         assert_failed("group", provider.group(group).await, fault);
-        assert_failed("subnets", provider.subnets(group).await, fault);
     }
+    assert_failed("subnets", provider.subnets(subnet.group.as_ref()).await, fault);
     let found = provider.find_subnets(subnet.prefix, subnet.group.as_ref()).await;
     assert_failed("find_subnets", found, fault);
     let address = place.seeded.free(1)[0];

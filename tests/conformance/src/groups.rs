@@ -66,7 +66,7 @@ pub async fn group_names_are_compared_exactly(stage: &Stage) -> CaseResult {
     ] {
         assert_eq!(group(stage, near).await, None, "{near:?}");
         let near = GroupName::new(near).expect("a name");
-        assert_eq!(stage.provider.subnets(&near).await.expect("subnets"), [], "{near:?}");
+        assert_eq!(stage.provider.subnets(Some(&near)).await.expect("subnets"), [], "{near:?}");
     }
     Ok(())
 }
@@ -87,7 +87,7 @@ pub async fn an_unknown_group_is_absent(stage: &Stage) -> CaseResult {
     stage.needs_groups()?;
     let name = GroupName::new("No such group").expect("a name");
     assert_eq!(stage.provider.group(&name).await.expect("absent is no error"), None);
-    assert_eq!(stage.provider.subnets(&name).await.expect("absent is no error"), []);
+    assert_eq!(stage.provider.subnets(Some(&name)).await.expect("absent is no error"), []);
     for seeded in &stage.seed.subnets {
         let found = stage.provider.find_subnets(seeded.prefix, Some(&name)).await;
         assert_eq!(found.expect("absent is no error"), [], "{}", seeded.prefix);
@@ -103,7 +103,7 @@ pub async fn without_groups_there_are_none(stage: &Stage) -> CaseResult {
     let name = GroupName::new("Production").expect("a name");
     assert_eq!(groups(stage).await, []);
     assert_eq!(group(stage, "Production").await, None);
-    assert_eq!(stage.provider.subnets(&name).await.expect("absent is no error"), []);
+    assert_eq!(stage.provider.subnets(Some(&name)).await.expect("absent is no error"), []);
     for seeded in &stage.seed.subnets {
         let found = stage.provider.find_subnets(seeded.prefix, Some(&name)).await;
         assert_eq!(found.expect("absent is no error"), [], "{}", seeded.prefix);

@@ -21,15 +21,25 @@ fn assert_same(found: &Subnet, seeded: &SeededSubnet) {
 pub async fn the_subnets_of_a_group_are_all_listed_by_prefix(stage: &Stage) -> CaseResult {
     stage.needs_groups()?;
     for group in &stage.seed.groups {
-        let listed = stage.provider.subnets(&group.name).await.expect("the subnets");
-        let seeded = stage.seed.subnets_of(Some(&group.name));
-        let prefixes: Vec<_> = seeded.iter().map(|seeded| seeded.prefix).collect();
-        assert_eq!(listed.iter().map(|subnet| subnet.prefix).collect::<Vec<_>>(), prefixes, "{}", group.name);
-        for (subnet, seeded) in listed.iter().zip(seeded) {
-            assert_same(subnet, seeded);
-        }
+        assert_all_listed(stage, Some(&group.name)).await;
     }
     Ok(())
+}
+
+/// In an IPAM that has every subnet in a group there are none.
+pub async fn the_subnets_outside_of_groups_are_all_listed_by_prefix(stage: &Stage) -> CaseResult {
+    assert_all_listed(stage, None).await;
+    Ok(())
+}
+
+async fn assert_all_listed(stage: &Stage, group: Option<&GroupName>) {
+    let listed = stage.provider.subnets(group).await.expect("the subnets");
+    let seeded = stage.seed.subnets_of(group);
+    let prefixes: Vec<_> = seeded.iter().map(|seeded| seeded.prefix).collect();
+    assert_eq!(listed.iter().map(|subnet| subnet.prefix).collect::<Vec<_>>(), prefixes, "{group:?}");
+    for (subnet, seeded) in listed.iter().zip(seeded) {
+        assert_same(subnet, seeded);
+    }
 }
 
 /// Every subnet is found as it was recorded.
@@ -60,11 +70,10 @@ pub async fn without_a_group_every_record_of_the_prefix_is_found(stage: &Stage) 
 
 /// Holds are kept under group and prefix: the same record must have the same ones, however it was asked for.
 pub async fn a_record_is_the_same_however_it_was_asked_for(stage: &Stage) -> CaseResult {
-    stage.needs_groups()?;
-    for seeded in stage.seed.subnets.iter().filter(|seeded| seeded.group.is_some()) {
+    for seeded in &stage.seed.subnets {
         let place = stage.find(seeded).await;
         assert!(find(stage, seeded.prefix, None).await.contains(&place.subnet), "{place:?}");
-        let group = seeded.group.as_ref().expect("only subnets in groups");
+        let group = seeded.group.as_ref();
         assert!(stage.provider.subnets(group).await.expect("the subnets").contains(&place.subnet), "{place:?}");
     }
     Ok(())

@@ -18,6 +18,7 @@ pub use api::{Api, Refusal, no_api};
 pub use client::{HeaderValue, HttpClient, Method, Request, secret_header};
 pub use files::authorities;
 pub use login::{LogIn, Login, LoginError};
+pub(crate) use rows::changed_meanwhile;
 pub use rows::{Page, ROWS_AT_MOST, Rows, pages};
 pub use settings::{HttpSettings, is_basic_user};
 

@@ -78,8 +78,7 @@ where
     for _ in 0..PAGES_AT_MOST {
         let Page { rows, count, has_next } = fetch(all.len()).await?;
         if counted > count {
-            let text = format!("A list in {what} changed while it was read. Try again");
-            return Err(Error::new(ErrorKind::Unavailable, text));
+            return Err(changed_meanwhile(what));
         }
         counted = count;
         let is_empty = rows.is_empty();
@@ -97,6 +96,11 @@ where
         }
     }
     Err(Error::new(ErrorKind::Unexpected, format!("A list in {what} does not end")))
+}
+
+/// A list is not as it was when its reading began.
+pub(crate) fn changed_meanwhile(what: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("A list in {what} changed while it was read. Try again"))
 }
 
 #[cfg(test)]

@@ -27,6 +27,9 @@ macro_rules! select {
     };
 }
 
+/// Some records of a subnet from an address on.
+pub(crate) const FROM: &str = select!("WHERE subnet_id = ?1 AND address >= ?2 ORDER BY address LIMIT ?3");
+
 fn record(row: &dyn Row) -> Result<AddressRecord> {
     let address: Key = row.get(0)?;
     let Common { public_id, attributes, created_at, updated_at } = Common::read(row, 4)?;
@@ -131,6 +134,20 @@ impl Reading<'_> {
     pub fn each_address(&self, subnet: i64, mut visit: impl FnMut(AddressRecord) -> Result<()>) -> Result<()> {
         let all = select!("WHERE subnet_id = ?1 ORDER BY address");
         self.connection.each(all, values![subnet], |row| visit(record(row)?))
+    }
+
+    /// The recorded addresses of a subnet from one on, lowest first, at most so many. What it costs depends on how many
+    /// there are, not on how many are before them.
+    ///
+    /// # Errors
+    /// [`NoSubnet`](StoreError::NoSubnet).
+    pub fn addresses_from(&self, subnet: i64, first: IpAddr, at_most: usize) -> Result<Vec<AddressRecord>> {
+        let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+        let found = self.connection.rows(FROM, values![subnet, Key::from(first), at_most], record)?;
+        if found.is_empty() {
+            self.subnet(subnet)?;
+        }
+        Ok(found)
     }
 
     /// Free addresses, lowest first: at most `at_most`, none of `held`.

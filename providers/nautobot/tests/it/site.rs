@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::settings::{Section, Setting};
-use ipam_provider::{GroupName, Provider, Subnet};
+use ipam_provider::{GroupName, Prefix, Provider, Subnet};
 use ipam_provider_nautobot::{Nautobot, Settings};
 use ipam_simulators::nautobot::{Nautobot as Simulated, Site};
 use ipam_simulators::{Ipam, Server};
@@ -122,6 +122,12 @@ macro_rules! subject {
 
             async fn remove(&self, subnet: &SeededSubnet) {
                 self.0.ipam.remove(subnet);
+            }
+
+            async fn nest(&self, outer: &SeededSubnet, prefix: Prefix, taken: IpAddr) -> bool {
+                self.0.ipam.add_prefix(group(outer), &prefix.to_string(), "network", "");
+                self.0.ipam.take(group(outer), taken);
+                true
             }
         }
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::settings::{Section, Setting};
-use ipam_provider::{Kept, Provider, Surroundings};
+use ipam_provider::{Kept, Prefix, Provider, Surroundings};
 use ipam_provider_netbox::REGISTRATION;
 use ipam_simulators::netbox::{MAC_FIELD, Netbox, TOKEN, Token, Version};
 use ipam_simulators::{Ipam, Request, Response, Server};
@@ -130,6 +130,11 @@ macro_rules! subject {
 
             async fn remove(&self, subnet: &SeededSubnet) {
                 self.0.netbox.remove(subnet);
+            }
+
+            async fn nest(&self, outer: &SeededSubnet, prefix: Prefix, taken: IpAddr) -> bool {
+                self.0.netbox.nest(outer, (prefix.network(), prefix.length()), taken);
+                true
             }
         }
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ipam_conformance::{Fault, Role, Seed, SeededSubnet, Subject};
 use ipam_provider::testing::read_settings;
-use ipam_provider::{AddressSet, FreeQuery, Provider, Result, Subnet};
+use ipam_provider::{AddressSet, FreeQuery, Prefix, Provider, Result, Subnet};
 use ipam_provider_phpipam::{Phpipam, Settings};
 use ipam_simulators::phpipam::{self as simulator, PASSWORD, USER, Version};
 use ipam_simulators::{Request, Server};
@@ -113,6 +113,14 @@ macro_rules! subject {
 
             async fn remove(&self, subnet: &SeededSubnet) {
                 self.0.ipam.remove(subnet);
+            }
+
+            async fn nest(&self, outer: &SeededSubnet, prefix: Prefix, taken: IpAddr) -> bool {
+                let section = outer.group.as_ref().expect("each subnet is in a section").as_str();
+                let (network, length, master) = (prefix.network(), prefix.length(), self.0.ipam.id_of(outer));
+                let inner = self.0.ipam.add_subnet(section, network, length, master, None);
+                self.0.ipam.take_in(inner, taken);
+                true
             }
         }
     };

@@ -50,7 +50,7 @@ async fn folders_are_no_subnets_and_what_is_in_them_is() {
     let fixture = Fixture::new();
     let folder = fixture.ipam.add_folder("Unused");
     fixture.ipam.add_subnet("Unused", ip("198.18.4.0"), 24, folder, None);
-    let listed = fixture.provider.subnets(&group("Unused")).await.expect("subnets");
+    let listed = fixture.provider.subnets(Some(&group("Unused"))).await.expect("subnets");
     assert_eq!(listed.iter().map(|subnet| subnet.prefix).collect::<Vec<_>>(), [prefix("198.18.4.0/24")]);
     assert_eq!(fixture.provider.find_subnets(prefix("0.0.0.0/0"), None).await.expect("an answer"), []);
 }
@@ -84,7 +84,7 @@ async fn the_whole_internet_is_found_although_its_length_cannot_be_in_a_path() {
 #[tokio::test]
 async fn a_path_ends_in_a_slash_before_its_query() {
     let fixture = Fixture::new();
-    fixture.provider.subnets(&group("Production")).await.expect("subnets");
+    fixture.provider.subnets(Some(&group("Production"))).await.expect("subnets");
     let requests = fixture.server.take_requests();
     let with_query: Vec<_> = requests.iter().filter(|request| !request.query.is_empty()).collect();
     assert!(!with_query.is_empty() && with_query.iter().all(|request| request.path.ends_with('/')), "{requests:?}");
@@ -187,7 +187,7 @@ async fn subnets_inside_are_seen_however_the_outer_one_was_found() {
         assert!(fixture.free(&master, 1, &[]).await.is_ok(), "{outer}");
         fixture.ipam.add_subnet("Unused", ip(child), length, id_of(&master), None);
         let found = fixture.provider.find_subnets(outer, Some(&group("Unused"))).await.expect("subnets").remove(0);
-        let listed = fixture.provider.subnets(&group("Unused")).await.expect("subnets");
+        let listed = fixture.provider.subnets(Some(&group("Unused"))).await.expect("subnets");
         assert!(listed.contains(&found), "{outer}");
         let error = fixture.free(&found, 1, &[]).await.expect_err("a refusal");
         assert_eq!(error.kind(), ErrorKind::Rejected, "{outer}");
@@ -447,4 +447,22 @@ fn the_registration_reads_settings_and_builds_without_a_network() {
     })
     .expect("a provider");
     assert_eq!((REGISTRATION.name, provider.name()), ("phpipam", "phpipam"));
+}
+
+#[tokio::test]
+async fn a_list_that_php_has_no_memory_for_is_no_empty_list() {
+    let fixture = Fixture::new();
+    let subnet = fixture.subnet(Role::Full).await;
+    let list = fixture.provider.list_reservations().expect("lists");
+    fixture.requests();
+    let page = list.list(&subnet, Some("192.0.2.35"), 2).await.expect("a page");
+    assert_eq!(
+        page.records.iter().map(|record| record.address).collect::<Vec<_>>(),
+        [ip("192.0.2.35"), ip("192.0.2.36")]
+    );
+    assert_eq!((page.next.as_deref(), fixture.requests().len()), (Some("192.0.2.37"), 1));
+    fixture.ipam.set_rows_at_most(2);
+    let error = list.list(&subnet, None, 2).await.expect_err("no memory");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("memory_limit"), "{error}");
 }

@@ -49,6 +49,10 @@ defects! {
     UnknownGroupFails,
     /// Only the first five subnets of a group are listed.
     LosesNextPage,
+    /// Subnets outside of groups are not listed.
+    ListsGroupsOnly,
+    /// The subnets of all groups are listed as outside of groups.
+    ListsAllOutsideOfGroups,
     /// No subnet is a pool.
     ForgetsPools,
     /// Of several records of a prefix only the first is found.
@@ -330,10 +334,19 @@ impl Provider for Defective {
         }
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
-        let mut subnets = self.read(self.inner.subnets(&self.name_meant(group)).await)?;
-        if self.has(Defect::LosesNextPage) {
-            subnets.truncate(5);
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let meant = group.map(|group| self.name_meant(group));
+        let mut subnets = self.read(self.inner.subnets(meant.as_ref()).await)?;
+        match self.defect {
+            Defect::LosesNextPage => subnets.truncate(5),
+            Defect::ListsGroupsOnly if group.is_none() => subnets.clear(),
+            Defect::ListsAllOutsideOfGroups if group.is_none() => {
+                for listed in self.inner.groups().await? {
+                    subnets.extend(self.inner.subnets(Some(&listed.name)).await?);
+                }
+                subnets.sort_by_key(|subnet| subnet.prefix);
+            }
+            _ => {}
         }
         Ok(subnets)
     }
@@ -550,7 +563,7 @@ impl ManageSubnets for Defective {
         match (self.defect, created) {
             (Defect::CreatesAgain, Ok(Creation::AlreadyThere)) => claimed().await,
             (Defect::CreatesOverlaps, Ok(Creation::Overlaps(_))) => {
-                let around = self.inner.subnets(group.expect("the seed has groups")).await?;
+                let around = self.inner.subnets(group).await?;
                 let around = around.into_iter().find(|subnet| subnet.prefix.contains(prefix.network()));
                 inner.delete(&around.expect("what it overlaps"), InDeleted::DeletedToo).await?;
                 inner.create(prefix, group, description).await
@@ -676,10 +689,7 @@ impl ListReservations for Defective {
                 self.list_too(twins, &mut page).await?;
             }
             Defect::ListsNested if page.next.is_none() => {
-                let mut nested = match &subnet.group {
-                    Some(group) => self.inner.subnets(group).await?,
-                    None => Vec::new(),
-                };
+                let mut nested = self.inner.subnets(subnet.group.as_ref()).await?;
                 nested.retain(|nested| nested.id != subnet.id && subnet.prefix.contains_prefix(&nested.prefix));
                 self.list_too(nested, &mut page).await?;
             }

@@ -228,8 +228,8 @@ impl Provider for ReferenceIpam {
         self.request(Request::Read, find).await
     }
 
-    async fn subnets(&self, group: &GroupName) -> Result<Vec<Subnet>> {
-        let list = |state: &mut State| Ok(state.subnets(|subnet| subnet.group.as_ref() == Some(group)));
+    async fn subnets(&self, group: Option<&GroupName>) -> Result<Vec<Subnet>> {
+        let list = |state: &mut State| Ok(state.subnets(|subnet| subnet.group.as_ref() == group));
         self.request(Request::Read, list).await
     }
 

@@ -83,6 +83,19 @@ impl Netbox {
         state.addresses.retain(|record| record.vrf != vrf || !net.contains(record.net.address));
     }
 
+    /// Another user adds a prefix inside of this one, like it in all else, and takes an address of it.
+    pub fn nest(&self, outer: &SeededSubnet, (network, length): (IpAddr, u8), taken: IpAddr) {
+        let vrf = self.vrf_of(outer);
+        let net = Net::new(outer.prefix.network(), outer.prefix.length());
+        let mut state = self.state();
+        let around = state.prefixes.iter().find(|prefix| prefix.vrf == vrf && prefix.net == net).cloned();
+        let id = state.prefixes.iter().map(|prefix| prefix.id).max().unwrap_or_default() + 1;
+        let net = Net::new(network, length);
+        state.prefixes.push(Prefix { id, net, ..around.expect("the prefix of the seed is still there") });
+        drop(state);
+        self.record(&Net::new(taken, length).to_string(), vrf);
+    }
+
     fn vrf_of(&self, subnet: &SeededSubnet) -> Option<u64> {
         let name = subnet.group.as_ref()?.as_str();
         let id = self.state().vrfs.iter().find(|vrf| vrf.name == name).map(|vrf| vrf.id);

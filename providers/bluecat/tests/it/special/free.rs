@@ -102,7 +102,7 @@ async fn a_block_is_no_subnet() {
         fixture.ipam.add_network("Unused", "192.0.2.0/24", "");
         let block = "192.0.0.0/8".parse().expect("a prefix");
         assert_eq!(fixture.provider.find_subnets(block, None).await.expect("an answer"), [], "{api}");
-        let subnets = fixture.provider.subnets(&name("Unused")).await.expect("subnets");
+        let subnets = fixture.provider.subnets(Some(&name("Unused"))).await.expect("subnets");
         assert_eq!(subnets.len(), 1, "{api}");
     }
 }

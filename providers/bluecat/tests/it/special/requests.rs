@@ -15,7 +15,7 @@ use crate::site::{Fixture, provider};
 async fn everything(fixture: &Fixture) {
     let provider = &fixture.provider;
     provider.groups().await.expect("groups");
-    provider.subnets(&name("Production")).await.expect("subnets");
+    provider.subnets(Some(&name("Production"))).await.expect("subnets");
     for (prefix, address) in [("192.0.2.16/28", "192.0.2.17"), ("2001:db8:1::/64", "2001:db8:1::9")] {
         let (subnet, address) = (fixture.subnet("Production", prefix).await, ip(address));
         provider.reserve(&subnet, address, &host("web.example.com")).await.expect("a reservation");
@@ -121,7 +121,7 @@ async fn ten_thousand_subnets_are_listed() {
             "url": server.url(), "api": api, "user": Simulated::USER, "password": Simulated::PASSWORD,
         });
         let provider = provider(settings);
-        let subnets = provider.subnets(&name("Large")).await.expect("subnets");
+        let subnets = provider.subnets(Some(&name("Large"))).await.expect("subnets");
         assert_eq!(subnets.len(), 10_000, "{api}");
         assert!(subnets.is_sorted_by(|a, b| a.prefix < b.prefix), "{api}");
         let requests = server.take_requests().len();

@@ -45,7 +45,7 @@ async fn configurations_are_found_by_exactly_their_names() {
             let found =
                 provider.group(&name(text)).await.expect("an answer").unwrap_or_else(|| panic!("{api}: {text}"));
             assert_eq!(found.name.as_str(), text, "{api}");
-            let subnets = provider.subnets(&name(text)).await.expect("subnets");
+            let subnets = provider.subnets(Some(&name(text))).await.expect("subnets");
             let prefixes: Vec<String> = subnets.iter().map(|subnet| subnet.prefix.to_string()).collect();
             assert_eq!(prefixes, [format!("10.{number}.0.0/24")], "{api}: {text}");
             let found = provider.find_subnets(subnets[0].prefix, Some(&name(text))).await.expect("an answer");

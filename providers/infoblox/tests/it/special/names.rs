@@ -47,7 +47,7 @@ async fn hard_names_are_names() {
         let subnet = fixture.subnet(hard, "10.7.0.0/29").await;
         assert_eq!((subnet.group.clone(), subnet.description.as_str()), (GroupName::new(hard), hard));
         assert_eq!(
-            fixture.provider.subnets(&name(hard)).await.expect("its networks"),
+            fixture.provider.subnets(Some(&name(hard))).await.expect("its networks"),
             std::slice::from_ref(&subnet),
             "{hard}"
         );

@@ -16,7 +16,7 @@ async fn ten_thousand_networks_are_listed_in_pages() {
         fixture.ipam.add_network("Large", &format!("10.{high}.{low}.0/28"), "");
     }
     fixture.server.take_requests();
-    let subnets = fixture.provider.subnets(&name("Large")).await.expect("all networks");
+    let subnets = fixture.provider.subnets(Some(&name("Large"))).await.expect("all networks");
     assert_eq!(subnets.len(), 10_000);
     assert!(subnets.is_sorted_by(|a, b| a.prefix < b.prefix), "each once");
     // The login, the view, ten pages, and the networks of IPv6.
@@ -32,7 +32,7 @@ async fn a_page_that_fails_fails_the_list() {
         let [_, _, high, low] = number.to_be_bytes();
         fixture.ipam.add_network("Production", &format!("10.{high}.{low}.0/28"), "");
     }
-    let error = fixture.provider.subnets(&name("Production")).await.expect_err("the second page fails");
+    let error = fixture.provider.subnets(Some(&name("Production"))).await.expect_err("the second page fails");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
@@ -47,7 +47,7 @@ async fn a_container_is_no_subnet() {
             assert_eq!(found.expect("absent is no error"), [], "{prefix}");
         }
     }
-    let listed = fixture.provider.subnets(&name("Production")).await.expect("the networks");
+    let listed = fixture.provider.subnets(Some(&name("Production"))).await.expect("the networks");
     assert!(!listed.iter().any(|subnet| subnet.prefix.to_string() == "10.0.0.0/8"));
 }
 
@@ -90,7 +90,7 @@ async fn with_network_view_only_that_one_is_served() {
         fixture.provider.groups().await.expect("the groups").into_iter().map(|group| group.name).collect();
     assert_eq!(names, [name("dmz/web")]);
     assert_eq!(fixture.provider.group(&name("Production")).await.expect("no error"), None);
-    assert_eq!(fixture.provider.subnets(&name("Production")).await.expect("no error"), []);
+    assert_eq!(fixture.provider.subnets(Some(&name("Production"))).await.expect("no error"), []);
     let found = fixture.provider.find_subnets("198.51.100.0/28".parse().expect("a prefix"), None).await;
     let groups: Vec<_> = found.expect("a list").into_iter().map(|subnet| subnet.group).collect();
     assert_eq!(groups, [GroupName::new("dmz/web")]);

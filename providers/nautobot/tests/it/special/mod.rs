@@ -3,6 +3,7 @@
 mod access;
 mod faults;
 mod free;
+mod lists;
 mod recorded;
 mod requests;
 mod reservations;

@@ -16,7 +16,7 @@ async fn only_parameters_that_nautobot_knows_are_sent_and_every_path_ends_with_a
     let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
     let address = ip("192.0.2.17");
     provider.groups().await.expect("groups");
-    provider.subnets(&name("Production")).await.expect("subnets");
+    provider.subnets(Some(&name("Production"))).await.expect("subnets");
     provider.reserve(&subnet, address, &host("web.example.com")).await.expect("a reservation");
     provider.reservation(&subnet, address).await.expect("an answer");
     free(provider, &subnet, 500).await.expect("free addresses");

@@ -25,7 +25,10 @@ async fn a_namespace_may_be_named_like_a_filter_or_an_id() {
         let group = fixture.provider.group(&name(strange)).await.expect("an answer").expect("a group");
         assert_eq!((group.name.as_str(), group.description.as_str()), (strange, "Strange"));
         let subnet = fixture.subnet(strange, "203.0.113.128/28").await;
-        assert_eq!(fixture.provider.subnets(&name(strange)).await.expect("subnets"), std::slice::from_ref(&subnet));
+        assert_eq!(
+            fixture.provider.subnets(Some(&name(strange))).await.expect("subnets"),
+            std::slice::from_ref(&subnet)
+        );
         fixture.provider.reserve(&subnet, ip("203.0.113.129"), &Requester::default()).await.expect("a reservation");
         let found = fixture.provider.reservation(&subnet, ip("203.0.113.129")).await;
         assert!(found.expect("an answer").is_some(), "{strange}");
@@ -41,7 +44,7 @@ async fn rows_of_other_prefixes_are_not_taken_for_the_one_asked_for() {
     });
     let subnet = fixture.subnet("Production", "192.0.2.16/28").await;
     assert_eq!(subnet.prefix.to_string(), "192.0.2.16/28");
-    let listed = fixture.provider.subnets(&name("Zone A")).await.expect("subnets");
+    let listed = fixture.provider.subnets(Some(&name("Zone A"))).await.expect("subnets");
     assert_eq!(listed.len(), 2, "{listed:?}");
 }
 

@@ -1,6 +1,7 @@
 //! What is special about NetBox: each a thing that a simple client gets wrong.
 
 mod free_addresses;
+mod lists;
 mod requests;
 mod rights;
 mod subnets;

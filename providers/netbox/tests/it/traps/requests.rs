@@ -15,7 +15,7 @@ async fn every_path_ends_with_a_slash_and_no_limit_is_negative_or_above_a_page()
     let held: AddressSet = (0..=255u8).map(|byte| [192, 0, 2, byte].into()).collect();
     free(&running, &found, 5000, &held).await;
     running.provider.groups().await.expect("groups");
-    running.provider.subnets(&name("Production")).await.expect("subnets");
+    running.provider.subnets(Some(&name("Production"))).await.expect("subnets");
     running.provider.reserve(&found, ip("192.0.2.20"), &Requester::default()).await.expect("a reservation");
     running.provider.release(&found, ip("192.0.2.20")).await.expect("a release");
     running.provider.probe().await;

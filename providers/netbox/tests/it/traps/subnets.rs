@@ -21,7 +21,7 @@ async fn two_vrfs_of_one_name_are_one_group_with_all_their_prefixes() {
     // Both candidates are answered: the caller must not guess.
     assert_eq!(find(running.provider.as_ref(), "10.1.16.0/24", Some("dup")).await.len(), 2);
     assert_eq!(find(running.provider.as_ref(), "10.1.17.0/24", Some("dup")).await.len(), 1);
-    assert_eq!(running.provider.subnets(&name("dup")).await.expect("subnets").len(), 3);
+    assert_eq!(running.provider.subnets(Some(&name("dup"))).await.expect("subnets").len(), 3);
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_vrf_called_null_is_found_although_no_filter_finds_it() {
     let running = Running::start(netbox, with_mac());
     let group = running.provider.group(&name("null")).await.expect("an answer").expect("a group");
     assert_eq!(group.id.as_str(), null.to_string());
-    assert_eq!(running.provider.subnets(&name("null")).await.expect("subnets").len(), 1);
+    assert_eq!(running.provider.subnets(Some(&name("null"))).await.expect("subnets").len(), 1);
     assert_eq!(find(running.provider.as_ref(), "10.1.16.0/24", Some("null")).await.len(), 1);
 }
 
@@ -43,7 +43,7 @@ async fn blanks_around_a_name_do_not_find_the_name_without_them() {
     let running = Running::seeded(Version::V4_6);
     for blank in [" ", "Production ", " Production", "\u{a0}Production"] {
         assert_eq!(running.provider.group(&name(blank)).await.expect("an answer"), None, "{blank:?}");
-        assert_eq!(running.provider.subnets(&name(blank)).await.expect("an answer"), [], "{blank:?}");
+        assert_eq!(running.provider.subnets(Some(&name(blank))).await.expect("an answer"), [], "{blank:?}");
     }
     assert_eq!(running.provider.group(&name("a\0b")).await.expect("an answer"), None, "refused by a filter");
 }
@@ -58,10 +58,10 @@ async fn prefixes_of_other_statuses_are_left_out_where_the_settings_say_so() {
     netbox.set_status(container, "container");
     netbox.add_prefix("10.1.10.0/24", Some(blue));
     let running = Running::start(netbox, with_mac());
-    assert_eq!(running.provider.subnets(&name("blue")).await.expect("subnets").len(), 3);
+    assert_eq!(running.provider.subnets(Some(&name("blue"))).await.expect("subnets").len(), 3);
     let url = running.server.url();
     let some = provider(&url, settings(json!({"prefix_status": ["active", "reserved"]})));
-    assert_eq!(some.subnets(&name("blue")).await.expect("subnets").len(), 2);
+    assert_eq!(some.subnets(Some(&name("blue"))).await.expect("subnets").len(), 2);
     assert_eq!(find(some.as_ref(), "10.1.8.0/24", None).await.len(), 1);
     assert_eq!(find(some.as_ref(), "10.1.9.0/24", None).await, []);
     let unknown = provider(&url, settings(json!({"prefix_status": ["actve"]})));
@@ -75,9 +75,24 @@ async fn a_prefix_in_a_location_of_a_site_is_not_in_the_site() {
     netbox.move_to_location("Zone A");
     let running = Running::start(netbox, settings(json!({"group_by": "site"})));
     // The filter by site finds them; the rows do not say which site it is.
-    assert_eq!(running.provider.subnets(&name("Zone A")).await.expect("subnets"), []);
+    assert_eq!(running.provider.subnets(Some(&name("Zone A"))).await.expect("subnets"), []);
     let found = find(running.provider.as_ref(), "203.0.113.0/28", None).await;
     assert_eq!(found.iter().map(|subnet| subnet.group.clone()).collect::<Vec<_>>(), [None]);
+    let listed = running.provider.subnets(None).await.expect("subnets");
+    assert!(listed.contains(&found[0]), "{listed:?}");
+    assert!(listed.iter().all(|subnet| subnet.group.is_none()), "{listed:?}");
+}
+
+#[tokio::test]
+async fn what_is_outside_of_groups_is_asked_for_by_itself() {
+    for (group_by, filter) in [("vrf", "vrf_id"), ("tenant", "tenant_id"), ("role", "role_id")] {
+        let netbox = Netbox::seeded(&Seed::standard(), Version::V4_6);
+        let running = Running::start(netbox, settings(json!({"group_by": group_by})));
+        running.provider.subnets(None).await.expect("subnets");
+        let sent = running.server.take_requests();
+        let is_asked = sent[0].parameters().into_iter().any(|(key, value)| key == filter && value == "null");
+        assert!(is_asked, "{group_by}: {:?}", sent[0].path);
+    }
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn names_that_mean_something_in_a_query_are_names() {
     for (index, text) in strange.into_iter().enumerate() {
         let group = fixture.provider.group(&name(text)).await.expect("an answer").expect("a group");
         assert_eq!(group.name.as_str(), text);
-        let listed = fixture.provider.subnets(&name(text)).await.expect("subnets");
+        let listed = fixture.provider.subnets(Some(&name(text))).await.expect("subnets");
         assert_eq!(listed.len(), 1, "{text}");
         let subnet = fixture.subnet(text, &format!("10.0.{index}.0/29")).await;
         let address = free(&fixture.provider, &subnet, 1).await.expect("addresses")[0];
@@ -82,7 +82,7 @@ async fn everything(
 ) -> BTreeSet<String> {
     let provider = &fixture.provider;
     let _ = provider.group(&name(group)).await.expect("an answer");
-    let _ = provider.subnets(&name(group)).await.expect("an answer");
+    let _ = provider.subnets(Some(&name(group))).await.expect("an answer");
     let around = ipam_provider::Prefix::around(std::net::Ipv6Addr::from_bits(bits).into(), length).expect("a prefix");
     let _ = provider.find_subnets(around, Some(&name(group))).await.expect("an answer");
     let subnet = fixture.subnet("Production", "198.18.0.0/24").await;
@@ -110,7 +110,7 @@ async fn a_subnet_is_in_the_hierarchy_group_above_its_folders() {
     let fixture = Fixture::of(ipam, json!({}), |ipam| ipam);
     let groups = fixture.provider.groups().await.expect("groups");
     assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["Lab"]);
-    let subnets = fixture.provider.subnets(&name("Lab")).await.expect("subnets");
+    let subnets = fixture.provider.subnets(Some(&name("Lab"))).await.expect("subnets");
     let shown: Vec<_> = subnets.iter().map(|subnet| (subnet.prefix.to_string(), subnet.description.as_str())).collect();
     // Without comments the name of the subnet describes it.
     assert_eq!(shown, [("10.1.1.0/24".to_owned(), "10.1.1.0/24"), ("2001:db8:9::/64".to_owned(), "Described")]);
@@ -155,7 +155,7 @@ async fn ten_thousand_subnets_are_found_and_listed() {
         ipam.add_subnet(groups[number % 2], &prefix, "");
     }
     let fixture = Fixture::of(ipam, json!({}), |ipam| ipam);
-    let listed = fixture.provider.subnets(&name("Odd")).await.expect("subnets");
+    let listed = fixture.provider.subnets(Some(&name("Odd"))).await.expect("subnets");
     assert_eq!(listed.len(), 5000);
     assert!(listed.is_sorted_by_key(|subnet| subnet.prefix));
     // Ten full pages and an empty one, the tree, and what the server can do.

@@ -66,7 +66,7 @@ async fn every_name_finds_exactly_one_space_its_networks_and_its_records() {
             let group = name(text);
             let found = provider.group(&group).await.expect("an answer");
             assert_eq!(found.map(|found| found.name), Some(group.clone()), "{text}");
-            let subnets = provider.subnets(&group).await.expect("subnets");
+            let subnets = provider.subnets(Some(&group)).await.expect("subnets");
             let prefixes: Vec<String> = subnets.iter().map(|subnet| subnet.prefix.to_string()).collect();
             assert_eq!(prefixes, [format!("192.0.2.{}/30", 4 * index), "198.51.100.0/25".to_owned()], "{text}");
             let found = provider.find_subnets(twin, Some(&group)).await.expect("an answer");

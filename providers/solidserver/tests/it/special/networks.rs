@@ -11,11 +11,11 @@ use crate::site::{Fixture, awkward};
 async fn blocks_and_networks_that_hold_networks_are_no_subnets() {
     for site in [Site::default(), awkward()] {
         let fixture = Fixture::at(site, json!({}), |ipam| ipam);
-        let before = fixture.provider.subnets(&name("Production")).await.expect("subnets");
+        let before = fixture.provider.subnets(Some(&name("Production"))).await.expect("subnets");
         for prefix in ["192.0.2.0/24", "192.0.2.0/28", "2001:db8:1::/48", "2001:db8:1::/64", "0.0.0.0/0", "::/0"] {
             fixture.ipam.add_network("Production", prefix, false, "a block");
         }
-        assert_eq!(fixture.provider.subnets(&name("Production")).await.expect("subnets"), before);
+        assert_eq!(fixture.provider.subnets(Some(&name("Production"))).await.expect("subnets"), before);
         for prefix in ["192.0.2.0/24", "0.0.0.0/0", "::/0", "2001:db8:1::/48"] {
             let prefix = prefix.parse().expect("a prefix");
             assert_eq!(fixture.provider.find_subnets(prefix, None).await.expect("an answer"), [], "{prefix}");
@@ -55,7 +55,7 @@ async fn ten_thousand_networks_are_listed_and_one_of_them_is_found_with_one_requ
         let network = std::net::Ipv4Addr::from_bits(0x0a00_0000 + index * 256);
         fixture.ipam.add_network("Large", &format!("{network}/24"), true, "");
     }
-    let listed = fixture.provider.subnets(&name("Large")).await.expect("subnets");
+    let listed = fixture.provider.subnets(Some(&name("Large"))).await.expect("subnets");
     assert_eq!(listed.len(), 10_000);
     assert!(listed.is_sorted_by_key(|subnet| subnet.prefix));
     fixture.server.take_requests();

@@ -36,7 +36,7 @@ async fn only_parameters_that_are_known_are_sent_and_all_of_them_in_the_query() 
     let fixture = Fixture::with(json!({"class_name": "foreman"}));
     let provider = &fixture.provider;
     provider.groups().await.expect("groups");
-    provider.subnets(&name("Production")).await.expect("subnets");
+    provider.subnets(Some(&name("Production"))).await.expect("subnets");
     for (prefix, address) in [("192.0.2.16/28", "192.0.2.17"), ("2001:db8:1::/64", "2001:db8:1::9")] {
         let subnet = fixture.subnet("Production", prefix).await;
         provider.reserve(&subnet, ip(address), &host("web.example.com")).await.expect("a reservation");

@@ -119,7 +119,7 @@ async fn a_probe_of_an_empty_tcpwave_looks_at_what_there_is() {
 async fn building_does_no_network_and_every_request_has_the_token() {
     let fixture = Fixture::new();
     assert_eq!((REGISTRATION.name, fixture.server.take_requests().len()), ("tcpwave", 0));
-    fixture.provider.subnets(&name("Production")).await.expect("subnets");
+    fixture.provider.subnets(Some(&name("Production"))).await.expect("subnets");
     fixture.provider.probe().await;
     for request in fixture.server.take_requests() {
         assert_eq!(request.header("tims-session-token"), Some(Simulated::TOKEN), "{}", request.path);

@@ -170,7 +170,7 @@ async fn only_parameters_that_the_vendors_clients_send_are_sent() {
     let provider = &fixture.provider;
     let subnet = fixture.subnet("100% test", "203.0.113.48/28").await;
     let address = ip("203.0.113.49");
-    provider.subnets(&super::name("100% test")).await.expect("subnets");
+    provider.subnets(Some(&super::name("100% test"))).await.expect("subnets");
     provider.reserve(&subnet, address, &host("web.example.com")).await.expect("a reservation");
     provider.reservation(&subnet, address).await.expect("an answer").expect("a record");
     provider.own_records(address).await.expect("records");

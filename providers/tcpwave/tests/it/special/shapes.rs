@@ -71,7 +71,7 @@ async fn a_page_without_a_count_is_not_taken_for_the_whole() {
         (r#"{"recordsTotal": "many", "data": []}"#, "{data: [], recordsTotal: text}"),
     ] {
         let fixture = instead("/network/paged", 200, body);
-        let error = fixture.provider.subnets(&name("Production")).await.expect_err("no page");
+        let error = fixture.provider.subnets(Some(&name("Production"))).await.expect_err("no page");
         assert_eq!(error.kind(), ErrorKind::Unexpected, "{body}");
         assert!(cause(&error).contains(shape), "{}", cause(&error));
     }
@@ -80,7 +80,7 @@ async fn a_page_without_a_count_is_not_taken_for_the_whole() {
 #[tokio::test]
 async fn a_list_that_does_not_end_is_refused() {
     let fixture = instead("/network/paged", 200, r#"{"recordsTotal": 40, "recordsFiltered": 40, "data": []}"#);
-    let error = fixture.provider.subnets(&name("Production")).await.expect_err("no end");
+    let error = fixture.provider.subnets(Some(&name("Production"))).await.expect_err("no end");
     assert_eq!(error.kind(), ErrorKind::Unexpected, "{error}");
     assert_eq!(fixture.server.take_requests().len(), 1);
 }
@@ -93,7 +93,7 @@ async fn html_in_place_of_json_is_an_error_of_every_read() {
         let group = name("Production");
         let error = match path {
             "/organization/list" => provider.groups().await.expect_err("HTML"),
-            "/network/paged" => provider.subnets(&group).await.expect_err("HTML"),
+            "/network/paged" => provider.subnets(Some(&group)).await.expect_err("HTML"),
             "/object/nextfreeip" => {
                 let subnet = fixture.subnet("Production", "192.0.2.0/28").await;
                 super::free(&fixture.provider, &subnet, 3).await.expect_err("HTML")

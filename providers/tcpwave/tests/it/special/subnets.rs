@@ -101,7 +101,7 @@ async fn ten_thousand_subnets_are_listed_and_one_is_found_at_once() {
         tcpwave.add_subnet("Lab", &format!("10.{}.{}.0/24", number / 256, number % 256), "");
     }
     let fixture = Fixture::over(tcpwave, json!({}), |ipam| ipam);
-    let listed = fixture.provider.subnets(&name("Lab")).await.expect("subnets");
+    let listed = fixture.provider.subnets(Some(&name("Lab"))).await.expect("subnets");
     assert_eq!(listed.len(), 10_000);
     assert!(listed.is_sorted_by(|a, b| a.prefix < b.prefix));
     assert_eq!(fixture.server.take_requests().len(), 1 + 10_000_usize.div_ceil(256));

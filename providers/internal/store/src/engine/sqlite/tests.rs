@@ -1,17 +1,20 @@
 //! The file: created whole, private, refused when it is something else, copied while it is written.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use ipam_provider::AddressSet;
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus, params};
 
 use super::file::{self, Access};
 use super::testing::raw;
+use crate::addresses;
 use crate::engine::STORE;
+use crate::key::Key;
 use crate::tests::{Engine, Fixture, group, message};
 use crate::{AddressDetails, Rows, Store, StoreError, Unseen, Writing};
 
@@ -273,4 +276,56 @@ fn what_killed_processes_have_left_is_removed_and_what_others_make_is_not() {
     left.sort();
     let right = ["copy.sqlite", "copy.sqlite.new-2-0", "copy.sqlite.new-3-0", "ipam.sqlite", "other.sqlite.new-1-0"];
     assert_eq!(left, right);
+}
+
+/// A page of 100 records of a subnet with 100,000, wherever it begins.
+#[test]
+fn a_page_of_records_costs_the_same_at_the_end_of_a_list_as_at_its_beginning() {
+    const RECORDS: u32 = 100_000;
+    let mut fixture = Fixture::on(Engine::Sqlite);
+    let subnet = fixture.subnet("10.0.0.0/8");
+    let host = |number: u32| IpAddr::from(Ipv4Addr::from_bits(0x0a00_0001 + 3 * number));
+    let connection = raw(fixture.file());
+    let insert =
+        "INSERT INTO allocation (subnet_id, address, description, public_id, owner, tags, metadata, created_at,
+             updated_at)
+         VALUES (?1, ?2, '', ?3, '', '', '{}', 0, 0)";
+    connection.execute_batch("BEGIN").expect("a transaction");
+    let mut statement = connection.prepare(insert).expect("a statement");
+    for number in 0..RECORDS {
+        let mut id = [0; 12];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        statement.execute(params![subnet.id, Key::from(host(number)).bytes(), id]).expect("a free address");
+    }
+    drop(statement);
+    connection.execute_batch("COMMIT").expect("a commit");
+
+    // What the engine does for a page, counted by itself.
+    let steps = |first: u32| {
+        let mut page = connection.prepare(addresses::FROM).expect("a statement");
+        let mut rows = page.query(params![subnet.id, Key::from(host(first)).bytes(), 101]).expect("a page");
+        let mut count = 0;
+        while rows.next().expect("a row").is_some() {
+            count += 1;
+        }
+        drop(rows);
+        let counted = |status| page.get_status(status);
+        let of_all = [StatementStatus::FullscanStep, StatementStatus::Sort, StatementStatus::AutoIndex].map(counted);
+        assert_eq!((count, of_all), (101, [0, 0, 0]), "from record {first}");
+        counted(StatementStatus::VmStep)
+    };
+    let at_the_beginning = steps(0);
+    assert!(at_the_beginning > 101);
+    for first in [1, RECORDS / 2, RECORDS - 101] {
+        assert_eq!(steps(first), at_the_beginning, "from record {first}");
+    }
+
+    let (mut listed, mut next) = (0, host(0));
+    loop {
+        let page = fixture.store.read(|reading| reading.addresses_from(subnet.id, next, 101)).expect("a page");
+        listed += page.len().min(100);
+        let Some(surplus) = page.get(100) else { break };
+        next = surplus.address;
+    }
+    assert_eq!(listed, RECORDS as usize);
 }
