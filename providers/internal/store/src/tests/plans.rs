@@ -415,11 +415,15 @@ fn allocations_agree_with_a_search_through_all(engine: Engine) {
                 Step::Release(_) => {}
                 Step::Resize(larger) => {
                     let new = if larger { pools[0].prefix.length() - 1 } else { pools[0].prefix.length() + 1 };
+                    if new + 8 < shortest {
+                        // It would reach the other pool.
+                        continue;
+                    }
                     let to = Prefix::around(pools[0].prefix.network(), new).expect("a prefix");
                     let holds_all = model.iter().all(|(_, prefixes)| to.contains_prefix(&prefixes[0]));
                     let edit = PlanEdit { pools: vec![(pools[0].name.clone(), to)], ..PlanEdit::default() };
                     let is_done = fixture.store.write(|writing| writing.edit_plan(plan.id, edit)).is_ok();
-                    prop_assert_eq!(is_done, holds_all && new <= shortest && new >= 18);
+                    prop_assert_eq!(is_done, holds_all && new <= shortest);
                     if is_done {
                         pools[0].prefix = to;
                     }
