@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::{Args, Subcommand};
 use ipam_provider::GroupName;
 use ipam_store::{
-    AllocatedPrefix, AllowedLabels, Attributes, AttributesEdit, Bounds, Labels, NewPlan, NewPlanAllocation, NewSubnet,
-    PlanAllocationEdit, PlanAllocationRecord, PlanEdit, PlanRecord, PlanUsage, PublicId, Reading, Sizes, StoreError,
-    Writing,
+    AllocatedPrefix, AllowedLabels, Attributes, AttributesEdit, Labels, NewPlan, NewPlanAllocation, PlanAllocationEdit,
+    PlanAllocationRecord, PlanEdit, PlanRecord, PlanUsage, PublicId, Reading, Sizes, StoreError, Writing,
 };
 use serde::Serialize;
 
@@ -336,7 +335,7 @@ fn allocate(allocate: Allocate, located: &Located) -> Outcome {
     let (allocation, subnet) = located.open_to_change()?.write(|writing| {
         let plan = plan.find(writing)?;
         let allocation = writing.allocate_prefixes(plan.id, &new)?;
-        let subnet = subnet.map(|pool| add_subnet(writing, &plan, &allocation, &pool)).transpose()?;
+        let subnet = subnet.map(|pool| writing.add_subnet_of(&allocation, &pool)).transpose()?;
         Ok((allocation, subnet))
     })?;
     if json {
@@ -348,22 +347,6 @@ fn allocate(allocate: Allocate, located: &Located) -> Outcome {
         say(format!("Subnet {subnet} is added"));
     }
     Ok(())
-}
-
-/// Makes a prefix of an allocation a subnet.
-fn add_subnet(
-    writing: &Writing<'_>,
-    plan: &PlanRecord,
-    allocation: &PlanAllocationRecord,
-    pool: &str,
-) -> Result<Bounds, StoreError> {
-    let Some(of_pool) = allocation.prefixes.iter().find(|one| one.pool == pool) else {
-        return Err(StoreError::NoPool { plan: plan.title(), pool: pool.to_owned() });
-    };
-    let description = allocation.description.clone();
-    let attributes = Attributes::of_owner(&allocation.attributes.owner);
-    let new = NewSubnet { group: plan.group.clone(), description, attributes, ..NewSubnet::of(of_pool.prefix) };
-    writing.add_subnet(&new).map(|subnet| subnet.bounds)
 }
 
 impl Changes {

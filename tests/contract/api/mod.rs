@@ -4,6 +4,7 @@ mod access;
 mod allocations;
 mod embedded;
 mod events;
+mod plans;
 mod problems;
 mod reading;
 

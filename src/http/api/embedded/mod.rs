@@ -1,5 +1,5 @@
 //! What only the embedded IPAM has: tags, metadata and owners of records, excluded ranges, gateways, and groups that are
-//! created and deleted.
+//! created and deleted, and plans.
 //!
 //! The store is the one that the provider has open, so that it has one writer. Over another IPAM these routes are
 //! `not_supported`.
@@ -7,10 +7,12 @@
 //! | Module | Holds |
 //! | --- | --- |
 //! | `records` | what every record has, in bodies and answers |
-//! | `groups`, `subnets`, `ranges`, `addresses` | one kind of records each |
+//! | `groups`, `subnets`, `ranges`, `addresses`, `plans`, `plan_allocations` | one kind of records each |
 
 pub(super) mod addresses;
 pub(super) mod groups;
+pub(super) mod plan_allocations;
+pub(super) mod plans;
 pub(super) mod ranges;
 pub(super) mod records;
 pub(super) mod subnets;
@@ -34,7 +36,10 @@ use crate::allocation::{Allocator, Failure};
 use crate::http::state::shared;
 
 pub(super) fn paths() -> Vec<Path> {
-    [groups::paths(), subnets::paths(), ranges::paths(), addresses::paths()].into_iter().flatten().collect()
+    [groups::paths(), subnets::paths(), ranges::paths(), addresses::paths(), plans::paths(), plan_allocations::paths()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// An embedded IPAM that is open.
@@ -94,12 +99,22 @@ impl Store {
 fn problem(error: StoreError) -> Problem {
     let code = match &error {
         StoreError::Overlap { .. } => Code::Overlap,
-        StoreError::NotEmpty { .. } | StoreError::NoContainer { .. } | StoreError::AddressTaken { .. } => Code::InUse,
+        StoreError::NotEmpty { .. }
+        | StoreError::NoContainer { .. }
+        | StoreError::AddressTaken { .. }
+        | StoreError::PoolInUse { .. } => Code::InUse,
+        StoreError::NoSpace { .. } => Code::Exhausted,
         StoreError::Outside { .. } => Code::NotInSubnet,
         StoreError::NotOfferable { .. } => Code::NotOfferable,
         StoreError::Invalid(_) => Code::Invalid,
-        StoreError::GroupExists(_) | StoreError::SubnetExists(_) | StoreError::ExternalIdTaken(_) => Code::Conflict,
+        StoreError::GroupExists(_)
+        | StoreError::PlanExists(_)
+        | StoreError::SubnetExists(_)
+        | StoreError::ExternalIdTaken(_) => Code::Conflict,
         StoreError::NoGroup(_)
+        | StoreError::NoPlan(_)
+        | StoreError::NoPool { .. }
+        | StoreError::NoPlanAllocation(_)
         | StoreError::NoSubnet(_)
         | StoreError::NoAddress { .. }
         | StoreError::NoRange { .. } => Code::NotFound,

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipam_provider::Prefix;
+
 use super::blocks::{self, Block};
 use super::sizing::{addresses, bits_of};
 use super::{
@@ -12,7 +14,7 @@ use crate::attributes::{Common, Noun, Stamp, common};
 use crate::connection::{Connection, Row};
 use crate::key::{Key, Span};
 use crate::value::{Value, values};
-use crate::{Attributes, DatabaseError, PublicId, Reading, Result, StoreError, Writing};
+use crate::{Attributes, DatabaseError, NewSubnet, PublicId, Reading, Result, StoreError, Writing};
 
 /// A question for the columns that [`add_row`] reads: allocations that `$chosen` answers, each with a row for every prefix.
 macro_rules! select {
@@ -269,6 +271,21 @@ impl Writing<'_> {
         self.plan_allocation(id)
     }
 
+    /// Makes the prefix that an allocation has of this pool a subnet, and returns the prefix.
+    ///
+    /// # Errors
+    /// [`NoPlan`](StoreError::NoPlan), [`NoPool`](StoreError::NoPool), and those of [`add_subnet`](Self::add_subnet).
+    pub fn add_subnet_of(&self, allocation: &PlanAllocationRecord, pool: &str) -> Result<Prefix> {
+        let plan = self.plan_by_id(allocation.plan_id)?;
+        let Some(of_pool) = allocation.prefixes.iter().find(|one| one.pool == pool) else {
+            return Err(StoreError::NoPool { plan: plan.title(), pool: pool.to_owned() });
+        };
+        let description = allocation.description.clone();
+        let attributes = Attributes::of_owner(&allocation.attributes.owner);
+        self.add_subnet(&NewSubnet { group: plan.group, description, attributes, ..NewSubnet::of(of_pool.prefix) })?;
+        Ok(of_pool.prefix)
+    }
+
     /// Changes what is recorded of an allocation. A new owner moves it.
     ///
     /// # Errors
@@ -325,7 +342,7 @@ impl Writing<'_> {
         &self,
         plan: &PlanRecord,
         new: &NewPlanAllocation,
-        prefixes: &[ipam_provider::Prefix],
+        prefixes: &[Prefix],
         stamp: Stamp,
     ) -> Result<PlanAllocationRecord> {
         if prefixes.len() != plan.pools.len() {
