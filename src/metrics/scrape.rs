@@ -28,6 +28,8 @@ pub(crate) struct Sources<'a> {
     pub ledger: Option<&'a Ledger>,
     /// The certificates; `None` without HTTPS.
     pub tls: Option<&'a tls::Server>,
+    /// How many orphans the last search has found.
+    pub orphans: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -52,7 +54,7 @@ struct Ended {
 
 /// Reads them all.
 pub(super) async fn read(sources: &Sources<'_>, offers: &Arc<OfferCounts>) -> Registry {
-    let Sources { allocator, ledger, tls } = sources;
+    let Sources { allocator, ledger, tls, orphans } = sources;
     let mut registry = Registry::with_prefix(PREFIX);
     let counts = timeout(READ_WITHIN, allocator.holds().place().count_states()).await;
     if let Ok(Ok(counts)) = counts {
@@ -69,7 +71,9 @@ pub(super) async fn read(sources: &Sources<'_>, offers: &Arc<OfferCounts>) -> Re
     if let Some(tls) = tls {
         certificates(&mut registry, tls);
     }
-    // A number of orphans has its place here, once something looks for them.
+    let number = Gauge::<i64>::default();
+    number.set(i64::try_from(*orphans).unwrap_or(i64::MAX));
+    registry.register("orphans", "How many addresses were added for hosts which Foreman does not have", number);
     registry
 }
 

@@ -12,7 +12,12 @@ pub(super) async fn metrics(request: HttpRequest) -> HttpResponse {
     let format = Format::accepted(accept);
     let shared = shared(&request);
     let serving = shared.serving();
-    let sources = Sources { allocator: &serving.allocator, ledger: serving.ledger.as_ref(), tls: shared.tls() };
+    let sources = Sources {
+        allocator: &serving.allocator,
+        ledger: serving.ledger.as_ref(),
+        tls: shared.tls(),
+        orphans: shared.orphans().count(),
+    };
     let text = shared.metrics().scrape(&sources, format).await;
     HttpResponse::Ok().insert_header((CONTENT_TYPE, format.content_type())).body(text)
 }
