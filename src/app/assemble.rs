@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ipam_provider::{Guard, Kept, Limits, Provider, Surroundings, Trace};
+use ipam_provider::{Guard, Kept, Limits, Surroundings, Trace};
 #[cfg(feature = "internal")]
 use ipam_provider_internal::Internal;
 
@@ -106,6 +106,8 @@ pub(crate) fn serving(settings: Settings, runtime: &Runtime, purpose: Purpose) -
 /// a reload replaces.
 #[cfg(feature = "internal")]
 fn embedded(routes: &[(Conditions, Ipam)], kept: &Kept, before: &[Arc<Internal>]) -> Option<Arc<dyn Embedded>> {
+    use ipam_provider::Provider as _;
+
     let is_embedded =
         |(_, ipam): &&(Conditions, Ipam)| ipam.guard().name() == ipam_provider_internal::REGISTRATION.name;
     if routes.iter().filter(is_embedded).count() != 1 {
