@@ -140,7 +140,7 @@ fn the_management_api_answers(lines: &[String]) {
         items.iter().map(|item: &Value| item[key].clone()).collect()
     };
     assert_eq!(texts(0, "name"), ["Lab & Test", "Production"]);
-    assert_eq!(texts(1, "prefix").len(), 5);
+    assert_eq!(texts(1, "prefix").len(), 6);
     assert_eq!(texts(3, "operation"), ["add", "delete"]);
     assert_eq!(answers[4].1["state"], "ok");
 }
