@@ -318,7 +318,7 @@ describe 'foreman_ipam_proxy' do
     let(:restart_only) { "#{etc}/.restart-only.yml" }
 
     it 'restarts the service when only that changes the setting' do
-      expect(settings_in(catalogue, restart_only)).to eq('https_port' => 8443, 'log_file' => 'JOURNAL', 'workers' => 2, 'https' => true)
+      expect(settings_in(catalogue, restart_only)).to eq('https_port' => 8443, 'log_file' => 'JOURNAL', 'workers' => 2, 'https' => true, 'api' => {})
       is_expected.to contain_service('foreman-ipam-proxy').that_subscribes_to("File[#{restart_only}]")
       is_expected.to contain_file(restart_only).that_requires("File[#{etc}/settings.yml]")
     end
