@@ -9,7 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use arc_swap::ArcSwap;
 
-use super::api::Callers;
+use super::api::door::Callers;
 use super::foreman::contract::Contract;
 use super::listener::Listener;
 use crate::allocation::Allocator;

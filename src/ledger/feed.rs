@@ -8,8 +8,7 @@ use std::ops::ControlFlow;
 use ipam_provider::GroupName;
 use ipam_store::{Connection, StoreError, Value};
 
-use super::query::columns;
-use super::records::entry;
+use super::query::{columns, entry};
 use super::{Entry, Operation};
 
 /// How many records one call looks at when it looks for some of them.

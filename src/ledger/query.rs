@@ -4,9 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipam_provider::{GroupName, Mac};
-use ipam_store::{Key, Value};
+use ipam_provider::{GroupName, Mac, Prefix};
+use ipam_store::{Key, Row, StoreError, Value};
 use jiff::Timestamp;
+
+use super::{Entry, Record};
 
 /// Which records: those of one subject, from a time on, and before a time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -120,4 +122,25 @@ impl Query {
         values.extend(self.group.as_ref().map(Value::from));
         values
     }
+}
+
+/// The record in a row of its sequence and `columns`.
+pub(super) fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
+    let strange = || StoreError::Invalid("a record has a value that this version does not know".to_owned());
+    let record = Record {
+        at: Timestamp::from_microsecond(row.get(1)?).map_err(|_| strange())?,
+        door: row.get(2)?,
+        caller: row.get(3)?,
+        request: row.get(4)?,
+        operation: row.get::<&str>(5)?.parse().map_err(|()| strange())?,
+        outcome: row.get::<&str>(6)?.parse().map_err(|()| strange())?,
+        provider: row.get(7)?,
+        group: row.get(8)?,
+        prefix: Prefix::new(row.get::<Key>(9)?.address(), row.get(10)?).map_err(|_| strange())?,
+        address: row.get::<Key>(11)?.address(),
+        mac: row.get(12)?,
+        host_name: row.get(13)?,
+        message: row.get(14)?,
+    };
+    Ok(Entry { sequence: row.get(0)?, record })
 }

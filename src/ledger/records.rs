@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ipam_provider::GroupName;
 use ipam_provider::database::Database;
-use ipam_provider::{GroupName, Prefix};
-use ipam_store::{Connection, Key, Row, SharedTables, StoreError, Value, Writing};
+use ipam_store::{Connection, Key, SharedTables, StoreError, Value, Writing};
 use jiff::Timestamp;
 
 use super::feed::{self, Feed, Filter};
-use super::query::{Cursor, LAST_BEFORE, Query};
+use super::query::{Cursor, LAST_BEFORE, Query, entry};
 use super::schema::LEDGER;
 use super::write::Tables;
 use super::{Entry, LedgerError, Record};
@@ -186,25 +186,4 @@ impl Records {
 
 fn unusable(place: &Place, source: StoreError) -> LedgerError {
     LedgerError::Unusable { place: place.to_string(), source: Box::new(source) }
-}
-
-/// The record in a row of its sequence and [`columns`](super::query::columns).
-pub(super) fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
-    let strange = || StoreError::Invalid("a record has a value that this version does not know".to_owned());
-    let record = Record {
-        at: Timestamp::from_microsecond(row.get(1)?).map_err(|_| strange())?,
-        door: row.get(2)?,
-        caller: row.get(3)?,
-        request: row.get(4)?,
-        operation: row.get::<&str>(5)?.parse().map_err(|()| strange())?,
-        outcome: row.get::<&str>(6)?.parse().map_err(|()| strange())?,
-        provider: row.get(7)?,
-        group: row.get(8)?,
-        prefix: Prefix::new(row.get::<Key>(9)?.address(), row.get(10)?).map_err(|_| strange())?,
-        address: row.get::<Key>(11)?.address(),
-        mac: row.get(12)?,
-        host_name: row.get(13)?,
-        message: row.get(14)?,
-    };
-    Ok(Entry { sequence: row.get(0)?, record })
 }

@@ -10,8 +10,8 @@ use ipam_provider::{GroupName, Mac, Prefix};
 use ipam_store::{Key, Value};
 use jiff::Timestamp;
 
-use super::query::columns;
-use super::records::{Records, entry};
+use super::query::{columns, entry};
+use super::records::Records;
 use super::{Entry, LedgerError, Operation, Outcome, Query, Record, Subject};
 
 /// How many records of one address are read at a time.

@@ -321,8 +321,7 @@ fn allocate(allocate: Allocate, located: &Located) -> Outcome {
     if dry_run {
         let prefixes = located.open()?.read(|reading| {
             let plan = plan.find(reading)?;
-            plan.labels.admit(&labels).map_err(|error| StoreError::Invalid(error.to_string()))?;
-            reading.preview_prefixes(&plan, asked)
+            reading.preview_prefixes(&plan, asked, &labels)
         })?;
         if json {
             say_json(&prefixes);

@@ -9,7 +9,6 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use ipam_provider::GroupName;
 
-use super::paths::Demand;
 use super::problem::{Code, Problem};
 use crate::caller::{Caller, Door, Grant, Principal, Rights, Role, Who};
 use crate::http::access::{certificate, listener, refuse, turn_away};
@@ -20,6 +19,15 @@ use crate::telemetry::request_id;
 use crate::tls::ClientCertificate;
 use crate::tokens::{Tokens, Verdict};
 use crate::trust::Refusal;
+
+/// What a method demands of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// Nothing: the answer is the same for everybody, and says nothing of the site.
+    Nothing,
+    /// A known caller with this role or a higher one.
+    Role(Role),
+}
 
 /// What the caller of a request may do, as an argument of handlers.
 #[derive(Debug, Clone)]

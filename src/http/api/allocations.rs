@@ -19,7 +19,6 @@ use super::subnets::expect_same;
 use crate::allocation::{ALLOCATED_AT_MOST, Added, AllocationRequest, Failure, Rehearsed, Strategy, leaves_unknown};
 use crate::caller::Role;
 use crate::http::state::Now;
-use crate::telemetry::request_id;
 
 /// No more candidate subnets are named in one request.
 const SUBNETS_AT_MOST: usize = 64;
@@ -252,8 +251,7 @@ pub(super) async fn allocate(
         Beginning::Done(answer) => return Ok(answer),
     };
     let allocator = now.allocator.clone();
-    // To its end when the caller goes away, so that a repeated request finds its answer.
-    let work = request_id::inherit(async move {
+    let work = async move {
         match allocator.allocate_again(meant, once.attempt()).await {
             Ok(added) => {
                 let items = added.iter().map(Allocation::of).collect();
@@ -265,9 +263,8 @@ pub(super) async fn allocate(
                 Err(Problem::from(failure))
             }
         }
-    });
-    let failed = |_| Problem::new(Code::Internal, "The proxy failed; see its log");
-    let (added, answer): (Vec<Added>, String) = tokio::spawn(work).await.map_err(failed)??;
+    };
+    let (added, answer): (Vec<Added>, String) = idempotency::to_its_end(work).await?;
     for added in added {
         // This thread does nothing else until actix has handed the answer to the system.
         actix_web::rt::spawn(added.answered());

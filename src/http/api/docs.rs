@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use openssl::sha::sha256;
 use serde_json::{Map, Value};
 
-use super::API_PATH;
+use super::door::API_PATH;
 use super::openapi::DOCUMENT;
 use super::paths::Path;
 use super::problem::Code;

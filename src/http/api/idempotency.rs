@@ -59,6 +59,14 @@ pub(super) enum Beginning {
     Done(HttpResponse),
 }
 
+/// Does the work of a request to its end, also when the caller goes away, so that a repeated request finds its answer.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    let failed = |_| Problem::new(Code::Internal, "The proxy failed; see its log");
+    tokio::spawn(request_id::inherit(work)).await.map_err(failed)?
+}
+
 /// Begins a request whose body is `body`.
 pub(super) async fn begin(request: &HttpRequest, now: &Now, body: &impl Serialize) -> Result<Beginning, Problem> {
     let Some(key) = key(request)? else { return Ok(Beginning::Do(Once(None))) };

@@ -5,6 +5,7 @@
 //!
 //! | Module | Holds |
 //! | --- | --- |
+//! | `door` | what the rest of the proxy knows of it: where it begins, and what the settings decide of it |
 //! | `paths` | what a resource's file says of its paths: methods, handlers, and the role that each demands |
 //! | `access` | who calls, and which groups are theirs |
 //! | `problem` | failures as RFC 9457 has them |
@@ -27,6 +28,7 @@ mod answer;
 #[allow(dead_code, reason = "JSON bodies are for the resources that are written to")]
 mod body;
 mod docs;
+pub(super) mod door;
 pub(crate) mod embedded;
 mod events;
 mod groups;
@@ -42,38 +44,22 @@ mod problem;
 mod status;
 mod subnets;
 
-use std::sync::Arc;
-
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpRequest, HttpResponse, Route, web};
 
+use self::door::API_PATH;
 use self::paths::{AsksIpam, Path};
 use self::problem::Problem;
 use super::error::RequestError;
 use super::route::unknown_route;
 use super::trouble;
-use crate::settings::ListedCertificate;
-use crate::tokens::Tokens;
 
 pub(super) use self::access::demand_reader;
+pub(crate) use self::door::{Callers, Embedded};
 pub(super) use self::problem::unreadable;
-
-/// What all paths begin with. Another major version would have another.
-const API_PATH: &str = "/api/v1";
-
-/// What the settings decide of the management API.
-#[derive(Debug, Default)]
-pub(crate) struct Callers {
-    /// The client certificates that may use it.
-    pub certificates: Vec<ListedCertificate>,
-    /// The tokens; `None` if the API is off.
-    pub tokens: Option<Tokens>,
-    /// The embedded IPAM, if there is just one.
-    pub embedded: Option<Arc<dyn embedded::Embedded>>,
-}
 
 /// The paths of all resources.
 fn all_paths() -> Vec<Path> {

@@ -7,8 +7,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::answer::tagged;
+use super::door::API_PATH;
 use super::paths::Path;
-use super::{API_PATH, addresses, allocations, annotate, embedded, events, groups, holds, ledger, status, subnets};
+use super::{addresses, allocations, annotate, embedded, events, groups, holds, ledger, status, subnets};
 
 pub(super) fn paths() -> Vec<Path> {
     vec![Path::new("/openapi.json").get_open(show)]
@@ -118,8 +119,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::http::api::access::Demand;
     use crate::http::api::all_paths;
-    use crate::http::api::paths::Demand;
 
     fn object<'a>(value: &'a Value, key: &str) -> &'a serde_json::Map<String, Value> {
         value[key].as_object().unwrap_or_else(|| panic!("no object {key}"))

@@ -51,6 +51,11 @@ pub(super) fn group(text: Option<&str>) -> Result<Option<GroupName>, Problem> {
     text.map(named).transpose()
 }
 
+/// The name of a group in a body.
+pub(super) fn group_name(field: &str, text: &str) -> Result<GroupName, Problem> {
+    GroupName::new(text).ok_or_else(|| Problem::invalid(field, "The name is empty"))
+}
+
 /// A segment of the path, decoded.
 pub(super) fn segment(request: &HttpRequest, name: &str) -> Result<String, Problem> {
     let raw = request.match_info().query(name);

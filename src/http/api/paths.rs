@@ -8,19 +8,10 @@ use actix_web::http::Method;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
 
-use super::access;
+use super::access::{self, Demand};
 use super::problem::Problem;
 use crate::caller::Role;
 use crate::http::route;
-
-/// What a method demands of its caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Demand {
-    /// Nothing: the answer is the same for everybody, and says nothing of the site.
-    Nothing,
-    /// A known caller with this role or a higher one.
-    Role(Role),
-}
 
 /// A success on this path shows that the IPAM works.
 pub(super) struct AsksIpam;

@@ -9,7 +9,7 @@ use ipam_provider::ErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::API_PATH;
+use super::door::API_PATH;
 use crate::allocation::Failure;
 use crate::caller::Door;
 use crate::http::error::{DoorError, RequestError};

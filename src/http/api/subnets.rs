@@ -16,11 +16,10 @@ use super::idempotency::{self, Beginning};
 use super::page::{Page, cursor, from_cursor, limit, wrong_cursor};
 use super::params::{Params, group, parsed};
 use super::paths::Path;
-use super::problem::{Code, Problem, ProblemBody};
+use super::problem::{Problem, ProblemBody};
 use crate::allocation::{Allocator, Failure, GroupChoice, leaves_unknown};
 use crate::caller::Role;
 use crate::http::state::Now;
-use crate::telemetry::request_id;
 
 pub(super) fn paths() -> Vec<Path> {
     vec![
@@ -254,7 +253,7 @@ pub(super) async fn create(
         Beginning::Done(answer) => return Ok(answer),
     };
     let allocator = now.allocator.clone();
-    let work = request_id::inherit(async move {
+    let work = async move {
         let choice = GroupChoice::of(group);
         let created = match allocator.create_subnet(prefix, choice.clone(), new.description).await {
             // An attempt whose answer is lost has created it.
@@ -268,9 +267,8 @@ pub(super) async fn create(
                 Err(Problem::from(failure))
             }
         }
-    });
-    let failed = |_| Problem::new(Code::Internal, "The proxy failed; see its log");
-    let answer: String = tokio::spawn(work).await.map_err(failed)??;
+    };
+    let answer: String = idempotency::to_its_end(work).await?;
     Ok(HttpResponse::Created().content_type(ContentType::json()).body(answer))
 }
 

@@ -142,7 +142,8 @@ impl AddressManager for Client {
     }
 
     async fn list(&self, place: Place<'_>, from: Option<&str>, at_most: usize) -> Result<AddressPage> {
-        list::list(self, place, from, at_most).await
+        let taken = |address, entity: &Entity| self.taken(address, entity);
+        list::list(&self.rest, taken, place, (from, at_most)).await
     }
 
     async fn add(&self, place: Place<'_>, new: &NewAddress) -> Result<u64> {

@@ -7,24 +7,30 @@ use std::net::IpAddr;
 
 use ipam_provider::{Result, first_listed};
 
-use super::client::Client;
 use super::free::read;
 use super::networks::{children, is_there};
-use super::wire::family;
-use crate::address_manager::{AddressPage, Place};
+use super::rest::Rest;
+use super::wire::{Entity, family};
+use crate::address_manager::{Address, AddressPage, Place};
 use crate::vendor::WHAT;
 
-pub(super) async fn list(client: &Client, place: Place<'_>, from: Option<&str>, at_most: usize) -> Result<AddressPage> {
+/// `taken` answers the record of an entity, unless its address is free.
+pub(super) async fn list(
+    rest: &Rest,
+    taken: impl Fn(IpAddr, &Entity) -> Option<Address>,
+    place: Place<'_>,
+    (from, at_most): (Option<&str>, usize),
+) -> Result<AddressPage> {
     let first: IpAddr = first_listed(place.subnet, from)?;
-    let entities = children(&client.rest, place.network, family(first).address).await?;
+    let entities = children(rest, place.network, family(first).address).await?;
     // Of a network that has gone there is nothing to list.
-    if entities.is_empty() && !is_there(&client.rest, place.network, place.subnet.prefix).await? {
+    if entities.is_empty() && !is_there(rest, place.network, place.subnet.prefix).await? {
         return Err(place.subnet.gone(WHAT));
     }
     let mut page = AddressPage::default();
     for entity in &entities {
         let address = read(entity, entity.parsed().get("address"))?;
-        let record = client.taken(address, entity).filter(|_| address >= first);
+        let record = taken(address, entity).filter(|_| address >= first);
         page.records.extend(record.map(|record| (address, record)));
     }
     if let Some(next) = page.records.keys().nth(at_most).copied() {

@@ -6,8 +6,9 @@ use ipam_store::{AddressEdit, AddressRecord, Reading, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::expected::{Expected, changed, written};
 use super::records::{Extras, given};
-use super::{Expected, Store, changed, subnet, written};
+use super::store::{Store, subnet};
 use crate::caller::Role;
 use crate::http::api::access::Access;
 use crate::http::api::allocations::{hostname, mac};

@@ -7,13 +7,14 @@ use ipam_store::{Contents, GroupEdit, GroupRecord, NewGroup};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::expected::{Expected, changed, written};
 use super::records::Extras;
-use super::{Expected, Store, changed, written};
+use super::store::Store;
 use crate::caller::Role;
 use crate::http::api::access::Access;
 use crate::http::api::answer::tagged;
 use crate::http::api::body::{Body, WholeBody};
-use crate::http::api::params::{Params, segment};
+use crate::http::api::params::{Params, group_name, segment};
 use crate::http::api::paths::Path;
 use crate::http::api::problem::{Problem, ProblemBody};
 
@@ -140,9 +141,7 @@ pub(in crate::http::api) async fn edit(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let name = named(&request, &access)?;
-    let renamed =
-        change.name.map(|name| GroupName::new(name).ok_or_else(|| Problem::invalid("name", "The name is empty")));
-    let renamed = renamed.transpose()?;
+    let renamed = change.name.map(|name| group_name("name", &name)).transpose()?;
     access.expect(renamed.as_ref().or(Some(&name)))?;
     let edit = GroupEdit { name: renamed, description: change.description, attributes: change.extras.edit()? };
     let edited = store.write(move |writing| {

@@ -14,9 +14,10 @@ use ipam_store::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::expected::{Expected, changed, written};
 use super::plans::{public_id, size, visible};
 use super::records::{Extras, caller};
-use super::{Expected, Store, changed, written};
+use super::store::Store;
 use crate::caller::Role;
 use crate::http::api::access::Access;
 use crate::http::api::answer::tagged;
@@ -26,9 +27,8 @@ use crate::http::api::idempotency::{self, Beginning};
 use crate::http::api::page::{Page, cursor, from_cursor, limit, wrong_cursor};
 use crate::http::api::params::Params;
 use crate::http::api::paths::Path;
-use crate::http::api::problem::{Code, Problem, ProblemBody};
+use crate::http::api::problem::{Problem, ProblemBody};
 use crate::http::state::Now;
-use crate::telemetry::request_id;
 
 pub(super) fn paths() -> Vec<Path> {
     vec![
@@ -259,8 +259,7 @@ pub(in crate::http::api) async fn allocate(
     if dry_run {
         let preview = store.read(move |reading| {
             let plan = visible(reading, &access, id)?;
-            plan.labels.admit(&new.labels).map_err(|error| StoreError::Invalid(error.to_string()))?;
-            let previewed = reading.preview_prefixes(&plan, new.size)?;
+            let previewed = reading.preview_prefixes(&plan, new.size, &new.labels)?;
             match subnet {
                 Some(pool) if previewed.iter().all(|one| one.pool != pool) => {
                     Err(StoreError::NoPool { plan: plan.title(), pool })
@@ -274,8 +273,7 @@ pub(in crate::http::api) async fn allocate(
         Beginning::Do(once) => once,
         Beginning::Done(answer) => return Ok(answer),
     };
-    // To its end when the caller goes away, so that a repeated request finds its answer.
-    let work = request_id::inherit(async move {
+    let work = async move {
         let allocated = store.write(move |writing| {
             let plan = visible(writing, &access, id)?;
             let record = writing.allocate_prefixes(plan.id, &new)?;
@@ -293,9 +291,8 @@ pub(in crate::http::api) async fn allocate(
                 Err(problem)
             }
         }
-    });
-    let failed = |_| Problem::new(Code::Internal, "The proxy failed; see its log");
-    let answer: String = tokio::spawn(work).await.map_err(failed)??;
+    };
+    let answer: String = idempotency::to_its_end(work).await?;
     Ok(HttpResponse::Created().content_type(ContentType::json()).body(answer))
 }
 

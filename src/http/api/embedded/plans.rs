@@ -13,14 +13,15 @@ use ipam_store::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::expected::{Expected, changed, written};
 use super::records::{Extras, caller, given};
-use super::{Expected, Store, changed, written};
+use super::store::Store;
 use crate::caller::Role;
 use crate::http::api::access::Access;
 use crate::http::api::answer::tagged;
 use crate::http::api::body::{Body, WholeBody};
 use crate::http::api::page::{Page, cursor, from_cursor, limit, wrong_cursor};
-use crate::http::api::params::{Params, group, segment};
+use crate::http::api::params::{Params, group, group_name, segment};
 use crate::http::api::paths::Path;
 use crate::http::api::problem::{Problem, ProblemBody};
 
@@ -326,9 +327,7 @@ pub(in crate::http::api) async fn create(
     access: Access,
     store: Store,
 ) -> Result<HttpResponse, Problem> {
-    let named =
-        new.group.map(|name| GroupName::new(name).ok_or_else(|| Problem::invalid("group", "The name is empty")));
-    let group = named.transpose()?;
+    let group = new.group.map(|name| group_name("group", &name)).transpose()?;
     access.expect(group.as_ref())?;
     let pools =
         new.pools.into_iter().enumerate().map(|(index, pool)| {

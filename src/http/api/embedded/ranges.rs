@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::records::caller;
+use super::store::{Store, subnet};
 use super::subnets::address;
-use super::{Store, subnet};
 use crate::caller::Role;
 use crate::http::api::access::Access;
 use crate::http::api::body::{Body, WholeBody};

@@ -152,7 +152,8 @@ impl Reading<'_> {
     ///
     /// # Errors
     /// Those of [`allocate_prefixes`](Writing::allocate_prefixes).
-    pub fn preview_prefixes(&self, plan: &PlanRecord, size: Size) -> Result<Vec<AllocatedPrefix>> {
+    pub fn preview_prefixes(&self, plan: &PlanRecord, size: Size, labels: &Labels) -> Result<Vec<AllocatedPrefix>> {
+        plan.labels.admit(labels)?;
         let wanted = plan.calculate(size)?.prefixes;
         let prefixes = plan.pools.iter().zip(wanted).map(|(pool, wanted)| {
             let found = blocks::lowest(self.connection, pool, wanted.length)?;
@@ -222,7 +223,7 @@ impl Writing<'_> {
             Ok((pool, block.ok_or_else(|| no_space(&plan, pool, wanted.length))?))
         });
         let taken: Vec<_> = taken.collect::<Result<_>>()?;
-        plan.labels.admit(&new.labels).map_err(|error| StoreError::Invalid(error.to_string()))?;
+        plan.labels.admit(&new.labels)?;
         self.insert_allocation(&plan, new, &taken, self.stamp())
     }
 
@@ -294,7 +295,7 @@ impl Writing<'_> {
     pub fn edit_plan_allocation(&self, id: i64, edit: PlanAllocationEdit) -> Result<PlanAllocationRecord> {
         let (old, plan) = self.lock_allocation(id)?;
         if let Some(labels) = &edit.labels {
-            plan.labels.admit(labels).map_err(|error| StoreError::Invalid(error.to_string()))?;
+            plan.labels.admit(labels)?;
         }
         let labels: Labels = edit.labels.unwrap_or(old.labels);
         let description = edit.description.unwrap_or(old.description);

@@ -22,6 +22,11 @@ impl Block {
         Span { first: self.first, last: Key(self.first.0 + (addresses(bits, self.length) - 1)) }
     }
 
+    /// The prefix of this length in which it lies.
+    fn around(self, length: u8, bits: u8) -> Self {
+        Self { first: Key(self.first.0 - self.first.0 % addresses(bits, length)), length }
+    }
+
     /// The other half of the prefix that is longer by one bit less.
     fn buddy(self, bits: u8) -> Self {
         Self { first: Key(self.first.0 ^ addresses(bits, self.length)), ..self }
@@ -32,12 +37,15 @@ impl Block {
 pub(super) fn take_lowest(connection: &dyn Connection, pool: &PoolRecord, length: u8) -> Result<Option<Block>> {
     let Some(found) = lowest(connection, pool, length)? else { return Ok(None) };
     delete(connection, pool, found)?;
-    // What is left are the upper halves.
+    let taken = Block { length, ..found };
+    split(connection, pool, found.length, taken)?;
+    Ok(Some(taken))
+}
+
+/// Of the prefix of this length that `taken` was cut out of, every half stays free that it is not in.
+fn split(connection: &dyn Connection, pool: &PoolRecord, length: u8, taken: Block) -> Result<()> {
     let bits = bits_of(&pool.prefix);
-    for length in found.length + 1..=length {
-        insert(connection, pool, Block { length, ..found }.buddy(bits))?;
-    }
-    Ok(Some(Block { length, ..found }))
+    (length + 1..=taken.length).try_for_each(|length| insert(connection, pool, taken.around(length, bits).buddy(bits)))
 }
 
 /// The free block in which the lowest free prefix of this length is.
@@ -123,17 +131,10 @@ fn delete(connection: &dyn Connection, pool: &PoolRecord, block: Block) -> Resul
 pub(super) fn take(connection: &dyn Connection, pool: &PoolRecord, wanted: Block) -> Result<bool> {
     let bits = bits_of(&pool.prefix);
     for length in (pool.prefix.length()..=wanted.length).rev() {
-        let size = addresses(bits, length);
-        let around = Block { first: Key(wanted.first.0 - wanted.first.0 % size), length };
-        if !delete(connection, pool, around)? {
+        if !delete(connection, pool, wanted.around(length, bits))? {
             continue;
         }
-        // Every half that it is not in stays free.
-        for length in length + 1..=wanted.length {
-            let size = addresses(bits, length);
-            let half = Block { first: Key(wanted.first.0 - wanted.first.0 % size), length };
-            insert(connection, pool, half.buddy(bits))?;
-        }
+        split(connection, pool, length, wanted)?;
         return Ok(true);
     }
     Ok(false)

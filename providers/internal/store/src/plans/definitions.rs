@@ -161,7 +161,7 @@ fn must_be_a_name(what: &str, name: &str) -> Result<()> {
 fn must_be_possible(new: &NewPlan) -> Result<()> {
     let invalid = |what: String| Err(StoreError::Invalid(what));
     must_be_a_name("plan", &new.name)?;
-    new.labels.check().map_err(|error| StoreError::Invalid(error.to_string()))?;
+    new.labels.check()?;
     let Some(first) = new.pools.first() else { return invalid("A plan needs a pool".to_owned()) };
     if new.pools.len() > POOLS_AT_MOST {
         return invalid(format!("A plan has at most {POOLS_AT_MOST} pools, not {}", new.pools.len()));

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Value;
 use crate::value::FromValue;
+use crate::{StoreError, Value};
 
 /// Labels of an allocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,12 @@ pub enum LabelError {
     /// There are more than a plan may have.
     #[error("a plan has at most 50 labels, each with at most 100 values")]
     Many,
+}
+
+impl From<LabelError> for StoreError {
+    fn from(error: LabelError) -> Self {
+        Self::Invalid(error.to_string())
+    }
 }
 
 const NAME_AT_MOST: usize = 63;

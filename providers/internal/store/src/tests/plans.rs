@@ -59,7 +59,9 @@ fn prefixes(allocation: &PlanAllocationRecord) -> Vec<String> {
 fn the_lowest_prefix_of_each_pool_is_allocated(engine: Engine) {
     let mut fixture = Fixture::on(engine);
     let plan = fixture.plan(&allocator());
-    let preview = |fixture: &Fixture, size| fixture.store.read(|reading| reading.preview_prefixes(&plan, size));
+    let preview = |fixture: &Fixture, size| {
+        fixture.store.read(|reading| reading.preview_prefixes(&plan, size, &Labels::default()))
+    };
     let first = fixture.allocate(&plan, "production", Size::Hosts(500)).expect("an allocation");
     assert_eq!(prefixes(&first), ["10.0.0.0/23", "100.64.0.0/18"]);
     assert_eq!(first.prefixes.iter().map(|one| one.usable).collect::<Vec<_>>(), [507, 16379]);
